@@ -1,0 +1,33 @@
+"""The noise model of a raw sample: variance = alpha * x + beta, per channel (Foi 2008; DNG 1.4, NoiseProfile)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+
+@dataclass(frozen=True)
+class Noise:
+    """Shot and read noise in normalised units, per channel.
+
+    alpha: (3,) variance per unit of signal for R, G, B. beta: (3,) variance at zero signal. Both >= 0.
+    """
+
+    alpha: NDArray[np.float64]
+    beta: NDArray[np.float64]
+
+    @classmethod
+    def of_iso(cls, iso: float) -> Noise:
+        """A phone's sensor at `iso`, where nothing better is known: alpha = 1.807e-4 ISO/100, beta = 3.194e-6 (ISO/100)^2."""
+        gain = iso / 100.0
+        return cls(np.full(3, 1.807e-4 * gain), np.full(3, 3.194e-6 * gain**2))
+
+    def variance(self, level: ArrayLike, channel: int) -> NDArray[np.float64]:
+        """Variance of samples of `channel` (0 R, 1 G, 2 B) with mean `level`; negative levels count as 0."""
+        return np.asarray(self.alpha[channel] * np.maximum(level, 0.0) + self.beta[channel])
+
+    def scaled(self, variance_factor: float) -> Noise:
+        """The model of samples whose variance is `variance_factor` times as large."""
+        return Noise(self.alpha * variance_factor, self.beta * variance_factor)
