@@ -38,15 +38,13 @@ class DefectSettings:
 class AlignSettings:
     """Frames to flow."""
 
-    tile_px: int = 16  # raw pixels along a tile at high SNR; 8 to 128; W supplement: 16
-    tile_dark_px: int = 64  # the same at low SNR; W supplement: 64
+    tile_px: int = 16  # raw pixels along a tile, at every SNR (tiles lean on each other instead of growing); 8 to 128; W supplement: 16 to 64
     search_px: int = 4  # block-matching radius at every pyramid level, in pixels of the level; 1 to 16; W supplement: 1 to 4
     iterations: int = 4  # Gauss-Newton steps of the sub-pixel registration; 0 = whole pixels only; 0 to 20; W supplement: 3
     prior: float = 1.0  # how strongly a tile without structure follows the motion of the whole frame; 0 = not at all; 0 to 100
 
     def __post_init__(self) -> None:
-        for name in ("tile_px", "tile_dark_px"):
-            _between(self, name, 8, 128)
+        _between(self, "tile_px", 8, 128)
         _between(self, "search_px", 1, 16)
         _between(self, "iterations", 0, 20)
         _between(self, "prior", 0, 100)
@@ -144,10 +142,10 @@ class Settings:
     def for_snr(self, snr: float) -> Settings:
         """Settings for a burst whose mean-to-noise ratio is `snr` (dimensionless, clipped to 6 .. 30; W supplement, table 1).
 
-        Every field with a `_dark` twin becomes the value between the two, and its twin the same; tiles are halved or doubled, not interpolated.
+        Every field with a `_dark` twin becomes the value between the two, and its twin the same.
         """
         t = (min(max(snr, SNR_LOW), SNR_HIGH) - SNR_LOW) / (SNR_HIGH - SNR_LOW)
-        c, a = self.covariance, self.align
+        c = self.covariance
 
         def between(dark: float, bright: float) -> float:
             return dark + t * (bright - dark)
@@ -165,8 +163,7 @@ class Settings:
             d_transition=d_transition,
             d_transition_dark=d_transition,
         )
-        tile = a.tile_dark_px if snr <= 14 else a.tile_px if snr > 22 else max(a.tile_px, a.tile_dark_px // 2)
-        return replace(self, covariance=covariance, align=replace(a, tile_px=tile, tile_dark_px=tile))
+        return replace(self, covariance=covariance)
 
 
 def read_settings(base: Settings, path: Path | None = None, assignments: Iterable[str] = ()) -> Settings:

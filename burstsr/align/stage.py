@@ -1,0 +1,146 @@
+"""Frames to flow: coarse-to-fine block matching, sub-pixel registration per tile, then the most likely motion field."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from burstsr.align import loops
+from burstsr.align.grey import LOW_PASS, NOISE_GAIN, gradients, grey, pyramid
+from burstsr.align.posterior import smooth_deviation, whole_frame
+from burstsr.align.whole import translation
+from burstsr.ground.burst import Burst, Frame
+from burstsr.ground.compiled import over_rows
+from burstsr.ground.coords import tile_count
+from burstsr.ground.flow import Flow
+from burstsr.ground.noise import Noise
+from burstsr.settings import AlignSettings
+
+# variance of (z[i+1] - z[i-1]) / 2 for unit white noise behind the low-pass of `grey`
+SLOPE_NOISE = float((np.convolve([-0.5, 0.0, 0.5], LOW_PASS) ** 2).sum() * (LOW_PASS**2).sum())
+_WHOLE_PX = 256  # the whole frame's translation is searched where its longer side is at most this
+_MATCH_LEVEL = 1  # finest pyramid level of whole-pixel matching; finer is the registration's work
+
+
+class Aligner:
+    """Registers frames against one reference.
+
+    Source: Wronski 2019, section 5.1 (tiles, inverse-compositional Lucas-Kanade), on the block pyramid of Hasinoff 2016, section 4.
+    Departs: noise-normalised grey; the noise's share is taken off the Hessian; tiles are combined into one most likely field, so that flat tiles
+    follow the frame; a tile keeps its own motion where its pictures insist on it.
+    """
+
+    def __init__(self, reference: Frame, noise: Noise, settings: AlignSettings) -> None:
+        self._noise = noise
+        self._settings = settings
+        self._tile = min(settings.tile_px, 16 * max(1, min(reference.info.shape) // 64)) if min(reference.info.shape) < 256 else settings.tile_px
+        self._margin = self._tile // 2
+        self._levels = pyramid(grey(reference, noise))
+        self._gy, self._gx = gradients(self._levels[0])
+        shape = self._levels[0].shape
+        self._tiles = (tile_count(shape[0], self._tile), tile_count(shape[1], self._tile))
+        self._sums = np.zeros((*self._tiles, 4), np.float32)
+        over_rows(loops.tile_hessians, self._tiles[0], self._gy, self._gx, self._tile, self._margin, self._sums)
+        self._hessian = _without_noise(self._sums)
+
+    def flow_of(self, frame: Frame) -> Flow:
+        """Flow of `frame` against the reference. Raises nothing for frames that show something else: trust is robustness's work."""
+        levels = pyramid(grey(frame, self._noise))
+        start = self._match(levels)
+        flow, cost = self._register(levels[0], start)
+        information = _matrices(self._hessian) / (2 * NOISE_GAIN**2)
+        information[np.isnan(cost)] = 0.0
+        whole, _ = whole_frame(flow.astype(np.float64), information)
+        field = whole + smooth_deviation(flow - whole, information, self._settings.prior)
+        if self._settings.prior <= 0:
+            return Flow(flow, self._tile)
+        return Flow(self._own_or_field(levels[0], flow, cost, field.astype(np.float32)), self._tile)
+
+    def _register(self, frame: NDArray[np.float32], start: NDArray[np.float32], iterations: int | None = None) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        out, cost = np.empty((*self._tiles, 2), np.float32), np.empty(self._tiles, np.float32)
+        steps = self._settings.iterations if iterations is None else iterations
+        limit = np.float32(4.0)
+        over_rows(
+            loops.register_tiles, self._tiles[0], self._levels[0], self._gy, self._gx, frame, self._tile, self._margin, self._hessian, steps, limit, start, out, cost
+        )
+        return out, cost
+
+    def _own_or_field(self, frame: NDArray[np.float32], flow: NDArray[np.float32], cost: NDArray[np.float32], field: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The field's motion, except in tiles whose own motion explains their pixels far better (movers)."""
+        _, field_cost = self._register(frame, field, 0)
+        noise_floor = 2 * NOISE_GAIN**2
+        insists = (field_cost > 2.0 * cost) & (field_cost - cost > 1.0 * noise_floor)
+        return np.where(insists[..., None], flow, field).astype(np.float32)
+
+    def _match(self, levels: list[NDArray[np.float32]]) -> NDArray[np.float32]:
+        """Whole-pixel start for each tile, (nty, ntx, 2) float32 raw pixels."""
+        coarsest = next((i for i, level in enumerate(self._levels) if max(level.shape) <= _WHOLE_PX), len(self._levels) - 1)
+        dy, dx = translation(self._levels[coarsest], levels[coarsest])
+        flow = np.array([[[dy, dx]]], np.float64)
+        model = flow
+        for i in range(coarsest, min(_MATCH_LEVEL, coarsest) - 1, -1):
+            ref, frame = self._levels[i], levels[i]
+            shape = (tile_count(ref.shape[0], self._tile), tile_count(ref.shape[1], self._tile))
+            grow = 1.0 if i == coarsest else 2.0
+            candidates = _candidates(flow * grow, model * grow, shape)
+            out, cost = np.empty((*shape, 2), np.int64), np.empty(shape, np.float32)
+            radius = self._settings.search_px if i == coarsest else min(2, self._settings.search_px)
+            penalty = np.float32(0.1 * NOISE_GAIN / 2**i)
+            over_rows(loops.match_blocks, shape[0], ref, frame, self._tile, radius, candidates, penalty, out, cost)
+            flow = out.astype(np.float64)
+            information = _matrices(_level_hessian(ref, self._tile, shape)) * (cost < 1e30)[..., None, None]
+            model, _ = whole_frame(flow, information) if flow.shape[0] * flow.shape[1] >= 6 else (flow, flow)
+        start = _resampled(flow, self._tiles) * 2.0 ** min(_MATCH_LEVEL, coarsest)
+        return start.astype(np.float32)
+
+
+def _level_hessian(ref: NDArray[np.float32], tile: int, shape: tuple[int, int]) -> NDArray[np.float32]:
+    gy, gx = gradients(ref)
+    sums = np.zeros((*shape, 4), np.float32)
+    over_rows(loops.tile_hessians, shape[0], gy, gx, tile, 0, sums)
+    return sums
+
+
+def _without_noise(sums: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Hessians less what noise alone adds to them: half-differences of low-passed white noise, with a floor that keeps them positive."""
+    out = sums.copy()
+    floor = 0.25 * SLOPE_NOISE * sums[..., 3]
+    out[..., 0] = np.maximum(sums[..., 0] - SLOPE_NOISE * sums[..., 3], floor)
+    out[..., 2] = np.maximum(sums[..., 2] - SLOPE_NOISE * sums[..., 3], floor)
+    bound = 0.98 * np.sqrt(out[..., 0] * out[..., 2])
+    out[..., 1] = np.clip(sums[..., 1], -bound, bound)
+    return out
+
+
+def _matrices(sums: NDArray[np.float32]) -> NDArray[np.float64]:
+    a, b, c = (sums[..., i].astype(np.float64) for i in range(3))
+    return np.stack([np.stack([a, b], -1), np.stack([b, c], -1)], -2)
+
+
+def _resampled(flow: NDArray[np.float64], shape: tuple[int, int]) -> NDArray[np.float64]:
+    """The nearest tile's flow on another grid of tiles over the same frame."""
+    rows = np.minimum((np.arange(shape[0]) + 0.5) * flow.shape[0] / shape[0], flow.shape[0] - 1).astype(int)
+    columns = np.minimum((np.arange(shape[1]) + 0.5) * flow.shape[1] / shape[1], flow.shape[1] - 1).astype(int)
+    return np.asarray(flow[np.ix_(rows, columns)])
+
+
+def _candidates(flow: NDArray[np.float64], model: NDArray[np.float64], shape: tuple[int, int]) -> NDArray[np.int64]:
+    """(n, nty, ntx, 2) whole-pixel shifts to try per tile: the whole frame's motion, the tile's own at the coarser level, its four neighbours'."""
+    padded = np.pad(flow, ((1, 1), (1, 1), (0, 0)), mode="edge")
+    views = [model, flow, padded[:-2, 1:-1], padded[2:, 1:-1], padded[1:-1, :-2], padded[1:-1, 2:]]
+    return np.rint(np.stack([_resampled(v, shape) for v in views])).astype(np.int64)
+
+
+def sharpness(frame: Frame, noise: Noise) -> float:
+    """Mean squared slope of the stabilised grey picture in its middle half, less what noise alone has; the sharpest frame has the most."""
+    height, width = frame.info.shape
+    picture = grey(frame, noise)[height // 4 : height - height // 4, width // 4 : width - width // 4]
+    gy, gx = gradients(np.ascontiguousarray(picture))
+    return float((gy * gy + gx * gx).mean(dtype=np.float64)) - 2 * SLOPE_NOISE
+
+
+def sharpest(burst: Burst, noise: Noise) -> int:
+    """Index of the burst's sharpest frame. Of frames within 2 % of the best the one nearest the middle of the burst, which needs the least motion."""
+    scores = [sharpness(frame, noise) for frame in burst]
+    near = [i for i, score in enumerate(scores) if score >= max(scores) - 0.02 * abs(max(scores))]
+    return min(near, key=lambda i: (abs(i - (len(burst) - 1) / 2), i))

@@ -1,0 +1,110 @@
+"""Pixels of the sensor that lie: found from the burst itself, repaired before anything looks at the frames."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from burstsr.ground.burst import Burst, Frame
+from burstsr.ground.noise import Noise
+from burstsr.settings import DefectSettings
+
+_FEWEST_FRAMES = 3  # fewer cannot tell a defect from the scene
+_RING = np.array([[1, 1, 1], [1, 0, 1], [1, 1, 1]], np.uint8)  # the eight nearest samples of the same colour, in that colour's plane
+_SHARE_OF_NEIGHBOURS = 0.25  # light spreads: where neighbours of other colours rise by more than this share, it is a star
+
+
+def find_defects(burst: Burst, noise: Noise, settings: DefectSettings) -> NDArray[np.int64]:
+    """(n, 2) positions (y, x) of hot and dead pixels: beyond all eight nearest samples of their colour in every frame, by `threshold_sigma` deviations.
+
+    Half the threshold is enough in a single frame, the mean over frames must reach it in full. Empty for bursts of fewer than three frames.
+    """
+    none = np.zeros((0, 2), np.int64)
+    if not settings.repair or len(burst) < _FEWEST_FRAMES:
+        return none
+    found = _candidates(burst.frames[0], noise, settings.threshold_sigma / 2)
+    if len(found) == 0:
+        return none
+    total = np.zeros(len(found))
+    keep = np.ones(len(found), bool)
+    sign = np.zeros(len(found))
+    for frame in burst:
+        excess, spread = _excess(frame, found, noise)
+        sign = np.where(sign == 0, np.sign(excess), sign)
+        keep &= (np.sign(excess) == sign) & (np.abs(excess) >= settings.threshold_sigma / 2) & (spread < _SHARE_OF_NEIGHBOURS)
+        total += np.abs(excess)
+    return np.asarray(found[keep & (total / len(burst) >= settings.threshold_sigma)])
+
+
+def repaired(frame: Frame, defects: NDArray[np.int64]) -> Frame:
+    """The frame with each defect replaced by the median of its nearest sound samples of the same colour; the very frame if there is none."""
+    if len(defects) == 0:
+        return frame
+    mosaic = frame.mosaic.copy()
+    bad = np.zeros(mosaic.shape, bool)
+    bad[tuple(defects.T)] = True
+    values, positions = _around(frame.mosaic, defects)
+    sound = ~bad[tuple(positions)]
+    masked = np.where(sound, values, np.nan)
+    some = sound.any(axis=1)
+    medians = np.nanmedian(masked[some], axis=1)
+    mosaic[tuple(defects[some].T)] = np.rint(medians).astype(np.uint16)
+    return replace(frame, mosaic=mosaic)
+
+
+def _candidates(frame: Frame, noise: Noise, sigmas: float) -> NDArray[np.int64]:
+    found = []
+    for i in (0, 1):
+        for j in (0, 1):
+            plane = np.ascontiguousarray(frame.mosaic[i::2, j::2])
+            high, low = cv2.dilate(plane, _RING), cv2.erode(plane, _RING)
+            deviation = _deviation_dn(frame, noise, plane, i, j)
+            out = (plane > high + sigmas * deviation) | (plane + sigmas * deviation < low)
+            y, x = np.nonzero(out)
+            found.append(np.column_stack([2 * y + i, 2 * x + j]))
+    return np.concatenate(found)
+
+
+def _deviation_dn(frame: Frame, noise: Noise, level_dn: NDArray[np.uint16], i: int, j: int) -> NDArray[np.float32]:
+    """Noise deviation in DN, at the calmer of a level's two estimates: the model at no light for bright pixels would call every star a defect."""
+    scale = float(frame.info.levels.scale()[i, j])
+    channel = int(frame.info.cfa[i, j])
+    level = (cv2.medianBlur(level_dn, 3).astype(np.float32) - np.float32(frame.info.levels.black[i, j])) * np.float32(scale)
+    np.maximum(level, 0, out=level)
+    return np.asarray(np.sqrt(level * np.float32(noise.alpha[channel]) + np.float32(noise.beta[channel])) / np.float32(scale))
+
+
+def _around(mosaic: NDArray[np.uint16], at: NDArray[np.int64], step: int = 2) -> tuple[NDArray[np.float64], tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """Values (n, 8), and their positions, of the ring of samples `step` pixels around each place, mirrored at borders."""
+    offsets = np.array([(dy, dx) for dy in (-step, 0, step) for dx in (-step, 0, step) if dy or dx])
+    y, x = (_mirrored(at[:, k, None] + offsets[None, :, k], mosaic.shape[k]) for k in (0, 1))
+    return mosaic[y, x].astype(np.float64), (y, x)
+
+
+def _mirrored(index: NDArray[np.int64], length: int) -> NDArray[np.int64]:
+    index = np.abs(index)
+    return np.where(index >= length, 2 * (length - 1) - index, index)
+
+
+def _excess(frame: Frame, at: NDArray[np.int64], noise: Noise) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """How far each place lies beyond its ring, in noise deviations (negative: below), and by what share of that its four neighbours rise too."""
+    value = frame.mosaic[tuple(at.T)].astype(np.float64)
+    ring, _ = _around(frame.mosaic, at)
+    middle = np.median(ring, axis=1)
+    black = frame.info.levels.black[at[:, 0] % 2, at[:, 1] % 2]
+    scale = frame.info.levels.scale()[at[:, 0] % 2, at[:, 1] % 2]
+    channel = frame.info.cfa[at[:, 0] % 2, at[:, 1] % 2]
+    level = np.maximum((middle - black) * scale, 0)
+    deviation = np.sqrt(noise.alpha[channel] * level + noise.beta[channel]) / scale
+    beyond = np.where(value > middle, np.maximum(value - ring.max(axis=1), 0), np.minimum(value - ring.min(axis=1), 0))
+    rises = []
+    for dy, dx in ((-1, 0), (1, 0), (0, -1), (0, 1)):
+        near = np.column_stack([_mirrored(at[:, 0] + dy, frame.mosaic.shape[0]), _mirrored(at[:, 1] + dx, frame.mosaic.shape[1])])
+        around, _ = _around(frame.mosaic, near)
+        rises.append(frame.mosaic[tuple(near.T)] - np.median(around, axis=1))
+    rise = np.mean(rises, axis=0)
+    share = np.abs(rise) / np.maximum(np.abs(value - middle), 1e-9)
+    return beyond / deviation, share

@@ -1,0 +1,5 @@
+"""Demosaicing of a single frame."""
+
+from burstsr.demosaic.stage import demosaic, enlarge
+
+__all__ = ["demosaic", "enlarge"]

@@ -1,0 +1,93 @@
+"""What noise a burst has: its files' NoiseProfile, or, where there is none, an estimate from the frames themselves."""
+
+from __future__ import annotations
+
+import logging
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import nnls
+
+from burstsr.ground.burst import Burst, Frame
+from burstsr.ground.noise import Noise
+from burstsr.ground.sensor import samples
+
+_LOG = logging.getLogger(__name__)
+_BLOCK = 8  # samples of one colour along a block's side
+_BINS = 16
+_QUANTILE = 0.2
+_LAPLACIAN = np.array([1.0, -2.0, 1.0]) / np.sqrt(6.0)  # applied along both axes: noise gain 1, blind to planes (Immerkaer 1996, eq. 2)
+_QUANTILE_OF_FLAT = 0.772  # the 0.2 quantile of a flat block's mean square over its true variance, by simulation of white noise
+
+
+def noise_of(burst: Burst, reference: int) -> tuple[Noise, str]:
+    """Noise of the burst's samples and where it is from ("NoiseProfile" or "estimated").
+
+    The profile is the reference frame's. The estimate is the mean of up to three frames'.
+    """
+    known = burst.frames[reference].info.noise
+    if known is not None and np.all(known.alpha + known.beta > 0):
+        return known, "NoiseProfile"
+    chosen = sorted({0, len(burst) // 2, len(burst) - 1})
+    models = [estimate(burst.frames[i]) for i in chosen]
+    noise = Noise(np.mean([m.alpha for m in models], axis=0), np.mean([m.beta for m in models], axis=0))
+    _LOG.info("%s: no NoiseProfile; estimated alpha %s, beta %s", burst.name, noise.alpha, noise.beta)
+    return noise, "estimated"
+
+
+def estimate(frame: Frame) -> Noise:
+    """Noise model of one frame per channel, from the mean square of a second difference in its calmest blocks at each level (Foi 2008, section III).
+
+    Structure that fills every block makes the estimate too high, never too low by more than sampling error.
+    """
+    x = samples(frame.mosaic, frame.info.levels)
+    levels: list[list[NDArray[np.float64]]] = [[], [], []]
+    squares: list[list[NDArray[np.float64]]] = [[], [], []]
+    for i in (0, 1):
+        for j in (0, 1):
+            level, square = _blocks(np.ascontiguousarray(x[i::2, j::2]))
+            channel = int(frame.info.cfa[i, j])
+            levels[channel].append(level)
+            squares[channel].append(square)
+    fitted = [_fit(np.concatenate(levels[c]), np.concatenate(squares[c])) for c in range(3)]
+    return Noise(np.array([a for a, _ in fitted]), np.array([b for _, b in fitted]))
+
+
+def _blocks(plane: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean level, and mean square second difference, of the plane's whole blocks that are not clipped."""
+    residual = cv2.sepFilter2D(plane, cv2.CV_32F, _LAPLACIAN, _LAPLACIAN)[1:-1, 1:-1]
+    plane = plane[1:-1, 1:-1]
+    h, w = (n // _BLOCK * _BLOCK for n in plane.shape)
+    shape = (h // _BLOCK, _BLOCK, w // _BLOCK, _BLOCK)
+    level = plane[:h, :w].reshape(shape).mean((1, 3), dtype=np.float64).ravel()
+    peak = plane[:h, :w].reshape(shape).max((1, 3)).ravel()
+    square = (residual[:h, :w].astype(np.float64) ** 2).reshape(shape).mean((1, 3)).ravel()
+    usable = (peak < 0.98) & (square > 0)
+    return level[usable], square[usable]
+
+
+def _fit(level: NDArray[np.float64], square: NDArray[np.float64]) -> tuple[float, float]:
+    if level.size < 4:
+        return 1e-4, 1e-6
+    edges = np.quantile(level, np.linspace(0, 1, min(_BINS, max(1, level.size // 24)) + 1))
+    x, y = [], []
+    for low, high in zip(edges[:-1], edges[1:], strict=True):
+        inside = (level >= low) & (level <= high)
+        if inside.sum() >= 4:
+            x.append(float(level[inside].mean()))
+            y.append(float(np.quantile(square[inside], _QUANTILE)) / _QUANTILE_OF_FLAT)
+    a, b = np.maximum(np.array(x), 0.0), np.array(y)
+    solution = np.zeros(2)
+    weight = 1.0 / b
+    for _ in range(5):  # relative errors; bins full of structure lie above the line and are weighed down
+        solution, _ = nnls(np.column_stack([a, np.ones_like(a)]) * weight[:, None], b * weight)
+        model = np.maximum(solution[0] * a + solution[1], 1e-12)
+        weight = 1.0 / (model * (1.0 + np.maximum(b / model - 1.0, 0.0) * 4.0))
+    return float(solution[0]), float(max(solution[1], 1e-12))
+
+
+def snr_of(frame: Frame, noise: Noise) -> float:
+    """Mean level over the noise deviation at that level (dimensionless), on green; what settings depend on."""
+    level = float(samples(frame.mosaic, frame.info.levels).mean(dtype=np.float64))
+    return max(level, 0.0) / float(np.sqrt(max(float(noise.variance(level, 1)), 1e-18)))

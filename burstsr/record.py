@@ -1,0 +1,131 @@
+"""What happened in a run: timings, motion and trust per frame, sub-pixel coverage; for the JSON beside every picture."""
+
+from __future__ import annotations
+
+import math
+import platform
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from importlib.metadata import PackageNotFoundError, version
+from typing import ParamSpec, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from burstsr import __version__
+from burstsr.ground.burst import Burst, Picture
+from burstsr.ground.flow import Flow
+from burstsr.ground.noise import Noise
+from burstsr.settings import Settings
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+_LIBRARIES = ("numpy", "scipy", "numba", "rawpy", "tifffile", "imagecodecs", "opencv-python")
+
+
+class Record:
+    """Collects a run's facts and reports its progress; knows nothing of how stages work."""
+
+    def __init__(self, burst: Burst, settings: Settings, progress: Callable[[str, int, int], None] | None) -> None:
+        self._burst = burst
+        self._settings = settings
+        self._progress = progress
+        self._seconds: dict[str, float] = {}
+        self._frames: dict[int, dict[str, object]] = {}
+        self._phases: list[tuple[float, float]] = []
+        self._last = time.perf_counter()
+
+    def stage(self, name: str) -> None:
+        """A stage that ran once has ended."""
+        now = time.perf_counter()
+        self._seconds[name] = self._seconds.get(name, 0.0) + now - self._last
+        self._last = now
+        self._tell(name)
+
+    def timed(self, name: str, call: Callable[_P, _T], *arguments: _P.args, **named: _P.kwargs) -> _T:
+        """Call a stage and count its time under `name`."""
+        self._last = time.perf_counter()
+        result = call(*arguments, **named)
+        self.stage(name)
+        return result
+
+    def frame(self, index: int, flow: Flow | None, trust: NDArray[np.float32] | None) -> None:
+        """A frame was merged; the reference without flow and trust."""
+        facts: dict[str, object] = {"file": self._burst.frames[index].info.path.name, "reference": flow is None}
+        dy = dx = rotation = 0.0
+        if flow is not None:
+            dy, dx, rotation = rigid_motion(flow)
+        facts["motion_px"] = [round(dy, 4), round(dx, 4)]
+        facts["rotation_deg"] = round(math.degrees(rotation), 5)
+        facts["trust"] = 1.0 if trust is None else round(float(trust.mean(dtype=np.float64)), 4)
+        self._phases.append((dy, dx))
+        self._frames[index] = facts
+        self._tell("merge")
+
+    def picture(
+        self, rgb: NDArray[np.float32], weight: NDArray[np.float32], index: int, noise: Noise, noise_source: str, defects: int, tuned: Settings
+    ) -> Picture:
+        """The finished Picture with its report."""
+        left = noise_left(noise, weight)
+        report: dict[str, object] = {
+            "burst": self._burst.name,
+            "reference": index,
+            "frames": [self._frames[i] for i in sorted(self._frames)],
+            "coverage": coverage(self._phases, self._settings.scale),
+            "defects_repaired": defects,
+            "noise": {"source": noise_source, **_plain(noise)},
+            "noise_left": _plain(left),
+            "settings": asdict(tuned),
+            "size": [rgb.shape[1], rgb.shape[0]],
+            "seconds": {name: round(s, 3) for name, s in self._seconds.items()},
+            "versions": versions(),
+        }
+        return Picture(rgb, self._burst.frames[index].info, self._settings.scale, left, report)
+
+    def _tell(self, stage: str) -> None:
+        if self._progress is not None:
+            self._progress(stage, len(self._frames), len(self._burst))
+
+
+def rigid_motion(flow: Flow) -> tuple[float, float, float]:
+    """Median translation (dy, dx) in raw pixels and least-squares rotation in radians of a flow's tiles."""
+    tiles = flow.tiles.astype(np.float64)
+    dy, dx = (float(np.median(tiles[..., k])) for k in (0, 1))
+    y, x = np.mgrid[: tiles.shape[0], : tiles.shape[1]].astype(np.float64)
+    y, x = (y - y.mean()) * flow.tile_px, (x - x.mean()) * flow.tile_px
+    square = float((y * y + x * x).sum())
+    rotation = float((y * (tiles[..., 1] - dx) - x * (tiles[..., 0] - dy)).sum()) / square if square > 0 else 0.0
+    return dy, dx, rotation
+
+
+def coverage(phases: list[tuple[float, float]], scale: float) -> float:
+    """Share, 0 to 1, of the sub-pixel cells of the CFA's 2 x 2 pixel period that the frames' shifts fall in, of those that so many frames can fill.
+
+    A cell is an output pixel: (2 ceil(scale))^2 cells. 1 / min(frames, cells) means that all frames saw the same: a tripod.
+    """
+    cells = 2 * math.ceil(scale)
+    filled = {(int(dy % 2.0 / 2.0 * cells) % cells, int(dx % 2.0 / 2.0 * cells) % cells) for dy, dx in phases}
+    return round(len(filled) / min(len(phases), cells * cells), 4)
+
+
+def noise_left(noise: Noise, weight: NDArray[np.float32]) -> Noise:
+    """Noise of the merged picture: each channel's variance over 2 sum(w), the value of sum(w^2) / sum(w)^2 for densely sampled Gaussians, at most 1."""
+    sample = weight[::7, ::7].reshape(-1, 3)
+    factor = np.minimum(0.5 / np.maximum(np.median(sample, axis=0).astype(np.float64), 0.5), 1.0)
+    return Noise(noise.alpha * factor, noise.beta * factor)
+
+
+def versions() -> dict[str, str]:
+    """Versions of the program, Python and the libraries that touch pixels."""
+    found = {"burstsr": __version__, "python": platform.python_version()}
+    for name in _LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "unknown"
+    return found
+
+
+def _plain(noise: Noise) -> dict[str, list[float]]:
+    return {"alpha": [float(a) for a in noise.alpha], "beta": [float(b) for b in noise.beta]}
