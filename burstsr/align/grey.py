@@ -6,16 +6,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from burstsr.align.information import LOW_PASS
 from burstsr.ground.burst import Frame
 from burstsr.ground.noise import Noise
 from burstsr.ground.sensor import samples, stabilise
 
-LOW_PASS = np.array([1.0, 2.0, 1.0]) / 4.0  # zero at the CFA's carrier frequency: colour does not look like structure
-NOISE_GAIN = float((LOW_PASS**2).sum())  # deviation of white noise after the low-pass, both axes
-
-
 def grey(frame: Frame, noise: Noise) -> NDArray[np.float32]:
-    """(H, W) float32: the mosaic low-passed at half band, in units in which a single sample's noise has deviation 1, its own `NOISE_GAIN`.
+    """(H, W) float32: the mosaic low-passed at half band, in units in which a single sample's noise has deviation 1.
 
     Departs: Wronski 2019, section 5.1, aligns on linear light; stabilised noise lets shadows count as much as lights.
     """

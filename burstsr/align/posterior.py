@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from burstsr.align.information import weighted_median
 from burstsr.align.whole import fit_affine
 
 Array = NDArray[np.float64]
@@ -35,7 +36,8 @@ def smooth_deviation(residual: Array, information: Array, strength: float, sweep
     rescales the information. residual (nty, ntx, 2), information (nty, ntx, 2, 2); `strength` multiplies a and b.
     """
     size = np.sqrt(np.einsum("yxa,yxab,yxb->yx", residual, information, residual))
-    good = size <= 3.0 * max(float(np.median(size)), 1e-9)
+    worth = np.einsum("yxaa->yx", information)
+    good = (size <= 3.0 * max(weighted_median(size, worth), 1e-9)) & (worth > 0)
     signal, error = _variances(residual, good, information)
     scaled = information / error
     if strength <= 0:

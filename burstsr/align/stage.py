@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from burstsr.align import loops
-from burstsr.align.grey import LOW_PASS, NOISE_GAIN, gradients, grey, pyramid
+from burstsr.align.grey import gradients, grey, pyramid
+from burstsr.align.information import noise_gain, without_noise
 from burstsr.align.posterior import smooth_deviation, whole_frame
 from burstsr.align.whole import translation
 from burstsr.ground.burst import Burst, Frame
@@ -16,8 +17,6 @@ from burstsr.ground.flow import Flow
 from burstsr.ground.noise import Noise
 from burstsr.settings import AlignSettings
 
-# variance of (z[i+1] - z[i-1]) / 2 for unit white noise behind the low-pass of `grey`
-SLOPE_NOISE = float((np.convolve([-0.5, 0.0, 0.5], LOW_PASS) ** 2).sum() * (LOW_PASS**2).sum())
 _WHOLE_PX = 256  # the whole frame's translation is searched where its longer side is at most this
 _MATCH_LEVEL = 1  # finest pyramid level of whole-pixel matching; finer is the registration's work
 
@@ -39,17 +38,16 @@ class Aligner:
         self._gy, self._gx = gradients(self._levels[0])
         shape = self._levels[0].shape
         self._tiles = (tile_count(shape[0], self._tile), tile_count(shape[1], self._tile))
-        self._sums = np.zeros((*self._tiles, 4), np.float32)
-        over_rows(loops.tile_hessians, self._tiles[0], self._gy, self._gx, self._tile, self._margin, self._sums)
-        self._hessian = _without_noise(self._sums)
+        sums = _gradient_sums(self._gy, self._gx, self._tile, self._margin)
+        structure, self._information = without_noise(sums, 0)
+        self._hessian = np.stack([structure[..., 0, 0], structure[..., 0, 1], structure[..., 1, 1], sums[..., 3]], -1).astype(np.float32)
 
     def flow_of(self, frame: Frame) -> Flow:
         """Flow of `frame` against the reference. Raises nothing for frames that show something else: trust is robustness's work."""
         levels = pyramid(grey(frame, self._noise))
         start = self._match(levels)
         flow, cost = self._register(levels[0], start)
-        information = _matrices(self._hessian) / (2 * NOISE_GAIN**2)
-        information[np.isnan(cost)] = 0.0
+        information = np.where(np.isnan(cost)[..., None, None], 0.0, self._information)
         whole, _ = whole_frame(flow.astype(np.float64), information)
         field = whole + smooth_deviation(flow - whole, information, self._settings.prior)
         if self._settings.prior <= 0:
@@ -68,7 +66,7 @@ class Aligner:
     def _own_or_field(self, frame: NDArray[np.float32], flow: NDArray[np.float32], cost: NDArray[np.float32], field: NDArray[np.float32]) -> NDArray[np.float32]:
         """The field's motion, except in tiles whose own motion explains their pixels far better (movers)."""
         _, field_cost = self._register(frame, field, 0)
-        noise_floor = 2 * NOISE_GAIN**2
+        noise_floor = 2 * noise_gain(0)[0]
         insists = (field_cost > 2.0 * cost) & (field_cost - cost > 1.0 * noise_floor)
         return np.where(insists[..., None], flow, field).astype(np.float32)
 
@@ -85,36 +83,27 @@ class Aligner:
             candidates = _candidates(flow * grow, model * grow, shape)
             out, cost = np.empty((*shape, 2), np.int64), np.empty(shape, np.float32)
             radius = self._settings.search_px if i == coarsest else min(2, self._settings.search_px)
-            penalty = np.float32(0.1 * NOISE_GAIN / 2**i)
+            penalty = np.float32(_match_penalty(self._tile, i))
             over_rows(loops.match_blocks, shape[0], ref, frame, self._tile, radius, candidates, penalty, out, cost)
             flow = out.astype(np.float64)
-            information = _matrices(_level_hessian(ref, self._tile, shape)) * (cost < 1e30)[..., None, None]
+            _, information = without_noise(_gradient_sums(*gradients(ref), self._tile, 0), i)
+            information = np.where((cost < 1e30)[..., None, None], information, 0.0)
             model, _ = whole_frame(flow, information) if flow.shape[0] * flow.shape[1] >= 6 else (flow, flow)
         start = _resampled(flow, self._tiles) * 2.0 ** min(_MATCH_LEVEL, coarsest)
         return start.astype(np.float32)
 
 
-def _level_hessian(ref: NDArray[np.float32], tile: int, shape: tuple[int, int]) -> NDArray[np.float32]:
-    gy, gx = gradients(ref)
-    sums = np.zeros((*shape, 4), np.float32)
-    over_rows(loops.tile_hessians, shape[0], gy, gx, tile, 0, sums)
+def _gradient_sums(gy: NDArray[np.float32], gx: NDArray[np.float32], tile: int, margin: int) -> NDArray[np.float32]:
+    """(nty, ntx, 4): sums of gy gy, gy gx, gx gx over each tile and `margin` pixels around it, and the pixels counted."""
+    sums = np.zeros((tile_count(gy.shape[0], tile), tile_count(gy.shape[1], tile), 4), np.float32)
+    over_rows(loops.tile_hessians, sums.shape[0], gy, gx, tile, margin, sums)
     return sums
 
 
-def _without_noise(sums: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Hessians less what noise alone adds to them: half-differences of low-passed white noise, with a floor that keeps them positive."""
-    out = sums.copy()
-    floor = 0.25 * SLOPE_NOISE * sums[..., 3]
-    out[..., 0] = np.maximum(sums[..., 0] - SLOPE_NOISE * sums[..., 3], floor)
-    out[..., 2] = np.maximum(sums[..., 2] - SLOPE_NOISE * sums[..., 3], floor)
-    bound = 0.98 * np.sqrt(out[..., 0] * out[..., 2])
-    out[..., 1] = np.clip(sums[..., 1], -bound, bound)
-    return out
-
-
-def _matrices(sums: NDArray[np.float32]) -> NDArray[np.float64]:
-    a, b, c = (sums[..., i].astype(np.float64) for i in range(3))
-    return np.stack([np.stack([a, b], -1), np.stack([b, c], -1)], -2)
+def _match_penalty(tile: int, level: int) -> float:
+    """Three deviations of a tile's mean absolute difference when there is nothing but noise."""
+    variance, _ = noise_gain(level)
+    return 3.0 * float(np.sqrt(2 * variance * (1 - 2 / np.pi) * 4.0)) / tile
 
 
 def _resampled(flow: NDArray[np.float64], shape: tuple[int, int]) -> NDArray[np.float64]:
@@ -136,7 +125,7 @@ def sharpness(frame: Frame, noise: Noise) -> float:
     height, width = frame.info.shape
     picture = grey(frame, noise)[height // 4 : height - height // 4, width // 4 : width - width // 4]
     gy, gx = gradients(np.ascontiguousarray(picture))
-    return float((gy * gy + gx * gx).mean(dtype=np.float64)) - 2 * SLOPE_NOISE
+    return float((gy * gy + gx * gx).mean(dtype=np.float64)) - 2 * noise_gain(0)[1]
 
 
 def sharpest(burst: Burst, noise: Noise) -> int:

@@ -6,6 +6,8 @@ import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
+from burstsr.align.information import weighted_median
+
 Array = NDArray[np.float64]
 
 
@@ -51,6 +53,7 @@ def fit_affine(position: Array, flow: Array, information: Array, rounds: int = 8
     """
     design = np.column_stack([np.ones(len(position)), position])
     weight = np.ones(len(position))
+    worth = np.einsum("naa->n", information)
     deviation = np.zeros(len(position))
     coefficients = np.zeros((3, 2))
     ridge = 1e-6 * max(float(information.sum()), 1e-12)
@@ -62,7 +65,7 @@ def fit_affine(position: Array, flow: Array, information: Array, rounds: int = 8
         coefficients = np.linalg.lstsq(normal, right, rcond=1e-10)[0].reshape(3, 2)
         residual = flow - design @ coefficients
         squared = np.einsum("na,nab,nb->n", residual, information, residual)
-        typical = max(float(np.median(squared)) / 1.386, 1e-12)  # 1.386 = median of chi^2 with two degrees of freedom
+        typical = max(weighted_median(squared, worth) / 1.386, 1e-12)  # 1.386 = median of chi^2 with two degrees of freedom
         deviation = np.sqrt(squared / typical)
         shrinking = cut * max(1.0, 4.0 - step)
         weight = 1.0 / (1.0 + (deviation / shrinking) ** 2) ** 2
