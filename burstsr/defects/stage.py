@@ -78,15 +78,16 @@ def _deviation_dn(frame: Frame, noise: Noise, level_dn: NDArray[np.uint16], i: i
 
 
 def _around(mosaic: NDArray[np.uint16], at: NDArray[np.int64], step: int = 2) -> tuple[NDArray[np.float64], tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """Values (n, 8), and their positions, of the ring of samples `step` pixels around each place, mirrored at borders."""
+    """Values (n, 8), and their positions, of the ring of samples `step` pixels around each place, from the other side at borders."""
     offsets = np.array([(dy, dx) for dy in (-step, 0, step) for dx in (-step, 0, step) if dy or dx])
-    y, x = (_mirrored(at[:, k, None] + offsets[None, :, k], mosaic.shape[k]) for k in (0, 1))
+    y, x = (_inside(at[:, k, None] + offsets[None, :, k], mosaic.shape[k], step) for k in (0, 1))
     return mosaic[y, x].astype(np.float64), (y, x)
 
 
-def _mirrored(index: NDArray[np.int64], length: int) -> NDArray[np.int64]:
-    index = np.abs(index)
-    return np.where(index >= length, 2 * (length - 1) - index, index)
+def _inside(index: NDArray[np.int64], length: int, step: int) -> NDArray[np.int64]:
+    """Indices beyond a border to the sample on the other side of the place they were counted from, `step` away from it."""
+    index = np.where(index < 0, index + 2 * step, index)
+    return np.where(index >= length, index - 2 * step, index)
 
 
 def _excess(frame: Frame, at: NDArray[np.int64], noise: Noise) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -102,7 +103,7 @@ def _excess(frame: Frame, at: NDArray[np.int64], noise: Noise) -> tuple[NDArray[
     beyond = np.where(value > middle, np.maximum(value - ring.max(axis=1), 0), np.minimum(value - ring.min(axis=1), 0))
     rises = []
     for dy, dx in ((-1, 0), (1, 0), (0, -1), (0, 1)):
-        near = np.column_stack([_mirrored(at[:, 0] + dy, frame.mosaic.shape[0]), _mirrored(at[:, 1] + dx, frame.mosaic.shape[1])])
+        near = np.column_stack([_inside(at[:, 0] + dy, frame.mosaic.shape[0], 1), _inside(at[:, 1] + dx, frame.mosaic.shape[1], 1)])
         around, _ = _around(frame.mosaic, near)
         rises.append(frame.mosaic[tuple(near.T)] - np.median(around, axis=1))
     rise = np.mean(rises, axis=0)

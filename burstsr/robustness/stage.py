@@ -38,7 +38,7 @@ class Guide:
         factor = np.where(spread > s.flow_variation_px, s.s_moving, s.s_still).astype(np.float32)
         threshold = np.float32(s.threshold)
         if not s.enabled:
-            factor, threshold = np.full_like(factor, np.inf), np.float32(0.0)
+            threshold = np.float32(-1.0)  # R = clip(S exp(...) + 1, 0, 1) = 1 wherever the frame shows the place
         over_rows(
             loops.trust_rows,
             out.shape[0],

@@ -1,0 +1,53 @@
+"""The merge in plain NumPy (Wronski 2019, eq. 1 and algorithm 4 of its re-implementation, IPOL 460). `loops.py` must agree."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from burstsr.ground.coords import raw_position
+from burstsr.ground.flow import Flow
+
+Array = NDArray[np.float64]
+BORDER = 2
+
+
+def accumulate(
+    first: int,
+    last: int,
+    mosaic: Array,
+    cfa: NDArray[np.int64],
+    scale: float,
+    flow: NDArray[np.float32],
+    tile: int,
+    kernel: Array,
+    trust: Array,
+    num: Array,
+    den: Array,
+) -> None:
+    """num_c += sum over the 3 x 3 samples nearest to q of  R exp(-1/2 d^T Omega^-1 d) x;  den_c likewise without x."""
+    height, width = mosaic.shape[0] - 2 * BORDER, mosaic.shape[1] - 2 * BORDER
+    oy, ox = np.mgrid[first:last, : num.shape[1]]
+    y, x = raw_position(oy, scale), raw_position(ox, scale)
+    shift = Flow(flow, tile).at(y, x)
+    qy, qx = y + shift[..., 0], x + shift[..., 1]
+    ky = np.clip(((oy + 0.5) / scale / 2).astype(int), 0, kernel.shape[0] - 1)
+    kx = np.clip(((ox + 0.5) / scale / 2).astype(int), 0, kernel.shape[1] - 1)
+    inside = (qy >= -0.5) & (qx >= -0.5) & (qy <= height - 0.5) & (qx <= width - 0.5)
+    R = np.where(inside, trust[ky, kx], 0.0)
+    cy = np.clip(np.floor(qy + 0.5).astype(int), 0, height - 1)
+    cx = np.clip(np.floor(qx + 0.5).astype(int), 0, width - 1)
+    a, b, c = np.moveaxis(kernel[ky, kx].astype(np.float64), -1, 0)
+    for i in (-1, 0, 1):
+        for j in (-1, 0, 1):
+            dy, dx = cy + i - qy, cx + j - qx
+            w = R * np.exp(np.maximum(-0.5 * (a * dy * dy + 2 * b * dy * dx + c * dx * dx), -24.0))
+            channel = cfa[(cy + i) % 2, (cx + j) % 2]
+            value = mosaic[cy + i + BORDER, cx + j + BORDER]
+            np.add.at(num, (oy, ox, channel), w * value)
+            np.add.at(den, (oy, ox, channel), w)
+
+
+def normalise(first: int, last: int, num: Array, den: Array) -> None:
+    """num <- num / den."""
+    num[first:last] /= den[first:last]

@@ -1,0 +1,64 @@
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from burstsr.ground.burst import Burst, Colour, Frame, FrameInfo, Levels, cfa_array
+from burstsr.ground.noise import Noise
+
+
+def _data() -> Path | None:
+    for place in (os.environ.get("BURSTSR_DATA"), Path(__file__).resolve().parents[2] / "shared" / "data"):
+        if place and Path(place).is_dir():
+            return Path(place)
+    return None
+
+
+@pytest.fixture(scope="session")
+def data() -> Path:
+    """The folder of development data; the test skips where it is absent."""
+    folder = _data()
+    if folder is None:
+        pytest.skip("development data not here (BURSTSR_DATA)")
+    return folder
+
+
+@pytest.fixture(params=("paper", "loops"))
+def engine(request):
+    return request.param
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(20260101)
+
+
+@pytest.fixture(scope="session")
+def texture():
+    """(96, 128) float64 smooth random texture, 0.1 to 0.9, as a function of raw position: exact at any sub-pixel shift."""
+    generator = np.random.default_rng(5)
+    waves = [(generator.uniform(-0.9, 0.9, 2), generator.uniform(0, 6.28), generator.uniform(0.3, 1)) for _ in range(24)]
+
+    def at(y, x):
+        value = sum(a * np.sin(k[0] * np.asarray(y) + k[1] * np.asarray(x) + p) for k, p, a in waves)
+        return 0.5 + 0.4 * value / sum(a for _, _, a in waves) * 2.0
+
+    return at
+
+
+def frame_of(picture, cfa="RGGB", noise=None, name="frame_000.dng", white=65535.0, black=1024.0):
+    """A noise-free Frame that shows (H, W, 3) or grey (H, W) linear camera RGB."""
+    picture = np.asarray(picture, np.float64)
+    height, width = picture.shape[:2]
+    colours = np.tile(cfa_array(cfa), (height // 2, width // 2)).astype(int)
+    x = picture if picture.ndim == 2 else np.take_along_axis(picture, colours[..., None], 2)[..., 0]
+    mosaic = np.clip(np.rint(black + x * (white - black)), 0, 65535).astype(np.uint16)
+    info = FrameInfo(
+        Path(name), (height, width), cfa_array(cfa), Levels(np.full((2, 2), black), white), Colour(np.ones(3), None), "test", noise or Noise.of_iso(100)
+    )
+    return Frame(info, mosaic)
+
+
+def burst_of(pictures, **named):
+    return Burst("test", tuple(frame_of(p, name=f"frame_{i:03d}.dng", **named) for i, p in enumerate(pictures)))

@@ -1,0 +1,62 @@
+from dataclasses import replace
+
+import numpy as np
+from conftest import burst_of
+
+from burstsr.defects import find_defects, repaired
+from burstsr.ground.noise import Noise
+from burstsr.settings import DefectSettings
+
+NOISE = Noise.of_iso(400)
+
+
+def burst_with(defects, rng, frames=5, still=False):
+    pictures = []
+    for i in range(frames):
+        scene = np.full((64, 64), 0.2)
+        at = 30 if still else 30 + 2 * i
+        y, x = np.mgrid[:64, :64]
+        scene += 0.5 * np.exp(-((y - at) ** 2 + (x - 20.3) ** 2) / (2 * 0.8**2))  # a star
+        pictures.append(scene + np.sqrt(NOISE.variance(scene, 1)) * rng.standard_normal(scene.shape))
+    burst = burst_of(pictures, noise=NOISE)
+    for frame in burst:
+        for y, x, dn in defects:
+            frame.mosaic[y, x] = dn
+    return burst
+
+
+def test_hot_and_dead_pixels_are_found_and_nothing_else(rng):
+    defects = [(10, 11, 65535), (40, 41, 40000), (0, 0, 60000), (63, 62, 50000), (20, 50, 0)]
+    burst = burst_with(defects, rng)
+    found = find_defects(burst, NOISE, DefectSettings())
+    assert {(int(y), int(x)) for y, x in found} == {(y, x) for y, x, _ in defects}
+
+
+def test_a_still_star_is_no_defect(rng):
+    assert len(find_defects(burst_with([], rng, still=True), NOISE, DefectSettings())) == 0
+
+
+def test_two_frames_or_repair_off_find_nothing(rng):
+    assert len(find_defects(burst_with([(10, 11, 65535)], rng, frames=2), NOISE, DefectSettings())) == 0
+    assert len(find_defects(burst_with([(10, 11, 65535)], rng), NOISE, DefectSettings(repair=False))) == 0
+
+
+def test_a_flash_in_one_frame_is_no_defect(rng):
+    burst = burst_with([], rng)
+    burst.frames[2].mosaic[33, 33] = 65535
+    assert len(find_defects(burst, NOISE, DefectSettings())) == 0
+
+
+def test_repair_takes_the_neighbours_level_and_leaves_the_source(rng):
+    burst = burst_with([(10, 11, 65535), (10, 13, 65535)], rng)
+    frame = burst.frames[0]
+    found = find_defects(burst, NOISE, replace(DefectSettings(), threshold_sigma=6.0))
+    fixed = repaired(frame, np.array([(10, 11), (10, 13)]))
+    assert frame.mosaic[10, 11] == 65535
+    level = (fixed.mosaic[10, [11, 13]] - 1024.0) / (65535 - 1024)
+    assert np.abs(level - 0.2).max() < 0.05
+    untouched = np.ones((64, 64), bool)
+    untouched[10, [11, 13]] = False
+    np.testing.assert_array_equal(fixed.mosaic[untouched], frame.mosaic[untouched])
+    assert len(found) <= 2
+    assert repaired(frame, np.zeros((0, 2), np.int64)) is frame

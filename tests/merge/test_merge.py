@@ -1,0 +1,166 @@
+"""The merge: physical laws and the two engines."""
+
+import numpy as np
+import pytest
+from conftest import frame_of
+from tolerances import MERGE_ABSOLUTE
+
+from burstsr.ground.coords import raw_position
+from burstsr.ground.flow import Flow
+from burstsr.merge import Accumulator, loops, paper
+from burstsr.settings import MergeSettings
+
+ENGINES = {"paper": paper, "loops": loops}
+ORDERS = ["RGGB", "BGGR", "GRBG", "GBRG"]
+TINY = MergeSettings(fallback_weight=1e-6)
+
+
+def round_kernel(shape, sigma):
+    kernel = np.zeros((shape[0] // 2, shape[1] // 2, 3), np.float32)
+    kernel[..., [0, 2]] = 1 / sigma**2
+    return kernel
+
+
+def merged(frames, flows, scale=2.0, sigma=0.5, trusts=None, settings=TINY, fallback=0.0):
+    shape = frames[0].info.shape
+    size = (round(scale * shape[0]), round(scale * shape[1]), 3)
+    accumulator = Accumulator(scale, round_kernel(shape, sigma), np.full(size, fallback, np.float32), settings)
+    for i, (frame, flow) in enumerate(zip(frames, flows, strict=True)):
+        trust = np.ones((shape[0] // 2, shape[1] // 2), np.float32) if trusts is None else trusts[i]
+        accumulator.add(frame, flow, trust)
+    return accumulator.result()
+
+
+def still(shape, tile=16):
+    return Flow.zero(shape, tile)
+
+
+@pytest.mark.parametrize("cfa", ORDERS)
+@pytest.mark.parametrize("scale", [1.0, 1.5, 2.0, 3.0, 4.0])
+def test_constant_in_constant_out(cfa, scale):
+    colour = (0.2, 0.5, 0.8)
+    frame = frame_of(np.broadcast_to(colour, (32, 48, 3)), cfa=cfa)
+    picture, weight = merged([frame], [still((32, 48))], scale)
+    assert picture.shape == (round(32 * scale), round(48 * scale), 3)
+    np.testing.assert_allclose(picture, np.broadcast_to(colour, picture.shape), atol=3e-5)
+    assert (weight > 0).all()
+
+
+@pytest.mark.parametrize("cfa", ORDERS)
+def test_a_slope_stays_where_it_is(cfa):
+    """No shift between output and raw coordinates, for any order of colours: a linear ramp comes out as itself on average."""
+    y, x = np.mgrid[:32, :32].astype(float)
+    ramp = np.repeat((0.2 + 0.01 * y + 0.005 * x)[..., None], 3, 2)
+    picture, _ = merged([frame_of(ramp, cfa=cfa)], [still((32, 32))], 2.0, sigma=0.8)
+    oy, ox = np.mgrid[:64, :64]
+    expected = 0.2 + 0.01 * raw_position(oy, 2.0) + 0.005 * raw_position(ox, 2.0)
+    error = (picture - expected[..., None])[8:-8, 8:-8]
+    assert np.abs(error.mean((0, 1))).max() < 1e-4
+    assert np.abs(error).max() < 0.012
+
+
+def test_frame_order_is_irrelevant(texture, rng):
+    frames = [frame_of(rng.uniform(0, 1, (32, 32))) for _ in range(4)]
+    flows = [Flow(rng.normal(0, 1, (2, 2, 2)).astype(np.float32), 16) for _ in range(4)]
+    a, _ = merged(frames, flows)
+    b, _ = merged(frames[::-1], flows[::-1])
+    np.testing.assert_allclose(a, b, atol=1e-5)
+
+
+def test_a_shifted_frame_lands_on_the_reference(texture):
+    y, x = np.mgrid[:48, :48].astype(float)
+    flow = Flow(np.full((3, 3, 2), (1.3, -2.6), np.float32), 16)
+    smooth = lambda dy, dx: texture((y - dy) * 0.2, (x - dx) * 0.2)  # noqa: E731
+    a, _ = merged([frame_of(smooth(0, 0))], [still((48, 48))])
+    b, _ = merged([frame_of(smooth(1.3, -2.6))], [flow])
+    assert np.abs(a - b)[12:-12, 12:-12].max() < 0.08
+    assert np.abs((a - b)[12:-12, 12:-12].mean((0, 1))).max() < 1e-3
+
+
+def test_whole_pixel_shift_of_the_cfa_period_changes_nothing(rng):
+    scene = rng.uniform(0, 1, (64, 64))
+    a, _ = merged([frame_of(scene[8:56, 8:56])], [still((48, 48))])
+    b, _ = merged([frame_of(scene[4:52, 6:54])], [Flow(np.full((3, 3, 2), (4, 2), np.float32), 16)])
+    np.testing.assert_allclose(a[16:-16, 16:-16], b[16:-16, 16:-16], atol=2e-5)
+
+
+def test_no_trust_no_weight_and_the_fallback_stands(rng):
+    none = [np.zeros((16, 16), np.float32)]
+    picture, weight = merged([frame_of(rng.uniform(0, 1, (32, 32)))], [still((32, 32))], trusts=none, fallback=0.37)
+    np.testing.assert_allclose(picture, 0.37, atol=1e-6)
+    np.testing.assert_allclose(weight, 0, atol=1e-6)
+
+
+def test_a_distrusted_frame_leaves_no_trace(rng):
+    good, bad = frame_of(rng.uniform(0, 1, (32, 32))), frame_of(np.ones((32, 32)))
+    one, zero = np.ones((16, 16), np.float32), np.zeros((16, 16), np.float32)
+    a, _ = merged([good], [still((32, 32))])
+    b, _ = merged([good, bad], [still((32, 32))] * 2, trusts=[one, zero])
+    np.testing.assert_array_equal(a, b)
+
+
+def test_frames_that_left_the_picture_give_nothing(rng):
+    far = Flow(np.full((2, 2, 2), 500, np.float32), 16)
+    picture, weight = merged([frame_of(np.ones((32, 32)))], [far], fallback=0.5)
+    np.testing.assert_allclose(picture, 0.5, atol=1e-6)
+    assert weight.max() < 1e-6
+
+
+def test_noise_falls_as_weights_say(rng):
+    """variance = sum w^2 s^2 / (sum w)^2: N equal frames divide the variance by N."""
+    sigma, frames = 0.01, []
+    for _ in range(16):
+        frames.append(frame_of(0.5 + sigma * rng.standard_normal((64, 64))))
+    one, _ = merged(frames[:1], [still((64, 64))])
+    many, _ = merged(frames, [still((64, 64))] * 16)
+    ratio = one[8:-8, 8:-8].var() / many[8:-8, 8:-8].var()
+    assert ratio == pytest.approx(16, rel=0.15)
+
+
+def test_saturated_samples_are_exactly_one():
+    frame = frame_of(np.ones((32, 32)), white=15000.0)
+    frame.mosaic[:] = 16383
+    picture, _ = merged([frame], [still((32, 32))], fallback=1.0)
+    np.testing.assert_allclose(picture, 1.0, atol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(32, 32), (16, 16), (18, 34)])
+@pytest.mark.parametrize("scale", [1.0, 1.7, 2.0, 3.0])
+@pytest.mark.parametrize("kind", ["random", "constant", "nan"])
+def test_engines_agree(shape, scale, kind, rng):
+    mosaic = rng.uniform(0, 1, (shape[0] + 4, shape[1] + 4)).astype(np.float32)
+    if kind == "constant":
+        mosaic[:] = 0.25
+    if kind == "nan":
+        mosaic[7, 9] = np.nan
+    grid = (-(-shape[0] // 16), -(-shape[1] // 16))
+    flow = rng.normal(0, 1.5, (*grid, 2)).astype(np.float32)
+    v = rng.normal(0, 1.5, (shape[0] // 2, shape[1] // 2, 3, 2))
+    t = np.einsum("yxka,yxkb->yxab", v, v) + np.eye(2)
+    kernel = np.ascontiguousarray(np.stack([t[..., 0, 0], t[..., 0, 1], t[..., 1, 1]], -1), np.float32)
+    trust = rng.uniform(0, 1, kernel.shape[:2]).astype(np.float32)
+    size = (round(scale * shape[0]), round(scale * shape[1]), 3)
+    cfa = np.array([[1, 0], [2, 1]], np.int64)
+    results = []
+    for module in ENGINES.values():
+        num, den = np.zeros(size, np.float32), np.full(size, 0.01, np.float32)
+        module.accumulate(0, size[0], mosaic, cfa, np.float32(scale), flow, 16, kernel, trust, num, den)
+        module.normalise(0, size[0], num, den)
+        results.append((num, den))
+    (a, wa), (b, wb) = results
+    close = np.abs(wa - wb) <= MERGE_ABSOLUTE + 1e-3 * wa
+    assert close.mean() > 0.999  # where a position falls between two samples to rounding, engines may take either
+    np.testing.assert_array_equal(np.isnan(a), np.isnan(b))
+    assert kind == "nan" or np.isfinite(b).all()
+    good = close & ~np.isnan(a)
+    np.testing.assert_allclose(a[good], b[good], atol=MERGE_ABSOLUTE * 2)
+
+
+def test_polynomial_exp():
+    import numba
+
+    call = numba.njit(lambda x: loops.exp_negative(x))
+    x = np.linspace(-23.9, 0, 500, dtype=np.float32)
+    value = np.array([call(v) for v in x])
+    np.testing.assert_allclose(value[x > -8], np.exp(x[x > -8]), rtol=2e-4)
+    np.testing.assert_allclose(value, np.exp(x), rtol=2e-2)

@@ -1,0 +1,10 @@
+"""Every tolerance of the tests, each with the worst case measured when it was set (engines: loops against paper in float64)."""
+
+MATCH_COST = 1e-4  # mean difference per pixel, relative; measured 3e-6
+FLOW_LOOPS_PX = 2e-3  # registration, loops against paper; measured 4e-4
+KERNEL_RELATIVE = 2e-3  # inverse covariance; measured 3e-4
+TRUST_ABSOLUTE = 2e-3  # measured 3e-4
+MERGE_ABSOLUTE = 1e-3  # polynomial exp and float32; measured 2e-4
+FLOW_SHIFT_PX = 0.02  # a pure shift of a textured picture, noise-free; measured 0.006
+FLOW_ISO_100_PX = 0.05  # median over a rotated, shifted frame at ISO 100; measured 0.015
+CFA_ORDERS_PSNR_DB = 38.0  # mirrored bursts give mirrored pictures; measured 43
