@@ -13,7 +13,7 @@ from burstsr.demosaic import demosaic, enlarge
 from burstsr.ground.burst import Burst, Picture
 from burstsr.ground.errors import SettingsError
 from burstsr.ground.flow import Flow
-from burstsr.merge import Accumulator
+from burstsr.merge import Accumulator, add_significant, combine
 from burstsr.noise import noise_of, snr_of
 from burstsr.record import Record
 from burstsr.robustness import Guide
@@ -31,10 +31,12 @@ def super_resolve(burst: Burst, settings: Settings | None = None, progress: Prog
     settings = settings or Settings()
     record = Record(burst, settings, progress)
 
-    noise, noise_source = noise_of(burst, settings.reference or 0)
+    if settings.reference is not None and settings.reference >= len(burst):
+        raise SettingsError(f"reference = {settings.reference}: burst {burst.name!r} has {len(burst)} frames, allowed is 0 to {len(burst) - 1}")
+    noise, noise_source = noise_of(burst)
     defects = find_defects(burst, noise, settings.defects)
     record.stage("repair")
-    index = _reference(burst, settings) if settings.reference is not None else sharpest(burst, noise)
+    index = sharpest(burst, noise) if settings.reference is None else settings.reference
     reference = repaired(burst.frames[index], defects)
     record.stage("choose the reference")
 
@@ -42,24 +44,31 @@ def super_resolve(burst: Burst, settings: Settings | None = None, progress: Prog
     kernel = kernels(reference, noise, tuned.covariance)
     aligner = Aligner(reference, noise, tuned.align)
     guide = Guide(reference, noise, tuned.robustness)
-    merge = Accumulator(tuned.scale, kernel, enlarge(demosaic(reference), tuned.scale), tuned.merge)
-    merge.add(reference, Flow.zero(reference.info.shape, tuned.align.tile_px), np.ones(kernel.shape[:2], np.float32))
-    record.frame(index, None, None)
+    single = enlarge(demosaic(reference), tuned.scale)
+    merge = Accumulator(tuned.scale, kernel, tuned.merge.fallback_weight, fallback=single)
     record.stage("prepare the reference")
 
-    for i in (i for i in range(len(burst)) if i != index):
-        frame = repaired(burst.frames[i], defects)
-        flow = record.timed("align", aligner.flow_of, frame)
-        trust = record.timed("robustness", guide.trust_of, frame, flow)
+    flows, trusts = [], []
+    for i, frame in enumerate(burst):
+        frame = repaired(frame, defects)
+        flow = record.timed("align", aligner.flow_of, frame) if i != index else Flow.zero(frame.info.shape, tuned.align.tile_px)
+        trust = record.timed("robustness", guide.trust_of, frame, flow) if i != index else np.ones(kernel.shape[:2], np.float32)
         record.timed("merge", merge.add, frame, flow, trust)
-        record.frame(i, flow, trust)
+        record.frame(i, flow, trust, reference=i == index)
+        flows.append(flow)
+        trusts.append(trust)
+    picture, weight = merge.result()
+    del merge
 
-    rgb, weight = record.timed("finish the merge", merge.result)
-    return record.picture(rgb, weight, index, noise, noise_source, len(defects), tuned)
-
-
-def _reference(burst: Burst, settings: Settings) -> int:
-    index = settings.reference or 0
-    if index >= len(burst):
-        raise SettingsError(f"reference = {index}: burst {burst.name!r} has {len(burst)} frames, allowed is 0 to {len(burst) - 1}")
-    return index
+    if tuned.merge.passes > 0:
+        combine(picture, single, noise, tuned.merge.single_significance)
+        record.stage("merge")
+    del single
+    for _ in range(tuned.merge.passes):
+        unexplained = Accumulator(tuned.scale, kernel, tuned.merge.fallback_weight, explained=picture)
+        for frame, flow, trust in zip(burst, flows, trusts, strict=True):
+            record.timed("sharpen", unexplained.add, repaired(frame, defects), flow, trust)
+        residual, weight = unexplained.result()
+        add_significant(picture, residual, weight, noise, tuned.merge.gain, tuned.merge.significance)
+        record.stage("sharpen")
+    return record.picture(picture, weight, index, noise, noise_source, len(defects), tuned)

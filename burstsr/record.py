@@ -50,15 +50,13 @@ class Record:
         self.stage(name)
         return result
 
-    def frame(self, index: int, flow: Flow | None, trust: NDArray[np.float32] | None) -> None:
-        """A frame was merged; the reference without flow and trust."""
-        facts: dict[str, object] = {"file": self._burst.frames[index].info.path.name, "reference": flow is None}
-        dy = dx = rotation = 0.0
-        if flow is not None:
-            dy, dx, rotation = rigid_motion(flow)
+    def frame(self, index: int, flow: Flow, trust: NDArray[np.float32], reference: bool) -> None:
+        """A frame was merged with its flow and trust."""
+        dy, dx, rotation = rigid_motion(flow)
+        facts: dict[str, object] = {"file": self._burst.frames[index].info.path.name, "reference": reference}
         facts["motion_px"] = [round(dy, 4), round(dx, 4)]
         facts["rotation_deg"] = round(math.degrees(rotation), 5)
-        facts["trust"] = 1.0 if trust is None else round(float(trust.mean(dtype=np.float64)), 4)
+        facts["trust"] = round(float(trust.mean(dtype=np.float64)), 4)
         self._phases.append((dy, dx))
         self._frames[index] = facts
         self._tell("merge")
@@ -89,13 +87,13 @@ class Record:
 
 
 def rigid_motion(flow: Flow) -> tuple[float, float, float]:
-    """Median translation (dy, dx) in raw pixels and least-squares rotation in radians of a flow's tiles."""
+    """Median translation (dy, dx) in raw pixels and least-squares rotation in radians (from +x towards +y) of a flow's tiles."""
     tiles = flow.tiles.astype(np.float64)
     dy, dx = (float(np.median(tiles[..., k])) for k in (0, 1))
     y, x = np.mgrid[: tiles.shape[0], : tiles.shape[1]].astype(np.float64)
     y, x = (y - y.mean()) * flow.tile_px, (x - x.mean()) * flow.tile_px
     square = float((y * y + x * x).sum())
-    rotation = float((y * (tiles[..., 1] - dx) - x * (tiles[..., 0] - dy)).sum()) / square if square > 0 else 0.0
+    rotation = float((x * (tiles[..., 0] - dy) - y * (tiles[..., 1] - dx)).sum()) / square if square > 0 else 0.0
     return dy, dx, rotation
 
 

@@ -96,9 +96,17 @@ class MergeSettings:
     """Samples to picture."""
 
     fallback_weight: float = 0.05  # weight, in samples, of the reference's own interpolated colour: it fills in where frames gave none; 1e-6 to 1
+    single_significance: float = 4.0  # how far detail of the reference's own picture must exceed its noise to be a starting point; 0 to 1000
+    passes: int = 1  # times the picture is sharpened by what it leaves unexplained of the frames; 0 = the plain kernel merge (W); 0 to 5
+    gain: float = 1.5  # step of each pass; 0 to 2
+    significance: float = 1.5  # how far the unexplained must exceed its noise, in variances; 0 to 1000
 
     def __post_init__(self) -> None:
         _between(self, "fallback_weight", 1e-6, 1)
+        _between(self, "single_significance", 0, 1000)
+        _between(self, "passes", 0, 5)
+        _between(self, "gain", 0, 2)
+        _between(self, "significance", 0, 1000)
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,7 @@ def smooth_deviation(residual: Array, information: Array, strength: float, sweep
     the covariance of neighbouring tiles' deviations is signal, what is left of their variance is the tiles' own error (alias, noise), which also
     rescales the information. residual (nty, ntx, 2), information (nty, ntx, 2, 2); `strength` multiplies a and b.
     """
-    size = np.sqrt(np.einsum("yxa,yxab,yxb->yx", residual, information, residual))
+    size = np.sqrt(np.maximum(np.einsum("yxa,yxab,yxb->yx", residual, information, residual), 0.0))
     worth = np.einsum("yxaa->yx", information)
     good = (size <= 3.0 * max(weighted_median(size, worth), 1e-9)) & (worth > 0)
     signal, error = _variances(residual, good, information)

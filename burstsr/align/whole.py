@@ -66,7 +66,7 @@ def fit_affine(position: Array, flow: Array, information: Array, rounds: int = 8
         residual = flow - design @ coefficients
         squared = np.einsum("na,nab,nb->n", residual, information, residual)
         typical = max(weighted_median(squared, worth) / 1.386, 1e-12)  # 1.386 = median of chi^2 with two degrees of freedom
-        deviation = np.sqrt(squared / typical)
+        deviation = np.sqrt(np.maximum(squared, 0.0) / typical)
         shrinking = cut * max(1.0, 4.0 - step)
         weight = 1.0 / (1.0 + (deviation / shrinking) ** 2) ** 2
     return coefficients, deviation

@@ -165,3 +165,55 @@ def normalise(first, last, num, den):
         for x in range(num.shape[1]):
             for c in range(3):
                 num[y, x, c] /= den[y, x, c]
+
+
+@inlined
+def box_mean(picture, y, x, side, channel):
+    """Mean of one channel over the square [y, y + side] x [x, x + side] in edge coordinates (pixel i covers i .. i + 1), borders continued."""
+    height = picture.shape[0]
+    width = picture.shape[1]
+    y0 = int(math.floor(y))
+    x0 = int(math.floor(x))
+    y1 = int(math.ceil(y + side))
+    x1 = int(math.ceil(x + side))
+    total = f4(0)
+    for i in range(y0, y1):
+        row = f4(0)
+        k = min(max(i, 0), height - 1)
+        for j in range(x0, x1):
+            share = min(f4(j + 1), x + side) - max(f4(j), x)
+            row += share * picture[k, min(max(j, 0), width - 1), channel]
+        total += row * (min(f4(i + 1), y + side) - max(f4(i), y))
+    return total / (side * side)
+
+
+@compiled
+def residuals(first, last, mosaic, cfa, picture, scale, flow, tile, out):
+    """What a picture leaves unexplained of a frame: out(q) = x(q) - mean of the picture over the pixel's square at p, where p + flow(p) = q.
+
+    Rows first .. last of the raw frame; mosaic and out: (H, W). A saturated sample says no more than that the light is at least as strong.
+    """
+    nty, ntx = flow.shape[:2]
+    width = mosaic.shape[1]
+    s = f4(scale)
+    for qy in range(first, last):
+        for qx in range(width):
+            py = f4(qy)
+            px = f4(qx)
+            for _ in range(3):
+                ty = (py + f4(0.5)) / f4(tile) - f4(0.5)
+                tx = (px + f4(0.5)) / f4(tile) - f4(0.5)
+                i = min(max(int(math.floor(ty)), 0), max(nty - 2, 0))
+                j = min(max(int(math.floor(tx)), 0), max(ntx - 2, 0))
+                i1 = min(i + 1, nty - 1)
+                j1 = min(j + 1, ntx - 1)
+                v = min(max(ty - f4(i), f4(-1)), f4(2)) if nty > 1 else f4(0)
+                u = min(max(tx - f4(j), f4(-1)), f4(2)) if ntx > 1 else f4(0)
+                w00 = (f4(1) - v) * (f4(1) - u)
+                w01 = (f4(1) - v) * u
+                w10 = v * (f4(1) - u)
+                w11 = v * u
+                py = f4(qy) - (w00 * flow[i, j, 0] + w01 * flow[i, j1, 0] + w10 * flow[i1, j, 0] + w11 * flow[i1, j1, 0])
+                px = f4(qx) - (w00 * flow[i, j, 1] + w01 * flow[i, j1, 1] + w10 * flow[i1, j, 1] + w11 * flow[i1, j1, 1])
+            left = mosaic[qy, qx] - box_mean(picture, py * s, px * s, s, cfa[qy & 1, qx & 1])
+            out[qy, qx] = f4(0) if mosaic[qy, qx] >= f4(1) and left < f4(0) else left

@@ -51,3 +51,24 @@ def accumulate(
 def normalise(first: int, last: int, num: Array, den: Array) -> None:
     """num <- num / den."""
     num[first:last] /= den[first:last]
+
+
+def residuals(
+    first: int, last: int, mosaic: Array, cfa: NDArray[np.int64], picture: Array, scale: float, flow: NDArray[np.float32], tile: int, out: Array
+) -> None:
+    """x(q) - mean of the picture over the square of side s around p, p + flow(p) = q; 0 where a saturated sample is exceeded."""
+    field = Flow(flow, tile)
+    for y in range(first, last):
+        for x in range(mosaic.shape[1]):
+            p = np.array([y, x], np.float64)
+            for _ in range(3):
+                p = np.array([y, x]) - field.at(p[0], p[1])
+            left = mosaic[y, x] - _box_mean(picture[..., cfa[y % 2, x % 2]], p[0] * scale, p[1] * scale, float(scale))
+            out[y, x] = 0.0 if mosaic[y, x] >= 1 and left < 0 else left
+
+
+def _box_mean(plane: Array, y: float, x: float, side: float) -> float:
+    rows, columns = (np.arange(int(np.floor(v)), int(np.ceil(v + side))) for v in (y, x))
+    wy, wx = (np.minimum(i + 1, v + side) - np.maximum(i, v) for i, v in ((rows, y), (columns, x)))
+    cut = plane[np.ix_(np.clip(rows, 0, plane.shape[0] - 1), np.clip(columns, 0, plane.shape[1] - 1))]
+    return float(wy @ cut @ wx) / side**2

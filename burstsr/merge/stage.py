@@ -12,49 +12,41 @@ from burstsr.ground.coords import output_length
 from burstsr.ground.flow import Flow
 from burstsr.ground.sensor import samples
 from burstsr.merge import loops
-from burstsr.settings import MergeSettings
+
+Floats = NDArray[np.float32]
 
 
 class Accumulator:
     """Weighted sums of samples per output pixel and colour.
 
-    kernel: (H/2, W/2, 3) float32 inverse covariances of the reference's quads. fallback: (H', W', 3) float32 picture that counts with
-    `settings.fallback_weight` samples everywhere: what stands where no frame gave a colour any weight.
+    kernel: (H/2, W/2, 3) float32 inverse covariances of the reference's quads. weight: what the fallback counts, in samples.
+    fallback: (H', W', 3) float32 picture that stands where no frame gave a colour any weight; None = zeros.
+    explained: (H', W', 3) float32 picture; with it, what it leaves unexplained of the frames is merged instead of their samples.
     """
 
-    def __init__(self, scale: float, kernel: NDArray[np.float32], fallback: NDArray[np.float32], settings: MergeSettings) -> None:
-        self._scale = scale
+    def __init__(self, scale: float, kernel: Floats, weight: float, fallback: Floats | None = None, explained: Floats | None = None) -> None:
+        self._scale = np.float32(scale)
         self._kernel = kernel
-        self._weight = np.float32(settings.fallback_weight)
-        self._num = fallback * self._weight
-        self._den = np.full_like(self._num, self._weight)
+        self._weight = np.float32(weight)
+        self._explained = explained
+        height, width = (output_length(2 * n, scale) for n in kernel.shape[:2])
+        self._num = np.zeros((height, width, 3), np.float32) if fallback is None else fallback * self._weight
+        self._den = np.full((height, width, 3), self._weight, np.float32)
 
-    def add(self, frame: Frame, flow: Flow, trust: NDArray[np.float32]) -> None:
+    def add(self, frame: Frame, flow: Flow, trust: Floats) -> None:
         """Add a frame, displaced by `flow`, with trust (H/2, W/2) in 0 .. 1 per quad of the reference."""
         mosaic = np.minimum(samples(frame.mosaic, frame.info.levels), np.float32(1.0))
-        mosaic = cv2.copyMakeBorder(mosaic, *[loops.BORDER] * 4, cv2.BORDER_REFLECT_101)
         cfa = frame.info.cfa.astype(np.int64)
-        over_rows(
-            loops.accumulate,
-            self._num.shape[0],
-            mosaic,
-            cfa,
-            np.float32(self._scale),
-            flow.tiles,
-            flow.tile_px,
-            self._kernel,
-            trust,
-            self._num,
-            self._den,
-        )
+        if self._explained is not None:
+            left = np.empty_like(mosaic)
+            over_rows(loops.residuals, mosaic.shape[0], mosaic, cfa, self._explained, self._scale, flow.tiles, flow.tile_px, left)
+            mosaic = left
+        mosaic = cv2.copyMakeBorder(mosaic, *[loops.BORDER] * 4, cv2.BORDER_REFLECT_101)
+        rows = self._num.shape[0]
+        over_rows(loops.accumulate, rows, mosaic, cfa, self._scale, flow.tiles, flow.tile_px, self._kernel, trust, self._num, self._den)
 
-    def result(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def result(self) -> tuple[Floats, Floats]:
         """Picture and weight, both (H', W', 3) float32; weight in samples, the fallback's taken off. Ends the accumulator."""
         over_rows(loops.normalise, self._num.shape[0], self._num, self._den)
         self._den -= self._weight
         return self._num, self._den
-
-
-def output_shape(shape: tuple[int, int], scale: float) -> tuple[int, int]:
-    """(round(s H), round(s W)) for a frame of `shape` = (H, W)."""
-    return output_length(shape[0], scale), output_length(shape[1], scale)

@@ -21,12 +21,12 @@ _LAPLACIAN = np.array([1.0, -2.0, 1.0]) / np.sqrt(6.0)  # applied along both axe
 _QUANTILE_OF_FLAT = 0.772  # the 0.2 quantile of a flat block's mean square over its true variance, by simulation of white noise
 
 
-def noise_of(burst: Burst, reference: int) -> tuple[Noise, str]:
+def noise_of(burst: Burst) -> tuple[Noise, str]:
     """Noise of the burst's samples and where it is from ("NoiseProfile" or "estimated").
 
-    The profile is the reference frame's. The estimate is the mean of up to three frames'.
+    The profile is the first frame's: exposures are equal. The estimate is the mean of up to three frames'.
     """
-    known = burst.frames[reference].info.noise
+    known = burst.info.noise
     if known is not None and np.all(known.alpha + known.beta > 0):
         return known, "NoiseProfile"
     chosen = sorted({0, len(burst) // 2, len(burst) - 1})

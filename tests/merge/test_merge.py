@@ -8,11 +8,10 @@ from tolerances import MERGE_ABSOLUTE
 from burstsr.ground.coords import raw_position
 from burstsr.ground.flow import Flow
 from burstsr.merge import Accumulator, loops, paper
-from burstsr.settings import MergeSettings
 
 ENGINES = {"paper": paper, "loops": loops}
 ORDERS = ["RGGB", "BGGR", "GRBG", "GBRG"]
-TINY = MergeSettings(fallback_weight=1e-6)
+TINY = 1e-6
 
 
 def round_kernel(shape, sigma):
@@ -21,10 +20,10 @@ def round_kernel(shape, sigma):
     return kernel
 
 
-def merged(frames, flows, scale=2.0, sigma=0.5, trusts=None, settings=TINY, fallback=0.0):
+def merged(frames, flows, scale=2.0, sigma=0.5, trusts=None, fallback=0.0):
     shape = frames[0].info.shape
     size = (round(scale * shape[0]), round(scale * shape[1]), 3)
-    accumulator = Accumulator(scale, round_kernel(shape, sigma), np.full(size, fallback, np.float32), settings)
+    accumulator = Accumulator(scale, round_kernel(shape, sigma), TINY, fallback=np.full(size, fallback, np.float32))
     for i, (frame, flow) in enumerate(zip(frames, flows, strict=True)):
         trust = np.ones((shape[0] // 2, shape[1] // 2), np.float32) if trusts is None else trusts[i]
         accumulator.add(frame, flow, trust)

@@ -23,7 +23,7 @@ def test_estimate_from_a_textured_frame(iso, rng):
 def test_a_profile_is_believed_and_kept_per_channel():
     noise = Noise(np.array([1e-4, 2e-4, 3e-4]), np.array([1e-6, 2e-6, 3e-6]))
     frame = frame_of(np.full((64, 64), 0.2), noise=noise)
-    found, source = noise_of(Burst("b", (frame,)), 0)
+    found, source = noise_of(Burst("b", (frame,)))
     assert source == "NoiseProfile"
     assert found is noise
 

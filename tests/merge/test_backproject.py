@@ -1,0 +1,112 @@
+"""Sharpening by what the picture leaves unexplained."""
+
+import numpy as np
+import pytest
+from conftest import frame_of
+from tolerances import MERGE_ABSOLUTE
+
+from burstsr.ground.flow import Flow
+from burstsr.ground.noise import Noise
+from burstsr.merge import Accumulator, add_significant, combine, loops, paper
+
+ENGINES = {"paper": paper, "loops": loops}
+NOISE = Noise.of_iso(100)
+RGGB = np.array([[0, 1], [1, 2]], np.int64)
+
+
+def left(engine, mosaic, picture, scale=2.0, flow=None, tile=16):
+    grid = (-(-mosaic.shape[0] // tile), -(-mosaic.shape[1] // tile), 2)
+    flow = np.zeros(grid, np.float32) if flow is None else np.broadcast_to(np.array(flow, np.float32), grid).copy()
+    out = np.full_like(mosaic, np.nan)
+    ENGINES[engine].residuals(0, mosaic.shape[0], mosaic, RGGB, picture, np.float32(scale), flow, tile, out)
+    return out
+
+
+@pytest.mark.parametrize("scale", [1.0, 1.5, 2.0, 3.0])
+def test_the_truth_explains_everything(engine, scale):
+    picture = np.full((round(16 * scale), round(24 * scale), 3), 0.3, np.float32)
+    np.testing.assert_allclose(left(engine, np.full((16, 24), 0.3, np.float32), picture, scale), 0, atol=1e-5)
+
+
+def test_a_sample_is_the_mean_of_its_square(engine, rng):
+    picture = rng.uniform(0, 0.9, (32, 32, 3)).astype(np.float32)
+    mean = picture.reshape(16, 2, 16, 2, 3).mean((1, 3))
+    y, x = np.mgrid[:16, :16]
+    mosaic = mean[y, x, RGGB[y % 2, x % 2]].astype(np.float32)
+    np.testing.assert_allclose(left(engine, mosaic, picture), 0, atol=1e-5)
+
+
+def test_motion_is_followed(engine, rng):
+    picture = rng.uniform(0, 0.9, (40, 40, 3)).astype(np.float32)
+    mean = picture.reshape(20, 2, 20, 2, 3).mean((1, 3))
+    y, x = np.mgrid[:20, :20]
+    frame = np.roll(mean, (3, -2), (0, 1))[y, x, RGGB[y % 2, x % 2]].astype(np.float32)  # frame(p + (3, -2)) = reference(p)
+    np.testing.assert_allclose(left(engine, frame, picture, flow=(3.0, -2.0))[4:-4, 4:-4], 0, atol=1e-5)
+
+
+def test_saturated_samples_only_bound_from_below(engine):
+    mosaic = np.ones((8, 8), np.float32)
+    assert (left(engine, mosaic, np.full((16, 16, 3), 1.5, np.float32)) == 0).all()
+    np.testing.assert_allclose(left(engine, mosaic, np.full((16, 16, 3), 0.5, np.float32)), 0.5, atol=1e-6)
+
+
+@pytest.mark.parametrize("scale", [1.0, 1.7, 3.0])
+@pytest.mark.parametrize("shape", [(16, 16), (18, 34), (2, 2)])
+def test_engines_agree(scale, shape, rng):
+    mosaic = rng.uniform(0, 1.1, shape).astype(np.float32)
+    picture = rng.uniform(0, 1, (round(scale * shape[0]), round(scale * shape[1]), 3)).astype(np.float32)
+    grid = (-(-shape[0] // 16), -(-shape[1] // 16), 2)
+    flow = rng.normal(0, 1, grid).astype(np.float32)
+    results = []
+    for module in ENGINES.values():
+        out = np.zeros_like(mosaic)
+        module.residuals(0, shape[0], mosaic, RGGB, picture, np.float32(scale), flow, 16, out)
+        results.append(out)
+    np.testing.assert_allclose(results[0], results[1], atol=MERGE_ABSOLUTE)
+
+
+def test_merging_the_unexplained_of_the_truth_changes_nothing():
+    truth = np.full((64, 64, 3), 0.4, np.float32)
+    kernel = np.zeros((16, 16, 3), np.float32)
+    kernel[..., [0, 2]] = 4
+    accumulator = Accumulator(2.0, kernel, 0.05, explained=truth)
+    accumulator.add(frame_of(np.full((32, 32), 0.4)), Flow.zero((32, 32), 16), np.ones((16, 16), np.float32))
+    residual, weight = accumulator.result()
+    np.testing.assert_allclose(residual, 0, atol=3e-5)
+    picture = truth.copy()
+    add_significant(picture, residual, weight, NOISE, 1.5, 1.5)
+    np.testing.assert_allclose(picture, truth, atol=5e-5)
+
+
+def test_noise_is_not_added_and_detail_is(rng):
+    base = np.full((64, 64, 3), 0.3, np.float32)
+    weight = np.full_like(base, 4.0)
+    noise = (rng.standard_normal(base.shape) * np.sqrt(NOISE.variance(0.3, 1) * 0.5 / 4)).astype(np.float32)
+    picture = base.copy()
+    add_significant(picture, noise.copy(), weight, NOISE, 1.0, 1.5)
+    assert (picture - base).std() < 0.3 * noise.std()
+    detail = np.where(np.arange(64) % 8 < 4, 0.1, -0.1).astype(np.float32)[None, :, None] * np.ones_like(base)
+    picture = base.copy()
+    add_significant(picture, detail.copy(), weight, NOISE, 1.0, 1.5)
+    np.testing.assert_allclose(picture, base + detail, atol=0.01)
+
+
+def test_gain_zero_leaves_the_picture(rng):
+    picture = rng.uniform(0, 0.9, (32, 32, 3)).astype(np.float32)
+    before = picture.copy()
+    add_significant(picture, rng.normal(0, 1, picture.shape).astype(np.float32), np.ones_like(picture), NOISE, 0.0, 1.5)
+    np.testing.assert_array_equal(picture, before)
+
+
+def test_combine_takes_edges_from_the_single_frame_and_calm_from_the_merge(rng):
+    merged = np.full((600, 64, 3), 0.3, np.float32)  # more rows than a strip
+    noise = Noise.of_iso(1600)
+    single = merged + (rng.standard_normal(merged.shape) * np.sqrt(noise.variance(0.3, 1))).astype(np.float32)
+    single[:, 40:] += 0.5
+    out = merged.copy()
+    combine(out, single, noise, 4.0)
+    assert out[:, :36].std() < 0.2 * single[:, :36].std()
+    np.testing.assert_allclose(out[:, 44:], single[:, 44:], atol=0.02)
+    untouched = merged.copy()
+    combine(untouched, merged.copy(), noise, 4.0)
+    np.testing.assert_array_equal(untouched, merged)

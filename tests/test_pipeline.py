@@ -1,0 +1,179 @@
+"""The pipeline as a whole, against simulated truth."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from conftest import burst_of
+from tolerances import CFA_ORDERS_PSNR_DB
+
+from burstsr import Settings, super_resolve
+from burstsr.demosaic import demosaic, enlarge
+from burstsr.ground.burst import Burst, Colour
+from burstsr.ground.errors import SettingsError
+from burstsr.metrics import psnr_linear
+from burstsr.settings import RobustnessSettings, read_settings
+from burstsr.world import FrameMotion, SimulateSettings, simulate_burst
+
+
+def scene(height=256, width=320, seed=3):
+    """A picture with edges, texture, flats and colour, uint8 sRGB."""
+    generator = np.random.default_rng(seed)
+    y, x = np.mgrid[:height, :width]
+    out = np.full((height, width, 3), 90.0)
+    for _ in range(25):
+        cy, cx, r = generator.uniform(0, height), generator.uniform(0, width), generator.uniform(5, 45)
+        inside = (np.abs(y - cy) + 0.4 * (x - cx) < r) & (np.abs(x - cx) < r)
+        out[inside] = generator.uniform(10, 245, 3)
+    out[:, : width // 3] += 30 * np.sin((x[:, : width // 3] * 0.9 + y[:, : width // 3] * 0.5))[..., None]
+    return np.clip(out, 0, 255).astype(np.uint8)
+
+
+def simulated(seed=1, **settings):
+    return simulate_burst(scene(), SimulateSettings(**{"frames": 6, "iso": 200, **settings}), np.random.default_rng(seed))
+
+
+@pytest.fixture(scope="module")
+def made():
+    return simulated()
+
+
+def test_a_burst_beats_its_best_single_frame(made):
+    picture = super_resolve(made.burst)
+    single = enlarge(demosaic(made.burst.frames[0]), 2.0)
+    first = super_resolve(made.burst, Settings(reference=0))
+    assert psnr_linear(first.rgb, made.truth, 16) > psnr_linear(single, made.truth, 16) + 1.0
+    assert picture.rgb.shape == made.truth.shape
+    assert picture.rgb.dtype == np.float32
+
+
+@pytest.mark.parametrize("scale", [1.0, 1.5, 2.0, 3.0, 4.0])
+def test_any_scale(scale):
+    burst = simulated(frames=3).burst
+    picture = super_resolve(burst, Settings(scale=scale))
+    height, width = burst.info.shape
+    assert picture.rgb.shape == (round(scale * height), round(scale * width), 3)
+    assert np.isfinite(picture.rgb).all()
+
+
+@pytest.mark.parametrize("order", ["BGGR", "GRBG", "GBRG"])
+def test_all_cfa_orders_give_the_same_picture(order):
+    """The same sensor mirrored: another CFA order, the same picture mirrored."""
+    burst = simulated(cfa="RGGB", frames=5).burst
+    axes = {"BGGR": (0, 1), "GRBG": (1,), "GBRG": (0,)}[order]
+    mirrored = []
+    for frame in burst:
+        info = replace(frame.info, cfa=np.ascontiguousarray(np.flip(frame.info.cfa, axes)))
+        mirrored.append(replace(frame, info=info, mosaic=np.ascontiguousarray(np.flip(frame.mosaic, axes))))
+    other = Burst("mirrored", tuple(mirrored))
+    assert other.info.cfa_order == order
+    a = super_resolve(burst, Settings(reference=0)).rgb
+    b = np.flip(super_resolve(other, Settings(reference=0)).rgb, axes)
+    assert psnr_linear(np.ascontiguousarray(b), a, 8) > CFA_ORDERS_PSNR_DB
+
+
+@pytest.mark.parametrize("frames", [1, 2])
+def test_one_or_two_frames_are_not_worse_than_a_demosaiced_one(frames):
+    made = simulated(frames=frames)
+    single = enlarge(demosaic(made.burst.frames[0]), 2.0)
+    picture = super_resolve(made.burst, Settings(reference=0))
+    assert psnr_linear(picture.rgb, made.truth, 16) > psnr_linear(single, made.truth, 16) - 0.1
+
+
+def test_saturated_places_never_tint():
+    """Clipped light whose white balance differs from the sensor's: every channel is at saturation, none below."""
+    y, x = np.mgrid[:96, :128]
+    lamp = np.where(np.hypot(y - 48, x - 64) < 20, 5.0, 0.1)
+    picture = lamp[..., None] * np.array([0.5, 1.0, 0.7])
+    pictures = [np.roll(picture, (i, -i), (0, 1)) for i in range(4)]
+    burst = burst_of(pictures, white=15000.0)
+    result = super_resolve(burst, Settings(reference=0)).rgb
+    assert result.max() <= 1.0 + 1e-5
+    np.testing.assert_allclose(result[80:112, 112:144], 1.0, atol=1e-3)
+
+
+def test_a_mover_leaves_no_ghost():
+    from burstsr.world.settings import Mover
+
+    made = simulate_burst(scene(), SimulateSettings(frames=6, iso=100, mover=Mover()), np.random.default_rng(2))
+    on = super_resolve(made.burst, Settings(reference=0)).rgb
+    off = super_resolve(made.burst, Settings(reference=0, robustness=RobustnessSettings(enabled=False))).rgb
+    where = made.mask_mover_ever
+
+    def error(picture):
+        return float(np.mean((picture - made.truth)[where] ** 2))
+
+    assert error(on) < 0.5 * error(off)
+
+
+@pytest.mark.parametrize("shape", [(64, 64), (66, 130), (98, 64)])
+def test_small_and_ragged_frames(shape, rng):
+    y, x = np.mgrid[: shape[0], : shape[1]]
+    pictures = [0.4 + 0.2 * np.sin(0.5 * (y - i * 0.4)) * np.cos(0.3 * (x + i * 0.3)) + rng.normal(0, 0.005, shape) for i in range(3)]
+    picture = super_resolve(burst_of(pictures), Settings(reference=0))
+    assert np.isfinite(picture.rgb).all()
+
+
+def test_large_shifts_are_followed(data):
+    import imageio.v3 as iio
+
+    kodak = iio.imread(data / "testsets/Kodak24/08.png")
+    motions = (FrameMotion(0, 0, 0), FrameMotion(9.3, 37.6, 0.001), FrameMotion(-12.1, -38.2, -0.002))
+    made = simulate_burst(kodak, SimulateSettings(frames=3, iso=100, motion=motions), np.random.default_rng(0))
+    report = super_resolve(made.burst, Settings(reference=0)).report
+    for facts, motion in zip(report["frames"], motions, strict=True):
+        assert facts["motion_px"] == pytest.approx([motion.dy_px, motion.dx_px], abs=0.15)
+        assert np.deg2rad(facts["rotation_deg"]) == pytest.approx(motion.rotation_rad, abs=3e-4)
+
+
+CHANGES = ["align.iterations=0", "align.prior=0", "covariance.k_detail_px=0.6", "covariance.k_shrink=1", "robustness.threshold=0.9", "merge.passes=0", "merge.gain=0.5", "merge.significance=20", "merge.single_significance=500"]
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_every_stage_reaches_the_picture(made, change):
+    base = Settings(reference=0)
+    a = super_resolve(made.burst, base).rgb
+    b = super_resolve(made.burst, read_settings(base, None, [change])).rgb
+    assert np.abs(a - b).max() > 1e-4
+
+
+def test_the_same_burst_gives_the_same_picture(made):
+    np.testing.assert_array_equal(super_resolve(made.burst).rgb, super_resolve(made.burst).rgb)
+
+
+def test_report_is_json_and_complete(made):
+    stages = []
+    picture = super_resolve(made.burst, Settings(), lambda stage, done, total: stages.append((stage, done, total)))
+    report = json.loads(json.dumps(picture.report))
+    assert {"frames", "reference", "coverage", "noise", "settings", "seconds", "versions", "size"} <= set(report)
+    assert len(report["frames"]) == 6
+    assert sum(f["reference"] for f in report["frames"]) == 1
+    assert {"align", "robustness", "merge"} <= set(report["seconds"])
+    assert stages[-1][1:] == (6, 6)
+
+
+def test_a_reference_that_is_not_there():
+    burst = burst_of([np.full((64, 64), 0.2)] * 2)
+    with pytest.raises(SettingsError, match="allowed is 0 to 1"):
+        super_resolve(burst, Settings(reference=2))
+
+
+def test_noise_left_is_what_is_left(rng):
+    """On a flat scene the picture's noise model agrees with its own variance within a factor of two."""
+    from burstsr.ground.noise import Noise
+
+    noise = Noise.of_iso(800)
+    level = 0.3
+    burst = burst_of([level + np.sqrt(noise.variance(level, 1)) * rng.standard_normal((128, 128)) for _ in range(8)], noise=noise)
+    picture = super_resolve(burst, Settings(reference=0))
+    for channel in range(3):
+        measured = picture.rgb[32:-32, 32:-32, channel].var()
+        assert 0.5 < float(picture.noise.variance(level, channel)) / measured < 2.0
+
+
+def test_colour_gain_does_not_change_the_merge(made):
+    """White balance belongs to finishing: the merged samples do not depend on it, but for the fallback's demosaicing."""
+    other = Burst("b", tuple(replace(f, info=replace(f.info, colour=Colour(np.array([0.9, 1.0, 0.5])))) for f in made.burst))
+    a, b = super_resolve(made.burst, Settings(reference=0)).rgb, super_resolve(other, Settings(reference=0)).rgb
+    assert psnr_linear(a, b) > 40
