@@ -1,0 +1,138 @@
+"""`burstsr compare`: how far a picture is from the truth."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from burstsr.cli.job import recorded
+from burstsr.cli.screen import complain, say, say_json, table
+from burstsr.ground.errors import SettingsError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from burstsr.ground.burst import Colour
+
+FIGURES = {"psnr_linear": "PSNR linear, dB", "psnr_srgb": "PSNR sRGB, dB", "ssim": "SSIM", "chroma_error": "chroma error"}
+DEFAULT_CROP = 32  # pixels: 16 raw pixels at x2, where frames that moved show nothing
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of the two pictures. rgb: linear; of the camera, with its colour, or, with colour None, sRGB primaries as displayed.
+
+    orientation: EXIF code still to be applied.
+    """
+
+    rgb: NDArray[np.float32]
+    colour: Colour | None
+    orientation: int = 1
+
+
+def add_parser(commands: Any) -> argparse.ArgumentParser:  # noqa: ANN401  argparse keeps its type to itself
+    """The command's arguments."""
+    parser: argparse.ArgumentParser = commands.add_parser(
+        "compare",
+        help="PSNR, SSIM and chroma error of a picture against the truth",
+        description="Compare a result with the truth. Two linear pictures (a DNG of process; truth.tif) are compared as they are; where one is a display "
+        "picture (8 or 16 bits: JPEG, PNG, TIFF), the other is shown in plain sRGB first, so the tone curve and sharpening of a preview count as errors.",
+    )
+    parser.add_argument("picture", metavar="PICTURE", type=Path, help="DNG of process, linear TIFF, or display picture")
+    parser.add_argument("truth", metavar="TRUTH", type=Path, help="truth.tif of simulate (truth.json beside it gives the colour), or any picture")
+    parser.add_argument("--crop", type=int, default=DEFAULT_CROP, metavar="PX", help=f"border to leave out (default {DEFAULT_CROP})")
+    return parser
+
+
+def run(args: argparse.Namespace) -> int:
+    """Do the command; its exit status."""
+    missing = [str(path) for path in (args.picture, args.truth) if not path.is_file()]
+    if missing:
+        raise SettingsError(f"no such file: {', '.join(missing)}")
+    picture, truth, colour = _alike(read_side(args.picture), read_side(args.truth))
+    if picture.shape != truth.shape:
+        sizes = (f"{path} has {side.shape[1]} x {side.shape[0]} pixels" for path, side in ((args.picture, picture), (args.truth, truth)))
+        raise SettingsError(", ".join(sizes) + "; they must be the same")
+    reference = recorded(args.picture.with_suffix(".json"), "reference")
+    if reference and args.truth.with_name("truth.json").is_file():
+        complain(f"{args.picture} has the geometry of frame {reference}, the truth that of frame 0; process with --reference 0 to compare them")
+    figures = measure(picture, truth, colour, args.crop)
+    if args.json:
+        finite = {name: value if math.isfinite(value) else None for name, value in figures.items()}
+        say_json({"picture": str(args.picture), "truth": str(args.truth), "crop": args.crop, **finite})
+    else:
+        say(figure_table({args.picture.name: figures}))
+    return 0
+
+
+def measure(picture: NDArray[np.float32], truth: NDArray[np.float32], colour: Colour, crop: int) -> dict[str, float]:
+    """Every figure of FIGURES, of two linear pictures of one camera, without a border of `crop` pixels."""
+    from burstsr import metrics
+
+    return {
+        "psnr_linear": metrics.psnr_linear(picture, truth, crop),
+        "psnr_srgb": metrics.psnr_srgb(picture, truth, colour, crop),
+        "ssim": metrics.ssim(picture, truth, colour, crop),
+        "chroma_error": metrics.chroma_error(picture, truth, colour, crop),
+    }
+
+
+def figure_table(figures: dict[str, dict[str, float]]) -> str:
+    """The figures of several pictures, by name."""
+    digits = {"psnr_linear": 2, "psnr_srgb": 2, "ssim": 4, "chroma_error": 4}
+    rows = [(name, *(f"{values[f]:.{digits[f]}f}" for f in FIGURES)) for name, values in figures.items()]
+    return table(("picture", *FIGURES.values()), rows, right=tuple(FIGURES.values()))
+
+
+def read_side(path: Path) -> Side:
+    """A picture of any kind that `compare` takes. Raises InputFileError."""
+    if path.suffix.lower() == ".dng":
+        from burstsr.files.linear import read_linear_dng
+
+        return Side(*read_linear_dng(path))
+    from burstsr.files.picture import read_picture
+
+    rgb, was_integer = read_picture(path)
+    if was_integer:
+        return Side(_to_linear(rgb), None)
+    record = path.with_name("truth.json")
+    if not record.is_file():
+        return Side(rgb, None)
+    from burstsr.world import read_truth
+
+    settings = json.loads(record.read_text(encoding="utf-8")).get("settings", {})
+    return Side(rgb, read_truth(record).colour, int(settings.get("orientation", 1)))
+
+
+def _alike(picture: Side, truth: Side) -> tuple[NDArray[np.float32], NDArray[np.float32], Colour]:
+    """Both in the same space: that of the camera if both are, else displayed and upright."""
+    import numpy as np
+
+    from burstsr.ground.burst import Colour
+    from burstsr.metrics import SRGB_TO_XYZ
+
+    if picture.colour is not None and truth.colour is not None:
+        return picture.rgb, truth.rgb, truth.colour
+    return _displayed(picture), _displayed(truth), Colour(np.ones(3), np.linalg.inv(SRGB_TO_XYZ))
+
+
+def _displayed(side: Side) -> NDArray[np.float32]:
+    """Linear sRGB of what a screen shows, upright."""
+    from burstsr.finish import orient
+    from burstsr.metrics import display_srgb
+
+    if side.colour is None:
+        return side.rgb
+    return orient(_to_linear(display_srgb(side.rgb, side.colour)), side.orientation)
+
+
+def _to_linear(srgb: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Inverse of the sRGB curve (IEC 61966-2-1)."""
+    import numpy as np
+
+    return np.asarray(np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4), np.float32)

@@ -1,0 +1,114 @@
+"""`burstsr demo`: a burst simulated from a picture that comes with scikit-image, processed, and measured against the truth."""
+
+from __future__ import annotations
+
+import argparse
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from burstsr.cli.bars import Bars
+from burstsr.cli.compare import DEFAULT_CROP, figure_table, measure, read_side
+from burstsr.cli.job import ALWAYS, Job
+from burstsr.cli.process import tell
+from burstsr.cli.screen import say, say_json
+from burstsr.cli.simulate import TRUTH, write_simulated
+from burstsr.cli.work import work
+from burstsr.ground.errors import InputFileError
+from burstsr.settings import Settings
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from burstsr.ground.burst import Colour
+
+PICTURE = "coffee.png"  # Rachel Michetti, CC0
+FRAMES, SCALE, ISO, SEED = 9, 2.0, 400.0, 0
+CROP_CENTRE = (0.5, 0.3)  # of the side by side picture: 0 = top or left, 1 = bottom or right
+CROP_PX = 256  # its height and width, 1:1
+
+
+def add_parser(commands: Any) -> argparse.ArgumentParser:  # noqa: ANN401  argparse keeps its type to itself
+    """The command's arguments."""
+    parser: argparse.ArgumentParser = commands.add_parser(
+        "demo",
+        help="try it: simulate a burst, process it, compare with the truth",
+        description=f"Simulate {FRAMES} hand-held frames at ISO {ISO:g} of a picture that comes with scikit-image, process them at x{SCALE:g}, and compare "
+        "with the truth and with what one frame gives. Under a minute; nothing is downloaded.",
+    )
+    parser.add_argument("output", metavar="OUT", nargs="?", type=Path, default=Path("burstsr-demo"), help="folder for all files (default burstsr-demo)")
+    return parser
+
+
+def run(args: argparse.Namespace) -> int:
+    """Do the command; its exit status."""
+    name = Path(PICTURE).stem
+    colour, frames = _simulate(args.output / "burst" / name)
+    job = Job(name, tuple(frames), args.output, ALWAYS, Settings(scale=SCALE, reference=0), tuple(path.name for path in frames))
+    with Bars(1, show=not args.json) as bars:
+        (outcome,) = work([job], bars)
+    tell(outcome, quiet=args.json)
+    if outcome.status == "failed":
+        return 1
+    figures, picture = _measure(job, colour)
+    if args.json:
+        say_json({"out": str(args.output), "figures": figures, "side_by_side": str(picture), "outputs": [str(path) for path in job.outputs]})
+    else:
+        say(f"\n{figure_table(figures)}\n\nside by side: {picture}")
+    return 0
+
+
+def _simulate(folder: Path) -> tuple[Colour, list[Path]]:
+    """Write the burst and its truth to `folder`."""
+    import numpy as np
+
+    from burstsr.files.picture import read_picture
+    from burstsr.world import SimulateSettings, simulate_burst
+
+    settings = SimulateSettings(frames=FRAMES, scale=SCALE, iso=ISO)
+    simulated = simulate_burst(read_picture(_shipped_picture()).rgb, settings, np.random.default_rng(SEED), folder.name)
+    return simulated.burst.info.colour, write_simulated(folder, simulated, SEED, overwrite=True)
+
+
+def _shipped_picture() -> Path:
+    """The picture's file inside the installed scikit-image. Raises InputFileError where it is left out."""
+    spec = find_spec("skimage")  # not imported: its own loader would offer to download
+    places = spec.submodule_search_locations if spec and spec.submodule_search_locations else []
+    for place in places:
+        path = Path(place) / "data" / PICTURE
+        if path.is_file():
+            return path
+    raise InputFileError(f"skimage/data/{PICTURE}: this installation of scikit-image lacks it; try burstsr simulate with a picture of your own")
+
+
+def _measure(job: Job, colour: Colour) -> tuple[dict[str, dict[str, float]], Path]:
+    """Figures of the single frame and of the result, and the path of their side by side picture."""
+    from burstsr import baseline
+    from burstsr.files.picture import write_png
+
+    truth = read_side(job.paths[0].with_name(TRUTH)).rgb
+    pictures = {
+        baseline.NAME: baseline.single_frame(job.paths[0], colour.as_shot_neutral, SCALE),
+        f"burst of {len(job.paths)}": read_side(job.pictures["dng"]).rgb,
+    }
+    path = job.out / "side_by_side.png"
+    write_png(path, side_by_side({**pictures, "truth": truth}, colour))
+    return {name: measure(rgb, truth, colour, DEFAULT_CROP) for name, rgb in pictures.items()}, path
+
+
+def side_by_side(pictures: dict[str, NDArray[np.float32]], colour: Colour) -> NDArray[np.uint8]:
+    """(CROP_PX + 24, n CROP_PX, 3) uint8 sRGB: the same crop of each picture at 1:1 under its name, in plain sRGB without tone curve."""
+    import cv2
+    import numpy as np
+
+    from burstsr.metrics import display_srgb
+
+    panels = []
+    for name, rgb in pictures.items():
+        top, left = (round(f * (length - CROP_PX)) for f, length in zip(CROP_CENTRE, rgb.shape[:2], strict=True))
+        crop = rgb[top : top + CROP_PX, left : left + CROP_PX]
+        label = np.full((24, CROP_PX, 3), 255, np.uint8)
+        cv2.putText(label, name, (6, 17), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (0, 0, 0), 1, cv2.LINE_AA)
+        panels.append(np.vstack([label, np.rint(display_srgb(crop, colour) * 255).astype(np.uint8)]))
+    return np.hstack(panels)

@@ -1,0 +1,130 @@
+"""`burstsr process`: bursts in, pictures out."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from importlib.util import find_spec
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args, get_type_hints
+
+from burstsr.cli.bars import Bars
+from burstsr.cli.job import ALWAYS, SUFFIX, Job, Outcome
+from burstsr.cli.screen import complain, say, say_json, table
+from burstsr.cli.work import work
+from burstsr.ground.errors import SettingsError
+from burstsr.settings import Settings, read_settings
+
+if TYPE_CHECKING:
+    from burstsr.files.discover import Discovery
+
+
+def add_parser(commands: Any) -> argparse.ArgumentParser:  # noqa: ANN401  argparse keeps its type to itself
+    """The command's arguments."""
+    modes = get_args(get_type_hints(Settings)["mode"])
+    parser: argparse.ArgumentParser = commands.add_parser(
+        "process",
+        help="bursts in, pictures out",
+        description="Merge each burst into one picture: OUT/BURST.dng (linear, to edit), OUT/BURST.jpg (preview), OUT/BURST.json (what happened). "
+        "Bursts that are done already are skipped, so an interrupted run is simply started again.",
+    )
+    parser.add_argument("input", metavar="INPUT", nargs="+", type=Path, help="a folder of bursts (one sub-folder each, or one flat folder), a burst, or frames")
+    parser.add_argument("-o", "--output", metavar="OUT", type=Path, required=True, help="folder for the results")
+    parser.add_argument("--scale", type=float, metavar="S", help=f"output pixels per raw pixel along an axis, 1 to 4 (default {Settings.scale:g})")
+    parser.add_argument("--mode", choices=modes, help=f"default {Settings.mode}")
+    parser.add_argument("--format", action="append", choices=sorted(SUFFIX), default=[], help="write this as well as dng and jpg; may be given again")
+    parser.add_argument("--reference", metavar="auto|N", help="frame whose geometry the picture gets, from 0 by name (default auto: the sharpest)")
+    parser.add_argument("--overwrite", action="store_true", help="redo bursts that are done")
+    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="bursts at a time (default 1); the cores are shared out among them")
+    parser.add_argument("--scheduler", metavar="tcp://HOST:PORT", help="send bursts to this dask scheduler; its workers need burstsr and the same folders")
+    parser.add_argument("--settings", metavar="FILE.toml", type=Path, help="settings, one table per stage")
+    parser.add_argument("--set", metavar="STAGE.KEY=VALUE", action="append", default=[], help="one setting, after those of --settings; may be given again")
+    parser.add_argument("--dry-run", action="store_true", help="show the grouping and what would be done; write nothing")
+    return parser
+
+
+def run(args: argparse.Namespace) -> int:
+    """Do the command; its exit status."""
+    settings = _settings(args)
+    formats = _formats(args.format)
+    if args.jobs < 1:
+        raise SettingsError(f"--jobs {args.jobs}: allowed is 1 or more")
+    if args.output.exists() and not args.output.is_dir():
+        raise SettingsError(f"--output {args.output}: is a file; a folder is needed")
+
+    from burstsr.cli.grouping import find
+    from burstsr.cli.plan import plan
+
+    found = find(args.input)
+    jobs, settled = plan(found.bursts, args.output, formats, settings, overwrite=args.overwrite)
+    for problem in found.problems:
+        complain(f"refused: {problem.reason}")
+    if args.dry_run:
+        outcomes = settled + [Outcome(job.name, "planned", len(job.paths), outputs=job.outputs) for job in jobs]
+        if not args.json:
+            say(_grouping(found, outcomes))
+    else:
+        outcomes = _do(args, jobs, settled)
+    failed = [o.name for o in outcomes if o.status == "failed"]
+    if args.json:
+        refused = [{"path": str(p.path), "reason": p.reason} for p in found.problems]
+        say_json({"out": str(args.output), "bursts": [o.plain() for o in outcomes], "failed": failed, "refused": refused})
+    elif failed:
+        complain(f"{len(failed)} of {len(outcomes)} bursts failed: {', '.join(failed)}")
+    return int(bool(failed or found.problems))
+
+
+def _settings(args: argparse.Namespace) -> Settings:
+    """What the command line asks for: defaults, then --settings, then --set, then --scale, --mode and --reference."""
+    settings = read_settings(Settings(), args.settings, args.set)
+    named = {name: value for name, value in (("scale", args.scale), ("mode", args.mode)) if value is not None}
+    if args.reference is not None:
+        if args.reference != "auto" and not args.reference.isdecimal():
+            raise SettingsError(f"--reference {args.reference}: allowed is auto, or a frame's number from 0")
+        named["reference"] = None if args.reference == "auto" else int(args.reference)
+    return replace(settings, **named)
+
+
+def _formats(asked: list[str]) -> tuple[str, ...]:
+    """All formats to write, those that are always written first."""
+    if "exr" in asked and find_spec("OpenEXR") is None:
+        raise SettingsError("--format exr needs the OpenEXR package: pip install 'burstsr[exr]'")
+    return (*ALWAYS, *(f for f in SUFFIX if f in asked and f not in ALWAYS))
+
+
+def _do(args: argparse.Namespace, jobs: list[Job], settled: list[Outcome]) -> list[Outcome]:
+    """Do the jobs, and say what became of every burst as soon as it is known."""
+    outcomes = []
+    with Bars(len(jobs), show=not args.json) as bars:
+        for outcome in chain(settled, work(jobs, bars, args.jobs, args.scheduler, args.verbose)):
+            outcomes.append(outcome)
+            if outcome not in settled:
+                bars.finished(outcome.name)
+            tell(outcome, quiet=args.json)
+    return outcomes
+
+
+def tell(outcome: Outcome, *, quiet: bool = False) -> None:
+    """One line about a burst: failures on standard error, the rest on standard output unless quiet."""
+    if outcome.status == "failed":
+        complain(f"{outcome.name}: FAILED: {outcome.reason}")
+    elif not quiet and outcome.status == "skipped":
+        say(f"{outcome.name}: skipped, {outcome.reason}")
+    elif not quiet:
+        say(f"{outcome.name}: {outcome.frames} frames -> {outcome.outputs[0]} ({outcome.seconds:.1f} s)")
+
+
+def _grouping(found: Discovery, outcomes: list[Outcome]) -> str:
+    """The table of --dry-run."""
+    from burstsr.cli.grouping import HEAD, NUMBERS, row
+
+    of = {outcome.name: outcome for outcome in outcomes}
+    rows = [(*row(burst), _intent(of[burst.name])) for burst in found.bursts]
+    return table((*HEAD, "would"), rows, right=NUMBERS)
+
+
+def _intent(outcome: Outcome) -> str:
+    if outcome.status == "planned":
+        return f"write {outcome.outputs[0].with_suffix('')}{{{','.join(path.suffix for path in outcome.outputs)}}}"
+    return f"{'skip' if outcome.status == 'skipped' else 'fail'}: {outcome.reason}"

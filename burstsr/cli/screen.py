@@ -1,0 +1,48 @@
+"""What reaches the terminal: results on standard output, everything else on standard error."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+
+def say(text: str) -> None:
+    """A line of the result, on standard output."""
+    print(text, flush=True)
+
+
+def say_json(value: Mapping[str, Any]) -> None:
+    """The result as one JSON object on standard output."""
+    print(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False, default=str), flush=True)
+
+
+def complain(text: str) -> None:
+    """A line about what went wrong, on standard error."""
+    print(f"burstsr: {text}", file=sys.stderr, flush=True)
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[str] = ()) -> str:
+    """Plain text columns, two blanks apart, readable in a terminal of any width and by `column` and `awk`. right: heads of right-aligned columns."""
+    widths = [max(len(row[i]) for row in (head, *rows)) for i in range(len(head))]
+    lines = []
+    for row in (head, *rows):
+        cells = [cell.rjust(width) if name in right else cell.ljust(width) for cell, width, name in zip(row, widths, head, strict=True)]
+        lines.append("  ".join(cells).rstrip())
+    return "\n".join(lines)
+
+
+class _ToStderr(logging.Handler):
+    """Log lines go to whatever standard error is at that moment: a progress display may have put itself in between."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        complain(self.format(record))
+
+
+def log_to_stderr(verbose: int) -> None:
+    """Show the library's log from warnings (0), information (1) or everything (2) on."""
+    logger = logging.getLogger("burstsr")
+    logger.handlers = [_ToStderr()]
+    logger.setLevel((logging.WARNING, logging.INFO, logging.DEBUG)[min(verbose, 2)])

@@ -1,0 +1,43 @@
+"""Our own linear DNG, read back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import tifffile
+from numpy.typing import NDArray
+
+from burstsr.files import tags as t
+from burstsr.ground.burst import Colour
+from burstsr.ground.errors import InputFileError
+
+
+class LinearDng(NamedTuple):
+    """rgb: (H, W, 3) float32 linear camera RGB, 1.0 = saturation, as stored (not oriented). orientation: EXIF code 1 to 8."""
+
+    rgb: NDArray[np.float32]
+    colour: Colour
+    orientation: int
+
+
+def read_linear_dng(path: str | Path) -> LinearDng:
+    """The picture of a DNG that `write_dng` wrote. Raises InputFileError for any other file."""
+    path = Path(path)
+    try:
+        tags = t.read_tags(path)
+        photometric = tags.numbers(t.PHOTOMETRIC)
+        if not tags.is_dng or not photometric or photometric[0] != t.LINEAR_PHOTOMETRIC:
+            raise InputFileError(f"{path}: not a linear DNG, such as burstsr process writes")
+        pixels = np.asarray(tifffile.imread(path, key=0))
+    except (OSError, ValueError, tifffile.TiffFileError) as error:
+        raise InputFileError(f"{path}: cannot be read ({error})") from error
+    white = tags.numbers(t.WHITE)
+    if pixels.dtype != np.uint16 or pixels.ndim != 3 or pixels.shape[2] != 3 or any(tags.numbers(t.BLACK)) or not white:
+        raise InputFileError(f"{path}: a linear DNG of another kind than burstsr writes (3 x 16 bits, black level 0)")
+    matrix = t.xyz_to_camera(tags)
+    neutral = t.as_shot_neutral(tags, matrix)
+    colour = Colour(np.ones(3) if neutral is None else neutral, matrix)
+    orientation = tags.first[t.ORIENTATION].numbers()[0] if t.ORIENTATION in tags.first else 1
+    return LinearDng(pixels.astype(np.float32) / np.float32(white[0]), colour, int(orientation))

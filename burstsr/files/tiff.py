@@ -1,0 +1,204 @@
+"""TIFF directories: read any, write classic little-endian ones.
+
+A DNG is a TIFF whose meaning lies in its tags, and two things must hold to the byte: a copied tag is the tag that was read, and ISO and exposure
+stand in an Exif directory of their own. So directories are plain {code: Entry}, and pixels are byte strings.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import BinaryIO
+
+import numpy as np
+
+BYTE, ASCII, SHORT, LONG, RATIONAL, UNDEFINED, SRATIONAL, FLOAT, DOUBLE = 1, 2, 3, 4, 5, 7, 10, 11, 12
+STRIP_OFFSETS, STRIP_COUNTS, TILE_OFFSETS, TILE_COUNTS = 273, 279, 324, 325
+SUB_DIRECTORIES, EXIF_DIRECTORY, GPS_DIRECTORY = 330, 34665, 34853
+_ITEM = {1: "u1", 2: "u1", 3: "u2", 4: "u4", 5: "u4", 6: "i1", 7: "u1", 8: "i2", 9: "i4", 10: "i4", 11: "f4", 12: "f8", 13: "u4"}
+_MAGIC = (42, 85, 0x4F52, 0x5352)  # TIFF, Panasonic, Olympus (two)
+_CLASSIC_LIMIT = 2**32 - 2**24
+_LARGEST_ENTRY = 2**26
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One tag. kind: TIFF type, 1 to 13. data: its values, little-endian."""
+
+    kind: int
+    data: bytes
+
+    @property
+    def count(self) -> int:
+        """Number of values."""
+        return len(self.data) // _width(self.kind)
+
+    def numbers(self) -> tuple[float, ...]:
+        """The values as numbers, rationals divided; 0/0 and x/0 become NaN."""
+        raw = np.frombuffer(self.data, "<" + _ITEM[self.kind])
+        if self.kind not in (RATIONAL, SRATIONAL):
+            return tuple(raw.tolist())
+        return tuple(n / d if d else float("nan") for n, d in raw.reshape(-1, 2).tolist())
+
+    def text(self) -> str:
+        """The value as text, up to the first NUL, stripped."""
+        return self.data.split(b"\0")[0].decode("utf-8", "replace").strip()
+
+
+Directory = dict[int, Entry]
+
+
+def _width(kind: int) -> int:
+    return np.dtype(_ITEM[kind]).itemsize * (2 if kind in (RATIONAL, SRATIONAL) else 1)
+
+
+def integers(kind: int, *values: int) -> Entry:
+    """An entry of BYTE, SHORT or LONG values."""
+    return Entry(kind, np.array(values, "<" + _ITEM[kind]).tobytes())
+
+
+def text(value: str) -> Entry:
+    """An ASCII entry."""
+    return Entry(ASCII, value.encode("utf-8", "replace").replace(b"\0", b"") + b"\0")
+
+
+def rationals(values: Iterable[float], kind: int = RATIONAL) -> Entry:
+    """RATIONAL or SRATIONAL values, exact to 1e-6 (and wholly where the fraction's denominator is at most a million)."""
+    pairs = []
+    for value in values:
+        fraction = Fraction(float(value)).limit_denominator(1_000_000)
+        while abs(fraction.numerator) >= 2**31:
+            fraction = fraction.limit_denominator(max(1, fraction.denominator // 10))
+        pairs += [fraction.numerator, fraction.denominator]
+    return Entry(kind, np.array(pairs, "<" + _ITEM[kind]).tobytes())
+
+
+def doubles(values: Iterable[float]) -> Entry:
+    """DOUBLE values."""
+    return Entry(DOUBLE, np.array(list(values), "<f8").tobytes())
+
+
+def read_directories(file: BinaryIO, base: int = 0) -> list[Directory]:
+    """Directories of the TIFF that starts at byte `base`: the first, then the others of the chain, then sub-directories. [] if it is no TIFF.
+
+    Exif and GPS directories are left to `read_directory`, at the offset that the first directory names.
+    """
+    order, start = byte_order(file, base), _read(file, base + 4, 4)
+    if not order or len(start) < 4:
+        return []
+    directories: list[Directory] = []
+    pending, seen = [int(struct.unpack(order + "I", start)[0])], {0}
+    while pending and len(directories) < 64:
+        offset = pending.pop(0)
+        if offset in seen:
+            continue
+        seen.add(offset)
+        directory, following = _read_directory(file, offset, order, base)
+        if following not in seen:
+            pending.insert(0, following)
+        if SUB_DIRECTORIES in directory:
+            pending += [int(v) for v in directory[SUB_DIRECTORIES].numbers()]
+        directories.append(directory)
+    return directories
+
+
+def byte_order(file: BinaryIO, base: int = 0) -> str:
+    """'<' or '>' of the TIFF at byte `base`; '' if it is no TIFF."""
+    head = _read(file, base, 4)
+    order = {b"II": "<", b"MM": ">"}.get(head[:2], "")
+    return order if order and len(head) == 4 and struct.unpack(order + "H", head[2:])[0] in _MAGIC else ""
+
+
+def read_directory(file: BinaryIO, pointer: Entry, base: int = 0) -> Directory:
+    """The Exif or GPS directory at which `pointer` points; {} if there is none."""
+    order = byte_order(file, base)
+    return _read_directory(file, int(pointer.numbers()[0]), order, base)[0] if order and pointer.count else {}
+
+
+def _read(file: BinaryIO, offset: int, count: int) -> bytes:
+    file.seek(offset)
+    return file.read(count)
+
+
+def _read_directory(file: BinaryIO, offset: int, order: str, base: int) -> tuple[Directory, int]:
+    """Entries at `offset`, and the offset of the next directory of the chain (0: none). Entries that are empty, huge or point outside the file are left out."""
+    head = _read(file, base + offset, 2)
+    if len(head) < 2:
+        return {}, 0
+    (count,) = struct.unpack(order + "H", head)
+    block = file.read(count * 12 + 4)
+    directory: Directory = {}
+    for start in range(0, min(count * 12, len(block) - 11), 12):
+        code, kind, values, place = struct.unpack(order + "HHII", block[start : start + 12])
+        if kind not in _ITEM or not 0 < values * _width(kind) <= _LARGEST_ENTRY:
+            continue
+        length = values * _width(kind)
+        data = block[start + 8 : start + 8 + length] if length <= 4 else _read(file, base + place, length)
+        if len(data) == length:
+            directory[code] = Entry(kind, data if order == "<" else np.frombuffer(data, ">" + _ITEM[kind]).astype("<" + _ITEM[kind]).tobytes())
+    following = struct.unpack(order + "I", block[count * 12 :])[0] if len(block) == count * 12 + 4 else 0
+    return directory, int(following)
+
+
+def write_tiff(file: BinaryIO, directory: Mapping[int, Entry], pixels: Iterable[bytes], offsets_tag: int, inner: Mapping[int, Directory]) -> None:
+    """A TIFF of one picture: `pixels` are its strips or tiles in order, written as they come; `inner` its Exif and GPS directories by pointer code.
+
+    offsets_tag: STRIP_OFFSETS or TILE_OFFSETS. Raises OverflowError beyond 4 GB, which classic TIFF cannot address.
+    """
+    file.write(struct.pack("<2sHI", b"II", 42, 0))
+    offsets, counts, position = [], [], 8
+    for piece in pixels:
+        offsets.append(position)
+        counts.append(len(piece))
+        file.write(piece)
+        file.write(bytes(len(piece) % 2))
+        position += len(piece) + len(piece) % 2
+        if position > _CLASSIC_LIMIT:
+            raise OverflowError("a classic TIFF ends at 4 GB")
+    complete = dict(directory)
+    complete[offsets_tag] = integers(LONG, *offsets)
+    complete[STRIP_COUNTS if offsets_tag == STRIP_OFFSETS else TILE_COUNTS] = integers(LONG, *counts)
+    _finish(file, complete, inner, position)
+
+
+def write_directories(file: BinaryIO, directory: Mapping[int, Entry], inner: Mapping[int, Directory]) -> None:
+    """A TIFF without pixels, as EXIF in a JPEG is."""
+    file.write(struct.pack("<2sHI", b"II", 42, 0))
+    _finish(file, dict(directory), inner, 8)
+
+
+def _finish(file: BinaryIO, directory: Directory, inner: Mapping[int, Directory], position: int) -> None:
+    """Directories at `position`, the end of the file, and the first one's place in the header."""
+    for code, entries in inner.items():
+        if entries:
+            directory[code] = integers(LONG, position)
+            block = _directory_bytes(entries, position)
+            file.write(block)
+            position += len(block)
+    file.write(_directory_bytes(directory, position))
+    file.seek(4)
+    file.write(struct.pack("<I", position))
+
+
+def _directory_bytes(directory: Mapping[int, Entry], position: int) -> bytes:
+    """A directory for byte `position` of the file, its long values behind it; an even number of bytes."""
+    head, tail = struct.pack("<H", len(directory)), b""
+    behind = position + 2 + 12 * len(directory) + 4
+    for code, entry in sorted(directory.items()):
+        head += struct.pack("<HHI", code, entry.kind, entry.count)
+        if len(entry.data) <= 4:
+            head += entry.data.ljust(4, b"\0")
+        else:
+            head += struct.pack("<I", behind + len(tail))
+            tail += entry.data + bytes(len(entry.data) % 2)
+    return head + bytes(4) + tail
+
+
+def segments(directory: Mapping[int, Entry]) -> Sequence[tuple[int, int]]:
+    """(offset, bytes) of every strip or tile of a directory."""
+    for offsets, counts in ((TILE_OFFSETS, TILE_COUNTS), (STRIP_OFFSETS, STRIP_COUNTS)):
+        if offsets in directory and counts in directory:
+            return [(int(o), int(n)) for o, n in zip(directory[offsets].numbers(), directory[counts].numbers(), strict=False)]
+    return []

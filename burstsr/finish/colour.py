@@ -1,0 +1,75 @@
+"""Camera RGB to sRGB: the arithmetic, on blocks of (..., 3) float32."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from burstsr.ground.burst import Colour
+
+Pixels = NDArray[np.float32]
+
+# Linear sRGB to CIE XYZ, D65 (IEC 61966-2-1)
+SRGB_TO_XYZ = np.array([[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]])
+LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)  # ITU-R BT.709
+_SATURATION_NEAR, _SATURATION = 0.95, 1.0  # raw level from which, and at which, a colour no longer counts
+_COLOURED, _PALE = 0.2, 0.8  # least balanced channel of a clipped pixel that keeps its colour (a red lamp), and of one that becomes white (a sky)
+_CONTRAST, _PIVOT = 0.9, 0.35  # of the tone curve; its slope stays above 1 - _CONTRAST * (1 - _PIVOT) = 0.4
+
+
+def balance_gains(colour: Colour) -> NDArray[np.float64]:
+    """(3,) white balance, the least gain 1: saturation reaches 1 in every channel, so that clipped highlights are white."""
+    gains = 1.0 / colour.as_shot_neutral
+    return np.asarray(gains / gains.min())
+
+
+def camera_to_srgb(colour: Colour) -> NDArray[np.float64]:
+    """(3, 3) from white-balanced camera RGB to linear sRGB; white to white. The identity where the camera is unknown.
+
+    Rows of the matrix from sRGB to camera are scaled to sum 1, then it is inverted, as dcraw does.
+    """
+    if colour.xyz_to_camera is None:
+        return np.eye(3)
+    from_srgb = colour.xyz_to_camera @ SRGB_TO_XYZ
+    sums = from_srgb.sum(axis=1, keepdims=True)
+    if (sums <= 0).any() or abs(np.linalg.det(from_srgb / sums)) < 1e-6:
+        return np.eye(3)  # no camera sees white as black: the file's matrix means nothing
+    return np.asarray(np.linalg.inv(from_srgb / sums))
+
+
+def linear_srgb(rgb: Pixels, gains: NDArray[np.float64], matrix: NDArray[np.float64]) -> Pixels:
+    """(..., 3) linear sRGB of camera RGB, at most 1 before the matrix; pale pixels turn white as any raw channel nears saturation."""
+    balanced = np.minimum(rgb * gains.astype(np.float32), np.float32(1))
+    return np.asarray(_without_casts(rgb, balanced) @ matrix.T.astype(np.float32))
+
+
+def _without_casts(rgb: Pixels, balanced: Pixels) -> Pixels:
+    """Blend `balanced`, which is overwritten, to neutral where a channel clipped. Monotone in every channel, since both weights and their target are."""
+    peak = np.maximum(np.maximum(rgb[..., 0], rgb[..., 1]), rgb[..., 2])  # thrice as fast as rgb.max(axis=-1)
+    clipped = peak > _SATURATION_NEAR
+    if not clipped.any():
+        return balanced
+    colours = balanced[clipped]
+    weight = _smooth_step(peak[clipped], _SATURATION_NEAR, _SATURATION) * _smooth_step(colours.min(axis=-1), _COLOURED, _PALE)
+    balanced[clipped] = colours + weight[:, None] * (colours.max(axis=-1, keepdims=True) - colours)
+    return balanced
+
+
+def _smooth_step(x: Pixels, low: float, high: float) -> Pixels:
+    t = np.clip((x - np.float32(low)) / np.float32(high - low), 0, 1)
+    return np.asarray(t * t * (3 - 2 * t), np.float32)
+
+
+def encode_srgb(linear: Pixels) -> Pixels:
+    """Linear values in the encoding of sRGB, clipped to 0 .. 1."""
+    clipped = np.clip(linear, 0, 1)
+    power = np.asarray(cv2.pow(clipped, 1 / 2.4)).reshape(clipped.shape)
+    return np.asarray(np.where(clipped <= 0.0031308, 12.92 * clipped, np.minimum(1.055 * power - 0.055, 1)), np.float32)
+
+
+def tone_curve(encoded: Pixels, strength: float) -> Pixels:
+    """Contrast on encoded values: v + 0.9 strength v (1 - v) (v - 0.35). Monotone, 0 and 1 stay; strength 0 = identity."""
+    if strength == 0:
+        return encoded
+    return np.asarray(encoded + np.float32(_CONTRAST * strength) * encoded * (1 - encoded) * (encoded - np.float32(_PIVOT)))

@@ -1,0 +1,133 @@
+"""The simulator, top to bottom: picture, scene, motion, exposure, noise, raw numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from burstsr.ground.burst import Burst, Frame, FrameInfo, Levels, cfa_array
+from burstsr.ground.errors import SettingsError
+from burstsr.ground.noise import Noise
+from burstsr.world import paths
+from burstsr.world.motion import FrameMotion, relative_to_first
+from burstsr.world.objects import Stage, set_stage
+from burstsr.world.scene import camera_colour, crop_truth, frame_shape, through_lens, unprocess
+from burstsr.world.sensor import expose, margin_for, quantised, with_noise
+from burstsr.world.settings import SimulateSettings
+
+CAMERA = "burstsr simulated"
+START = datetime(2025, 1, 1, 12, 0, 0)
+EXPOSURE_S = 1 / 100
+
+
+@dataclass(frozen=True)
+class SimulatedBurst:
+    """A burst, and all that is true of it.
+
+    truth: (round(s H), round(s W), 3) float32 linear camera RGB before the lens, 1.0 = saturation, as the reference (frame 0) sees it; a linear
+    picture may hold more than 1, which only the frames clip.
+    motions: one per frame, the first zero. noise: the model that was used; row noise, hot pixels and quantisation come on top.
+    mask_mover, mask_mover_ever: truth's height and width, bool: where the mover is in the reference, and where it is in any frame, seen from the
+    reference; None without a mover. hot_pixels: (n, 2) their raw (y, x).
+    """
+
+    burst: Burst
+    truth: NDArray[np.float32]
+    motions: tuple[FrameMotion, ...]
+    settings: SimulateSettings
+    noise: Noise
+    mask_mover: NDArray[np.bool_] | None
+    mask_mover_ever: NDArray[np.bool_] | None
+    hot_pixels: NDArray[np.intp]
+
+
+def simulate_burst(picture: NDArray[Any], settings: SimulateSettings, rng: np.random.Generator, name: str = "simulated") -> SimulatedBurst:
+    """Photograph `picture`, (h, w, 3) sRGB: floats 0 to 1, or uint8, or uint16; with settings.linear, floats of linear camera RGB.
+
+    Motion, objects, hot pixels and noise draw from streams of their own: another ISO leaves the motion as it was.
+    Raises SettingsError for a picture of another shape, or too small for the scale.
+    """
+    motion_rng, object_rng, hot_rng, *noise_rngs = rng.spawn(3 + settings.frames)
+    colour = settings.colour or camera_colour()
+    noise = settings.noise or Noise.of_iso(settings.iso)
+    if picture.ndim != 3 or picture.shape[2] != 3:
+        raise SettingsError(f"picture of shape {picture.shape}: expected (height, width, 3)")
+    shape = frame_shape((picture.shape[0], picture.shape[1]), settings.scale)
+    light = _light(crop_truth(picture, shape, settings.scale))
+    background = light if settings.linear else unprocess(light, colour)
+    motions = _motions(settings, motion_rng)
+    stage = set_stage(background, settings, colour, object_rng)
+    hot, hot_light = _hot_pixels(shape, settings.hot_pixels, hot_rng)
+
+    info = FrameInfo(
+        path=Path(),
+        shape=shape,
+        cfa=cfa_array(settings.cfa),
+        levels=_levels(settings),
+        colour=colour,
+        camera=CAMERA,
+        noise=noise,
+        orientation=settings.orientation,
+        iso=settings.iso,
+        exposure_s=EXPOSURE_S,
+    )
+    margin = margin_for(motions, shape, settings.scale)
+    planes = _planes(stage, 0, settings, margin)
+    frames = []
+    for index, (motion, noise_rng) in enumerate(zip(motions, noise_rngs, strict=True)):
+        if not stage.still and index > 0:
+            planes = _planes(stage, index, settings, margin)
+        clean = expose(planes, margin, settings.scale, motion, shape, info.cfa)
+        clean[hot[:, 0], hot[:, 1]] += hot_light
+        time = START + timedelta(microseconds=round(index * paths.FRAME_INTERVAL_S * 1e6))
+        noisy = with_noise(clean, noise, info.cfa, settings.row_noise, noise_rng)
+        frames.append(Frame(replace(info, path=Path(f"frame_{index:03d}.dng"), time=time), quantised(noisy, info.levels)))
+
+    moves = settings.mover is not None
+    return SimulatedBurst(
+        burst=Burst(name, tuple(frames)),
+        truth=stage.picture(0),
+        motions=motions,
+        settings=settings,
+        noise=noise,
+        mask_mover=stage.mover_mask([0]) if moves else None,
+        mask_mover_ever=stage.mover_mask(range(settings.frames)) if moves else None,
+        hot_pixels=hot,
+    )
+
+
+def _light(picture: NDArray[Any]) -> NDArray[np.float32]:
+    if picture.dtype.kind == "u":
+        return picture.astype(np.float32) / np.float32(np.iinfo(picture.dtype).max)
+    if not np.isfinite(picture).all():
+        raise SettingsError("picture has NaN or infinite pixels")
+    return np.asarray(picture, np.float32)
+
+
+def _motions(settings: SimulateSettings, rng: np.random.Generator) -> tuple[FrameMotion, ...]:
+    if not isinstance(settings.motion, str):
+        return relative_to_first(settings.motion[: settings.frames])
+    if settings.motion == "handheld":
+        return paths.handheld(settings.frames, rng, settings.deviation_px, settings.rotation_deg, settings.rolling_shutter)
+    if settings.motion == "tripod":
+        return paths.tripod(settings.frames, rng, settings.tripod_residue_px)
+    return paths.jiggle(settings.frames, settings.scale)
+
+
+def _levels(settings: SimulateSettings) -> Levels:
+    black = np.full((2, 2), 2.0 ** (settings.bits - 5)) if settings.black_dn is None else np.array(settings.black_dn, np.float64)
+    return Levels(black, float(2**settings.bits - 1))
+
+
+def _hot_pixels(shape: tuple[int, int], count: int, rng: np.random.Generator) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+    places = rng.choice(shape[0] * shape[1], size=min(count, shape[0] * shape[1]), replace=False)
+    return np.stack(np.unravel_index(places, shape), axis=-1).astype(np.intp), rng.uniform(0.1, 1.0, len(places)).astype(np.float32)
+
+
+def _planes(stage: Stage, frame: int, settings: SimulateSettings, margin: int) -> NDArray[np.float32]:
+    return through_lens(stage.picture(frame), settings.blur_sigma_px * settings.scale, settings.psf, margin)

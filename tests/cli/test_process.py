@@ -1,0 +1,268 @@
+import json
+import shutil
+import subprocess
+import sys
+
+import cv2
+import pytest
+
+from burstsr.cli import bars as bars_module
+from burstsr.cli import pictures
+from cli.conftest import NAMES, contents, scene
+
+EACH = (".dng", ".jpg", ".json")
+
+
+def stamps(folder):
+    return {p.name: p.stat().st_mtime_ns for p in folder.iterdir()}
+
+
+def cut(frame):
+    """End a file in its pixels, which its tags give away."""
+    frame.write_bytes(frame.read_bytes()[:-200])
+
+
+def block(out, name):
+    """Make a burst fail late: its record cannot be written where a folder stands."""
+    (out / f"{name}.json").mkdir(parents=True)
+
+
+def test_each_burst_gets_its_files(run, bursts, tmp_path):
+    status, out, err = run("process", bursts, "-o", tmp_path / "out", "--format", "png", "--format", "tiff")
+    assert (status, err) == (0, "")
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == sorted(n + s for n in NAMES for s in (*EACH, ".png", ".tif"))
+    assert [line.split(":")[0] for line in out.splitlines()] == list(NAMES)
+    record = json.loads((tmp_path / "out" / "birch.json").read_text())
+    assert record["burst"] == "birch" and len(record["frames_read"]) == len(record["frames"]) == 4
+    assert record["settings_asked"]["scale"] == 2.0
+
+
+def test_one_burst_and_single_frames_are_inputs(run_json, bursts, tmp_path):
+    status, result = run_json("process", bursts / "apple", "-o", tmp_path / "a")
+    assert status == 0 and [b["name"] for b in result["bursts"]] == ["apple"]
+    frames = sorted((bursts / "apple").glob("*.dng"))
+    status, result = run_json("process", *frames[:2], "-o", tmp_path / "b")
+    assert status == 0 and [(b["name"], b["frames"]) for b in result["bursts"]] == [("apple", 2)]
+
+
+def test_rerun_skips_what_is_done(run, run_json, bursts, tmp_path):
+    out = tmp_path / "out"
+    run("process", bursts, "-o", out)
+    before = stamps(out)
+    status, text, _ = run("process", bursts, "-o", out)
+    assert status == 0 and text.count("done already") == 3 and stamps(out) == before
+    (out / "birch.jpg").unlink()
+    (out / "cedar.json").unlink()
+    status, result = run_json("process", bursts, "-o", out)
+    assert status == 0 and {b["name"]: b["status"] for b in result["bursts"]} == {"apple": "skipped", "birch": "done", "cedar": "done"}
+    assert stamps(out)["apple.dng"] == before["apple.dng"] and stamps(out).keys() == before.keys()
+
+
+def test_overwrite_redoes(run_json, bursts, tmp_path):
+    run_json("process", bursts / "apple", "-o", tmp_path / "out")
+    before = stamps(tmp_path / "out")
+    status, result = run_json("process", bursts / "apple", "-o", tmp_path / "out", "--overwrite", "--scale", 1)
+    assert status == 0 and result["bursts"][0]["status"] == "done"
+    assert all(stamps(tmp_path / "out")[name] != before[name] for name in before)
+    assert json.loads((tmp_path / "out" / "apple.json").read_text())["settings_asked"]["scale"] == 1.0
+
+
+def test_done_with_other_settings_is_said(run, bursts, tmp_path):
+    run("process", bursts / "apple", "-o", tmp_path / "out")
+    status, text, _ = run("process", bursts / "apple", "-o", tmp_path / "out", "--scale", 1.5)
+    assert status == 0 and "other settings" in text
+
+
+def test_results_of_other_frames_are_no_results_of_these(run, bursts, tmp_path):
+    run("process", bursts / "apple", "-o", tmp_path / "out")
+    old = contents(tmp_path / "out")
+    shutil.copytree(bursts / "birch", tmp_path / "elsewhere" / "apple")
+    status, _, err = run("process", tmp_path / "elsewhere" / "apple", "-o", tmp_path / "out")
+    assert status == 1 and "of other frames" in err and contents(tmp_path / "out") == old
+
+
+def test_a_failing_burst_costs_itself_only(run, bursts, tmp_path):
+    block(tmp_path / "out", "birch")
+    status, text, err = run("process", bursts, "-o", tmp_path / "out")
+    assert status == 1 and "birch: FAILED" in err and "directory" in err and "1 of 3 bursts failed: birch" in err
+    assert sorted(contents(tmp_path / "out")) == sorted(n + s for n in ("apple", "cedar") for s in EACH)
+    assert "apple" in text and "cedar" in text and "birch" not in text
+
+
+def test_a_cut_frame_is_named_and_left_out(run_json, bursts, tmp_path):
+    cut(bursts / "birch" / "frame_002.dng")
+    status, result = run_json("process", bursts, "-o", tmp_path / "out")
+    assert status == 1 and [r["path"] for r in result["refused"]] == [str(bursts / "birch" / "frame_002.dng")]
+    assert {b["name"]: b["frames"] for b in result["bursts"] if b["status"] == "done"} == {"apple": 4, "birch": 3, "cedar": 4}
+
+
+def test_unreadable_files_are_named(run_json, bursts, tmp_path):
+    (bursts / "birch" / "zzz.dng").write_bytes(b"no raw file at all" * 100)
+    status, result = run_json("process", bursts, "-o", tmp_path / "out")
+    assert status == 1 and [r["path"] for r in result["refused"]] == [str(bursts / "birch" / "zzz.dng")]
+    assert {b["name"] for b in result["bursts"] if b["status"] == "done"} == set(NAMES)
+
+
+def test_mixed_frames_are_no_burst(run, bursts, tmp_path):
+    small = tmp_path / "small"
+    run("simulate", _picture(tmp_path / "small.png"), "-o", small, "--frames", 1)
+    shutil.copy(small / "small" / "frame_000.dng", bursts / "birch" / "frame_009.dng")
+    status, _, err = run("process", bursts, "-o", tmp_path / "out")
+    assert status == 1 and "birch: FAILED" in err and "frame_009.dng" in err and "1 of 3 bursts failed: birch" in err
+    assert not (tmp_path / "out" / "birch.dng").exists() and (tmp_path / "out" / "cedar.json").exists()
+
+
+def test_a_bug_costs_its_burst_only(run, bursts, tmp_path, monkeypatch):
+    import burstsr.pipeline
+
+    real = burstsr.pipeline.super_resolve
+
+    def buggy(burst, settings, progress=None):
+        if burst.name == "birch":
+            raise ZeroDivisionError("one over nought")
+        return real(burst, settings, progress)
+
+    monkeypatch.setattr(burstsr.pipeline, "super_resolve", buggy)
+    status, _, err = run("process", bursts, "-o", tmp_path / "out")
+    assert status == 1 and "birch: FAILED: unexpected ZeroDivisionError: one over nought" in err
+    assert (tmp_path / "out" / "apple.json").exists() and (tmp_path / "out" / "cedar.json").exists()
+
+
+def test_interrupt_leaves_no_halves(run, bursts, tmp_path, monkeypatch):
+    real = pictures.write_picture
+
+    def interrupted(path, kind, picture, settings):
+        real(path, kind, picture, settings)
+        if kind == "jpg" and path.stem == "birch":
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(pictures, "write_picture", interrupted)
+    status, _, err = run("process", bursts, "-o", tmp_path / "out")
+    assert status == 130 and "interrupted" in err
+    assert sorted(contents(tmp_path / "out")) == sorted("apple" + s for s in EACH)
+
+
+def test_a_failed_overwrite_leaves_the_old_files(run, bursts, tmp_path, monkeypatch):
+    run("process", bursts / "apple", "-o", tmp_path / "out")
+    old = contents(tmp_path / "out")
+
+    def full_disk(path, kind, picture, settings):
+        path.write_bytes(b"half")
+        if kind == "jpg":
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(pictures, "write_picture", full_disk)
+    status, _, err = run("process", bursts / "apple", "-o", tmp_path / "out", "--overwrite", "--scale", 1)
+    assert status == 1 and "No space left on device" in err
+    assert contents(tmp_path / "out") == old and [p.name for p in (tmp_path / "out").iterdir() if p.is_dir()] == []
+
+
+def test_a_killed_overwrite_leaves_the_old_files(run, run_json, bursts, tmp_path):
+    out = tmp_path / "out"
+    run("process", bursts / "apple", "-o", out)
+    old = contents(out)
+    script = (
+        "import os, sys\nfrom burstsr.cli import main, pictures\nreal = pictures.write_picture\n"
+        "def killed(path, kind, picture, settings):\n    real(path, kind, picture, settings)\n    if kind == 'jpg': os._exit(9)\n"
+        "pictures.write_picture = killed\nmain(sys.argv[1:])"
+    )
+    killed = subprocess.run([sys.executable, "-c", script, "process", bursts / "apple", "-o", out, "--overwrite"], check=False)
+    assert killed.returncode == 9
+    assert {name: data for name, data in contents(out).items() if "/" not in name} == old
+    status, result = run_json("process", bursts / "apple", "-o", out, "--overwrite")
+    assert status == 0 and result["bursts"][0]["status"] == "done"
+    assert sorted(contents(out)) == sorted(old)
+
+
+def test_dry_run_shows_all_and_writes_nothing(run, run_json, bursts, tmp_path):
+    out = tmp_path / "out"
+    run("process", bursts / "apple", "-o", out)
+    old = stamps(out)
+    status, text, _ = run("process", bursts, "-o", out, "--dry-run", "--format", "png")
+    assert status == 0 and stamps(out) == old
+    lines = text.splitlines()
+    assert [line.split()[0] for line in lines] == ["burst", *NAMES]
+    assert "96 x 80" in lines[1] and "RGGB" in lines[1] and "1/100 s" in lines[1]
+    assert "write" in lines[1] and "cedar{.dng,.jpg,.png,.json}" in lines[3]  # apple lacks its png
+    status, result = run_json("process", bursts, "-o", out, "--dry-run")
+    assert [b["status"] for b in result["bursts"]] == ["skipped", "planned", "planned"] and stamps(out) == old
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--scale", "9"], "scale"),
+        (["--set", "merge.nonsense=1"], "nonsense"),
+        (["--set", "merge"], "stage.key=value"),
+        (["--settings", "missing.toml"], "missing.toml"),
+        (["--reference", "7"], "0 to 3"),
+        (["--reference", "first"], "auto"),
+        (["--reference", "-1"], "reference"),
+        (["--jobs", "0"], "--jobs"),
+        (["--format", "gif"], "gif"),
+        (["--mode", "magic"], "magic"),
+    ],
+)
+def test_wrong_usage_is_2(run, made, tmp_path, arguments, says):
+    status, out, err = run("process", made, "-o", tmp_path / "out", *arguments)
+    assert status == 2 and says in err and out == "" and not (tmp_path / "out").exists()
+
+
+def test_missing_input_and_folder_without_frames_are_2(run, tmp_path):
+    assert run("process", tmp_path / "nowhere", "-o", tmp_path / "out")[0] == 2
+    (tmp_path / "empty").mkdir()
+    status, _, err = run("process", tmp_path / "empty", "-o", tmp_path / "out")
+    assert status == 2 and "no raw frames" in err
+
+
+def test_reference_out_of_range_for_some_bursts_fails_those(run, bursts, tmp_path):
+    (bursts / "birch" / "frame_003.dng").unlink()
+    status, _, err = run("process", bursts, "-o", tmp_path / "out", "--reference", 3)
+    assert status == 1 and "birch has 3 frames" in err
+    assert json.loads((tmp_path / "out" / "apple.json").read_text())["reference"] == 3
+
+
+def test_sources_are_never_overwritten(run, bursts):
+    folder = bursts / "apple"
+    (folder / "frame_000.dng").rename(folder / "apple.dng")
+    old = contents(bursts)
+    for extra in ([], ["--overwrite"]):
+        status, _, err = run("process", folder, "-o", folder, *extra)
+        assert status == 2 and "would overwrite the frame" in err and contents(bursts) == old
+
+
+def test_results_beside_the_bursts_are_not_taken_for_frames(run, run_json, bursts):
+    assert run("process", bursts, "-o", bursts)[0] == 0
+    status, result = run_json("process", bursts, "-o", bursts)
+    assert status == 0 and result["refused"] == [] and {b["status"] for b in result["bursts"]} == {"skipped"}
+
+
+def test_settings_come_from_file_then_assignments_then_flags(run, made, tmp_path):
+    file = tmp_path / "s.toml"
+    file.write_text("scale = 1.0\n[finish]\ntone = 0.25\nsharpen = 0.0\n")
+    status, *_ = run("process", made / "apple", "-o", tmp_path, "--settings", file, "--set", "finish.sharpen=0.75", "--set", "scale=3", "--scale", 1.5)
+    asked = json.loads((tmp_path / "apple.json").read_text())["settings_asked"]
+    assert status == 0 and (asked["scale"], asked["finish"]["tone"], asked["finish"]["sharpen"]) == (1.5, 0.25, 0.75)
+
+
+def test_worker_processes_give_the_same_pictures(run, bursts, tmp_path):
+    for out, jobs in (("one", 1), ("two", 2)):
+        block(tmp_path / out, "birch")
+        status, _, err = run("process", bursts, "-o", tmp_path / out, "--jobs", jobs)
+        assert status == 1 and "birch: FAILED" in err
+    for name in ("apple.dng", "apple.jpg", "cedar.dng", "cedar.jpg"):
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+
+
+def test_bars_appear_on_a_terminal_only(run, made, tmp_path, monkeypatch):
+    assert run("process", made / "apple", "-o", tmp_path / "quiet")[2] == ""
+    monkeypatch.setattr(bars_module, "on_terminal", lambda: True)
+    for name, value in (("TTY_COMPATIBLE", "1"), ("TERM", "xterm"), ("COLUMNS", "100")):
+        monkeypatch.setenv(name, value)
+    status, out, err = run("process", made / "apple", "-o", tmp_path / "bars")
+    assert status == 0 and "apple: merge" in err and "1/1" in err and out.startswith("apple: 4 frames")
+
+
+def _picture(path):
+    cv2.imwrite(str(path), scene(9, 96, 96))
+    return path
