@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from burstsr.ground.burst import Colour
 from burstsr.ground.errors import SettingsError
+from burstsr.ground.srgb import SRGB_TO_XYZ
 
-SRGB_TO_XYZ = np.array([[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]])  # IEC 61966-2-1, D65
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # BT.601
 
 

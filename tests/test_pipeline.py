@@ -26,7 +26,7 @@ def scene(height=256, width=320, seed=3):
         cy, cx, r = generator.uniform(0, height), generator.uniform(0, width), generator.uniform(5, 45)
         inside = (np.abs(y - cy) + 0.4 * (x - cx) < r) & (np.abs(x - cx) < r)
         out[inside] = generator.uniform(10, 245, 3)
-    out[:, : width // 3] += 30 * np.sin((x[:, : width // 3] * 0.9 + y[:, : width // 3] * 0.5))[..., None]
+    out[:, : width // 3] += 30 * np.sin(x[:, : width // 3] * 0.9 + y[:, : width // 3] * 0.5)[..., None]
     return np.clip(out, 0, 255).astype(np.uint8)
 
 
@@ -127,7 +127,17 @@ def test_large_shifts_are_followed(data):
         assert np.deg2rad(facts["rotation_deg"]) == pytest.approx(motion.rotation_rad, abs=3e-4)
 
 
-CHANGES = ["align.iterations=0", "align.prior=0", "covariance.k_detail_px=0.6", "covariance.k_shrink=1", "robustness.threshold=0.9", "merge.passes=0", "merge.gain=0.5", "merge.significance=20", "merge.single_significance=500"]
+CHANGES = [
+    "align.iterations=0",
+    "align.prior=0",
+    "covariance.k_detail_px=0.6",
+    "covariance.k_shrink=1",
+    "robustness.threshold=0.9",
+    "merge.passes=0",
+    "merge.gain=0.5",
+    "merge.significance=20",
+    "merge.single_significance=500",
+]
 
 
 @pytest.mark.parametrize("change", CHANGES)

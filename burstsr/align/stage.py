@@ -17,6 +17,7 @@ from burstsr.ground.flow import Flow
 from burstsr.ground.noise import Noise
 from burstsr.settings import AlignSettings
 
+Floats = NDArray[np.float32]
 _WHOLE_PX = 256  # the whole frame's translation is searched where its longer side is at most this
 _MATCH_LEVEL = 1  # finest pyramid level of whole-pixel matching; finer is the registration's work
 
@@ -32,7 +33,7 @@ class Aligner:
     def __init__(self, reference: Frame, noise: Noise, settings: AlignSettings) -> None:
         self._noise = noise
         self._settings = settings
-        self._tile = min(settings.tile_px, 16 * max(1, min(reference.info.shape) // 64)) if min(reference.info.shape) < 256 else settings.tile_px
+        self._tile = min(settings.tile_px, max(8, min(reference.info.shape) // 4))  # at least four tiles along the shorter side
         self._margin = self._tile // 2
         self._levels = pyramid(grey(reference, noise))
         self._gy, self._gx = gradients(self._levels[0])
@@ -54,23 +55,22 @@ class Aligner:
             return Flow(flow, self._tile)
         return Flow(self._own_or_field(levels[0], flow, cost, field.astype(np.float32)), self._tile)
 
-    def _register(self, frame: NDArray[np.float32], start: NDArray[np.float32], iterations: int | None = None) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def _register(self, frame: Floats, start: Floats, iterations: int | None = None) -> tuple[Floats, Floats]:
         out, cost = np.empty((*self._tiles, 2), np.float32), np.empty(self._tiles, np.float32)
         steps = self._settings.iterations if iterations is None else iterations
         limit = np.float32(4.0)
-        over_rows(
-            loops.register_tiles, self._tiles[0], self._levels[0], self._gy, self._gx, frame, self._tile, self._margin, self._hessian, steps, limit, start, out, cost
-        )
+        reference = (self._levels[0], self._gy, self._gx)
+        over_rows(loops.register_tiles, self._tiles[0], *reference, frame, self._tile, self._margin, self._hessian, steps, limit, start, out, cost)
         return out, cost
 
-    def _own_or_field(self, frame: NDArray[np.float32], flow: NDArray[np.float32], cost: NDArray[np.float32], field: NDArray[np.float32]) -> NDArray[np.float32]:
+    def _own_or_field(self, frame: Floats, flow: Floats, cost: Floats, field: Floats) -> Floats:
         """The field's motion, except in tiles whose own motion explains their pixels far better (movers)."""
         _, field_cost = self._register(frame, field, 0)
         noise_floor = 2 * noise_gain(0)[0]
         insists = (field_cost > 2.0 * cost) & (field_cost - cost > 1.0 * noise_floor)
         return np.where(insists[..., None], flow, field).astype(np.float32)
 
-    def _match(self, levels: list[NDArray[np.float32]]) -> NDArray[np.float32]:
+    def _match(self, levels: list[Floats]) -> Floats:
         """Whole-pixel start for each tile, (nty, ntx, 2) float32 raw pixels."""
         coarsest = next((i for i, level in enumerate(self._levels) if max(level.shape) <= _WHOLE_PX), len(self._levels) - 1)
         dy, dx = translation(self._levels[coarsest], levels[coarsest])
@@ -93,7 +93,7 @@ class Aligner:
         return start.astype(np.float32)
 
 
-def _gradient_sums(gy: NDArray[np.float32], gx: NDArray[np.float32], tile: int, margin: int) -> NDArray[np.float32]:
+def _gradient_sums(gy: Floats, gx: Floats, tile: int, margin: int) -> Floats:
     """(nty, ntx, 4): sums of gy gy, gy gx, gx gx over each tile and `margin` pixels around it, and the pixels counted."""
     sums = np.zeros((tile_count(gy.shape[0], tile), tile_count(gy.shape[1], tile), 4), np.float32)
     over_rows(loops.tile_hessians, sums.shape[0], gy, gx, tile, margin, sums)

@@ -114,7 +114,7 @@ def _alike(picture: Side, truth: Side) -> tuple[NDArray[np.float32], NDArray[np.
     import numpy as np
 
     from burstsr.ground.burst import Colour
-    from burstsr.metrics import SRGB_TO_XYZ
+    from burstsr.ground.srgb import SRGB_TO_XYZ
 
     if picture.colour is not None and truth.colour is not None:
         return picture.rgb, truth.rgb, truth.colour

@@ -7,11 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from burstsr.ground.burst import Colour
+from burstsr.ground.srgb import SRGB_TO_XYZ
 
 Pixels = NDArray[np.float32]
 
-# Linear sRGB to CIE XYZ, D65 (IEC 61966-2-1)
-SRGB_TO_XYZ = np.array([[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]])
 LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)  # ITU-R BT.709
 _SATURATION_NEAR, _SATURATION = 0.95, 1.0  # raw level from which, and at which, a colour no longer counts
 _COLOURED, _PALE = 0.2, 0.8  # least balanced channel of a clipped pixel that keeps its colour (a red lamp), and of one that becomes white (a sky)

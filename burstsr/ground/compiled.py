@@ -25,11 +25,10 @@ _lock = threading.Lock()
 
 def compiled(function: _F) -> _F:
     """Compile a loop. The machine code is cached beside the source, or in the user's cache folder, or, where neither can be written, not at all."""
-    options = {"nogil": True, "fastmath": FASTMATH, "error_model": "numpy"}
     try:
-        return cast(_F, numba.njit(cache=True, **options)(function))
+        return cast(_F, numba.njit(cache=True, nogil=True, fastmath=FASTMATH, error_model="numpy")(function))
     except RuntimeError:  # numba found no folder to cache in
-        return cast(_F, numba.njit(cache=False, **options)(function))
+        return cast(_F, numba.njit(nogil=True, fastmath=FASTMATH, error_model="numpy")(function))
 
 
 def inlined(function: _F) -> _F:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from burstsr.ground.coords import tile_coordinate, tile_count
+from burstsr.ground.coords import tile_centre, tile_coordinate, tile_count
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,17 @@ class Flow:
     def zero(cls, shape: tuple[int, int], tile_px: int) -> Flow:
         """No motion, for a frame of `shape` = (H, W) raw pixels."""
         return cls(np.zeros((tile_count(shape[0], tile_px), tile_count(shape[1], tile_px), 2), np.float32), tile_px)
+
+    def inverse(self) -> Flow:
+        """Where the reference shows what the frame shows: the flow undone, on the same tiles of the frame.
+
+        With q = p + flow(p), q + inverse(q) = p; exact at tile centres of the frame, by fixed-point iteration.
+        """
+        y, x = np.meshgrid(*(tile_centre(np.arange(n), self.tile_px) for n in self.tiles.shape[:2]), indexing="ij")
+        back = -self.tiles.astype(np.float64)
+        for _ in range(4):
+            back = -self.at(y + back[..., 0], x + back[..., 1])
+        return Flow(back.astype(np.float32), self.tile_px)
 
     def at(self, y: ArrayLike, x: ArrayLike) -> NDArray[np.float64]:
         """Flow (..., 2) at raw positions (y, x), broadcast together."""

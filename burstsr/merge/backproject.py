@@ -52,7 +52,7 @@ def add_significant(picture: Floats, residual: Floats, weight: Floats, noise: No
         picture[rows] += (np.float32(gain) * share[rows, :, None]) * residual[rows]
         np.minimum(picture[rows], 1.0, out=picture[rows])
 
-def _mean_around(values: Floats) -> Floats:
+def _mean_around(values: NDArray[np.floating]) -> Floats:
     return np.asarray(cv2.blur(np.ascontiguousarray(values, np.float32), (2 * _REACH + 1, 2 * _REACH + 1), borderType=cv2.BORDER_REPLICATE))
 
 

@@ -1,8 +1,10 @@
-"""The merge's loop. Same arithmetic as `paper.py`, one output row at a time.
+"""The merge's loops. Same arithmetic as `paper.py`, one output row at a time, `BLOCK` pixels at a time.
 
 num_c(o) += sum over the 3 x 3 samples around q = p + flow(p) of  R(p) exp(-1/2 d^T Omega^-1 d) x,   den_c likewise without x   (Wronski 2019, eq. 1)
 
-A row goes through four passes over short buffers, so that the arithmetic (positions, nine exponentials) runs in vector registers for any scale.
+A block's intermediate rows lie in one scratch array at constant distances, so that LLVM sees that they do not overlap and vectorises. Sites are
+the four places (y % 2, x % 2) of the CFA; around a sample of site (i, j) the 3 x 3 samples fall into four classes: itself, 4 corners, left and
+right, up and down, of sites (i, j), (1-i, 1-j), (i, 1-j), (1-i, j).
 """
 
 import math
@@ -13,11 +15,15 @@ from burstsr.ground.compiled import compiled, inlined
 
 f4 = np.float32
 BORDER = 2  # mirrored samples around the mosaic
+BLOCK = 64  # output pixels at a time
+# first elements of the scratch rows: distances, kernel, trust, nearest sample, its parities, 9 taps, 8 class sums, 8 site sums
+_Y, _X, _A, _B, _C, _R, _CY, _CX, _I, _J, _TAP, _CLASS, _SITE = (BLOCK * i for i in (0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 19, 27))
+_SCRATCH = BLOCK * 35
 
 
 @inlined
 def exp_negative(x):
-    """exp(x) for x <= 0, cut off at exp(-24); relative error below 2e-4 down to exp(-8), 2 % at the end. A polynomial, since libm's exp does not vectorise.
+    """exp(x) for x <= 0, cut off at exp(-24); relative error below 2e-4 down to exp(-8), 2 % at the end. A polynomial, since libm's does not vectorise.
 
     exp(x / 32) by degree 5, squared five times.
     """
@@ -36,184 +42,274 @@ def exp_negative(x):
 
 @inlined
 def gaussian(a, b, c, dy, dx):
-    """exp(-1/2 d^T Omega^-1 d), with Omega^-1 = [[a, b], [b, c]]."""
-    return exp_negative(f4(-0.5) * (a * dy * dy + f4(2) * b * dy * dx + c * dx * dx))
+    """exp(-1/2 d^T Omega^-1 d), with Omega^-1 = -2 [[a, b / 2], [b / 2, c]]."""
+    return exp_negative((a * dy + b * dx) * dy + c * dx * dx)
+
+
+@compiled
+def between_tiles(positions, tile, tiles):
+    """For raw positions along an axis: the tile centre before each and how far it lies towards the next (beyond the last: extrapolated), and
+    the segments of equal tile: their first pixels, ended by the number of pixels, and their tiles.
+    """
+    count = len(positions)
+    lower = np.empty(count, np.int64)
+    share = np.empty(count, f4)
+    for o in range(count):
+        t = (positions[o] + f4(0.5)) / f4(tile) - f4(0.5)
+        i = min(max(int(math.floor(t)), 0), max(tiles - 2, 0))
+        lower[o] = i
+        share[o] = t - f4(i) if tiles > 1 else f4(0)
+    starts = [0]
+    of_tile = [lower[0]]
+    for o in range(1, count):
+        if lower[o] != lower[o - 1]:
+            starts.append(o)
+            of_tile.append(lower[o])
+    starts.append(count)
+    return lower, share, np.array(starts), np.array(of_tile)
 
 
 @inlined
-def flow_row(y, width, scale, flow, tile, qy, qx):
-    """Positions q = p + flow(p) in the frame of output row at raw row `y`; the flow is bilinear between tile centres."""
-    nty, ntx = flow.shape[:2]
-    ty = (y + f4(0.5)) / f4(tile) - f4(0.5)
-    i = min(max(int(math.floor(ty)), 0), max(nty - 2, 0))
-    i1 = min(i + 1, nty - 1)
-    v = ty - f4(i) if nty > 1 else f4(0)
-    inverse = f4(1) / f4(scale)
-    for ox in range(width):
-        x = (f4(ox) + f4(0.5)) * inverse - f4(0.5)
-        tx = (x + f4(0.5)) / f4(tile) - f4(0.5)
-        j = min(max(int(math.floor(tx)), 0), max(ntx - 2, 0))
+def row_positions(y, flow, i, v, segments, of_tile, share, x, qy, qx):
+    """Positions q = p + flow(p) in the frame, of pixels of one row at raw (y, x); the flow is bilinear between tile centres.
+
+    Segment n is the pixels segments[n] .. segments[n + 1], all between tile columns of_tile[n] and the next.
+    """
+    ntx = flow.shape[1]
+    i1 = min(i + 1, flow.shape[0] - 1)
+    for n in range(len(of_tile)):
+        j = of_tile[n]
         j1 = min(j + 1, ntx - 1)
-        u = tx - f4(j) if ntx > 1 else f4(0)
-        w00 = (f4(1) - v) * (f4(1) - u)
-        w01 = (f4(1) - v) * u
-        w10 = v * (f4(1) - u)
-        w11 = v * u
-        qy[ox] = y + w00 * flow[i, j, 0] + w01 * flow[i, j1, 0] + w10 * flow[i1, j, 0] + w11 * flow[i1, j1, 0]
-        qx[ox] = x + w00 * flow[i, j, 1] + w01 * flow[i, j1, 1] + w10 * flow[i1, j, 1] + w11 * flow[i1, j1, 1]
+        y0 = y + flow[i, j, 0] + v * (flow[i1, j, 0] - flow[i, j, 0])
+        dy = y + flow[i, j1, 0] + v * (flow[i1, j1, 0] - flow[i, j1, 0]) - y0
+        x0 = flow[i, j, 1] + v * (flow[i1, j, 1] - flow[i, j, 1])
+        dx = flow[i, j1, 1] + v * (flow[i1, j1, 1] - flow[i, j1, 1]) - x0
+        a = segments[n]
+        b = segments[n + 1]
+        u = share[a:b]
+        out = qy[a:b]
+        for k in range(b - a):
+            out[k] = y0 + u[k] * dy
+        p = x[a:b]
+        out = qx[a:b]
+        for k in range(b - a):
+            out[k] = p[k] + x0 + u[k] * dx
+
+
+@inlined
+def block_positions(s, qy_block, qx_block, height, width):
+    """Nearest sample, distance to it, parities, and whether the frame shows the place (into the trust row), for a block of a row."""
+    y_last = f4(height) - f4(0.5)
+    x_last = f4(width) - f4(0.5)
+    half = f4(0.5)
+    for k in range(BLOCK):
+        q = qy_block[k]
+        inside = f4(1) if q >= -half else f4(0)
+        inside = inside if q <= y_last else f4(0)
+        q = min(max(q, -half), y_last)
+        c = min(math.floor(q + half), f4(height - 1))
+        s[_CY + k] = c
+        s[_I + k] = c - f4(2) * math.floor(half * c)
+        s[_Y + k] = c - q
+        s[_R + k] = inside
+    for k in range(BLOCK):
+        q = qx_block[k]
+        inside = s[_R + k]
+        inside = inside if q >= -half else f4(0)
+        inside = inside if q <= x_last else f4(0)
+        q = min(max(q, -half), x_last)
+        c = min(math.floor(q + half), f4(width - 1))
+        s[_CX + k] = c
+        s[_J + k] = c - f4(2) * math.floor(half * c)
+        s[_X + k] = c - q
+        s[_R + k] = inside
+
+
+@inlined
+def block_weights(s):
+    """Weights and weighted sums of the four classes of samples for a block, from distances, kernels, trust and taps."""
+    one = f4(1)
+    for k in range(BLOCK):
+        a = f4(-0.5) * s[_A + k]
+        b = -s[_B + k]
+        c = f4(-0.5) * s[_C + k]
+        r = s[_R + k]
+        dy = s[_Y + k]
+        dx = s[_X + k]
+        w = r * gaussian(a, b, c, dy, dx)
+        s[_CLASS + k] = w * s[_TAP + k]
+        s[_CLASS + BLOCK + k] = w
+        w1 = r * gaussian(a, b, c, dy, dx - one)
+        w2 = r * gaussian(a, b, c, dy, dx + one)
+        s[_CLASS + 2 * BLOCK + k] = w1 * s[_TAP + BLOCK + k] + w2 * s[_TAP + 2 * BLOCK + k]
+        s[_CLASS + 3 * BLOCK + k] = w1 + w2
+        w3 = r * gaussian(a, b, c, dy - one, dx)
+        w4 = r * gaussian(a, b, c, dy + one, dx)
+        s[_CLASS + 4 * BLOCK + k] = w3 * s[_TAP + 3 * BLOCK + k] + w4 * s[_TAP + 4 * BLOCK + k]
+        s[_CLASS + 5 * BLOCK + k] = w3 + w4
+        w1 = r * gaussian(a, b, c, dy - one, dx - one)
+        w2 = r * gaussian(a, b, c, dy - one, dx + one)
+        w3 = r * gaussian(a, b, c, dy + one, dx - one)
+        w4 = r * gaussian(a, b, c, dy + one, dx + one)
+        s[_CLASS + 6 * BLOCK + k] = (
+            w1 * s[_TAP + 5 * BLOCK + k] + w2 * s[_TAP + 6 * BLOCK + k] + w3 * s[_TAP + 7 * BLOCK + k] + w4 * s[_TAP + 8 * BLOCK + k]
+        )
+        s[_CLASS + 7 * BLOCK + k] = w1 + w2 + w3 + w4
+
+
+@inlined
+def block_sites(s):
+    """From classes, which are relative to the nearest sample, to sites (0, 0), (0, 1), (1, 0), (1, 1) of the CFA: swap where its parity is odd."""
+    for m in range(2):
+        for k in range(BLOCK):
+            a = s[_CLASS + m * BLOCK + k]
+            b = s[_CLASS + (2 + m) * BLOCK + k]
+            c = s[_CLASS + (4 + m) * BLOCK + k]
+            d = s[_CLASS + (6 + m) * BLOCK + k]
+            odd = s[_J + k] > f4(0.5)
+            p = b if odd else a
+            q = a if odd else b
+            t = d if odd else c
+            v = c if odd else d
+            odd = s[_I + k] > f4(0.5)
+            s[_SITE + m * BLOCK + k] = t if odd else p
+            s[_SITE + (2 + m) * BLOCK + k] = v if odd else q
+            s[_SITE + (4 + m) * BLOCK + k] = p if odd else t
+            s[_SITE + (6 + m) * BLOCK + k] = q if odd else v
 
 
 @compiled
 def accumulate(first, last, mosaic, cfa, scale, flow, tile, kernel, trust, num, den):
-    """Add one frame to output rows first .. last of num and den, (H', W', 3) float32.
+    """Add one frame to output rows first .. last of num and den, (H', 3, W') float32.
 
     mosaic: (H + 4, W + 4) float32 samples with mirrored borders. cfa: (2, 2) colours. flow: (nty, ntx, 2). kernel: (H/2, W/2, 3). trust: (H/2, W/2).
     """
-    width = num.shape[1]
+    height, _, width = num.shape
+    stride = mosaic.shape[1]
     height_raw = mosaic.shape[0] - 2 * BORDER
-    width_raw = mosaic.shape[1] - 2 * BORDER
-    qy = np.empty(width, f4)
-    qx = np.empty(width, f4)
-    ka = np.empty(width, f4)
-    kb = np.empty(width, f4)
-    kc = np.empty(width, f4)
-    kr = np.empty(width, f4)
-    cy = np.empty(width, np.int32)
-    cx = np.empty(width, np.int32)
-    taps = np.empty((9, width), f4)
-    sums = np.empty((8, width), f4)
-    quad = np.empty(width, np.int32)
+    width_raw = stride - 2 * BORDER
+    samples = mosaic.reshape(-1)
     inverse = f4(1) / f4(scale)
-    for ox in range(width):
-        quad[ox] = min(max(int((f4(ox) + f4(0.5)) * inverse * f4(0.5)), 0), kernel.shape[1] - 1)
+    padded = (width + BLOCK - 1) // BLOCK * BLOCK
+    y = (np.arange(height).astype(f4) + f4(0.5)) * inverse - f4(0.5)
+    x = (np.arange(padded).astype(f4) + f4(0.5)) * inverse - f4(0.5)
+    row_of, row_share, _, _ = between_tiles(y, tile, flow.shape[0])
+    _, share, segments, of_tile = between_tiles(x, tile, flow.shape[1])
+    quad = np.empty(padded, np.int32)
+    for ox in range(padded):
+        quad[ox] = min(max(int((x[ox] + f4(0.5)) * f4(0.5)), 0), kernel.shape[1] - 1)
+    qy = np.empty(padded, f4)
+    qx = np.empty(padded, f4)
+    s = np.zeros(_SCRATCH, f4)
+    red = 0
+    for i in range(4):
+        if cfa[i >> 1, i & 1] == 0:
+            red = i
+    green = 1 if red == 0 or red == 3 else 0
+    red_row = _SITE + red * 2 * BLOCK
+    blue_row = _SITE + (3 - red) * 2 * BLOCK
+    green_row = _SITE + green * 2 * BLOCK
+    other_row = _SITE + (3 - green) * 2 * BLOCK
+    one = np.uint64(1)
     for oy in range(first, last):
-        y = (f4(oy) + f4(0.5)) * inverse - f4(0.5)
-        ky = min(max(int((f4(oy) + f4(0.5)) * inverse * f4(0.5)), 0), kernel.shape[0] - 1)
-        flow_row(y, width, scale, flow, tile, qy, qx)
-        for ox in range(width):
-            k = quad[ox]
-            ka[ox] = kernel[ky, k, 0]
-            kb[ox] = kernel[ky, k, 1]
-            kc[ox] = kernel[ky, k, 2]
-            inside = qy[ox] >= f4(-0.5) and qx[ox] >= f4(-0.5) and qy[ox] <= f4(height_raw) - f4(0.5) and qx[ox] <= f4(width_raw) - f4(0.5)
-            kr[ox] = trust[ky, k] if inside else f4(0)
-            py = min(max(int(math.floor(qy[ox] + f4(0.5))), 0), height_raw - 1)
-            px = min(max(int(math.floor(qx[ox] + f4(0.5))), 0), width_raw - 1)
-            cy[ox] = py + BORDER
-            cx[ox] = px + BORDER
-            qy[ox] = f4(py) - qy[ox]  # from here on: nearest sample less position
-            qx[ox] = f4(px) - qx[ox]
-        for ox in range(width):
-            i = cy[ox]
-            j = cx[ox]
-            taps[0, ox] = mosaic[i, j]
-            taps[1, ox] = mosaic[i - 1, j - 1]
-            taps[2, ox] = mosaic[i - 1, j + 1]
-            taps[3, ox] = mosaic[i + 1, j - 1]
-            taps[4, ox] = mosaic[i + 1, j + 1]
-            taps[5, ox] = mosaic[i, j - 1]
-            taps[6, ox] = mosaic[i, j + 1]
-            taps[7, ox] = mosaic[i - 1, j]
-            taps[8, ox] = mosaic[i + 1, j]
-        one = f4(1)
-        for ox in range(width):
-            a = ka[ox]
-            b = kb[ox]
-            c = kc[ox]
-            r = kr[ox]
-            dy = qy[ox]
-            dx = qx[ox]
-            w = r * gaussian(a, b, c, dy, dx)
-            sums[0, ox] = w * taps[0, ox]
-            sums[1, ox] = w
-            w1 = r * gaussian(a, b, c, dy - one, dx - one)
-            w2 = r * gaussian(a, b, c, dy - one, dx + one)
-            w3 = r * gaussian(a, b, c, dy + one, dx - one)
-            w4 = r * gaussian(a, b, c, dy + one, dx + one)
-            sums[2, ox] = w1 * taps[1, ox] + w2 * taps[2, ox] + w3 * taps[3, ox] + w4 * taps[4, ox]
-            sums[3, ox] = w1 + w2 + w3 + w4
-            w1 = r * gaussian(a, b, c, dy, dx - one)
-            w2 = r * gaussian(a, b, c, dy, dx + one)
-            sums[4, ox] = w1 * taps[5, ox] + w2 * taps[6, ox]
-            sums[5, ox] = w1 + w2
-            w3 = r * gaussian(a, b, c, dy - one, dx)
-            w4 = r * gaussian(a, b, c, dy + one, dx)
-            sums[6, ox] = w3 * taps[7, ox] + w4 * taps[8, ox]
-            sums[7, ox] = w3 + w4
-        for ox in range(width):
-            if kr[ox] > f4(0):
-                i = cy[ox] & 1
-                j = cx[ox] & 1
-                c = cfa[i, j]
-                num[oy, ox, c] += sums[0, ox]
-                den[oy, ox, c] += sums[1, ox]
-                c = cfa[1 - i, 1 - j]
-                num[oy, ox, c] += sums[2, ox]
-                den[oy, ox, c] += sums[3, ox]
-                c = cfa[i, 1 - j]
-                num[oy, ox, c] += sums[4, ox]
-                den[oy, ox, c] += sums[5, ox]
-                c = cfa[1 - i, j]
-                num[oy, ox, c] += sums[6, ox]
-                den[oy, ox, c] += sums[7, ox]
+        ky = min(max(int((y[oy] + f4(0.5)) * f4(0.5)), 0), kernel.shape[0] - 1)
+        row_positions(y[oy], flow, row_of[oy], row_share[oy], segments, of_tile, share, x, qy, qx)
+        kernel_row = kernel[ky]
+        trust_row = trust[ky]
+        for x0 in range(0, width, BLOCK):
+            block_positions(s, qy[x0 : x0 + BLOCK], qx[x0 : x0 + BLOCK], height_raw, width_raw)
+            for k in range(BLOCK):
+                q = np.uint64(quad[x0 + k])
+                s[_A + k] = kernel_row[q, 0]
+                s[_B + k] = kernel_row[q, 1]
+                s[_C + k] = kernel_row[q, 2]
+                s[_R + k] *= trust_row[q]
+            for k in range(BLOCK):
+                centre = np.uint64((np.int64(s[_CY + k]) + BORDER) * stride + np.int64(s[_CX + k]) + BORDER)
+                up = centre - np.uint64(stride)
+                down = centre + np.uint64(stride)
+                s[_TAP + k] = samples[centre]
+                s[_TAP + BLOCK + k] = samples[centre - one]
+                s[_TAP + 2 * BLOCK + k] = samples[centre + one]
+                s[_TAP + 3 * BLOCK + k] = samples[up]
+                s[_TAP + 4 * BLOCK + k] = samples[down]
+                s[_TAP + 5 * BLOCK + k] = samples[up - one]
+                s[_TAP + 6 * BLOCK + k] = samples[up + one]
+                s[_TAP + 7 * BLOCK + k] = samples[down - one]
+                s[_TAP + 8 * BLOCK + k] = samples[down + one]
+            block_weights(s)
+            block_sites(s)
+            count = min(BLOCK, width - x0)
+            for m in range(2):
+                sums = num if m == 0 else den
+                out = sums[oy, 0, x0 : x0 + count]
+                for k in range(count):
+                    out[k] += s[red_row + m * BLOCK + k]
+                out = sums[oy, 1, x0 : x0 + count]
+                for k in range(count):
+                    out[k] += s[green_row + m * BLOCK + k] + s[other_row + m * BLOCK + k]
+                out = sums[oy, 2, x0 : x0 + count]
+                for k in range(count):
+                    out[k] += s[blue_row + m * BLOCK + k]
 
 
 @compiled
 def normalise(first, last, num, den):
-    """num <- num / den."""
+    """num <- num / den, then both from one colour after another (H', 3, W') to colours side by side, (H', W', 3), in the same memory."""
+    width = num.shape[2]
+    row = np.empty((3, width), f4)
     for y in range(first, last):
-        for x in range(num.shape[1]):
+        for c in range(3):
+            for x in range(width):
+                row[c, x] = num[y, c, x] / den[y, c, x]
+        out = num[y].reshape(-1)
+        for x in range(width):
             for c in range(3):
-                num[y, x, c] /= den[y, x, c]
+                out[3 * x + c] = row[c, x]
+        row[:] = den[y]
+        out = den[y].reshape(-1)
+        for x in range(width):
+            for c in range(3):
+                out[3 * x + c] = row[c, x]
 
 
 @inlined
-def box_mean(picture, y, x, side, channel):
+def square_mean(picture, y, x, side, taps, channel):
     """Mean of one channel over the square [y, y + side] x [x, x + side] in edge coordinates (pixel i covers i .. i + 1), borders continued."""
-    height = picture.shape[0]
-    width = picture.shape[1]
+    height, width = picture.shape[:2]
     y0 = int(math.floor(y))
     x0 = int(math.floor(x))
-    y1 = int(math.ceil(y + side))
-    x1 = int(math.ceil(x + side))
     total = f4(0)
-    for i in range(y0, y1):
+    for i in range(y0, y0 + taps):
         row = f4(0)
         k = min(max(i, 0), height - 1)
-        for j in range(x0, x1):
-            share = min(f4(j + 1), x + side) - max(f4(j), x)
-            row += share * picture[k, min(max(j, 0), width - 1), channel]
-        total += row * (min(f4(i + 1), y + side) - max(f4(i), y))
+        for j in range(x0, x0 + taps):
+            share = max(min(f4(j + 1), x + side) - max(f4(j), x), f4(0))
+            row += share * picture[np.uint64(k), np.uint64(min(max(j, 0), width - 1)), np.uint64(channel)]
+        total += row * max(min(f4(i + 1), y + side) - max(f4(i), y), f4(0))
     return total / (side * side)
 
 
 @compiled
-def residuals(first, last, mosaic, cfa, picture, scale, flow, tile, out):
-    """What a picture leaves unexplained of a frame: out(q) = x(q) - mean of the picture over the pixel's square at p, where p + flow(p) = q.
+def residuals(first, last, mosaic, cfa, picture, scale, back, tile, out):
+    """What a picture leaves unexplained of a frame: out(q) = x(q) - mean of the picture over the pixel's square at p = q + back(q).
 
-    Rows first .. last of the raw frame; mosaic and out: (H, W). A saturated sample says no more than that the light is at least as strong.
+    Rows first .. last of the raw frame; mosaic and out: (H, W). picture: (H', W', 3). back: (nty, ntx, 2), the inverse flow.
+    A saturated sample says no more than that the light is at least as strong.
     """
-    nty, ntx = flow.shape[:2]
-    width = mosaic.shape[1]
+    height, width = mosaic.shape
     s = f4(scale)
+    taps = int(math.ceil(scale)) + 1
+    y = np.arange(height).astype(f4)
+    x = np.arange(width).astype(f4)
+    row_of, row_share, _, _ = between_tiles(y, tile, back.shape[0])
+    _, share, segments, of_tile = between_tiles(x, tile, back.shape[1])
+    py = np.empty(width, f4)
+    px = np.empty(width, f4)
     for qy in range(first, last):
-        for qx in range(width):
-            py = f4(qy)
-            px = f4(qx)
-            for _ in range(3):
-                ty = (py + f4(0.5)) / f4(tile) - f4(0.5)
-                tx = (px + f4(0.5)) / f4(tile) - f4(0.5)
-                i = min(max(int(math.floor(ty)), 0), max(nty - 2, 0))
-                j = min(max(int(math.floor(tx)), 0), max(ntx - 2, 0))
-                i1 = min(i + 1, nty - 1)
-                j1 = min(j + 1, ntx - 1)
-                v = min(max(ty - f4(i), f4(-1)), f4(2)) if nty > 1 else f4(0)
-                u = min(max(tx - f4(j), f4(-1)), f4(2)) if ntx > 1 else f4(0)
-                w00 = (f4(1) - v) * (f4(1) - u)
-                w01 = (f4(1) - v) * u
-                w10 = v * (f4(1) - u)
-                w11 = v * u
-                py = f4(qy) - (w00 * flow[i, j, 0] + w01 * flow[i, j1, 0] + w10 * flow[i1, j, 0] + w11 * flow[i1, j1, 0])
-                px = f4(qx) - (w00 * flow[i, j, 1] + w01 * flow[i, j1, 1] + w10 * flow[i1, j, 1] + w11 * flow[i1, j1, 1])
-            left = mosaic[qy, qx] - box_mean(picture, py * s, px * s, s, cfa[qy & 1, qx & 1])
-            out[qy, qx] = f4(0) if mosaic[qy, qx] >= f4(1) and left < f4(0) else left
+        row_positions(y[qy], back, row_of[qy], row_share[qy], segments, of_tile, share, x, py, px)
+        for phase in range(2):
+            channel = cfa[qy & 1, phase]
+            for qx in range(phase, width, 2):
+                left = mosaic[qy, qx] - square_mean(picture, py[qx] * s, px[qx] * s, s, taps, channel)
+                out[qy, qx] = f4(0) if mosaic[qy, qx] >= f4(1) and left < f4(0) else left

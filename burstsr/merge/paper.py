@@ -25,9 +25,9 @@ def accumulate(
     num: Array,
     den: Array,
 ) -> None:
-    """num_c += sum over the 3 x 3 samples nearest to q of  R exp(-1/2 d^T Omega^-1 d) x;  den_c likewise without x."""
+    """num_c += sum over the 3 x 3 samples nearest to q of  R exp(-1/2 d^T Omega^-1 d) x;  den_c likewise without x. num, den: (H', 3, W')."""
     height, width = mosaic.shape[0] - 2 * BORDER, mosaic.shape[1] - 2 * BORDER
-    oy, ox = np.mgrid[first:last, : num.shape[1]]
+    oy, ox = np.mgrid[first:last, : num.shape[2]]
     y, x = raw_position(oy, scale), raw_position(ox, scale)
     shift = Flow(flow, tile).at(y, x)
     qy, qx = y + shift[..., 0], x + shift[..., 1]
@@ -44,25 +44,26 @@ def accumulate(
             w = R * np.exp(np.maximum(-0.5 * (a * dy * dy + 2 * b * dy * dx + c * dx * dx), -24.0))
             channel = cfa[(cy + i) % 2, (cx + j) % 2]
             value = mosaic[cy + i + BORDER, cx + j + BORDER]
-            np.add.at(num, (oy, ox, channel), w * value)
-            np.add.at(den, (oy, ox, channel), w)
+            np.add.at(num, (oy, channel, ox), w * value)
+            np.add.at(den, (oy, channel, ox), w)
 
 
 def normalise(first: int, last: int, num: Array, den: Array) -> None:
-    """num <- num / den."""
+    """num <- num / den, then both from (H', 3, W') to (H', W', 3) in the same memory."""
     num[first:last] /= den[first:last]
+    for sums in (num, den):
+        rows = sums[first:last]
+        rows.reshape(len(rows), -1)[:] = np.moveaxis(rows.copy(), 1, 2).reshape(len(rows), -1)
 
 
 def residuals(
-    first: int, last: int, mosaic: Array, cfa: NDArray[np.int64], picture: Array, scale: float, flow: NDArray[np.float32], tile: int, out: Array
+    first: int, last: int, mosaic: Array, cfa: NDArray[np.int64], picture: Array, scale: float, back: NDArray[np.float32], tile: int, out: Array
 ) -> None:
-    """x(q) - mean of the picture over the square of side s around p, p + flow(p) = q; 0 where a saturated sample is exceeded."""
-    field = Flow(flow, tile)
+    """x(q) - mean of the picture over the square of side s around p = q + back(q); 0 where a saturated sample is exceeded."""
+    field = Flow(back, tile)
     for y in range(first, last):
         for x in range(mosaic.shape[1]):
-            p = np.array([y, x], np.float64)
-            for _ in range(3):
-                p = np.array([y, x]) - field.at(p[0], p[1])
+            p = np.array([y, x]) + field.at(y, x)
             left = mosaic[y, x] - _box_mean(picture[..., cfa[y % 2, x % 2]], p[0] * scale, p[1] * scale, float(scale))
             out[y, x] = 0.0 if mosaic[y, x] >= 1 and left < 0 else left
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -30,8 +29,10 @@ class Accumulator:
         self._weight = np.float32(weight)
         self._explained = explained
         height, width = (output_length(2 * n, scale) for n in kernel.shape[:2])
-        self._num = np.zeros((height, width, 3), np.float32) if fallback is None else fallback * self._weight
-        self._den = np.full((height, width, 3), self._weight, np.float32)
+        self._num = np.zeros((height, 3, width), np.float32)
+        self._den = np.full((height, 3, width), self._weight, np.float32)
+        if fallback is not None:
+            np.multiply(np.moveaxis(fallback, 2, 1), self._weight, out=self._num)
 
     def add(self, frame: Frame, flow: Flow, trust: Floats) -> None:
         """Add a frame, displaced by `flow`, with trust (H/2, W/2) in 0 .. 1 per quad of the reference."""
@@ -39,14 +40,16 @@ class Accumulator:
         cfa = frame.info.cfa.astype(np.int64)
         if self._explained is not None:
             left = np.empty_like(mosaic)
-            over_rows(loops.residuals, mosaic.shape[0], mosaic, cfa, self._explained, self._scale, flow.tiles, flow.tile_px, left)
+            over_rows(loops.residuals, mosaic.shape[0], mosaic, cfa, self._explained, self._scale, flow.inverse().tiles, flow.tile_px, left)
             mosaic = left
-        mosaic = cv2.copyMakeBorder(mosaic, *[loops.BORDER] * 4, cv2.BORDER_REFLECT_101)
+        mosaic = np.pad(mosaic, loops.BORDER, mode="reflect")
         rows = self._num.shape[0]
         over_rows(loops.accumulate, rows, mosaic, cfa, self._scale, flow.tiles, flow.tile_px, self._kernel, trust, self._num, self._den)
 
     def result(self) -> tuple[Floats, Floats]:
         """Picture and weight, both (H', W', 3) float32; weight in samples, the fallback's taken off. Ends the accumulator."""
         over_rows(loops.normalise, self._num.shape[0], self._num, self._den)
-        self._den -= self._weight
-        return self._num, self._den
+        height, _, width = self._num.shape
+        picture, weight = (sums.reshape(height, width, 3) for sums in (self._num, self._den))
+        weight -= self._weight
+        return picture, weight

@@ -33,7 +33,8 @@ class Guide:
     def trust_of(self, frame: Frame, flow: Flow) -> NDArray[np.float32]:
         """(H/2, W/2) float32 trust, 0 to 1, of what `frame` shows of the reference's quads; 0 where it shows nothing of them."""
         s = self._settings
-        out = np.empty(self._mean.shape[:2], np.float32)
+        height, width, _ = self._mean.shape
+        out = np.empty((height, width), np.float32)
         spread = _flow_spread(flow.tiles)
         factor = np.where(spread > s.flow_variation_px, s.s_moving, s.s_still).astype(np.float32)
         threshold = np.float32(s.threshold)
@@ -52,11 +53,11 @@ class Guide:
             *self._curves,
             out,
         )
-        return cv2.erode(out, _EROSION, borderType=cv2.BORDER_REPLICATE) if s.enabled else out
+        return np.asarray(cv2.erode(out, _EROSION, borderType=cv2.BORDER_REPLICATE), np.float32) if s.enabled else out
 
 
 def _local_mean(picture: NDArray[np.float32]) -> NDArray[np.float32]:
-    return np.asarray(cv2.boxFilter(picture, -1, _BOX, borderType=cv2.BORDER_REPLICATE))
+    return np.asarray(cv2.boxFilter(picture, -1, _BOX, borderType=cv2.BORDER_REPLICATE), np.float32)
 
 
 def _flow_spread(tiles: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -15,8 +15,8 @@ from scipy import ndimage, special
 from burstsr.ground.burst import Colour
 from burstsr.ground.coords import output_length
 from burstsr.ground.errors import SettingsError
+from burstsr.ground.srgb import SRGB_TO_XYZ
 
-SRGB_TO_XYZ = np.array([[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]])  # IEC 61966-2-1, D65
 # Linear sRGB to white-balanced camera RGB. Rows sum to 1 (white stays white); numbers like those of current cameras, none negative, so that no sRGB
 # colour asks for negative light.
 SRGB_TO_CAMERA = np.array([[0.56, 0.41, 0.03], [0.04, 0.78, 0.18], [0.01, 0.20, 0.79]])

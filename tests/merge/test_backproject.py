@@ -14,11 +14,11 @@ NOISE = Noise.of_iso(100)
 RGGB = np.array([[0, 1], [1, 2]], np.int64)
 
 
-def left(engine, mosaic, picture, scale=2.0, flow=None, tile=16):
+def left(engine, mosaic, picture, scale=2.0, back=None, tile=16):
     grid = (-(-mosaic.shape[0] // tile), -(-mosaic.shape[1] // tile), 2)
-    flow = np.zeros(grid, np.float32) if flow is None else np.broadcast_to(np.array(flow, np.float32), grid).copy()
+    back = np.zeros(grid, np.float32) if back is None else np.broadcast_to(np.array(back, np.float32), grid).copy()
     out = np.full_like(mosaic, np.nan)
-    ENGINES[engine].residuals(0, mosaic.shape[0], mosaic, RGGB, picture, np.float32(scale), flow, tile, out)
+    ENGINES[engine].residuals(0, mosaic.shape[0], mosaic, RGGB, picture, np.float32(scale), back, tile, out)
     return out
 
 
@@ -41,7 +41,7 @@ def test_motion_is_followed(engine, rng):
     mean = picture.reshape(20, 2, 20, 2, 3).mean((1, 3))
     y, x = np.mgrid[:20, :20]
     frame = np.roll(mean, (3, -2), (0, 1))[y, x, RGGB[y % 2, x % 2]].astype(np.float32)  # frame(p + (3, -2)) = reference(p)
-    np.testing.assert_allclose(left(engine, frame, picture, flow=(3.0, -2.0))[4:-4, 4:-4], 0, atol=1e-5)
+    np.testing.assert_allclose(left(engine, frame, picture, back=(-3.0, 2.0))[4:-4, 4:-4], 0, atol=1e-5)
 
 
 def test_saturated_samples_only_bound_from_below(engine):

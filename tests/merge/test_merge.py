@@ -138,14 +138,14 @@ def test_engines_agree(shape, scale, kind, rng):
     t = np.einsum("yxka,yxkb->yxab", v, v) + np.eye(2)
     kernel = np.ascontiguousarray(np.stack([t[..., 0, 0], t[..., 0, 1], t[..., 1, 1]], -1), np.float32)
     trust = rng.uniform(0, 1, kernel.shape[:2]).astype(np.float32)
-    size = (round(scale * shape[0]), round(scale * shape[1]), 3)
+    size = (round(scale * shape[0]), 3, round(scale * shape[1]))
     cfa = np.array([[1, 0], [2, 1]], np.int64)
     results = []
     for module in ENGINES.values():
         num, den = np.zeros(size, np.float32), np.full(size, 0.01, np.float32)
         module.accumulate(0, size[0], mosaic, cfa, np.float32(scale), flow, 16, kernel, trust, num, den)
         module.normalise(0, size[0], num, den)
-        results.append((num, den))
+        results.append(tuple(sums.reshape(size[0], size[2], 3) for sums in (num, den)))
     (a, wa), (b, wb) = results
     close = np.abs(wa - wb) <= MERGE_ABSOLUTE + 1e-3 * wa
     assert close.mean() > 0.999  # where a position falls between two samples to rounding, engines may take either
