@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -22,17 +22,22 @@ from burstsr.settings import Settings
 Progress = Callable[[str, int, int], None]
 
 
-def super_resolve(burst: Burst, settings: Settings | None = None, progress: Progress | None = None) -> Picture:
+def super_resolve(
+    burst: Burst, settings: Settings | None = None, progress: Progress | None = None, known_flows: Sequence[Flow] | None = None
+) -> Picture:
     """One picture from a burst.
 
     burst: N >= 1 frames, (H, W) each. Returns a Picture of (round(s H), round(s W), 3) linear camera RGB, in the reference frame's geometry.
-    progress is called with (stage, done, total). Raises SettingsError where settings do not fit the burst.
+    progress is called with (stage, done, total). known_flows: one per frame against the reference of `settings.reference`, where motion is known
+    (simulation, driven mounts); else it is estimated. Raises SettingsError where settings do not fit the burst.
     """
     settings = settings or Settings()
     record = Record(burst, settings, progress)
 
     if settings.reference is not None and settings.reference >= len(burst):
         raise SettingsError(f"reference = {settings.reference}: burst {burst.name!r} has {len(burst)} frames, allowed is 0 to {len(burst) - 1}")
+    if known_flows is not None and (len(known_flows) != len(burst) or settings.reference is None):
+        raise SettingsError(f"known_flows: {len(known_flows)} for {len(burst)} frames; needs one per frame, and settings.reference to say against which")
     noise, noise_source = noise_of(burst)
     defects = find_defects(burst, noise, settings.defects)
     record.stage("repair")
@@ -51,7 +56,10 @@ def super_resolve(burst: Burst, settings: Settings | None = None, progress: Prog
     flows, trusts = [], []
     for i, frame in enumerate(burst):
         frame = repaired(frame, defects)
-        flow = record.timed("align", aligner.flow_of, frame) if i != index else Flow.zero(frame.info.shape, tuned.align.tile_px)
+        if known_flows is not None:
+            flow = known_flows[i]
+        else:
+            flow = record.timed("align", aligner.flow_of, frame) if i != index else Flow.zero(frame.info.shape, tuned.align.tile_px)
         trust = record.timed("robustness", guide.trust_of, frame, flow) if i != index else np.ones(kernel.shape[:2], np.float32)
         record.timed("merge", merge.add, frame, flow, trust)
         record.frame(i, flow, trust, reference=i == index)

@@ -187,3 +187,20 @@ def test_colour_gain_does_not_change_the_merge(made):
     other = Burst("b", tuple(replace(f, info=replace(f.info, colour=Colour(np.array([0.9, 1.0, 0.5])))) for f in made.burst))
     a, b = super_resolve(made.burst, Settings(reference=0)).rgb, super_resolve(other, Settings(reference=0)).rgb
     assert psnr_linear(a, b) > 40
+
+
+def test_known_motion_is_taken_as_it_is(made):
+    from burstsr.ground.flow import Flow
+    from burstsr.world import flow_at
+
+    height, width = made.burst.info.shape
+    y, x = np.meshgrid((np.arange(-(-height // 16)) + 0.5) * 16 - 0.5, (np.arange(-(-width // 16)) + 0.5) * 16 - 0.5, indexing="ij")
+    flows = [Flow(flow_at(m, np.stack([y, x], -1), (height, width)).astype(np.float32), 16) for m in made.motions]
+    known = super_resolve(made.burst, Settings(reference=0), known_flows=flows)
+    estimated = super_resolve(made.burst, Settings(reference=0))
+    assert "align" not in known.report["seconds"]
+    assert abs(psnr_linear(known.rgb, made.truth, 16) - psnr_linear(estimated.rgb, made.truth, 16)) < 0.3
+    with pytest.raises(SettingsError, match="one per frame"):
+        super_resolve(made.burst, Settings(reference=0), known_flows=flows[:2])
+    with pytest.raises(SettingsError, match="against which"):
+        super_resolve(made.burst, Settings(), known_flows=flows)
