@@ -69,7 +69,7 @@ def super_resolve(
     del merge
 
     if tuned.merge.passes > 0:
-        combine(picture, single, noise, tuned.merge.single_significance)
+        combine(picture, single, noise, tuned.merge.single_significance, tuned.scale)
         record.stage("merge")
     del single
     for _ in range(tuned.merge.passes):
@@ -77,6 +77,6 @@ def super_resolve(
         for frame, flow, trust in zip(burst, flows, trusts, strict=True):
             record.timed("sharpen", unexplained.add, repaired(frame, defects), flow, trust)
         residual, weight = unexplained.result()
-        add_significant(picture, residual, weight, noise, tuned.merge.gain, tuned.merge.significance)
+        add_significant(picture, residual, weight, noise, tuned.merge.gain, tuned.merge.significance, tuned.scale)
         record.stage("sharpen")
     return record.picture(picture, weight, index, noise, noise_source, len(defects), tuned)

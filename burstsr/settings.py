@@ -79,12 +79,14 @@ class RobustnessSettings:
     """Flow and noise to trust."""
 
     enabled: bool = True  # off: every aligned sample counts in full
+    tolerance: float = 0.12  # mean d^2 / sigma^2 at which trust has fallen by e; 0.001 to 10; W: 1, of single values, not means
     threshold: float = 0.12  # t; 0 to 1; W: 0.12
     s_moving: float = 2.0  # s1, where the flow varies; 0.1 to 100; W: 2
     s_still: float = 12.0  # s2, elsewhere; 0.1 to 100; W: 12
     flow_variation_px: float = 0.8  # M_th: spread of the flow in 3 x 3 tiles that counts as varying; 0.01 to 100; W: 0.8
 
     def __post_init__(self) -> None:
+        _between(self, "tolerance", 0.001, 10)
         _between(self, "threshold", 0, 1)
         for name in ("s_moving", "s_still"):
             _between(self, name, 0.1, 100)

@@ -17,48 +17,54 @@ from burstsr.ground.noise import Noise
 Floats = NDArray[np.float32]
 _LUMA = np.array([0.25, 0.5, 0.25], np.float32)
 _STRIP = 256  # output rows at a time
-_REACH = 2  # rows and columns around a pixel in which energy is averaged
+_REACH = 2.0  # raw pixels around a place in which energy is averaged; less takes chance for detail: specks
 _SHARE = 0.5  # sum of w^2 over (sum of w)^2, times sum of w, of densely sampled Gaussians
 
 
-def combine(merged: Floats, single: Floats, noise: Noise, significance: float) -> None:
+def combine(merged: Floats, single: Floats, noise: Noise, significance: float, scale: float) -> None:
     """Turn `merged` in place into a starting point: the merged picture, plus what the reference frame's own picture adds beyond its noise.
 
-    merged, single: (H', W', 3). The difference counts by 1 - significance * noise variance / its mean square on luma in 5 x 5 pixels, at least 0.
+    merged, single: (H', W', 3). The difference counts by 1 - significance * noise variance / its mean square on luma within 2 raw pixels, at least 0.
     Detail comes from the single frame, whose demosaicing knows edges; flat places from the merge, which has less noise.
     """
     luma_alpha, luma_beta = (float((_LUMA**2) @ v) for v in (noise.alpha, noise.beta))
+    reach = _reach(scale)
     share = np.empty(merged.shape[:2], np.float32)
-    for inner, outer, crop in _strips(merged.shape[0]):
+    for inner, outer, crop in _strips(merged.shape[0], reach):
         level = np.maximum(merged[outer] @ _LUMA, 0.0)
-        energy = _mean_around(((single[outer] - merged[outer]) @ _LUMA) ** 2)
+        energy = _mean_around(((single[outer] - merged[outer]) @ _LUMA) ** 2, reach)
         share[inner] = np.clip(1.0 - significance * (luma_alpha * level + luma_beta) / np.maximum(energy, 1e-12), 0.0, 1.0)[crop]
-    for rows, _, _ in _strips(merged.shape[0]):
+    for rows, _, _ in _strips(merged.shape[0], reach):
         merged[rows] += share[rows, :, None] * (single[rows] - merged[rows])
 
-def add_significant(picture: Floats, residual: Floats, weight: Floats, noise: Noise, gain: float, significance: float) -> None:
+def add_significant(picture: Floats, residual: Floats, weight: Floats, noise: Noise, gain: float, significance: float, scale: float) -> None:
     """Add `gain` times the merged residual to `picture`, in place, where it exceeds its noise.
 
     picture, residual, weight (sum of kernel weights, in samples): (H', W', 3). The factor is 1 - significance / (mean square of residual over its noise
-    variance, averaged over colours and 5 x 5 pixels), at least 0. Nothing rises above saturation.
+    variance, averaged over colours and 2 raw pixels around), at least 0. Nothing rises above saturation.
     """
     alpha, beta = noise.alpha.astype(np.float32), noise.beta.astype(np.float32)
+    reach = _reach(scale)
     share = np.empty(picture.shape[:2], np.float32)
-    for inner, outer, crop in _strips(picture.shape[0]):
+    for inner, outer, crop in _strips(picture.shape[0], reach):
         variance = (alpha * np.maximum(picture[outer], 0.0) + beta) * np.float32(_SHARE) / np.maximum(weight[outer], _SHARE)
-        energy = _mean_around((residual[outer] ** 2 / variance) @ _LUMA)
+        energy = _mean_around((residual[outer] ** 2 / variance) @ _LUMA, reach)
         share[inner] = np.clip(1.0 - significance / np.maximum(energy, 1e-6), 0.0, 1.0)[crop]
-    for rows, _, _ in _strips(picture.shape[0]):
+    for rows, _, _ in _strips(picture.shape[0], reach):
         picture[rows] += (np.float32(gain) * share[rows, :, None]) * residual[rows]
         np.minimum(picture[rows], 1.0, out=picture[rows])
 
-def _mean_around(values: NDArray[np.floating]) -> Floats:
-    return np.asarray(cv2.blur(np.ascontiguousarray(values, np.float32), (2 * _REACH + 1, 2 * _REACH + 1), borderType=cv2.BORDER_REPLICATE))
+def _reach(scale: float) -> int:
+    return round(_REACH * scale)
 
 
-def _strips(rows: int) -> Iterator[tuple[slice, slice, slice]]:
+def _mean_around(values: NDArray[np.floating], reach: int) -> Floats:
+    return np.asarray(cv2.blur(np.ascontiguousarray(values, np.float32), (2 * reach + 1, 2 * reach + 1), borderType=cv2.BORDER_REPLICATE))
+
+
+def _strips(rows: int, reach: int) -> Iterator[tuple[slice, slice, slice]]:
     """Rows to write, rows to look at, and the former within the latter."""
     for start in range(0, rows, _STRIP):
         stop = min(start + _STRIP, rows)
-        first = max(start - _REACH, 0)
-        yield slice(start, stop), slice(first, min(stop + _REACH, rows)), slice(start - first, stop - first)
+        first = max(start - reach, 0)
+        yield slice(start, stop), slice(first, min(stop + reach, rows)), slice(start - first, stop - first)

@@ -7,11 +7,13 @@ import numpy as np
 from burstsr.ground.compiled import compiled
 
 f4 = np.float32
+MOST = f4(10)
+UNSEEN = f4(-1)
 
 
 @compiled
-def trust_rows(first, last, ref_mean, ref_variance, mean, flow, tile, s_of_tile, threshold, curve_variance, curve_difference, out):
-    """Trust per quad: clip(S exp(-d^2 / sigma^2) - t, 0, 1) with d and sigma corrected for noise; 0 where the frame does not show the quad.
+def mismatch_rows(first, last, ref_mean, ref_variance, mean, flow, tile, curve_variance, curve_difference, out):
+    """Mismatch per quad: d^2 / sigma^2 with d and sigma corrected for noise, at most MOST; UNSEEN where the frame does not show the quad.
 
     ref_mean, ref_variance, mean: (h, w, 3) 3 x 3 means and variances of quads. flow: (nty, ntx, 2) raw pixels. Curves: (3, n) over level 0 .. 1.
     """
@@ -33,7 +35,7 @@ def trust_rows(first, last, ref_mean, ref_variance, mean, flow, tile, s_of_tile,
             qy = f4(y) + f4(0.5) * fy
             qx = f4(x) + f4(0.5) * fx
             if not (qy > f4(-0.5) and qx > f4(-0.5) and qy < f4(height) - f4(0.5) and qx < f4(width) - f4(0.5)):
-                out[y, x] = f4(0)
+                out[y, x] = UNSEEN
                 continue
             qy = min(max(qy, f4(0)), f4(height - 1))
             qx = min(max(qx, f4(0)), f4(width - 1))
@@ -54,5 +56,4 @@ def trust_rows(first, last, ref_mean, ref_variance, mean, flow, tile, s_of_tile,
                 shrink = dd / (dd + noise_d + f4(1e-20))
                 d2 += dd * shrink * shrink
                 s2 += max(ref_variance[y, x, c], curve_variance[c, k])
-            s = s_of_tile[min((2 * y) // tile, nty - 1), min((2 * x) // tile, ntx - 1)]
-            out[y, x] = min(max(s * math.exp(-d2 / (s2 + f4(1e-20))) - threshold, f4(0)), f4(1))
+            out[y, x] = min(d2 / (s2 + f4(1e-20)), MOST)

@@ -8,9 +8,10 @@ from numpy.typing import NDArray
 from burstsr.ground.flow import Flow
 
 Array = NDArray[np.float64]
+MOST, UNSEEN = 10.0, -1.0
 
 
-def trust_rows(
+def mismatch_rows(
     first: int,
     last: int,
     ref_mean: Array,
@@ -18,13 +19,11 @@ def trust_rows(
     mean: Array,
     flow: NDArray[np.float32],
     tile: int,
-    s_of_tile: Array,
-    threshold: float,
     curve_variance: Array,
     curve_difference: Array,
     out: Array,
 ) -> None:
-    """R = clip(S exp(-d^2 / sigma^2) - t, 0, 1)."""
+    """d^2 / sigma^2, at most MOST; UNSEEN where the frame does not show the place."""
     height, width = ref_mean.shape[:2]
     y, x = np.mgrid[first:last, :width]
     shift = Flow(flow, tile).at(2 * y + 0.5, 2 * x + 0.5)
@@ -37,9 +36,7 @@ def trust_rows(
     d = ref_mean[first:last] - warped
     d = d * d**2 / (d**2 + curve_difference[channel, index] + 1e-20)
     sigma2 = np.maximum(ref_variance[first:last], curve_variance[channel, index]).sum(-1)
-    ty, tx = np.minimum(2 * y // tile, flow.shape[0] - 1), np.minimum(2 * x // tile, flow.shape[1] - 1)
-    R = np.clip(s_of_tile[ty, tx] * np.exp(-(d**2).sum(-1) / (sigma2 + 1e-20)) - threshold, 0, 1)
-    out[first:last] = np.where(seen, R, 0.0)
+    out[first:last] = np.where(seen, np.minimum((d**2).sum(-1) / (sigma2 + 1e-20), MOST), UNSEEN)
 
 
 def _bilinear(picture: Array, y: Array, x: Array) -> Array:

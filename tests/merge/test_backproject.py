@@ -74,7 +74,7 @@ def test_merging_the_unexplained_of_the_truth_changes_nothing():
     residual, weight = accumulator.result()
     np.testing.assert_allclose(residual, 0, atol=3e-5)
     picture = truth.copy()
-    add_significant(picture, residual, weight, NOISE, 1.5, 1.5)
+    add_significant(picture, residual, weight, NOISE, 1.5, 1.5, 2.0)
     np.testing.assert_allclose(picture, truth, atol=5e-5)
 
 
@@ -83,18 +83,18 @@ def test_noise_is_not_added_and_detail_is(rng):
     weight = np.full_like(base, 4.0)
     noise = (rng.standard_normal(base.shape) * np.sqrt(NOISE.variance(0.3, 1) * 0.5 / 4)).astype(np.float32)
     picture = base.copy()
-    add_significant(picture, noise.copy(), weight, NOISE, 1.0, 1.5)
+    add_significant(picture, noise.copy(), weight, NOISE, 1.0, 1.5, 2.0)
     assert (picture - base).std() < 0.3 * noise.std()
     detail = np.where(np.arange(64) % 8 < 4, 0.1, -0.1).astype(np.float32)[None, :, None] * np.ones_like(base)
     picture = base.copy()
-    add_significant(picture, detail.copy(), weight, NOISE, 1.0, 1.5)
+    add_significant(picture, detail.copy(), weight, NOISE, 1.0, 1.5, 2.0)
     np.testing.assert_allclose(picture, base + detail, atol=0.01)
 
 
 def test_gain_zero_leaves_the_picture(rng):
     picture = rng.uniform(0, 0.9, (32, 32, 3)).astype(np.float32)
     before = picture.copy()
-    add_significant(picture, rng.normal(0, 1, picture.shape).astype(np.float32), np.ones_like(picture), NOISE, 0.0, 1.5)
+    add_significant(picture, rng.normal(0, 1, picture.shape).astype(np.float32), np.ones_like(picture), NOISE, 0.0, 1.5, 2.0)
     np.testing.assert_array_equal(picture, before)
 
 
@@ -104,9 +104,9 @@ def test_combine_takes_edges_from_the_single_frame_and_calm_from_the_merge(rng):
     single = merged + (rng.standard_normal(merged.shape) * np.sqrt(noise.variance(0.3, 1))).astype(np.float32)
     single[:, 40:] += 0.5
     out = merged.copy()
-    combine(out, single, noise, 4.0)
-    assert out[:, :36].std() < 0.2 * single[:, :36].std()
+    combine(out, single, noise, 4.0, 2.0)
+    assert out[:, :34].std() < 0.2 * single[:, :34].std()
     np.testing.assert_allclose(out[:, 44:], single[:, 44:], atol=0.02)
     untouched = merged.copy()
-    combine(untouched, merged.copy(), noise, 4.0)
+    combine(untouched, merged.copy(), noise, 4.0, 2.0)
     np.testing.assert_array_equal(untouched, merged)

@@ -48,9 +48,9 @@ def test_only_the_mover_is_distrusted(rng):
     moved = scene.copy()
     moved[40:72, 40:72] = 0.8
     out = trust(noisy(scene, rng), noisy(moved, rng))
-    assert out[21:35, 21:35].max() == 0
+    assert out[20:36, 20:36].max() == 0
     outside = np.ones((64, 64), bool)
-    outside[16:40, 16:40] = False
+    outside[13:43, 13:43] = False
     assert out[outside].mean() > 0.99
 
 
@@ -87,15 +87,14 @@ def test_engines_agree(shape, plant_nan, rng):
     tile = 16
     grid = (-(-2 * shape[0] // tile), -(-2 * shape[1] // tile))
     flow = rng.normal(0, 2, (*grid, 2)).astype(np.float32)
-    s = rng.choice([2.0, 12.0], grid).astype(np.float32)
     curves = noise_curves(NOISE, -0.05)
     results = []
     for module in ENGINES.values():
         out = np.zeros(shape, np.float32)
-        module.trust_rows(0, shape[0], mean, variance, other, flow, tile, s, np.float32(0.12), *curves, out)
+        module.mismatch_rows(0, shape[0], mean, variance, other, flow, tile, *curves, out)
         results.append(out)
     good = ~np.isnan(results[0])
-    np.testing.assert_allclose(results[0][good], results[1][good], atol=TRUST_ABSOLUTE)
+    np.testing.assert_allclose(results[0][good], results[1][good], atol=TRUST_ABSOLUTE, rtol=1e-3)
 
 
 @pytest.mark.parametrize("level", [0.0, 0.002, 0.3, 0.97, 1.0])

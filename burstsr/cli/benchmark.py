@@ -1,0 +1,194 @@
+"""`burstsr benchmark`: the program measured. The benchmarks themselves stand beside the package, in a clone."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from burstsr.cli.bars import Bars
+from burstsr.cli.screen import complain, say, say_json
+from burstsr.ground.errors import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+PICTURE_SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp", ".webp")
+ROWS = ("bilinear", "dht", "menon", "dis", "drizzle", "ours", "ours-true-motion")
+SECTIONS = ("grid", "short", "tripod", "mover")
+MOTIONS = ("handheld", "tripod", "jiggle")
+
+
+def add_parser(commands: Any) -> argparse.ArgumentParser:  # noqa: ANN401  argparse keeps its type to itself
+    """The command's arguments, and those of its own commands."""
+    parser: argparse.ArgumentParser = commands.add_parser(
+        "benchmark",
+        help="measure the program (in a clone: benchmarks are not part of the wheel)",
+        description="Measure the program: quality against simulated truth, or the residual of real bursts, which have none.",
+    )
+    benchmarks = parser.add_subparsers(title="benchmarks", metavar="BENCHMARK", dest="benchmark", required=True)
+    _add_quality(benchmarks)
+    _add_residual(benchmarks)
+    return parser
+
+
+def _add_quality(benchmarks: Any) -> None:  # noqa: ANN401
+    quality: argparse.ArgumentParser = benchmarks.add_parser(
+        "quality",
+        help="every method on simulated bursts: PSNR, SSIM, chroma error, flow error, seconds",
+        description="Simulate bursts of pictures and compare, with the truth, what single frames, averaging, drizzle and burstsr make of them. Without "
+        "options: the Kodak set at 13 hand-held frames, x2 and four ISOs, then short, tripod and mover bursts. An axis that is given replaces its default "
+        "and leaves out the other sections. Writes quality.json, quality.md and side-by-side crops to OUT.",
+    )
+    quality.add_argument("picture", metavar="PICTURE", nargs="*", type=Path, help="sRGB pictures, or folders of them (default: testsets/Kodak24 of --data)")
+    quality.add_argument("--quick", action="store_true", help="five pictures, two for the other sections; minutes")
+    quality.add_argument("--iso", type=_numbers, default=(), metavar="N,...", help="default 100,400,1600,3200")
+    quality.add_argument("--frames", type=_whole_numbers, default=(), metavar="N,...", help="default 13")
+    quality.add_argument("--scale", type=_numbers, default=(), metavar="S,...", help="1 to 4; default 2")
+    quality.add_argument("--motion", type=_words(MOTIONS), default=(), metavar="NAME,...", help=f"{', '.join(MOTIONS)}; default handheld")
+    quality.add_argument("--sections", type=_words(SECTIONS), default=(), metavar="NAME,...", help=f"of {', '.join(SECTIONS)}")
+    quality.add_argument("--rows", type=_words(ROWS), default=ROWS, metavar="NAME,...", help=f"of {', '.join(ROWS)}")
+    quality.add_argument("--blur", type=float, default=0.0, metavar="SIGMA", help="lens: deviation of its Gaussian in raw pixels (default 0)")
+    quality.add_argument("--seed", type=int, default=0, help="default 0; the same seed gives the same bursts")
+    quality.add_argument("--data", type=Path, metavar="DIR", help="folder of test data (default: BURSTSR_DATA)")
+    quality.add_argument("--out", type=Path, default=Path("burstsr-benchmark"), metavar="DIR", help="default burstsr-benchmark")
+    _common(quality, _quality)
+
+
+def _add_residual(benchmarks: Any) -> None:  # noqa: ANN401
+    residual: argparse.ArgumentParser = benchmarks.add_parser(
+        "residual",
+        help="real bursts, without truth: frames left out and predicted from the others",
+        description="Leave frames out in turn, merge the others, predict what was left out, and compare the residual with the noise model. 1.0 = all that is "
+        "unexplained is noise. Beside it the same prediction from the reference frame alone.",
+    )
+    residual.add_argument("path", metavar="PATH", nargs="+", type=Path, help="a folder with one burst, or its frames")
+    residual.add_argument("--folds", type=int, metavar="K", help="leave out every K-th frame at a time (default: one frame at a time up to 10 frames, else 5)")
+    residual.add_argument("--scale", type=float, default=2.0, metavar="S", help="of the merged picture, 1 to 4 (default 2)")
+    residual.add_argument("--reference", type=int, metavar="N", help="frame that stays in every merge (default: the sharpest)")
+    residual.add_argument("--noise", type=_pair, metavar="ALPHA,BETA", help="noise model to compare with, instead of the files' or the estimated one")
+    _common(residual, _residual)
+
+
+def _common(parser: argparse.ArgumentParser, work: Callable[[argparse.Namespace], int]) -> None:
+    """What every benchmark takes; also when it stands behind the benchmark's name."""
+    parser.add_argument("-v", "--verbose", action="count", default=argparse.SUPPRESS, help="say what happens, on standard error; twice: everything")
+    parser.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print one JSON object instead of text")
+    parser.set_defaults(work=work)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Do the command; its exit status."""
+    if find_spec("benchmarks") is None or find_spec("benchmarks.quality") is None:
+        raise SettingsError("benchmarks are not part of the installed package: clone the repository and install it with pip install -e '.[benchmark]'")
+    return int(args.work(args))
+
+
+def _quality(args: argparse.Namespace) -> int:
+    from benchmarks import grid, quality, rows, table
+
+    if args.seed < 0:
+        raise SettingsError(f"--seed {args.seed}: allowed is 0 or more")
+    if args.out.exists() and not args.out.is_dir():
+        raise SettingsError(f"--out {args.out}: is a file; a folder is needed")
+    pictures = _pictures(args.picture or [_data(args.data) / "testsets" / "Kodak24"])
+    pictures = grid.quick_choice(pictures) if args.quick else pictures
+    axes = {name: getattr(args, name) for name in ("iso", "frames", "scale", "motion", "sections", "quick", "blur", "seed")}
+    cases = grid.Grid(pictures=pictures, **axes).cases()
+    chosen, notes = rows.chosen_rows(args.rows)
+    for note in notes:
+        complain(note)
+    args.out.mkdir(parents=True, exist_ok=True)
+    with Bars(len(cases), show=not args.json) as bars:
+        result = quality.run(cases, chosen, notes, args.out, bars.stage, bars.finished)
+    found = quality.as_json(result)
+    (args.out / "quality.json").write_text(json.dumps(found, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    (args.out / "quality.md").write_text(table.full(result), encoding="utf-8")
+    if args.json:
+        say_json(found)
+    else:
+        say(f"{table.short(result)}\n{args.out / 'quality.md'} has every picture, {args.out} the side-by-side crops.")
+    return 0
+
+
+def _residual(args: argparse.Namespace) -> int:
+    import numpy as np
+
+    from benchmarks import residual
+    from burstsr import read_burst
+    from burstsr.ground.noise import Noise
+
+    paths = [str(path) for path in args.path]
+    burst = read_burst(paths if len(paths) > 1 else paths[0])
+    noise = Noise(*(np.full(3, value) for value in args.noise)) if args.noise else None
+    plan = residual.Plan(folds=args.folds, scale=args.scale, reference=args.reference, noise=noise)
+    with Bars(1, show=not args.json) as bars:
+        result = residual.measure(burst, plan, lambda done, total: bars.stage(burst.name, "leave out", done, total))
+    if args.json:
+        say_json(residual.as_json(result))
+    else:
+        say(residual.as_text(result))
+    return 0
+
+
+def _data(given: Path | None) -> Path:
+    """The folder of test data. Raises SettingsError where there is none."""
+    import benchmarks
+
+    beside = Path(str(benchmarks.__file__)).resolve().parents[2] / "shared" / "data"
+    places = [given] if given else [Path(os.environ["BURSTSR_DATA"])] if os.environ.get("BURSTSR_DATA") else [beside]
+    for place in places:
+        if (place / "testsets" / "Kodak24").is_dir():
+            return place
+    raise SettingsError(f"no testsets/Kodak24 in {places[0]}: name pictures or folders of them, or say --data DIR, or set BURSTSR_DATA")
+
+
+def _pictures(places: list[Path]) -> tuple[Path, ...]:
+    """Pictures named, and those inside folders, sorted by name; their stems must differ."""
+    found: list[Path] = []
+    for place in places:
+        found += sorted(p for p in place.iterdir() if p.suffix.lower() in PICTURE_SUFFIXES) if place.is_dir() else [place]
+    missing = [str(path) for path in found if not path.is_file()]
+    if missing or not found:
+        raise SettingsError(f"no such picture: {', '.join(missing)}" if missing else f"no pictures in {', '.join(map(str, places))}")
+    twice = {path.stem for path in found if [p.stem for p in found].count(path.stem) > 1}
+    if twice:
+        raise SettingsError(f"several pictures are named {', '.join(sorted(twice))}; the table could not tell them apart")
+    return tuple(found)
+
+
+def _numbers(text: str) -> tuple[float, ...]:
+    try:
+        values = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected numbers, separated by commas") from None
+    if not all(value > 0 for value in values):
+        raise argparse.ArgumentTypeError(f"{text!r}: all must be above 0")
+    return values
+
+
+def _whole_numbers(text: str) -> tuple[int, ...]:
+    values = _numbers(text)
+    if not all(value == int(value) for value in values):
+        raise argparse.ArgumentTypeError(f"{text!r}: expected whole numbers")
+    return tuple(int(value) for value in values)
+
+
+def _words(allowed: tuple[str, ...]) -> Callable[[str], tuple[str, ...]]:
+    def words(text: str) -> tuple[str, ...]:
+        chosen = tuple(text.split(","))
+        if not set(chosen) <= set(allowed):
+            raise argparse.ArgumentTypeError(f"{text!r}: allowed is {', '.join(allowed)}, separated by commas")
+        return chosen
+
+    return words
+
+
+def _pair(text: str) -> tuple[float, ...]:
+    values = tuple(float(part) for part in text.split(",")) if text.count(",") == 1 else ()
+    if len(values) != 2 or min(values) < 0:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected two numbers, ALPHA,BETA, such as 4e-4,1e-6")
+    return values
