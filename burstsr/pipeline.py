@@ -69,7 +69,7 @@ def super_resolve(
     del merge
 
     if tuned.merge.passes > 0:
-        combine(picture, single, noise, tuned.merge.single_significance, tuned.scale)
+        combine(picture, weight, single, noise, tuned.merge.single_significance, tuned.scale)
         record.stage("merge")
     del single
     for _ in range(tuned.merge.passes):

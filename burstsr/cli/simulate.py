@@ -13,6 +13,8 @@ from burstsr.cli.staging import staged
 from burstsr.ground.errors import BurstsrError, InputFileError, OutputError, SettingsError
 
 if TYPE_CHECKING:
+    from burstsr.files.tiff import Directory
+    from burstsr.ground.noise import Noise
     from burstsr.world import SimulatedBurst, SimulateSettings
 
 TRUTH, RECORD = "truth.tif", "truth.json"
@@ -29,21 +31,45 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:  # noqa: ANN401  argpa
     )
     parser.add_argument("image", metavar="IMAGE", nargs="+", type=Path, help="an sRGB picture of 8 or 16 bits")
     parser.add_argument("-o", "--output", metavar="OUT", type=Path, required=True, help="folder for the bursts")
-    parser.add_argument("--frames", type=int, default=13, metavar="N", help="default 13")
+    parser.add_argument("--frames", type=int, metavar="N", help="default 13, or as many as the motion FILE has")
     parser.add_argument("--scale", type=float, default=2.0, metavar="S", help="picture pixels per raw pixel along an axis, 1 to 4 (default 2)")
-    noise = parser.add_mutually_exclusive_group()
-    noise.add_argument("--iso", type=float, default=400.0, help="noise of a phone's sensor at this ISO (default 400)")
-    noise.add_argument("--noise", metavar="ALPHA,BETA", type=_noise, help="noise variance ALPHA x + BETA, x = 1 at saturation")
-    parser.add_argument("--motion", metavar="handheld|tripod|jiggle|FILE", default="handheld", help="FILE: JSON with a motion per frame, such as a truth.json")
-    parser.add_argument("--mover", action="store_true", help="a textured disc crosses the scene")
-    parser.add_argument("--cfa", choices=CFA_ORDERS, default="RGGB", help="default RGGB")
     parser.add_argument("--seed", type=int, default=0, help="default 0; the same seed gives the same burst")
-    parser.add_argument("--linear", action="store_true", help="IMAGE is linear camera RGB, 1.0 or 65535 = saturation (float or 16-bit TIFF)")
-    parser.add_argument("--blur", type=float, metavar="SIGMA", help="the lens: deviation of its Gaussian in raw pixels (default 0.2)")
-    parser.add_argument("--bits", type=int, default=14, help="bits of a raw number, 10 to 16 (default 14)")
-    parser.add_argument("--orientation", type=int, default=1, metavar="N", help="EXIF orientation 1 to 8 written into the frames (default 1)")
+    _add_scene(parser.add_argument_group("scene and lens"))
+    _add_motion(parser.add_argument_group("motion"))
+    _add_sensor(parser.add_argument_group("sensor"))
     parser.add_argument("--overwrite", action="store_true", help="redo bursts that are there")
     return parser
+
+
+def _add_scene(scene: Any) -> None:  # noqa: ANN401
+    scene.add_argument("--linear", action="store_true", help="IMAGE is linear camera RGB, 1.0 or 65535 = saturation (float or 16-bit TIFF)")
+    scene.add_argument("--mover", action="store_true", help="a textured disc crosses the scene")
+    scene.add_argument("--blink", action="store_true", help="a lamp, at full brightness in the first frame only, changes from frame to frame")
+    lens = scene.add_mutually_exclusive_group()
+    lens.add_argument("--blur", type=float, metavar="SIGMA", help="the lens: deviation of its Gaussian in raw pixels (default 0.2)")
+    lens.add_argument("--psf", type=Path, metavar="FILE", help="the lens: weights at pixels of the picture, odd by odd (.txt, .csv, .npy or a grey picture)")
+    scene.add_argument(
+        "--shading", type=float, default=0.0, metavar="SHARE", help="light that the corners lose, 0 to 0.9; the DNGs carry the gain map that undoes it"
+    )
+
+
+def _add_motion(motion: Any) -> None:  # noqa: ANN401
+    motion.add_argument("--motion", metavar="handheld|tripod|jiggle|FILE", default="handheld", help="FILE: JSON with a motion per frame, such as a truth.json")
+    motion.add_argument("--residue", type=float, metavar="PX", help="tripod: deviation an axis that is left, in raw pixels (default 0)")
+    motion.add_argument("--rolling-shutter", type=float, metavar="T", help="handheld: read-out time of 1000 rows in frame intervals, 0 to 1 (default 0)")
+
+
+def _add_sensor(sensor: Any) -> None:  # noqa: ANN401
+    noise = sensor.add_mutually_exclusive_group()
+    noise.add_argument("--iso", type=float, help="noise of a phone's sensor, or of --camera, at this ISO (default 400)")
+    noise.add_argument("--noise", metavar="ALPHA,BETA", type=_noise, help="noise variance ALPHA x + BETA, x = 1 at saturation")
+    sensor.add_argument("--camera", metavar="NAME", help="noise of this camera, such as 'Canon EOS 5D Mark II', at --iso; needs --noise-table")
+    sensor.add_argument("--noise-table", type=Path, metavar="FILE", help="darktable's noiseprofiles.json, measured for hundreds of cameras")
+    sensor.add_argument("--row-noise", type=float, default=0.0, metavar="D", help="deviation of an offset that a row shares, 1 = saturation (default 0)")
+    sensor.add_argument("--hot-pixels", type=int, default=0, metavar="N", help="pixels with dark current, the same in all frames (default 0)")
+    sensor.add_argument("--cfa", choices=CFA_ORDERS, default="RGGB", help="default RGGB")
+    sensor.add_argument("--bits", type=int, default=14, help="bits of a raw number, 10 to 16 (default 14)")
+    sensor.add_argument("--orientation", type=int, default=1, metavar="N", help="EXIF orientation 1 to 8 written into the frames (default 1)")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -107,7 +133,7 @@ def write_simulated(folder: Path, simulated: SimulatedBurst, seed: int, *, overw
         raise OutputError(f"{folder / foreign[0]}: exists, and no {RECORD} tells that it is simulated; --overwrite replaces it")
     with staged(folder, "simulation", names) as partial:
         for frame in simulated.burst:
-            write_cfa_dng(partial / frame.info.path.name, frame, bits=simulated.settings.bits)
+            write_cfa_dng(partial / frame.info.path.name, frame, bits=simulated.settings.bits, extra=_shading_tags(simulated))
         write_linear_tiff(partial / TRUTH, simulated.truth)
         (partial / RECORD).write_text(json.dumps(truth_record(simulated, seed), indent=2, allow_nan=False), encoding="utf-8")
     for name in set(old) - set(frames):
@@ -115,27 +141,58 @@ def write_simulated(folder: Path, simulated: SimulatedBurst, seed: int, *, overw
     return [folder / name for name in frames]
 
 
-def _settings(args: argparse.Namespace) -> SimulateSettings:
-    import numpy as np
+def _shading_tags(simulated: SimulatedBurst) -> Directory:
+    """OpcodeList2 with the gain map that undoes the lens's shading, if there is any."""
+    from burstsr.files import opcodes, tags, tiff
 
-    from burstsr.ground.noise import Noise
-    from burstsr.world import Mover, SimulateSettings, read_motions
+    if simulated.gain is None:
+        return {}
+    gain_map = opcodes.whole_frame(simulated.gain, simulated.burst.info.shape)
+    return {tags.OPCODES_2: tiff.Entry(tiff.UNDEFINED, opcodes.written_gain_maps([gain_map]))}
+
+
+def _settings(args: argparse.Namespace) -> SimulateSettings:
+    from burstsr.files.psf import read_psf
+    from burstsr.world import Blink, Mover, SimulateSettings, read_motions
     from burstsr.world.settings import MOTIONS
 
-    chosen: dict[str, Any] = {name: getattr(args, name) for name in ("frames", "scale", "iso", "cfa", "bits", "orientation", "linear")}
-    if args.noise:
-        chosen["noise"] = Noise(*(np.full(3, value) for value in args.noise))
+    names = ("scale", "cfa", "bits", "orientation", "linear", "shading", "row_noise", "hot_pixels")
+    chosen: dict[str, Any] = {name: getattr(args, name) for name in names}
     if args.motion in MOTIONS:
         chosen["motion"] = args.motion
     elif Path(args.motion).is_file():
         chosen["motion"] = read_motions(Path(args.motion))
+        chosen["frames"] = len(chosen["motion"])
     else:
         raise SettingsError(f"--motion {args.motion}: allowed is {', '.join(MOTIONS)}, or a file; there is no such file")
-    if args.mover:
-        chosen["mover"] = Mover()
-    if args.blur is not None:
-        chosen["blur_sigma_px"] = args.blur
+    for option, name, motion in (("residue", "tripod_residue_px", "tripod"), ("rolling_shutter", "rolling_shutter", "handheld")):
+        if getattr(args, option) is not None:
+            if args.motion != motion:
+                raise SettingsError(f"--{option.replace('_', '-')} belongs to --motion {motion}, not to {args.motion}")
+            chosen[name] = getattr(args, option)
+    for option, name in (("frames", "frames"), ("iso", "iso"), ("blur", "blur_sigma_px")):
+        if getattr(args, option) is not None:
+            chosen[name] = getattr(args, option)
+    chosen["mover"], chosen["blink"] = Mover() if args.mover else None, Blink() if args.blink else None
+    chosen["noise"] = _noise_model(args)
+    chosen["psf"] = read_psf(args.psf) if args.psf else None
     return SimulateSettings(**chosen)
+
+
+def _noise_model(args: argparse.Namespace) -> Noise | None:
+    """The explicit noise model that the options name; None leaves it to the ISO."""
+    import numpy as np
+
+    from burstsr.ground.noise import Noise
+    from burstsr.world import noise_of_camera
+
+    if args.noise and args.camera is not None:
+        raise SettingsError("--noise and --camera: the noise is one or the other; give one of them")
+    if (args.camera is None) != (args.noise_table is None):
+        raise SettingsError("--camera and --noise-table belong together: the camera's name, and the file that knows its noise")
+    if args.camera is not None:
+        return noise_of_camera(args.noise_table, args.camera, 400.0 if args.iso is None else args.iso)
+    return Noise(*(np.full(3, value) for value in args.noise)) if args.noise else None
 
 
 def _noise(text: str) -> tuple[float, float]:

@@ -1,9 +1,10 @@
-"""The gain maps of OpcodeList2 (lens shading), which LibRaw leaves out (DNG 1.4, chapter 7, opcode 9)."""
+"""The gain maps of OpcodeList2 (lens shading), in and out; LibRaw leaves them out (DNG 1.4, chapter 7, opcode 9)."""
 
 from __future__ import annotations
 
 import logging
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from burstsr.ground.errors import InputFileError
 log = logging.getLogger(__name__)
 _GAIN_MAP = 9
 _OPTIONAL = 1
+_SINCE = 0x01030000  # DNG 1.3
 _LARGEST_GAIN = 1000  # lens shading takes 2 to 10
 
 
@@ -34,6 +36,22 @@ class GainMap:
     spacing: tuple[float, float]
     origin: tuple[float, float]
     gain: NDArray[np.float32]
+
+
+def whole_frame(gain: NDArray[np.float32], shape: tuple[int, int]) -> GainMap:
+    """The map of all sites of a frame of `shape` (H, W), with `gain` (points down, points across) spread evenly from corner to corner."""
+    spacing = (1 / max(gain.shape[0] - 1, 1), 1 / max(gain.shape[1] - 1, 1))
+    return GainMap(0, 0, *shape, 1, 1, spacing, (0.0, 0.0), np.asarray(gain, np.float32))
+
+
+def written_gain_maps(maps: Sequence[GainMap]) -> bytes:
+    """An opcode list of `maps`: what `read_gain_maps` reads."""
+    data = struct.pack(">I", len(maps))
+    for m in maps:
+        area = (m.top, m.left, m.bottom, m.right, 0, 1, m.row_pitch, m.column_pitch)
+        body = struct.pack(">10I4dI", *area, *m.gain.shape, *m.spacing, *m.origin, 1) + m.gain.astype(">f4").tobytes()
+        data += struct.pack(">4I", _GAIN_MAP, _SINCE, 0, len(body)) + body
+    return data
 
 
 def read_gain_maps(data: bytes, path: Path) -> list[GainMap]:

@@ -49,6 +49,7 @@ class SimulateSettings:
     tripod_residue_px: float = 0.0  # tripod: standard deviation an axis, raw pixels; >= 0
     blur_sigma_px: float = 0.2  # lens: Gaussian, raw pixels; 0 to 10. 0.2 is diffraction at f/1.8, 550 nm (0.42 lambda N = 0.42 um) on 2 um pixels
     psf: NDArray[np.float64] | None = None  # lens: (odd, odd) weights at pixels of the truth, instead of the Gaussian
+    shading: float = 0.0  # lens: share of the light that the corners lose; the gain map that undoes it is `SimulatedBurst.gain`; 0 to 0.9
     cfa: str = "RGGB"  # RGGB, BGGR, GRBG or GBRG
     bits: int = 14  # white level 2^bits - 1; 10 to 16
     black_dn: tuple[tuple[float, float], tuple[float, float]] | None = None  # per site (y % 2, x % 2), fractions allowed; None = 2^(bits - 5)
@@ -70,6 +71,7 @@ class SimulateSettings:
             "rolling_shutter": (0, 1),
             "tripod_residue_px": (0, 1000),
             "blur_sigma_px": (0, 10),
+            "shading": (0, 0.9),
             "bits": (10, 16),
             "row_noise": (0, 1),
             "hot_pixels": (0, 1_000_000),

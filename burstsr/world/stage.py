@@ -19,6 +19,7 @@ from burstsr.world.objects import Stage, set_stage
 from burstsr.world.scene import camera_colour, crop_truth, frame_shape, through_lens, unprocess
 from burstsr.world.sensor import expose, margin_for, quantised, with_noise
 from burstsr.world.settings import SimulateSettings
+from burstsr.world.shading import corner_gain, gain_at_pixels
 
 CAMERA = "burstsr simulated"
 START = datetime(2025, 1, 1, 12, 0, 0)
@@ -34,6 +35,8 @@ class SimulatedBurst:
     motions: one per frame, the first zero. noise: the model that was used; row noise, hot pixels and quantisation come on top.
     mask_mover, mask_mover_ever: truth's height and width, bool: where the mover is in the reference, and where it is in any frame, seen from the
     reference; None without a mover. hot_pixels: (n, 2) their raw (y, x).
+    gain: (points down, points across) of the map that undoes the lens's shading, for the files' OpcodeList2; None without shading. The burst's frames
+    are as the sensor saw them, darker in the corners.
     """
 
     burst: Burst
@@ -44,6 +47,7 @@ class SimulatedBurst:
     mask_mover: NDArray[np.bool_] | None
     mask_mover_ever: NDArray[np.bool_] | None
     hot_pixels: NDArray[np.intp]
+    gain: NDArray[np.float32] | None = None
 
 
 def simulate_burst(picture: NDArray[Any], settings: SimulateSettings, rng: np.random.Generator, name: str = "simulated") -> SimulatedBurst:
@@ -62,6 +66,8 @@ def simulate_burst(picture: NDArray[Any], settings: SimulateSettings, rng: np.ra
     background = light if settings.linear else unprocess(light, colour)
     motions = _motions(settings, motion_rng)
     stage = set_stage(background, settings, colour, object_rng)
+    gain = corner_gain(settings.shading) if settings.shading > 0 else None
+    lost = None if gain is None else gain_at_pixels(gain, shape)
     hot, hot_light = _hot_pixels(shape, settings.hot_pixels, hot_rng)
 
     info = FrameInfo(
@@ -83,6 +89,8 @@ def simulate_burst(picture: NDArray[Any], settings: SimulateSettings, rng: np.ra
         if not stage.still and index > 0:
             planes = _planes(stage, index, settings, margin)
         clean = expose(planes, margin, settings.scale, motion, shape, info.cfa)
+        if lost is not None:
+            clean /= lost
         clean[hot[:, 0], hot[:, 1]] += hot_light
         time = START + timedelta(microseconds=round(index * paths.FRAME_INTERVAL_S * 1e6))
         noisy = with_noise(clean, noise, info.cfa, settings.row_noise, noise_rng)
@@ -98,6 +106,7 @@ def simulate_burst(picture: NDArray[Any], settings: SimulateSettings, rng: np.ra
         mask_mover=stage.mover_mask([0]) if moves else None,
         mask_mover_ever=stage.mover_mask(range(settings.frames)) if moves else None,
         hot_pixels=hot,
+        gain=gain,
     )
 
 
