@@ -41,7 +41,7 @@ def green_above_background(picture: Floats) -> Floats:
     small = cv2.resize(green, None, fx=1 / 8, fy=1 / 8, interpolation=cv2.INTER_AREA)
     levels = np.clip((small - small.min()) / max(float(np.ptp(small)), 1e-9) * 65535, 0, 65535).astype(np.uint16)
     smooth = cv2.blur(cv2.medianBlur(levels, 5).astype(np.float32), (9, 9)) / 65535 * float(np.ptp(small)) + float(small.min())
-    return green - cv2.resize(smooth, (green.shape[1], green.shape[0]), interpolation=cv2.INTER_CUBIC)
+    return np.asarray(green - cv2.resize(smooth, (green.shape[1], green.shape[0]), interpolation=cv2.INTER_CUBIC), np.float32)
 
 
 def noise_of(flat: Floats) -> float:
@@ -57,7 +57,7 @@ def coarse_noise_of(flat: Floats, cell: int) -> float:
 
 def find_stars(flat: Floats, sigma: float, border: int = 48, count: int = 40) -> list[Star]:
     """The brightest `count` local maxima above _DETECT_SIGMA deviations of the smoothed picture, fitted."""
-    smooth = cv2.GaussianBlur(flat, (0, 0), 1.5)
+    smooth = np.asarray(cv2.GaussianBlur(flat, (0, 0), 1.5), np.float32)
     threshold = _DETECT_SIGMA * min(sigma, noise_of(smooth))
     peaks = (smooth == cv2.dilate(smooth, np.ones((4 * _RADIUS + 1, 4 * _RADIUS + 1), np.uint8))) & (smooth > threshold)
     peaks[:border] = peaks[-border:] = False

@@ -6,14 +6,14 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from burstsr.align import Aligner, sharpest
+from burstsr.align import Aligner, phases, sharpest
 from burstsr.covariance import kernels
 from burstsr.defects import find_defects, repaired
 from burstsr.demosaic import demosaic, enlarge
 from burstsr.ground.burst import Burst, Picture
 from burstsr.ground.errors import SettingsError
 from burstsr.ground.flow import Flow
-from burstsr.merge import Accumulator, add_significant, combine
+from burstsr.merge import Accumulator, SteadyMean, add_significant, combine
 from burstsr.noise import noise_of, snr_of
 from burstsr.record import Record
 from burstsr.robustness import Guide
@@ -49,8 +49,8 @@ def super_resolve(
     kernel = kernels(reference, noise, tuned.covariance)
     aligner = Aligner(reference, noise, tuned.align)
     guide = Guide(reference, noise, tuned.robustness)
-    single = enlarge(demosaic(reference), tuned.scale)
-    merge = Accumulator(tuned.scale, kernel, tuned.merge.fallback_weight, fallback=single)
+    steady = SteadyMean(reference)
+    merge = Accumulator(tuned.scale, kernel, tuned.merge.fallback_weight, fallback=enlarge(demosaic(reference), tuned.scale))
     record.stage("prepare the reference")
 
     flows, trusts = [], []
@@ -62,6 +62,8 @@ def super_resolve(
             flow = record.timed("align", aligner.flow_of, frame) if i != index else Flow.zero(frame.info.shape, tuned.align.tile_px)
         trust = record.timed("robustness", guide.trust_of, frame, flow) if i != index else np.ones(kernel.shape[:2], np.float32)
         record.timed("merge", merge.add, frame, flow, trust)
+        if i != index:
+            record.timed("merge", steady.add, frame, flow, trust)
         record.frame(i, flow, trust, reference=i == index)
         flows.append(flow)
         trusts.append(trust)
@@ -69,10 +71,12 @@ def super_resolve(
     del merge
 
     if tuned.merge.passes > 0:
-        combine(picture, weight, single, noise, tuned.merge.single_significance, tuned.scale)
+        calmer, fallen = steady.result()
+        single = enlarge(demosaic(reference, calmer), tuned.scale)
+        combine(picture, weight, single, fallen, noise, tuned.merge.single_significance, tuned.scale)
         record.stage("merge")
-    del single
-    for _ in range(tuned.merge.passes):
+        del single
+    for _ in range(tuned.merge.passes if phases(flows, tuned.scale) > 1 else 0):  # frames that saw the same explain nothing new
         unexplained = Accumulator(tuned.scale, kernel, tuned.merge.fallback_weight, explained=picture)
         for frame, flow, trust in zip(burst, flows, trusts, strict=True):
             record.timed("sharpen", unexplained.add, repaired(frame, defects), flow, trust)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from burstsr import __version__
+from burstsr.align import coverage, phases, rigid_motion
 from burstsr.ground.burst import Burst, Picture
 from burstsr.ground.flow import Flow
 from burstsr.ground.noise import Noise
@@ -33,7 +34,7 @@ class Record:
         self._progress = progress
         self._seconds: dict[str, float] = {}
         self._frames: dict[int, dict[str, object]] = {}
-        self._phases: list[tuple[float, float]] = []
+        self._flows: list[Flow] = []
         self._last = time.perf_counter()
 
     def stage(self, name: str) -> None:
@@ -57,7 +58,7 @@ class Record:
         facts["motion_px"] = [round(dy, 4), round(dx, 4)]
         facts["rotation_deg"] = round(math.degrees(rotation), 5)
         facts["trust"] = round(float(trust.mean(dtype=np.float64)), 4)
-        self._phases.append((dy, dx))
+        self._flows.append(flow)
         self._frames[index] = facts
         self._tell("merge")
 
@@ -70,7 +71,8 @@ class Record:
             "burst": self._burst.name,
             "reference": index,
             "frames": [self._frames[i] for i in sorted(self._frames)],
-            "coverage": coverage(self._phases, self._settings.scale),
+            "coverage": round(coverage(self._flows, self._settings.scale), 4),
+            "advice": self._advice(),
             "defects_repaired": defects,
             "noise": {"source": noise_source, **_plain(noise)},
             "noise_left": _plain(left),
@@ -81,30 +83,14 @@ class Record:
         }
         return Picture(rgb, self._burst.frames[index].info, self._settings.scale, left, report)
 
+    def _advice(self) -> str | None:
+        if len(self._burst) > 1 and phases(self._flows, self._settings.scale) == 1:
+            return "the frames hardly differ (tripod): there was no sub-pixel phase to gain from, only noise to average; move the camera a little between frames"
+        return None
+
     def _tell(self, stage: str) -> None:
         if self._progress is not None:
             self._progress(stage, len(self._frames), len(self._burst))
-
-
-def rigid_motion(flow: Flow) -> tuple[float, float, float]:
-    """Median translation (dy, dx) in raw pixels and least-squares rotation in radians (from +x towards +y) of a flow's tiles."""
-    tiles = flow.tiles.astype(np.float64)
-    dy, dx = (float(np.median(tiles[..., k])) for k in (0, 1))
-    y, x = np.mgrid[: tiles.shape[0], : tiles.shape[1]].astype(np.float64)
-    y, x = (y - y.mean()) * flow.tile_px, (x - x.mean()) * flow.tile_px
-    square = float((y * y + x * x).sum())
-    rotation = float((x * (tiles[..., 0] - dy) - y * (tiles[..., 1] - dx)).sum()) / square if square > 0 else 0.0
-    return dy, dx, rotation
-
-
-def coverage(phases: list[tuple[float, float]], scale: float) -> float:
-    """Share, 0 to 1, of the sub-pixel cells of the CFA's 2 x 2 pixel period that the frames' shifts fall in, of those that so many frames can fill.
-
-    A cell is an output pixel: (2 ceil(scale))^2 cells. 1 / min(frames, cells) means that all frames saw the same: a tripod.
-    """
-    cells = 2 * math.ceil(scale)
-    filled = {(int(dy % 2.0 / 2.0 * cells) % cells, int(dx % 2.0 / 2.0 * cells) % cells) for dy, dx in phases}
-    return round(len(filled) / min(len(phases), cells * cells), 4)
 
 
 def noise_left(noise: Noise, weight: NDArray[np.float32]) -> Noise:

@@ -13,7 +13,7 @@ ROOT = Path(burstsr.__file__).parent
 GROUND, SETTINGS, ROOM, PIPELINE, CLI = range(5)
 FLOORS = {"ground": GROUND, "settings": SETTINGS, "pipeline": PIPELINE, "record": PIPELINE, "cli": CLI, "__main__": CLI}
 FORBIDDEN = {"torch", "torchvision", "matplotlib", "pandas"}
-NEIGHBOURS = {"single", "calibration"}
+NEIGHBOURS = {"single", "calibration", "benchmarks"}
 HEAVY = {"numpy", "scipy", "numba", "cv2", "rawpy", "tifffile", "imagecodecs", "skimage", "rich", "torch", "distributed"}
 
 
@@ -80,6 +80,8 @@ def test_every_room_is_reached():
         "from burstsr.cli import main; main(['--help'])",
         "from burstsr.cli import main; main(['process', '--help'])",
         "from burstsr.cli import main; main(['demo', '--help'])",
+        "from burstsr.cli import main; main(['simulate', '--help'])",
+        "from burstsr.cli import main; main(['benchmark', 'quality', '--help'])",
         "from burstsr.cli import main; main(['--version'])",
     ],
 )

@@ -89,6 +89,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _quality(args: argparse.Namespace) -> int:
     from benchmarks import grid, quality, rows, table
+    from burstsr.files.atomic import atomic
 
     if args.seed < 0:
         raise SettingsError(f"--seed {args.seed}: allowed is 0 or more")
@@ -105,8 +106,9 @@ def _quality(args: argparse.Namespace) -> int:
     with Bars(len(cases), show=not args.json) as bars:
         result = quality.run(cases, chosen, notes, args.out, bars.stage, bars.finished)
     found = quality.as_json(result)
-    (args.out / "quality.json").write_text(json.dumps(found, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-    (args.out / "quality.md").write_text(table.full(result), encoding="utf-8")
+    for name, text in (("quality.json", json.dumps(found, indent=1, allow_nan=False) + "\n"), ("quality.md", table.full(result))):
+        with atomic(args.out / name) as temporary:
+            temporary.write_text(text, encoding="utf-8")
     if args.json:
         say_json(found)
     else:

@@ -15,17 +15,19 @@ _ONE = np.array([1.0])
 _BILINEAR = np.array([0.5, 1.0, 0.5])
 
 
-def demosaic(frame: Frame) -> Floats:
+def demosaic(frame: Frame, mosaic: Floats | None = None) -> Floats:
     """(H, W, 3) float32 linear camera RGB of one frame, in samples' units, clipped to 0 .. 1.
+
+    mosaic: (H, W) float32 samples to use instead of the frame's own.
 
     Directional: green along rows and along columns with second-order correction (Hamilton & Adams 1997), per pixel the direction whose colour
     differences vary less in its neighbourhood (Menon et al. 2007, section III), then red and blue as green plus bilinear colour differences, then green
     once more from colour differences smoothed in its direction (section IV).
     Works on the square root of white-balanced samples: colour differences are smoother there, and noise even.
     """
-    levels, cfa = frame.info.levels, frame.info.cfa
+    cfa = frame.info.cfa
     gain = (1.0 / np.maximum(frame.info.colour.as_shot_neutral, 1e-3)).astype(np.float32)
-    x = np.minimum(samples(frame.mosaic, levels), np.float32(1.0))
+    x = np.minimum(samples(frame.mosaic, frame.info.levels) if mosaic is None else mosaic, np.float32(1.0))
     for i in (0, 1):
         for j in (0, 1):
             x[i::2, j::2] *= gain[cfa[i, j]]

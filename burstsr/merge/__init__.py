@@ -2,5 +2,6 @@
 
 from burstsr.merge.backproject import add_significant, combine
 from burstsr.merge.stage import Accumulator
+from burstsr.merge.steady import SteadyMean
 
-__all__ = ["Accumulator", "add_significant", "combine"]
+__all__ = ["Accumulator", "SteadyMean", "add_significant", "combine"]

@@ -21,20 +21,23 @@ _REACH = 2.0  # raw pixels around a place in which energy is averaged; less take
 _SHARE = 0.5  # sum of w^2 over (sum of w)^2, times sum of w, of densely sampled Gaussians
 
 
-def combine(merged: Floats, weight: Floats, single: Floats, noise: Noise, significance: float, scale: float) -> None:
+def combine(merged: Floats, weight: Floats, single: Floats, steady: Floats, noise: Noise, significance: float, scale: float) -> None:
     """Turn `merged` in place into a starting point: the merged picture, plus what the reference frame's own picture adds beyond its noise.
 
     merged, weight (sum of kernel weights, in samples), single: (H', W', 3). The difference counts by 1 - significance * v / its mean square on luma
-    within 2 raw pixels, at least 0; v is the noise variance that the single frame has beyond the merge.
+    within 2 raw pixels, at least 0; v is the noise variance that the single picture has beyond the merge. steady (h, w), any smaller size: by how much
+    the single picture's noise variance is below a sample's.
     Detail comes from the single frame, whose demosaicing knows edges; flat places from the merge, which has less noise.
     """
     luma_alpha, luma_beta = (float((_LUMA**2) @ v) for v in (noise.alpha, noise.beta))
     reach = _reach(scale)
     share = np.empty(merged.shape[:2], np.float32)
+    calm = np.asarray(cv2.resize(steady, (merged.shape[1], merged.shape[0]), interpolation=cv2.INTER_LINEAR), np.float32)
     for inner, outer, crop in _strips(merged.shape[0], reach):
         level = np.maximum(merged[outer] @ _LUMA, 0.0)
         energy = _mean_around(((single[outer] - merged[outer]) @ _LUMA) ** 2, reach)
-        beyond = 1.0 - np.minimum(np.float32(_SHARE) / np.maximum(weight[outer, :, 1], 1e-6), 1.0)
+        fallen = calm[outer]
+        beyond = (1.0 - np.minimum(_SHARE * fallen / np.maximum(weight[outer, :, 1], 1e-6), 1.0)) / fallen
         share[inner] = np.clip(1.0 - significance * beyond * (luma_alpha * level + luma_beta) / np.maximum(energy, 1e-12), 0.0, 1.0)[crop]
     for rows, _, _ in _strips(merged.shape[0], reach):
         merged[rows] += share[rows, :, None] * (single[rows] - merged[rows])

@@ -313,3 +313,31 @@ def residuals(first, last, mosaic, cfa, picture, scale, back, tile, out):
             for qx in range(phase, width, 2):
                 left = mosaic[qy, qx] - square_mean(picture, py[qx] * s, px[qx] * s, s, taps, channel)
                 out[qy, qx] = f4(0) if mosaic[qy, qx] >= f4(1) and left < f4(0) else left
+
+
+@compiled
+def same_site_mean(first, last, mosaic, flow, tile, trust, precision, num, den):
+    """Add a frame's samples that lie at the reference's own: of each raw pixel's site the nearest sample, by its distance.
+
+    num(p) += R exp(-1/2 precision |c - q|^2) x(c), c the sample nearest to q = p + flow(p) with p's CFA site. mosaic, num, den: (H, W).
+    """
+    height, width = mosaic.shape
+    y = np.arange(height).astype(f4)
+    x = np.arange(width).astype(f4)
+    row_of, row_share, _, _ = between_tiles(y, tile, flow.shape[0])
+    _, share, segments, of_tile = between_tiles(x, tile, flow.shape[1])
+    qy = np.empty(width, f4)
+    qx = np.empty(width, f4)
+    for py in range(first, last):
+        row_positions(y[py], flow, row_of[py], row_share[py], segments, of_tile, share, x, qy, qx)
+        trust_row = trust[py >> 1]
+        for px in range(width):
+            cy = py + 2 * int(math.floor(f4(0.5) * (qy[px] - f4(py)) + f4(0.5)))
+            cx = px + 2 * int(math.floor(f4(0.5) * (qx[px] - f4(px)) + f4(0.5)))
+            if cy < 0 or cx < 0 or cy >= height or cx >= width:
+                continue
+            dy = f4(cy) - qy[px]
+            dx = f4(cx) - qx[px]
+            w = trust_row[px >> 1] * exp_negative(f4(-0.5) * precision * (dy * dy + dx * dx))
+            num[py, px] += w * mosaic[np.uint64(cy), np.uint64(cx)]
+            den[py, px] += w

@@ -73,3 +73,18 @@ def _box_mean(plane: Array, y: float, x: float, side: float) -> float:
     wy, wx = (np.minimum(i + 1, v + side) - np.maximum(i, v) for i, v in ((rows, y), (columns, x)))
     cut = plane[np.ix_(np.clip(rows, 0, plane.shape[0] - 1), np.clip(columns, 0, plane.shape[1] - 1))]
     return float(wy @ cut @ wx) / side**2
+
+
+def same_site_mean(
+    first: int, last: int, mosaic: Array, flow: NDArray[np.float32], tile: int, trust: Array, precision: float, num: Array, den: Array
+) -> None:
+    """num(p) += R exp(-1/2 precision |c - q|^2) x(c), c the sample nearest to q = p + flow(p) of p's CFA site; den likewise without x."""
+    height, width = mosaic.shape
+    y, x = np.mgrid[first:last, :width]
+    q = np.stack([y, x], -1) + Flow(flow, tile).at(y, x)
+    cy, cx = (p + 2 * np.floor(0.5 * (q[..., k] - p) + 0.5).astype(int) for k, p in enumerate((y, x)))
+    seen = (cy >= 0) & (cx >= 0) & (cy < height) & (cx < width)
+    d2 = (cy - q[..., 0]) ** 2 + (cx - q[..., 1]) ** 2
+    w = np.where(seen, trust[y // 2, x // 2] * np.exp(np.maximum(-0.5 * precision * d2, -24.0)), 0.0)
+    num[first:last] += w * mosaic[np.clip(cy, 0, height - 1), np.clip(cx, 0, width - 1)]
+    den[first:last] += w

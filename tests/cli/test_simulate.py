@@ -3,10 +3,15 @@ import json
 import cv2
 import numpy as np
 import pytest
+import rawpy
 import tifffile
 
 from burstsr.files.raw import read_frame, read_info
 from cli.conftest import contents, scene
+
+
+def truth(folder):
+    return json.loads((folder / "tile" / "truth.json").read_text())
 
 
 @pytest.fixture
@@ -23,8 +28,8 @@ def test_frames_truth_and_record(run, picture, tmp_path):
     assert sorted(p.name for p in folder.iterdir()) == ["frame_000.dng", "frame_001.dng", "frame_002.dng", "truth.json", "truth.tif"]
     info = read_info(folder / "frame_001.dng")
     assert (info.shape, info.cfa_order, info.iso, info.orientation, info.levels.white) == ((48, 64), "GBRG", 800, 6, 4095)
-    truth = tifffile.imread(folder / "truth.tif")
-    assert truth.shape == (96, 128, 3) and truth.dtype == np.float32
+    light = tifffile.imread(folder / "truth.tif")
+    assert light.shape == (96, 128, 3) and light.dtype == np.float32
     assert len(json.loads((folder / "truth.json").read_text())["motions"]) == 3
 
 
@@ -40,6 +45,79 @@ def test_a_truth_is_a_motion_file(run, picture, tmp_path):
     assert run("simulate", picture, "-o", tmp_path / "b", "--frames", 3, "--seed", 5, "--motion", record)[0] == 0
     again = json.loads((tmp_path / "b" / "tile" / "truth.json").read_text())
     assert again["motions"] == json.loads(record.read_text())["motions"]
+
+
+def test_a_motion_file_says_how_many_frames(run, picture, tmp_path):
+    path = tmp_path / "two.json"
+    path.write_text(json.dumps([{}, {"dy_px": 0.25, "rotation_rad": 0.001}]))
+    assert run("simulate", picture, "-o", tmp_path, "--motion", path)[0] == 0
+    motions = truth(tmp_path)["motions"]
+    assert len(motions) == 2 and motions[1]["dy_px"] == 0.25
+    assert run("simulate", picture, "-o", tmp_path / "b", "--motion", path, "--frames", 1)[0] == 0
+    assert len(truth(tmp_path / "b")["motions"]) == 1
+    status, _, err = run("simulate", picture, "-o", tmp_path / "c", "--motion", path, "--frames", 3)
+    assert status == 2 and "2 motions for 3 frames" in err
+
+
+def test_motion_options_reach_the_frames(run, picture, tmp_path):
+    run("simulate", picture, "-o", tmp_path / "a", "--frames", 3, "--motion", "tripod", "--residue", 0.1)
+    run("simulate", picture, "-o", tmp_path / "b", "--frames", 3, "--rolling-shutter", 0.5)
+    assert 0 < abs(truth(tmp_path / "a")["motions"][1]["dy_px"]) < 1
+    assert truth(tmp_path / "b")["motions"][1]["dy_per_row"] != 0
+
+
+def test_scene_and_sensor_options_reach_the_frames(run, picture, tmp_path):
+    base = ("--frames", 2, "--noise", "0,0", "--motion", "tripod")
+    options = {"plain": (), "blink": ("--blink",), "row": ("--row-noise", 0.01), "hot": ("--hot-pixels", 5), "mover": ("--mover",)}
+    frames = {}
+    for name, option in options.items():
+        assert run("simulate", picture, "-o", tmp_path / name, *base, *option)[0] == 0
+        frames[name] = [read_frame(tmp_path / name / "tile" / f"frame_00{i}.dng").mosaic.astype(float) for i in (0, 1)]
+    plain = frames["plain"][0]
+    assert np.array_equal(*frames["plain"])
+    assert not np.array_equal(*frames["blink"]) and not np.array_equal(*frames["mover"])
+    assert np.ptp((frames["row"][0] - plain).mean(axis=1)) > 50 and np.ptp(frames["row"][0] - plain, axis=1).max() <= 1
+    assert [list(p) for p in np.argwhere(frames["hot"][0] != plain)] == sorted(truth(tmp_path / "hot")["hot_pixels"])
+
+
+def test_a_psf_file_is_the_lens(run, picture, tmp_path):
+    (tmp_path / "point.txt").write_text("0 0 0\n0 2 0\n0 0 0\n")
+    np.save(tmp_path / "wide.npy", np.ones((5, 5)))
+    (tmp_path / "even.csv").write_text("1,1\n1,1\n")
+    base = ("simulate", picture, "--frames", 1, "--noise", "0,0", "-o")
+    run(*base, tmp_path / "sharp", "--blur", 0)
+    run(*base, tmp_path / "point", "--psf", tmp_path / "point.txt")
+    run(*base, tmp_path / "wide", "--psf", tmp_path / "wide.npy")
+    sharp, point, wide = (read_frame(tmp_path / name / "tile" / "frame_000.dng").mosaic.astype(float) for name in ("sharp", "point", "wide"))
+    assert np.array_equal(sharp, point)
+    assert np.abs(np.diff(wide[::2, ::2])).mean() < 0.9 * np.abs(np.diff(sharp[::2, ::2])).mean()
+    status, _, err = run(*base, tmp_path / "even", "--psf", tmp_path / "even.csv")
+    assert status == 1 and "even.csv" in err and "odd" in err
+
+
+def test_noise_of_a_named_camera(run, picture, tmp_path):
+    profiles = [{"iso": iso, "a": [iso * 1e-6] * 3, "b": [iso * 1e-9] * 3} for iso in (100, 800)]
+    table = tmp_path / "table.json"
+    table.write_text(json.dumps({"noiseprofiles": [{"maker": "Acme", "models": [{"model": "One", "profiles": profiles}]}]}))
+    assert run("simulate", picture, "-o", tmp_path, "--frames", 1, "--camera", "acme one", "--noise-table", table, "--iso", 800)[0] == 0
+    info = read_info(tmp_path / "tile" / "frame_000.dng")
+    assert np.allclose(info.noise.alpha, 8e-4) and np.allclose(info.noise.beta, 8e-7) and info.iso == 800
+    status, _, err = run("simulate", picture, "-o", tmp_path / "b", "--camera", "Acme Two", "--noise-table", table)
+    assert status == 2 and "Acme Two" in err
+
+
+def test_shading_is_undone_by_reading(run, tmp_path):
+    light = np.full((128, 192, 3), (0.2, 0.4, 0.3), np.float32)
+    tifffile.imwrite(tmp_path / "flat.tif", light, photometric="rgb")
+    assert run("simulate", tmp_path / "flat.tif", "-o", tmp_path, "--linear", "--frames", 1, "--noise", "0,0", "--shading", 0.6)[0] == 0
+    path = tmp_path / "flat" / "frame_000.dng"
+    frame = read_frame(path)
+    sample = (frame.mosaic - frame.info.levels.black[0, 0]) / (frame.info.levels.white - frame.info.levels.black[0, 0])
+    for site, level in (((0, 0), 0.2), ((0, 1), 0.4), ((1, 1), 0.3)):
+        np.testing.assert_allclose(sample[site[0] :: 2, site[1] :: 2], level, atol=2e-4)
+    with rawpy.imread(str(path)) as raw:  # LibRaw leaves the gain map to us: what the sensor saw
+        seen = (raw.raw_image_visible - 512.0) / (16383 - 512)
+    assert seen[0, 0] == pytest.approx(0.2 * 0.4, rel=0.05) and seen[32, 48] == pytest.approx(0.2, rel=0.01)
 
 
 def test_what_is_there_is_skipped_and_overwritten_on_demand(run, run_json, picture, tmp_path):
@@ -77,6 +155,14 @@ def test_linear_pictures_are_sensor_values(run, tmp_path):
         (["--noise", "1e-4,-1e-6"], "at least 0"),
         (["--noise", "1e-4,1e-6", "--iso", "100"], "not allowed with"),
         (["--motion", "drunken"], "handheld"),
+        (["--residue", "0.1"], "--motion tripod"),
+        (["--rolling-shutter", "0.5", "--motion", "jiggle"], "--motion handheld"),
+        (["--camera", "Acme One"], "--noise-table"),
+        (["--camera", "Acme One", "--noise", "0,0"], "--noise and --camera"),
+        (["--shading", "0.95"], "shading"),
+        (["--blur", "0.1", "--psf", "lens.txt"], "not allowed with"),
+        (["--row-noise", "-1"], "row_noise"),
+        (["--hot-pixels", "-1"], "hot_pixels"),
         (["--frames", "0"], "frames"),
         (["--scale", "0.5"], "scale"),
         (["--bits", "20"], "bits"),

@@ -1,0 +1,96 @@
+"""The figures of one picture against its truth, of the flow, and of what noise is left."""
+
+from __future__ import annotations
+
+import math
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.shots import Shot
+from burstsr import metrics
+from burstsr.metrics import FlowError, display_srgb
+from burstsr.world import flow_at
+
+Floats = NDArray[np.float32]
+_LEAST_BORDER = 16  # raw pixels
+_FLOW_STEP = 4  # raw pixels between the points at which flows are compared
+_FLAT_WINDOW = 9  # output pixels
+_FLAT_DEVIATION = 3 / 255  # of displayed luma inside the window
+_LEAST_FLAT = 400  # pixels below which nothing is said of flat areas
+
+
+def border_of(shot: Shot) -> int:
+    """Output pixels along the border that are left out: 16 raw pixels, or more where frames moved further."""
+    height, width = shot.burst.info.shape
+    corners = np.array([[y, x] for y in (0, height - 1) for x in (0, width - 1)], np.float64)
+    furthest = max(float(np.abs(flow_at(motion, corners, (height, width))).max()) for motion in shot.made.motions)
+    return math.ceil(max(_LEAST_BORDER, furthest + 4) * shot.scale)
+
+
+def picture_figures(picture: Floats, shot: Shot) -> dict[str, float | None]:
+    """PSNR of linear camera RGB and of sRGB (dB), SSIM, chroma error; with a mover, sRGB PSNR where it is in the reference and where it ever is."""
+    truth, colour, border = shot.made.truth, shot.colour, border_of(shot)
+    figures: dict[str, float | None] = {
+        "psnr_linear": metrics.psnr_linear(picture, truth, border),
+        "psnr_srgb": metrics.psnr_srgb(picture, truth, colour, border),
+        "ssim": metrics.ssim(picture, truth, colour, border),
+        "chroma_error": metrics.chroma_error(picture, truth, colour, border),
+    }
+    for name, mask in (("psnr_mover", shot.made.mask_mover), ("psnr_mover_ever", shot.made.mask_mover_ever)):
+        if mask is not None:
+            figures[name] = psnr_inside(picture, shot, mask)
+    return {name: value if value is not None and math.isfinite(value) else None for name, value in figures.items()}
+
+
+def psnr_inside(picture: Floats, shot: Shot, mask: NDArray[np.bool_]) -> float | None:
+    """sRGB PSNR in dB over the pixels of `mask` (h, w) inside the border; None where there are none."""
+    inside = np.zeros_like(mask)
+    border = border_of(shot)
+    inside[border:-border, border:-border] = mask[border:-border, border:-border]
+    if not inside.any():
+        return None
+    error = display_srgb(picture, shot.colour)[inside] - display_srgb(shot.made.truth, shot.colour)[inside]
+    mean = float(np.mean(np.square(error, dtype=np.float64)))
+    return -10 * math.log10(mean) if mean > 0 else None
+
+
+def flow_figures(shot: Shot) -> FlowError | None:
+    """Median and 95th percentile of the error of the pipeline's flow, raw pixels, over all frames but the reference; None for one frame.
+
+    Compared on a grid of 4 px inside the border, where both frames show the scene. Movers have their own motion: with one, its way is left out.
+    """
+    shape = shot.burst.info.shape
+    border = border_of(shot) / shot.scale
+    y, x = np.meshgrid(*(np.arange(math.ceil(border), length - border, _FLOW_STEP) for length in shape), indexing="ij")
+    if shot.made.mask_mover_ever is not None:
+        rows, columns = (np.minimum(((v + 0.5) * shot.scale).astype(int), n - 1) for v, n in zip((y, x), shot.made.truth.shape, strict=False))
+        still = ~shot.made.mask_mover_ever[rows, columns]
+        y, x = y[still], x[still]
+    if len(shot.flows) < 2 or y.size == 0:
+        return None
+    points = np.stack([y, x], axis=-1)
+    found = np.stack([flow.at(y, x) for flow in shot.flows[1:]])
+    true = np.stack([flow_at(motion, points, shape) for motion in shot.made.motions[1:]])
+    return metrics.flow_error(found, true)
+
+
+def flat_areas(shot: Shot) -> NDArray[np.bool_]:
+    """(h, w) where the truth's displayed luma varies little, is neither black nor white, and no border is near."""
+    luma = display_srgb(shot.made.truth, shot.colour) @ metrics.LUMA
+    mean = cv2.blur(luma, (_FLAT_WINDOW, _FLAT_WINDOW))
+    variance = cv2.blur(luma * luma, (_FLAT_WINDOW, _FLAT_WINDOW)) - mean * mean
+    flat = (variance < _FLAT_DEVIATION**2) & (mean > 0.1) & (mean < 0.95)
+    border = border_of(shot)
+    inside = np.zeros_like(flat)
+    inside[border:-border, border:-border] = flat[border:-border, border:-border]
+    return inside
+
+
+def noise_between(a: Floats, b: Floats, flat: NDArray[np.bool_], neutral: NDArray[np.float64]) -> float | None:
+    """Deviation of the noise of either picture (white-balanced linear, all channels) from two of the same scene with other noise, on `flat` pixels."""
+    if int(flat.sum()) < _LEAST_FLAT:
+        return None
+    difference = (a[flat] - b[flat]) / (neutral / neutral.max()).astype(np.float32)
+    return float(np.sqrt(np.mean(np.square(difference, dtype=np.float64)) / 2))

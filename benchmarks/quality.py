@@ -1,0 +1,132 @@
+"""`burstsr benchmark quality`: simulated bursts through every row, and all figures against the truth."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks import crops
+from benchmarks.figures import flat_areas, flow_figures, noise_between, picture_figures
+from benchmarks.grid import SECTIONS
+from benchmarks.rows import Row, ours_of_one
+from benchmarks.shots import Case, Shot, shot_of, take
+from burstsr.record import versions
+from burstsr.world import SimulateSettings, simulate_burst
+
+Floats = NDArray[np.float32]
+Record = dict[str, Any]
+Progress = Callable[[str, str, int, int], None]
+OURS = "ours"
+CONFIGURATION = ("section", "scale", "frames", "motion", "iso")
+
+
+@dataclass(frozen=True)
+class Result:
+    """All that was measured. records: one per case and row. pictures: the side-by-side crops that were written."""
+
+    records: list[Record]
+    notes: list[str]
+    setup: dict[str, Any]
+    pictures: list[Path] = field(default_factory=list)
+
+
+def run(cases: Sequence[Case], rows: Sequence[Row], notes: Sequence[str], out: Path, progress: Progress, finished: Callable[[str], None]) -> Result:
+    """Measure every row on every case. progress is called with (case, row, done, total), finished with a case's name; crops are written to `out`."""
+    warm_up(rows, sorted({case.scale for case in cases}))
+    records: list[Record] = []
+    written: list[Path] = []
+    for case in cases:
+        progress(case.name, "simulate", 0, len(rows))
+        shot = take(case)
+        used = [row for row in rows if case.section == "grid" or row.single or row.key == OURS]
+        pictures: dict[str, Floats] = {}
+        of_case: list[Record] = []
+        for index, row in enumerate(used):
+            progress(case.name, row.title, index, len(used))
+            start = time.perf_counter()
+            pictures[row.key] = row.picture(shot)
+            seconds = time.perf_counter() - start + (shot.align_seconds if row.aligned else 0.0)
+            of_case.append({**_identity(case), "row": row.key, **picture_figures(pictures[row.key], shot), "seconds": round(seconds, 4)})
+        _add_flow(of_case, shot)
+        if case.section == "tripod":
+            _add_noise(of_case, case, shot, used, pictures)
+        records += of_case
+        if case.section == "grid" and crops.wanted(case):
+            written.append(crops.write(out, case, shot, pictures, of_case))
+        finished(case.name)
+    setup = {"seed": cases[0].seed, "blur_px": cases[0].blur, "cases": len(cases), "versions": versions()} if cases else {}
+    return Result(ordered(records), list(notes), setup, written)
+
+
+def warm_up(rows: Sequence[Row], scales: Sequence[float]) -> None:
+    """Run every row once on a small burst, so that no row's time holds its compilation."""
+    picture = np.random.default_rng(0).uniform(0.2, 0.8, (192, 192, 3)).astype(np.float32)
+    for scale in scales:
+        shot = shot_of(simulate_burst(picture, SimulateSettings(frames=3, scale=scale), np.random.default_rng(0)))
+        for row in rows:
+            row.picture(shot)
+
+
+def ordered(records: Sequence[Record]) -> list[Record]:
+    """Records by section and configuration; pictures and rows stay in the order in which they were measured."""
+    return sorted(records, key=lambda record: (SECTIONS.index(record["section"]), *(record[name] for name in CONFIGURATION[1:])))
+
+
+def means(records: Sequence[Record]) -> list[Record]:
+    """Mean over pictures of every figure, per section, configuration and row; None where a picture has none. pictures: how many."""
+    groups: dict[tuple[Any, ...], list[Record]] = {}
+    for record in ordered(records):
+        groups.setdefault(tuple(record[name] for name in (*CONFIGURATION, "row")), []).append(record)
+    result = []
+    for group in groups.values():
+        mean: Record = {name: group[0][name] for name in (*CONFIGURATION, "row")}
+        mean["pictures"] = len(group)
+        for name in group[0]:
+            if name not in mean and name != "picture":
+                values = [record[name] for record in group]
+                mean[name] = None if any(value is None for value in values) else float(np.mean(values))
+        result.append(mean)
+    return result
+
+
+def as_json(result: Result) -> dict[str, Any]:
+    """The result as one JSON object."""
+    return {
+        "benchmark": "quality",
+        "setup": result.setup,
+        "notes": result.notes,
+        "means": means(result.records),
+        "records": result.records,
+        "pictures": [str(path) for path in result.pictures],
+    }
+
+
+def _identity(case: Case) -> Record:
+    known = asdict(case)
+    return {name: known[name] for name in ("section", "iso", "frames", "scale", "motion")} | {"picture": case.picture.stem}
+
+
+def _add_flow(records: list[Record], shot: Shot) -> None:
+    """The flow's error belongs to the row that uses it."""
+    error = flow_figures(shot)
+    for record in records:
+        ours = record["row"] == OURS and error is not None
+        record["flow_median_px"] = error.median if ours and error else None
+        record["flow_p95_px"] = error.p95 if ours and error else None
+
+
+def _add_noise(records: list[Record], case: Case, shot: Shot, rows: Sequence[Row], pictures: dict[str, Floats]) -> None:
+    """Noise left on flat areas, from a second burst with other noise (a tripod's motion is the same), and how far it is below that of one frame."""
+    other = take(replace(case, realisation=case.realisation + 1))
+    flat, neutral = flat_areas(shot), shot.colour.as_shot_neutral
+    one = noise_between(ours_of_one(shot), ours_of_one(other), flat, neutral)
+    for record, row in zip(records, rows, strict=True):
+        left = noise_between(pictures[row.key], row.picture(other), flat, neutral)
+        record["noise_flat"] = left
+        record["noise_gain"] = one / left if row.key == OURS and one and left else None

@@ -1,0 +1,137 @@
+"""What is compared. A row is a function from a shot to (round(s H), round(s W), 3) float32 linear camera RGB in frame 0's geometry."""
+
+from __future__ import annotations
+
+import tempfile
+import warnings
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.shots import Shot, settings_of
+from benchmarks.stacks import drizzled, optical_flow_mean
+from burstsr import super_resolve
+from burstsr.baseline import single_frame
+from burstsr.files.dng import write_cfa_dng
+from burstsr.ground.burst import GREEN, Burst, Frame
+from burstsr.ground.errors import SettingsError
+from burstsr.ground.sensor import samples
+
+Floats = NDArray[np.float32]
+_GAMMA = 2.2
+_BILINEAR = np.array([[0.25, 0.5, 0.25], [0.5, 1.0, 0.5], [0.25, 0.5, 0.25]])
+_BILINEAR_GREEN = np.array([[0.0, 0.25, 0.0], [0.25, 1.0, 0.25], [0.0, 0.25, 0.0]])
+
+
+@dataclass(frozen=True)
+class Row:
+    """One method. single: it sees frame 0 only. needs: the package it stands on, where that is an extra. aligned: it uses the pipeline's flow."""
+
+    key: str
+    title: str
+    picture: Callable[[Shot], Floats]
+    single: bool = False
+    needs: str = ""
+    aligned: bool = False
+
+    @property
+    def missing(self) -> bool:
+        """Whether its package is not installed."""
+        return bool(self.needs) and find_spec(self.needs) is None
+
+
+def bilinear(shot: Shot) -> Floats:
+    """Bilinear demosaicing, bicubic enlargement, both in linear light."""
+    return enlarged(bilinear_frame(shot.burst.frames[0]), shot.scale)
+
+
+def bilinear_frame(frame: Frame) -> Floats:
+    """(H, W, 3): the mean of the nearest samples of each colour."""
+    x = np.minimum(samples(frame.mosaic, frame.info.levels), np.float32(1))
+    picture = np.empty((*x.shape, 3), np.float32)
+    for channel in range(3):
+        own = np.tile(frame.info.cfa == channel, (x.shape[0] // 2, x.shape[1] // 2))
+        kernel = _BILINEAR_GREEN if channel == GREEN else _BILINEAR
+        picture[..., channel] = cv2.filter2D(np.where(own, x, np.float32(0)), cv2.CV_32F, kernel, borderType=cv2.BORDER_REFLECT_101)
+    return picture
+
+
+def dht(shot: Shot) -> Floats:
+    """LibRaw's DHT demosaicing, Lanczos enlargement (`burstsr.baseline`), from a DNG of frame 0."""
+    with tempfile.TemporaryDirectory(prefix="burstsr-benchmark-") as folder:
+        path = Path(folder) / "frame.dng"
+        write_cfa_dng(path, shot.burst.frames[0], bits=shot.made.settings.bits)
+        return single_frame(path, shot.colour.as_shot_neutral, shot.scale)
+
+
+def menon(shot: Shot) -> Floats:
+    """Menon 2007 (colour-demosaicing), white-balanced and in a gamma of 1/2.2, bicubic enlargement in that gamma: the best single frame.
+
+    Negative samples are clipped, as raw converters do: 0.6 to 0.8 dB better at ISO 1600 and 3200 than a gamma that keeps their sign.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it tells everybody that it found no matplotlib
+        from colour_demosaicing import demosaicing_CFA_Bayer_Menon2007
+
+    frame = shot.burst.frames[0]
+    gain = (shot.colour.as_shot_neutral.max() / shot.colour.as_shot_neutral).astype(np.float32)
+    x = np.clip(samples(frame.mosaic, frame.info.levels), np.float32(0), np.float32(1))
+    x *= np.tile(gain[frame.info.cfa], (x.shape[0] // 2, x.shape[1] // 2))
+    curved = x ** np.float32(1 / _GAMMA)
+    large = enlarged(np.asarray(demosaicing_CFA_Bayer_Menon2007(curved, frame.info.cfa_order), np.float32), shot.scale)
+    return np.asarray(np.maximum(large, 0) ** np.float32(_GAMMA) / gain, np.float32)
+
+
+def ours(shot: Shot) -> Floats:
+    """The pipeline."""
+    return super_resolve(shot.burst, settings_of(shot.scale)).rgb
+
+
+def ours_with_true_motion(shot: Shot) -> Floats:
+    """The pipeline, told the motion: what is left to gain from better alignment."""
+    return super_resolve(shot.burst, settings_of(shot.scale), known_flows=shot.true_flows).rgb
+
+
+def ours_of_one(shot: Shot) -> Floats:
+    """The pipeline on frame 0 alone."""
+    return super_resolve(Burst(shot.burst.name, shot.burst.frames[:1]), settings_of(shot.scale)).rgb
+
+
+def enlarged(picture: Floats, scale: float) -> Floats:
+    """Bicubic enlargement in the output geometry of a burst's picture."""
+    return picture if scale == 1 else np.asarray(cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC), np.float32)
+
+
+def drizzle(shot: Shot) -> Floats:
+    """STScI drizzle; places that it leaves empty come from the bilinear picture."""
+    return drizzled(shot, bilinear(shot))
+
+
+ROWS = (
+    Row("bilinear", "bilinear + bicubic", bilinear, single=True),
+    Row("dht", "rawpy DHT + Lanczos", dht, single=True),
+    Row("menon", "Menon + bicubic", menon, single=True, needs="colour_demosaicing"),
+    Row("dis", "mean of DIS-warped frames", optical_flow_mean),
+    Row("drizzle", "drizzle, our flow", drizzle, needs="drizzle", aligned=True),
+    Row("ours", "burstsr", ours),
+    Row("ours-true-motion", "burstsr, true motion", ours_with_true_motion),
+)
+TITLES = {row.key: row.title for row in ROWS}
+SINGLE = tuple(row.key for row in ROWS if row.single)
+
+
+def chosen_rows(keys: Iterable[str] | None = None) -> tuple[list[Row], list[str]]:
+    """The rows named by `keys` (None = all) that can run, and a note for each that cannot. Raises SettingsError for an unknown key."""
+    wanted = list(TITLES) if keys is None else list(keys)
+    unknown: list[Any] = [key for key in wanted if key not in TITLES]
+    if unknown or not wanted:
+        raise SettingsError(f"rows = {', '.join(unknown) or 'none'}: allowed is {', '.join(TITLES)}")
+    rows = [row for row in ROWS if row.key in wanted]
+    notes = [f"row {row.title!r} is left out: package {row.needs} is not installed (pip install 'burstsr[benchmark]')" for row in rows if row.missing]
+    return [row for row in rows if not row.missing], notes

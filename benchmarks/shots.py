@@ -1,0 +1,124 @@
+"""One simulated burst of the benchmark: what to photograph, and everything the rows are given."""
+
+from __future__ import annotations
+
+import time
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from burstsr.align import Aligner
+from burstsr.defects import find_defects, repaired
+from burstsr.files.picture import read_picture
+from burstsr.ground.burst import Burst, Colour
+from burstsr.ground.coords import tile_centre, tile_count
+from burstsr.ground.flow import Flow
+from burstsr.noise import noise_of, snr_of
+from burstsr.settings import Settings
+from burstsr.world import FrameMotion, Mover, SimulatedBurst, SimulateSettings, flow_at, simulate_burst
+
+Motion = Literal["handheld", "tripod", "jiggle"]
+ROTATION_DEG = 0.12  # standard deviation; against the reference, over a dozen frames, up to about 0.3 degrees occur
+_TRUE_TILE_PX = 16
+
+
+@dataclass(frozen=True)
+class Case:
+    """What to simulate. section: the part of the benchmark it belongs to. seed: of motion and noise; another ISO leaves the motion as it was.
+
+    blur: Gaussian deviation of the lens, raw pixels. realisation: noise and motion are drawn anew for another number.
+    """
+
+    section: str
+    picture: Path
+    iso: float = 100.0
+    frames: int = 13
+    scale: float = 2.0
+    motion: Motion = "handheld"
+    mover: bool = False
+    blur: float = 0.0
+    seed: int = 0
+    realisation: int = 0
+
+    @property
+    def name(self) -> str:
+        """What it is, for progress and messages."""
+        return f"{self.section} {self.picture.stem}, ISO {self.iso:g}, {self.frames} frames, x{self.scale:g}, {self.motion}"
+
+
+@dataclass(frozen=True)
+class Shot:
+    """A burst with its truth, and with the motion that the pipeline's alignment finds in it.
+
+    flows: per frame, against frame 0, as the pipeline estimates them. align_seconds: what that took. true_flows: the same without error.
+    """
+
+    made: SimulatedBurst
+    flows: tuple[Flow, ...]
+    align_seconds: float
+    true_flows: tuple[Flow, ...]
+
+    @property
+    def burst(self) -> Burst:
+        """The frames."""
+        return self.made.burst
+
+    @property
+    def scale(self) -> float:
+        """Output pixels per raw pixel."""
+        return self.made.settings.scale
+
+    @property
+    def colour(self) -> Colour:
+        """The camera's."""
+        return self.made.burst.info.colour
+
+
+def settings_of(scale: float) -> Settings:
+    """The pipeline's own settings, with the geometry of frame 0, which is the truth's."""
+    return Settings(scale=scale, reference=0)
+
+
+def take(case: Case) -> Shot:
+    """Simulate a case. Raises InputFileError for a picture that cannot be read, SettingsError for one too small."""
+    picture = read_picture(case.picture).rgb
+    settings = SimulateSettings(
+        frames=case.frames,
+        scale=case.scale,
+        iso=case.iso,
+        motion=case.motion,
+        rotation_deg=ROTATION_DEG,
+        blur_sigma_px=case.blur,
+        mover=Mover() if case.mover else None,
+    )
+    rng = np.random.default_rng([case.seed, case.realisation, zlib.crc32(case.picture.stem.encode())])
+    return shot_of(simulate_burst(picture, settings, rng, case.picture.stem))
+
+
+def shot_of(made: SimulatedBurst) -> Shot:
+    """A simulated burst, aligned."""
+    start = time.perf_counter()
+    flows = estimated_flows(made.burst, settings_of(made.settings.scale))
+    return Shot(made, flows, time.perf_counter() - start, tuple(true_flow(motion, made.burst.info.shape) for motion in made.motions))
+
+
+def estimated_flows(burst: Burst, settings: Settings, reference: int = 0) -> tuple[Flow, ...]:
+    """Flow of every frame against frame `reference`, found as the pipeline does: the same noise, defects and settings."""
+    noise, _ = noise_of(burst)
+    defects = find_defects(burst, noise, settings.defects)
+    frame = repaired(burst.frames[reference], defects)
+    tuned = settings.for_snr(snr_of(frame, noise))
+    aligner = Aligner(frame, noise, tuned.align)
+    zero = Flow.zero(frame.info.shape, tuned.align.tile_px)
+    return tuple(zero if i == reference else aligner.flow_of(repaired(other, defects)) for i, other in enumerate(burst))
+
+
+def true_flow(motion: FrameMotion, shape: tuple[int, int]) -> Flow:
+    """The exact flow at the centres of tiles of 16 raw pixels; between them it is linear to 1e-5 px."""
+    centres = (tile_centre(np.arange(tile_count(length, _TRUE_TILE_PX)), _TRUE_TILE_PX) for length in shape)
+    points: NDArray[np.float64] = np.stack(np.meshgrid(*centres, indexing="ij"), axis=-1)
+    return Flow(flow_at(motion, points, shape).astype(np.float32), _TRUE_TILE_PX)

@@ -1,0 +1,113 @@
+"""The result as Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+from typing import Any
+
+from benchmarks.margins import margins
+from benchmarks.quality import Record, Result, means
+from benchmarks.rows import TITLES
+
+_COLUMNS = {
+    "psnr_linear": ("linear, dB", 2),
+    "psnr_srgb": ("sRGB, dB", 2),
+    "ssim": ("SSIM", 4),
+    "chroma_error": ("chroma", 4),
+    "psnr_mover": ("mover, dB", 2),
+    "psnr_mover_ever": ("its way, dB", 2),
+    "noise_flat": ("flat noise", 5),
+    "noise_gain": ("one frame's / it", 2),
+    "seconds": ("s", 2),
+    "flow_median_px": ("flow, px", 4),
+    "flow_p95_px": ("95 %, px", 4),
+}
+_TITLES = {
+    "grid": "Pictures, ISO, frames, scale, motion",
+    "short": "Short bursts",
+    "tripod": "Tripod: nothing to gain but noise",
+    "mover": "With a mover",
+}
+
+
+def short(result: Result) -> str:
+    """Margins against the targets, and means over pictures."""
+    averaged = means(result.records)
+    parts = [_setup(result), "## Margins of burstsr (means over pictures)", _margins(result.records)]
+    for section, group in groupby(averaged, key=lambda record: str(record["section"])):
+        parts += [f"## {_TITLES[section]}: means", _table(list(group), ("scale", "frames", "motion", "iso"))]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def full(result: Result) -> str:
+    """`short`, then every picture."""
+    parts = [short(result).rstrip("\n")]
+    for section, group in groupby(result.records, key=lambda record: str(record["section"])):
+        parts += [f"## {_TITLES[section]}: every picture", _table(list(group), ("picture", "scale", "frames", "motion", "iso"))]
+    return "\n\n".join(parts) + "\n"
+
+
+def markdown(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table whose columns also line up as plain text; columns of numbers are right-aligned."""
+    lines = [list(head), *(list(row) for row in rows)]
+    widths = [max(3, *(len(line[i]) for line in lines)) for i in range(len(head))]
+    right = [all(_is_number(line[i]) for line in lines[1:]) for i in range(len(head))]
+    rule = ["-" * (width - 1) + (":" if to_right else "-") for width, to_right in zip(widths, right, strict=True)]
+
+    def padded(line: Sequence[str]) -> str:
+        cells = (text.rjust(width) if to_right else text.ljust(width) for text, width, to_right in zip(line, widths, right, strict=True))
+        return "| " + " | ".join(cells) + " |"
+
+    return "\n".join([padded(lines[0]), padded(rule), *(padded(line) for line in lines[1:])])
+
+
+def cell(value: float | None, digits: int) -> str:
+    """A number, or a dash."""
+    return "-" if value is None else f"{value:.{digits}f}"
+
+
+def _table(records: list[Record], keys: Sequence[str]) -> str:
+    used = [name for name in _COLUMNS if any(record.get(name) is not None for record in records)]
+    many = [name for name in keys if name == "iso" or len({record[name] for record in records}) > 1]
+    head = [*many, "row", *(_COLUMNS[name][0] for name in used)]
+    rows = []
+    for record in records:
+        numbers = [cell(record.get(name), _COLUMNS[name][1]) for name in used]
+        rows.append([*(_plain(record[name]) for name in many), TITLES[record["row"]], *numbers])
+    return markdown(head, rows)
+
+
+def _margins(records: list[Record]) -> str:
+    compared = ("over Menon", "over best other", "best other", "over single", "worst picture", "to true motion", "chroma / Menon")
+    head = ["section", "scale", "frames", "motion", "ISO", *compared]
+    rows = []
+    for m in margins(records):
+        place = [_plain(m[name]) for name in ("scale", "frames", "motion", "iso")]
+        rest = [cell(m["over_single"], 2), cell(m["worst"], 2), cell(m["below_known"], 2), cell(m["chroma_ratio"], 3)]
+        rows.append([m["section"], *place, cell(m["over_menon"], 2), cell(m["over_other"], 2), m["other"], *rest])
+        for name, title in (("mover_over_single", "inside the mover"), ("way_over_single", "along its way")):
+            if m[name] is not None:
+                rows.append([title, *place, "-", "-", "-", cell(m[name], 2), "-", "-", "-"])
+    told = 'sRGB PSNR in dB; positive: burstsr is better, but for "to true motion", which is what exact motion would add.'
+    return f"{markdown(head, rows)}\n\n{told}" if rows else ""
+
+
+def _setup(result: Result) -> str:
+    known: dict[str, Any] = result.setup
+    versions = ", ".join(f"{name} {value}" for name, value in known.get("versions", {}).items())
+    lines = [f"# burstsr benchmark quality\n\n{known.get('cases', 0)} bursts, seed {known.get('seed')}, lens blur {known.get('blur_px'):g} px; {versions}."]
+    lines += [f"Note: {note}." for note in result.notes]
+    return "\n\n".join(lines)
+
+
+def _plain(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return text == "-"
+    return True

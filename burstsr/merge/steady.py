@@ -1,0 +1,38 @@
+"""The reference frame with less noise: the mean of all samples that happen to lie on its own.
+
+From a tripod every frame's do, and this mean, demosaiced, is the best there is; from a hand a few do.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from burstsr.ground.burst import Frame
+from burstsr.ground.compiled import over_rows
+from burstsr.ground.flow import Flow
+from burstsr.ground.sensor import samples
+from burstsr.merge import loops
+
+Floats = NDArray[np.float32]
+_SIGMA_PX = 0.15  # raw pixels by which a sample may lie beside the reference's to count 0.6
+
+
+class SteadyMean:
+    """Accumulates frames on the reference's own sampling grid, (H, W)."""
+
+    def __init__(self, reference: Frame) -> None:
+        self._num = np.minimum(samples(reference.mosaic, reference.info.levels), np.float32(1.0))
+        self._den = np.ones_like(self._num)
+
+    def add(self, frame: Frame, flow: Flow, trust: Floats) -> None:
+        """Add a frame other than the reference, displaced by `flow`, with trust (H/2, W/2)."""
+        mosaic = np.minimum(samples(frame.mosaic, frame.info.levels), np.float32(1.0))
+        precision = np.float32(1 / _SIGMA_PX**2)
+        over_rows(loops.same_site_mean, mosaic.shape[0], mosaic, flow.tiles, flow.tile_px, trust, precision, self._num, self._den)
+
+    def result(self) -> tuple[Floats, Floats]:
+        """Samples (H, W), and by how much their noise variance has fallen, per quad: (H/2, W/2), at least 1. Ends the accumulator."""
+        self._num /= self._den
+        d = self._den
+        return self._num, np.float32(0.25) * (d[::2, ::2] + d[1::2, ::2] + d[::2, 1::2] + d[1::2, 1::2])

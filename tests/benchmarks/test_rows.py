@@ -1,0 +1,68 @@
+"""Every row of the quality benchmark gives a picture, and a sane one."""
+
+import importlib.util
+
+import numpy as np
+import pytest
+
+from benchmarks.figures import border_of, flat_areas, flow_figures, noise_between, picture_figures
+from benchmarks.rows import ROWS, chosen_rows
+from burstsr.ground.errors import SettingsError
+from burstsr.metrics import psnr_linear
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.key)
+@pytest.mark.parametrize("scale", [1.0, 1.5, 2.0])
+def test_rows_give_pictures_of_the_truth(row, scale, small, shot):
+    if row.missing:
+        pytest.skip(f"{row.needs} is not installed")
+    taken = small if scale == 2.0 else shot(scale=scale, cfa="GBRG")
+    picture = row.picture(taken)
+    assert picture.shape == taken.made.truth.shape and picture.dtype == np.float32
+    assert np.isfinite(picture).all()
+    assert psnr_linear(picture, taken.made.truth, border_of(taken)) > 24
+
+
+def test_rows_see_the_same_geometry(small):
+    """Shifted by an output pixel, every row is further from the truth: none is off by half a pixel."""
+    border = border_of(small)
+    for row in ROWS:
+        if not row.missing:
+            picture = row.picture(small)
+            here = psnr_linear(picture, small.made.truth, border)
+            assert all(here > psnr_linear(np.roll(picture, shift, axis), small.made.truth, border) for axis in (0, 1) for shift in (-1, 1)), row.key
+
+
+def test_figures(small):
+    figures = picture_figures(small.made.truth, small)
+    assert figures["psnr_linear"] is None and figures["ssim"] == pytest.approx(1)  # no error has no decibels
+    noisy = small.made.truth + np.random.default_rng(0).normal(0, 0.01, small.made.truth.shape).astype(np.float32)
+    assert picture_figures(noisy, small)["psnr_linear"] == pytest.approx(40, abs=0.3)
+    error = flow_figures(small)
+    assert 0 < error.median < 0.1 and error.median < error.p95
+
+
+def test_a_mover_has_figures_of_its_own(shot):
+    from burstsr.world import Mover
+
+    figures = picture_figures(shot(mover=Mover()).made.truth + np.float32(0.01), shot(mover=Mover()))
+    assert figures["psnr_mover"] > 20 and figures["psnr_mover_ever"] > 20
+
+
+def test_noise_between_two_pictures(small):
+    truth = small.made.truth
+    generator = np.random.default_rng(0)
+    a, b = (truth + generator.normal(0, 0.02, truth.shape).astype(np.float32) for _ in range(2))
+    everywhere = np.ones(truth.shape[:2], bool)
+    assert noise_between(a, b, everywhere, np.ones(3)) == pytest.approx(0.02, rel=0.02)
+    assert noise_between(a, b, np.zeros_like(everywhere), np.ones(3)) is None
+    assert flat_areas(small).shape == truth.shape[:2]
+
+
+def test_rows_that_cannot_run_are_told(monkeypatch):
+    found = importlib.util.find_spec
+    monkeypatch.setattr("benchmarks.rows.find_spec", lambda name: None if name == "drizzle" else found(name))
+    rows, notes = chosen_rows(["drizzle", "ours"])
+    assert [row.key for row in rows] == ["ours"] and "burstsr[benchmark]" in notes[0]
+    with pytest.raises(SettingsError, match="telescope"):
+        chosen_rows(["telescope"])
