@@ -13,7 +13,7 @@ from burstsr.demosaic import demosaic, enlarge
 from burstsr.ground.burst import Burst, Picture
 from burstsr.ground.errors import SettingsError
 from burstsr.ground.flow import Flow
-from burstsr.merge import Accumulator, SteadyMean, add_significant, combine
+from burstsr.merge import Accumulator, SteadyMean, add_significant, calm_chroma, combine
 from burstsr.noise import noise_of, snr_of
 from burstsr.record import Record
 from burstsr.robustness import Guide
@@ -83,4 +83,6 @@ def super_resolve(
         residual, weight = unexplained.result()
         add_significant(picture, residual, weight, noise, tuned.merge.gain, tuned.merge.significance, tuned.scale)
         record.stage("sharpen")
+    calm_chroma(picture, weight, noise, reference.info.colour.as_shot_neutral, tuned.scale, tuned.merge.chroma_significance)
+    record.stage("sharpen")
     return record.picture(picture, weight, index, noise, noise_source, len(defects), tuned)

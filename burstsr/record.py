@@ -66,7 +66,8 @@ class Record:
         self, rgb: NDArray[np.float32], weight: NDArray[np.float32], index: int, noise: Noise, noise_source: str, defects: int, tuned: Settings
     ) -> Picture:
         """The finished Picture with its report."""
-        left = noise_left(noise, weight)
+        neutral = self._burst.info.colour.as_shot_neutral if tuned.merge.chroma_significance > 0 else None
+        left = noise_left(noise, weight, neutral)
         report: dict[str, object] = {
             "burst": self._burst.name,
             "reference": index,
@@ -85,7 +86,7 @@ class Record:
 
     def _advice(self) -> str | None:
         if len(self._burst) > 1 and phases(self._flows, self._settings.scale) == 1:
-            return "the frames hardly differ (tripod): there was no sub-pixel phase to gain from, only noise to average; move the camera a little between frames"
+            return "the frames hardly differ (tripod): there was no sub-pixel phase to gain from, only noise to average; move the camera between frames"
         return None
 
     def _tell(self, stage: str) -> None:
@@ -93,11 +94,19 @@ class Record:
             self._progress(stage, len(self._frames), len(self._burst))
 
 
-def noise_left(noise: Noise, weight: NDArray[np.float32]) -> Noise:
-    """Noise of the merged picture: each channel's variance over 2 sum(w), the value of sum(w^2) / sum(w)^2 for densely sampled Gaussians, at most 1."""
+def noise_left(noise: Noise, weight: NDArray[np.float32], neutral: NDArray[np.float64] | None) -> Noise:
+    """Noise of the merged picture where it is grey and flat.
+
+    Each channel's variance over 2 sum(w), the value of sum(w^2) / sum(w)^2 for densely sampled Gaussians, at most 1. neutral (3,), camera RGB of a
+    neutral object: colour differences were smoothed, so all channels carry the noise of luma, in white-balanced units; None: they were not.
+    """
     sample = weight[::7, ::7].reshape(-1, 3)
     factor = np.minimum(0.5 / np.maximum(np.median(sample, axis=0).astype(np.float64), 0.5), 1.0)
-    return Noise(noise.alpha * factor, noise.beta * factor)
+    alpha, beta = noise.alpha * factor, noise.beta * factor
+    if neutral is None:
+        return Noise(alpha, beta)
+    share = np.array([0.25, 0.5, 0.25]) ** 2
+    return Noise(float((share * alpha / neutral).sum()) * neutral, float((share * beta / neutral**2).sum()) * neutral**2)
 
 
 def versions() -> dict[str, str]:

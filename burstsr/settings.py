@@ -54,16 +54,16 @@ class AlignSettings:
 class CovarianceSettings:
     """Structure to merge kernels."""
 
-    k_detail_px: float = 0.25  # deviation of the kernel on detail, at high SNR; 0.1 to 2; W supplement: 0.25
-    k_detail_dark_px: float = 0.33  # the same at low SNR; W supplement: 0.33
+    k_detail_px: float = 0.18  # deviation of the kernel on detail, at high SNR; 0.1 to 2; W supplement: 0.25
+    k_detail_dark_px: float = 0.2  # the same at low SNR; W supplement: 0.33
     k_denoise: float = 3.0  # widening of the kernel where the frame is flat, at high SNR; 1 to 10; W supplement: 3
     k_denoise_dark: float = 5.0  # the same at low SNR; W supplement: 5
-    d_threshold: float = 0.71  # D_th: gradient below which a place counts as flat, at high SNR; 0.001 to 2; W supplement: 0.71
-    d_threshold_dark: float = 0.81  # the same at low SNR; W supplement: 0.81
+    d_threshold: float = 0.4  # D_th: gradient below which a place counts as flat, at high SNR; 0.001 to 2; W supplement: 0.71
+    d_threshold_dark: float = 0.45  # the same at low SNR; W supplement: 0.81
     d_transition: float = 1.0  # D_tr: width of the step from flat to detail, at high SNR; 0.01 to 4; W supplement: 1.0
     d_transition_dark: float = 1.24  # the same at low SNR; W supplement: 1.24
-    k_stretch: float = 4.0  # kernel along an edge; 1 to 10; W: 4
-    k_shrink: float = 2.0  # kernel across an edge; 1 to 10; W: 2
+    k_stretch: float = 2.0  # kernel along an edge; 1 to 10; W: 4
+    k_shrink: float = 1.2  # kernel across an edge; 1 to 10; W: 2
 
     def __post_init__(self) -> None:
         for name, low, high in (("k_detail_px", 0.1, 2), ("k_denoise", 1, 10), ("d_threshold", 0.001, 2), ("d_transition", 0.01, 4)):
@@ -100,10 +100,13 @@ class MergeSettings:
     fallback_weight: float = 0.05  # weight, in samples, of the reference's own interpolated colour: it fills in where frames gave none; 1e-6 to 1
     single_significance: float = 4.0  # how far detail of the reference's own picture must exceed its noise to be a starting point; 0 to 1000
     passes: int = 1  # times the picture is sharpened by what it leaves unexplained of the frames; 0 = the plain kernel merge (W); 0 to 5
-    gain: float = 1.5  # step of each pass; 0 to 2
-    significance: float = 1.5  # how far the unexplained must exceed its noise, in variances; 0 to 1000
+    gain: float = 1.3  # step of each pass; 0 to 2
+    significance: float = 1.0  # how far the unexplained must exceed its noise, in variances; 0 to 1000
+
+    chroma_significance: float = 12.0  # how far colour detail must exceed its noise, in variances, to stay; 0 = colour is not smoothed; 0 to 1000
 
     def __post_init__(self) -> None:
+        _between(self, "chroma_significance", 0, 1000)
         _between(self, "fallback_weight", 1e-6, 1)
         _between(self, "single_significance", 0, 1000)
         _between(self, "passes", 0, 5)

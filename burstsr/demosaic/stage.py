@@ -45,7 +45,7 @@ def demosaic(frame: Frame, mosaic: Floats | None = None) -> Floats:
         picture[..., channel] = green + _differences(x, green, cfa, channel)
     picture = np.maximum(picture, 0.0) ** 2
     picture /= gain
-    return np.minimum(picture, np.float32(1.0))
+    return np.asarray(np.minimum(picture, np.float32(1.0)), np.float32)
 
 
 def _sites(cfa: NDArray[np.uint8], channel: int) -> list[tuple[int, int]]:
@@ -88,7 +88,10 @@ def _variation(difference: Floats, axis: int) -> Floats:
 
 
 def enlarge(picture: Floats, scale: float) -> Floats:
-    """(round(s H), round(s W), 3): bicubic, output pixel o at (o + 0.5) / s - 0.5."""
+    """(round(s H), round(s W), 3), values from 0: bicubic on square roots, where edges ring less; output pixel o at (o + 0.5) / s - 0.5."""
     if scale == 1.0:
         return picture.copy()
-    return np.asarray(cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC), np.float32)
+    large = np.asarray(cv2.resize(np.sqrt(np.maximum(picture, 0)), None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC), np.float32)
+    np.maximum(large, 0, out=large)
+    large *= large
+    return large

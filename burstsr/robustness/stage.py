@@ -42,14 +42,14 @@ class Guide:
         mismatch = np.empty((height, width), np.float32)
         reference = (self._mean, self._variance)
         over_rows(loops.mismatch_rows, height, *reference, _local_mean(quads(frame)), flow.tiles, flow.tile_px, *self._curves, mismatch)
-        seen = (mismatch != loops.UNSEEN).astype(np.float32)
+        seen = np.where(mismatch == loops.UNSEEN, np.float32(0), np.float32(1))
         if not s.enabled:
             return seen
         around = _box(mismatch * seen, _AROUND) / np.maximum(_box(seen, _AROUND), np.float32(1e-6))
         spread = _per_quad(_flow_spread(flow.tiles), flow.tile_px, (height, width))
         factor = np.where(spread > s.flow_variation_px, np.float32(s.s_moving), np.float32(s.s_still))
         trust = np.clip(factor * np.exp(around / np.float32(-s.tolerance)) - np.float32(s.threshold), 0, 1)
-        return np.asarray(cv2.erode(trust, _EROSION, borderType=cv2.BORDER_REPLICATE), np.float32) * seen
+        return np.asarray(cv2.erode(trust, _EROSION, borderType=cv2.BORDER_REPLICATE) * seen, np.float32)
 
 
 def _local_mean(picture: Floats) -> Floats:

@@ -1,0 +1,88 @@
+"""Colour noise and false colour: what a colour difference shows that neither luma nor noise explains stays, the rest is smoothed away.
+
+Eyes, and pictures, have fine detail in luma and little in colour differences; red and blue have half of green's samples, so noise and alias live there.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from burstsr.ground.burst import BLUE, GREEN, RED
+from burstsr.ground.noise import Noise
+
+Floats = NDArray[np.float32]
+_LUMA = np.array([0.25, 0.5, 0.25], np.float32)
+_REACH_PX = 2.0  # raw pixels around a place that its colour is judged by
+_STRIP = 256  # output rows at a time
+_SHARE = 0.5  # noise variance of a merged pixel times its weight, over a sample's
+_RIDGE = 4.0  # noise variances by which luma must vary to carry colour
+_OFFSET = 2.0  # read noise deviations added before the square root, so that noise around black stays on its straight part
+_DARKEST = 1e-3  # level below which the square root's slope is no longer followed
+
+
+def calm_chroma(picture: Floats, weight: Floats, noise: Noise, neutral: NDArray[np.float64], scale: float, significance: float) -> None:
+    """Smooth the colour differences of `picture` (H', W', 3), in place; luma stays as it is.
+
+    On square roots of white-balanced values. Each difference, R - G and B - G, becomes a linear function of luma within 2 raw pixels (guided filter:
+    He et al. 2013, eq. 5 to 8) plus what that leaves over, times 1 - significance * noise variance / its mean square, at least 0.
+    weight (H', W', 3): sum of kernel weights, in samples. neutral (3,): camera RGB of a neutral object. significance 0: nothing is done.
+    """
+    if significance <= 0:
+        return
+    gain = (1.0 / np.maximum(neutral, 1e-3)).astype(np.float32)
+    reach = max(1, round(_REACH_PX * scale))
+    halo = 4 * reach  # four box means, one after another
+    rows = picture.shape[0]
+    pending: tuple[slice, Floats] | None = None
+    for start in range(0, rows, max(_STRIP, halo)):
+        stop = min(start + max(_STRIP, halo), rows)
+        first, last = max(start - halo, 0), min(stop + halo, rows)
+        calm = _calmed(picture[first:last], weight[first:last], noise, gain, reach, significance)[start - first : stop - first]
+        if pending is not None:  # only now: this strip still looked at those rows
+            picture[pending[0]] = pending[1]
+        pending = slice(start, stop), calm
+    if pending is not None:
+        picture[pending[0]] = pending[1]
+
+
+def _calmed(picture: Floats, weight: Floats, noise: Noise, gain: Floats, reach: int, significance: float) -> Floats:
+    offset = np.float32(_OFFSET * float((gain * np.sqrt(noise.beta)).max()))  # the same in all colours: grey stays grey
+    shifted = np.maximum(picture * gain + offset, np.float32(1e-6))
+    root = np.sqrt(shifted)
+    level = np.maximum(picture, np.float32(0.0))
+    alpha, beta = noise.alpha.astype(np.float32), noise.beta.astype(np.float32)
+    # variance of the square root: (1 / 2 sqrt(x))^2 times that of x
+    variance = (alpha * level + beta) * gain * gain / (4 * np.maximum(shifted, np.float32(_DARKEST)))
+    variance *= np.float32(_SHARE) / np.maximum(weight, np.float32(_SHARE))
+    luma = root @ _LUMA
+    mean_luma = _box(luma, reach)
+    spread = np.maximum(_box(luma * luma, reach) - mean_luma * mean_luma, 0)
+    calm = [
+        _calm_difference(root[..., c] - root[..., GREEN], luma, mean_luma, spread, _box(variance[..., c] + variance[..., GREEN], reach), reach, significance)
+        for c in (RED, BLUE)
+    ]
+    green = luma - np.float32(0.25) * (calm[0] + calm[1])
+    out = np.stack([green + calm[0], green, green + calm[1]], axis=-1)
+    np.maximum(out, 0, out=out)
+    out *= out
+    out -= offset
+    out /= gain
+    return np.asarray(np.minimum(out, np.float32(1.0)), np.float32)
+
+
+def _calm_difference(
+    difference: Floats, luma: Floats, mean_luma: Floats, spread: Floats, variance: Floats, reach: int, significance: float
+) -> Floats:
+    mean = _box(difference, reach)
+    slope = (_box(luma * difference, reach) - mean_luma * mean) / (spread + np.float32(_RIDGE) * variance + np.float32(1e-9))
+    fit = _box(slope, reach) * luma + _box(mean - slope * mean_luma, reach)
+    left = difference - fit
+    energy = np.maximum(_box(left * left, reach), np.float32(1e-12))
+    kept = _box(np.clip(1 - np.float32(significance) * variance / energy, 0, 1), reach)
+    return np.asarray(fit + kept * left, np.float32)
+
+
+def _box(plane: NDArray[np.floating], reach: int) -> Floats:
+    return np.asarray(cv2.blur(plane, (2 * reach + 1, 2 * reach + 1), borderType=cv2.BORDER_REPLICATE), np.float32)
