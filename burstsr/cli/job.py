@@ -79,12 +79,13 @@ def recorded(record: Path, name: str) -> Any:  # noqa: ANN401  any JSON
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a job. reason: why it failed or was skipped. outputs: its files, when there are any."""
+    """What became of a job. reason: why it failed or was skipped. advice: what to do better next time. outputs: its files, when there are any."""
 
     name: str
     status: Literal["done", "skipped", "failed", "planned"]
     frames: int
     reason: str = ""
+    advice: str = ""
     outputs: tuple[Path, ...] = ()
     seconds: float = 0.0
 
@@ -97,7 +98,7 @@ def run(job: Job, progress: Progress | None = None) -> Outcome:
     """Do the job. Whatever goes wrong becomes a failed Outcome, so that the other bursts go on; KeyboardInterrupt passes."""
     start = time.perf_counter()
     try:
-        _run(job, progress)
+        advice = _run(job, progress)
     except BurstsrError as error:
         log.debug("burst %s", job.name, exc_info=True)
         return Outcome(job.name, "failed", len(job.paths), str(error))
@@ -106,10 +107,10 @@ def run(job: Job, progress: Progress | None = None) -> Outcome:
     except Exception as error:  # a bug of ours must not cost the other bursts
         log.info("burst %s", job.name, exc_info=True)
         return Outcome(job.name, "failed", len(job.paths), f"unexpected {type(error).__name__}: {error} (-v shows where)")
-    return Outcome(job.name, "done", len(job.paths), outputs=job.outputs, seconds=time.perf_counter() - start)
+    return Outcome(job.name, "done", len(job.paths), advice=advice, outputs=job.outputs, seconds=time.perf_counter() - start)
 
 
-def _run(job: Job, progress: Progress | None) -> None:
+def _run(job: Job, progress: Progress | None) -> str:
     from burstsr.files.discover import read_burst
     from burstsr.ground.compiled import set_threads
     from burstsr.pipeline import super_resolve
@@ -124,6 +125,7 @@ def _run(job: Job, progress: Progress | None) -> None:
     write_outputs(job, picture)
     for name in ("reference", "frames", "coverage", "noise", "seconds"):
         log.info("%s: %s: %s", job.name, name, picture.report.get(name))
+    return str(picture.report.get("advice") or "")
 
 
 def write_outputs(job: Job, picture: Picture) -> None:

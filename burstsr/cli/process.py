@@ -113,6 +113,8 @@ def tell(outcome: Outcome, *, quiet: bool = False) -> None:
         say(f"{outcome.name}: skipped, {outcome.reason}")
     elif not quiet:
         say(f"{outcome.name}: {outcome.frames} frames -> {outcome.outputs[0]} ({outcome.seconds:.1f} s)")
+        if outcome.advice:
+            say(f"{outcome.name}: {outcome.advice}")
 
 
 def _grouping(found: Discovery, outcomes: list[Outcome]) -> str:

@@ -18,7 +18,7 @@ _REACH_PX = 2.0  # raw pixels around a place that its colour is judged by
 _STRIP = 256  # output rows at a time
 _SHARE = 0.5  # noise variance of a merged pixel times its weight, over a sample's
 _RIDGE = 4.0  # noise variances by which luma must vary to carry colour
-_OFFSET = 2.0  # read noise deviations added before the square root, so that noise around black stays on its straight part
+_OFFSET = 3.0  # read noise deviations added before the square root, so that noise around black stays on its straight part
 _DARKEST = 1e-3  # level below which the square root's slope is no longer followed
 
 

@@ -266,3 +266,12 @@ def test_bars_appear_on_a_terminal_only(run, made, tmp_path, monkeypatch):
 def _picture(path):
     cv2.imwrite(str(path), scene(9, 96, 96))
     return path
+
+
+def test_a_tripod_burst_is_told_that_it_had_nothing_to_gain(run, run_json, tmp_path):
+    cv2.imwrite(str(tmp_path / "still.png"), scene(7))
+    run("simulate", tmp_path / "still.png", "-o", tmp_path / "in", "--frames", 4, "--motion", "tripod")
+    status, out, _ = run("process", tmp_path / "in", "-o", tmp_path / "out")
+    assert status == 0 and "tripod" in out
+    status, result = run_json("process", tmp_path / "in", "-o", tmp_path / "out", "--overwrite")
+    assert "no sub-pixel phase" in result["bursts"][0]["advice"]

@@ -1,0 +1,61 @@
+"""Samples that lie on the reference's own."""
+
+import numpy as np
+import pytest
+from conftest import frame_of
+from tolerances import MERGE_ABSOLUTE
+
+from burstsr.ground.flow import Flow
+from burstsr.ground.sensor import samples
+from burstsr.merge import SteadyMean, loops, paper
+
+ENGINES = {"paper": paper, "loops": loops}
+
+
+def still(shape):
+    return Flow.zero(shape, 16)
+
+
+def test_a_tripod_burst_is_averaged(rng):
+    frames = [frame_of(0.4 + 0.02 * rng.standard_normal((32, 48))) for _ in range(9)]
+    steady = SteadyMean(frames[0])
+    for frame in frames[1:]:
+        steady.add(frame, still((32, 48)), np.ones((16, 24), np.float32))
+    mean, fallen = steady.result()
+    np.testing.assert_allclose(mean, np.mean([samples(f.mosaic, f.info.levels) for f in frames], axis=0), atol=1e-5)
+    np.testing.assert_allclose(fallen, 9, rtol=1e-4)
+
+
+def test_a_shift_of_the_cfa_period_counts_in_full_and_half_of_it_not_at_all(rng):
+    scene = rng.uniform(0, 1, (64, 64))
+    reference = frame_of(scene[8:40, 8:40])
+    for shift, expected in (((2, -4), 2.0), ((1, 1), 1.0), ((0.9, 0.2), 1.0)):
+        steady = SteadyMean(reference)
+        dy, dx = (int(v) for v in shift)
+        flow = Flow(np.full((2, 2, 2), shift, np.float32), 16)
+        steady.add(frame_of(scene[8 - dy : 40 - dy, 8 - dx : 40 - dx]), flow, np.ones((16, 16), np.float32))
+        mean, fallen = steady.result()
+        assert fallen[4:-4, 4:-4].mean() == pytest.approx(expected, abs=0.01)
+        np.testing.assert_allclose(mean[8:-8, 8:-8], samples(reference.mosaic, reference.info.levels)[8:-8, 8:-8], atol=1e-3)
+
+
+def test_no_trust_changes_nothing(rng):
+    a, b = frame_of(rng.uniform(0, 1, (32, 32))), frame_of(rng.uniform(0, 1, (32, 32)))
+    steady = SteadyMean(a)
+    steady.add(b, still((32, 32)), np.zeros((16, 16), np.float32))
+    mean, fallen = steady.result()
+    np.testing.assert_allclose(mean, samples(a.mosaic, a.info.levels), atol=1e-6)
+    assert (fallen == 1).all()
+
+
+@pytest.mark.parametrize("shape", [(16, 16), (18, 34), (2, 2)])
+def test_engines_agree(shape, rng):
+    mosaic = rng.uniform(0, 1, shape).astype(np.float32)
+    flow = rng.normal(0, 1, (-(-shape[0] // 16), -(-shape[1] // 16), 2)).astype(np.float32)
+    trust = rng.uniform(0, 1, (shape[0] // 2, shape[1] // 2)).astype(np.float32)
+    results = []
+    for module in ENGINES.values():
+        num, den = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+        module.same_site_mean(0, shape[0], mosaic, flow, 16, trust, np.float32(1 / 0.15**2), num, den)
+        results.append((num, den))
+    np.testing.assert_allclose(results[0], results[1], atol=MERGE_ABSOLUTE)
