@@ -79,15 +79,16 @@ def recorded(record: Path, name: str) -> Any:  # noqa: ANN401  any JSON
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a job. reason: why it failed or was skipped. advice: what to do better next time. outputs: its files, when there are any."""
+    """What became of a job. reason: why it failed or was skipped. outputs: its files, when there are any. advice: what to do better
+    next time."""
 
     name: str
     status: Literal["done", "skipped", "failed", "planned"]
     frames: int
     reason: str = ""
-    advice: str = ""
     outputs: tuple[Path, ...] = ()
     seconds: float = 0.0
+    advice: str = ""
 
     def plain(self) -> dict[str, Any]:
         """Ready for JSON."""
