@@ -80,7 +80,8 @@ def recorded(record: Path, name: str) -> Any:  # noqa: ANN401  any JSON
 @dataclass(frozen=True)
 class Outcome:
     """What became of a job. reason: why it failed or was skipped. outputs: its files, when there are any. advice: what to do better
-    next time."""
+    next time.
+    """
 
     name: str
     status: Literal["done", "skipped", "failed", "planned"]
