@@ -20,7 +20,6 @@ from burstsr.ground.srgb import SRGB_TO_XYZ
 # Linear sRGB to white-balanced camera RGB. Rows sum to 1 (white stays white); numbers like those of current cameras, none negative, so that no sRGB
 # colour asks for negative light.
 SRGB_TO_CAMERA = np.array([[0.56, 0.41, 0.03], [0.04, 0.78, 0.18], [0.01, 0.20, 0.79]])
-HIGHLIGHT_KNEE = 0.9  # Brooks 2019, section 3.4
 _STRIP_ROWS = 256
 
 
@@ -33,9 +32,9 @@ def camera_colour(red_gain: float = 2.0, blue_gain: float = 1.6) -> Colour:
 def unprocess(srgb: NDArray[np.floating], colour: Colour) -> NDArray[np.float32]:
     """(H, W, 3) sRGB picture, 0 to 1, to (H, W, 3) float32 linear camera RGB, 1.0 = saturation (Brooks 2019, section 3).
 
-    Inverse sRGB curve, matrix, inverse white balance. Near white the gains are not inverted (section 3.4: knee 0.9, here on the mean of the
-    channels), so that a white wall clips in all channels as it would in a camera.
-    Departs: no inverse tone curve and no random gains; the sRGB curve is the whole of the tone, so that finishing gives the picture back.
+    Inverse sRGB curve, matrix, inverse white balance: white is where green saturates.
+    Departs: no inverse tone curve and no random gains; the sRGB curve is the whole of the tone, so that finishing gives the picture back. No
+    saturated highlights (section 3.4): clipped before the pixels average them, edges of white would turn magenta, which no camera shows.
     """
     if colour.xyz_to_camera is None:
         raise SettingsError("colour.xyz_to_camera = None: a matrix is needed to turn sRGB into camera RGB")
@@ -45,9 +44,7 @@ def unprocess(srgb: NDArray[np.floating], colour: Colour) -> NDArray[np.float32]
     for first in range(0, srgb.shape[0], _STRIP_ROWS):
         v = np.clip(srgb[first : first + _STRIP_ROWS], 0, 1).astype(np.float32)
         balanced = np.where(v <= 0.04045, v / 12.92, ((v + 0.055) / 1.055) ** 2.4) @ matrix.T
-        white = np.maximum((balanced.mean(axis=-1, keepdims=True) - HIGHLIGHT_KNEE) / (1 - HIGHLIGHT_KNEE), 0) ** 2
-        factor = np.maximum(neutral, (1 - white) * neutral + white)
-        camera[first : first + _STRIP_ROWS] = np.clip(balanced * factor, 0, 1)
+        camera[first : first + _STRIP_ROWS] = np.clip(balanced * neutral, 0, 1)
     return camera
 
 
