@@ -14,7 +14,8 @@ from burstsr.settings import DefectSettings
 
 _FEWEST_FRAMES = 3  # fewer cannot tell a defect from the scene
 _RING = np.array([[1, 1, 1], [1, 0, 1], [1, 1, 1]], np.uint8)  # the eight nearest samples of the same colour, in that colour's plane
-_SHARE_OF_NEIGHBOURS = 0.25  # light spreads: where neighbours of other colours rise by more than this share, it is a star
+_SHARE_OF_NEIGHBOURS = 0.05  # light spreads: where neighbours of other colours rise by more than this share, beyond noise, it is a star
+_SHARE_NOISE = 1.5  # deviations of a neighbourhood's mean rise that noise alone may reach
 
 
 def find_defects(burst: Burst, noise: Noise, settings: DefectSettings) -> NDArray[np.int64]:
@@ -28,15 +29,17 @@ def find_defects(burst: Burst, noise: Noise, settings: DefectSettings) -> NDArra
     found = _candidates(burst.frames[0], noise, settings.threshold_sigma / 2)
     if len(found) == 0:
         return none
-    total = np.zeros(len(found))
+    total, shares = np.zeros(len(found)), np.zeros(len(found))
     keep = np.ones(len(found), bool)
     sign = np.zeros(len(found))
     for frame in burst:
         excess, spread = _excess(frame, found, noise)
         sign = np.where(sign == 0, np.sign(excess), sign)
-        keep &= (np.sign(excess) == sign) & (np.abs(excess) >= settings.threshold_sigma / 2) & (spread < _SHARE_OF_NEIGHBOURS)
+        keep &= (np.sign(excess) == sign) & (np.abs(excess) >= settings.threshold_sigma / 2)
         total += np.abs(excess)
-    return np.asarray(found[keep & (total / len(burst) >= settings.threshold_sigma)])
+        shares += spread
+    allowed = _SHARE_OF_NEIGHBOURS + _SHARE_NOISE / np.maximum(total / np.sqrt(len(burst)), 1e-9)
+    return np.asarray(found[keep & (total / len(burst) >= settings.threshold_sigma) & (shares / len(burst) < allowed)])
 
 
 def repaired(frame: Frame, defects: NDArray[np.int64]) -> Frame:
@@ -91,7 +94,7 @@ def _inside(index: NDArray[np.int64], length: int, step: int) -> NDArray[np.int6
 
 
 def _excess(frame: Frame, at: NDArray[np.int64], noise: Noise) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """How far each place lies beyond its ring, in noise deviations (negative: below), and by what share of that its four neighbours rise too."""
+    """How far each place lies beyond its ring, in noise deviations (negative: below), and by what share of that its four neighbours rise with it."""
     value = frame.mosaic[tuple(at.T)].astype(np.float64)
     ring, _ = _around(frame.mosaic, at)
     middle = np.median(ring, axis=1)
@@ -107,5 +110,5 @@ def _excess(frame: Frame, at: NDArray[np.int64], noise: Noise) -> tuple[NDArray[
         around, _ = _around(frame.mosaic, near)
         rises.append(frame.mosaic[tuple(near.T)] - np.median(around, axis=1))
     rise = np.mean(rises, axis=0)
-    share = np.abs(rise) / np.maximum(np.abs(value - middle), 1e-9)
+    share = rise * np.sign(value - middle) / np.maximum(np.abs(value - middle), 1e-9)
     return beyond / deviation, share
