@@ -10,7 +10,7 @@ from burstsr.ground.compiled import over_rows
 from burstsr.ground.coords import output_length
 from burstsr.ground.flow import Flow
 from burstsr.ground.sensor import samples
-from burstsr.merge import loops
+from burstsr.merge import frame_loops, loops
 
 Floats = NDArray[np.float32]
 
@@ -40,7 +40,7 @@ class Accumulator:
         cfa = frame.info.cfa.astype(np.int64)
         if self._explained is not None:
             left = np.empty_like(mosaic)
-            over_rows(loops.residuals, mosaic.shape[0], mosaic, cfa, self._explained, self._scale, flow.inverse().tiles, flow.tile_px, left)
+            over_rows(frame_loops.residuals, mosaic.shape[0], mosaic, cfa, self._explained, self._scale, flow.inverse().tiles, flow.tile_px, left)
             mosaic = left
         mosaic = np.pad(mosaic, loops.BORDER, mode="reflect")
         rows = self._num.shape[0]

@@ -12,7 +12,7 @@ from burstsr.ground.burst import Frame
 from burstsr.ground.compiled import over_rows
 from burstsr.ground.flow import Flow
 from burstsr.ground.sensor import samples
-from burstsr.merge import loops
+from burstsr.merge import frame_loops
 
 Floats = NDArray[np.float32]
 _SIGMA_PX = 0.15  # raw pixels by which a sample may lie beside the reference's to count 0.6
@@ -29,7 +29,7 @@ class SteadyMean:
         """Add a frame other than the reference, displaced by `flow`, with trust (H/2, W/2)."""
         mosaic = np.minimum(samples(frame.mosaic, frame.info.levels), np.float32(1.0))
         precision = np.float32(1 / _SIGMA_PX**2)
-        over_rows(loops.same_site_mean, mosaic.shape[0], mosaic, flow.tiles, flow.tile_px, trust, precision, self._num, self._den)
+        over_rows(frame_loops.same_site_mean, mosaic.shape[0], mosaic, flow.tiles, flow.tile_px, trust, precision, self._num, self._den)
 
     def result(self) -> tuple[Floats, Floats]:
         """Samples (H, W), and by how much their noise variance has fallen, per quad: (H/2, W/2), at least 1. Ends the accumulator."""

@@ -7,9 +7,9 @@ from tolerances import MERGE_ABSOLUTE
 
 from burstsr.ground.flow import Flow
 from burstsr.ground.noise import Noise
-from burstsr.merge import Accumulator, add_significant, combine, loops, paper
+from burstsr.merge import Accumulator, add_significant, combine, frame_loops, paper
 
-ENGINES = {"paper": paper, "loops": loops}
+ENGINES = {"paper": paper, "loops": frame_loops}
 NOISE = Noise.of_iso(100)
 ONE = np.ones((4, 4), np.float32)
 RGGB = np.array([[0, 1], [1, 2]], np.int64)

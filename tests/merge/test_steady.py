@@ -7,9 +7,9 @@ from tolerances import MERGE_ABSOLUTE
 
 from burstsr.ground.flow import Flow
 from burstsr.ground.sensor import samples
-from burstsr.merge import SteadyMean, loops, paper
+from burstsr.merge import SteadyMean, frame_loops, paper
 
-ENGINES = {"paper": paper, "loops": loops}
+ENGINES = {"paper": paper, "loops": frame_loops}
 
 
 def still(shape):
