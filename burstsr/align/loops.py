@@ -188,6 +188,10 @@ def register_tiles(first, last, ref, gy, gx, frame, tile, margin, hessian, itera
                 uy = (c * sy - b * sx) / determinant
                 ux = (a * sx - b * sy) / determinant
                 size = math.sqrt(uy * uy + ux * ux)
+                if not size < FAR:  # a sample that is no number
+                    fy = start[ty, tx, 0]
+                    fx = start[ty, tx, 1]
+                    break
                 if size > f4(1):
                     uy /= size
                     ux /= size

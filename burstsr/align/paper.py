@@ -95,6 +95,9 @@ def register_tiles(
                 share = full / seen.sum()
                 step = np.linalg.solve(np.array([[a, b], [b, c]]), share * np.array([(gy[window] * e).sum(), (gx[window] * e).sum()]))
                 size = float(np.hypot(*step))
+                if not size < FAR:  # a sample that is no number
+                    f = begin
+                    break
                 f = f + step / max(size, 1.0)
                 if size < 0.003:
                     break
