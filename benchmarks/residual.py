@@ -26,7 +26,7 @@ from burstsr.ground.burst import Burst, Frame
 from burstsr.ground.errors import SettingsError
 from burstsr.ground.flow import Flow
 from burstsr.ground.noise import Noise
-from burstsr.ground.sensor import samples, stabilise
+from burstsr.ground.sensor import CHANNEL_SHARE, samples, stabilise
 from burstsr.noise import noise_of, snr_of
 from burstsr.settings import Settings
 
@@ -137,7 +137,7 @@ class _Bench:
     def _structure(self, picture: Floats) -> NDArray[np.bool_]:
         """(H, W) where the merged picture has slopes that a frame can see above its noise."""
         height, width = self._burst.info.shape
-        grey = cv2.resize(picture @ np.array([0.25, 0.5, 0.25], np.float32), (width, height), interpolation=cv2.INTER_AREA)
+        grey = cv2.resize(picture @ CHANNEL_SHARE, (width, height), interpolation=cv2.INTER_AREA)
         smooth = cv2.GaussianBlur(stabilise(np.asarray(grey, np.float32), self._own), (0, 0), 1.0)
         slope = np.hypot(cv2.Sobel(smooth, cv2.CV_32F, 1, 0, scale=0.125), cv2.Sobel(smooth, cv2.CV_32F, 0, 1, scale=0.125))
         return np.asarray(cv2.dilate(slope, np.ones((3, 3), np.uint8)) > _STRUCTURE)

@@ -21,7 +21,7 @@ from burstsr.baseline import single_frame
 from burstsr.files.dng import write_cfa_dng
 from burstsr.ground.burst import GREEN, Burst, Frame
 from burstsr.ground.errors import SettingsError
-from burstsr.ground.sensor import samples
+from burstsr.ground.sensor import clipped_samples, samples
 
 Floats = NDArray[np.float32]
 _GAMMA = 2.2
@@ -53,7 +53,7 @@ def bilinear(shot: Shot) -> Floats:
 
 def bilinear_frame(frame: Frame) -> Floats:
     """(H, W, 3): the mean of the nearest samples of each colour."""
-    x = np.minimum(samples(frame.mosaic, frame.info.levels), np.float32(1))
+    x = clipped_samples(frame)
     picture = np.empty((*x.shape, 3), np.float32)
     for channel in range(3):
         own = np.tile(frame.info.cfa == channel, (x.shape[0] // 2, x.shape[1] // 2))

@@ -9,12 +9,11 @@ from numpy.typing import NDArray
 from benchmarks.shots import Shot
 from burstsr.demosaic import demosaic
 from burstsr.ground.coords import output_length, output_position, raw_position
-from burstsr.ground.sensor import samples
+from burstsr.ground.sensor import CHANNEL_SHARE, clipped_samples
 
 Floats = NDArray[np.float32]
 PIXFRAC, PIXFRAC_DARK = 0.7, 1.4  # side of a drop in raw pixels, below and from ISO 800; best of 0.5, 0.7, 1.0, 1.4 at 13 frames and x2
 _DARK_ISO = 800.0
-_LUMA = np.array([0.25, 0.5, 0.25], np.float32)
 _GAMMA = 2.2
 
 
@@ -47,7 +46,7 @@ def drizzled(shot: Shot, fallback: Floats) -> Floats:
     planes = [Drizzle(kernel="square", fillval="NaN", out_shape=shape, disable_ctx=True) for _ in range(3)]
     y, x = np.meshgrid(np.arange(height, dtype=np.float64), np.arange(width, dtype=np.float64), indexing="ij")
     for frame, flow in zip(shot.burst, shot.flows, strict=True):
-        data = np.minimum(samples(frame.mosaic, info.levels), np.float32(1))
+        data = clipped_samples(frame)
         back = flow.inverse().at(y, x)
         places = np.stack([output_position(x + back[..., 1], shot.scale), output_position(y + back[..., 0], shot.scale)], axis=-1)
         for plane, mask in zip(planes, masks, strict=True):
@@ -58,5 +57,5 @@ def drizzled(shot: Shot, fallback: Floats) -> Floats:
 
 def _grey(picture: Floats, shot: Shot) -> NDArray[np.uint8]:
     balanced = picture / shot.colour.as_shot_neutral.astype(np.float32)
-    grey = np.clip(balanced @ _LUMA / np.float32(balanced.max()), 0, 1) ** np.float32(1 / _GAMMA)
+    grey = np.clip(balanced @ CHANNEL_SHARE / np.float32(balanced.max()), 0, 1) ** np.float32(1 / _GAMMA)
     return np.asarray(np.rint(grey * 255), np.uint8)

@@ -17,7 +17,8 @@ from burstsr import __version__
 from burstsr.align import coverage, phases, rigid_motion
 from burstsr.ground.burst import Burst, Picture
 from burstsr.ground.flow import Flow
-from burstsr.ground.noise import Noise
+from burstsr.ground.noise import MERGED_SHARE, Noise
+from burstsr.ground.sensor import CHANNEL_SHARE
 from burstsr.settings import Settings
 
 _P = ParamSpec("_P")
@@ -101,11 +102,11 @@ def noise_left(noise: Noise, weight: NDArray[np.float32], neutral: NDArray[np.fl
     neutral object: colour differences were smoothed, so all channels carry the noise of luma, in white-balanced units; None: they were not.
     """
     sample = weight[::7, ::7].reshape(-1, 3)
-    factor = np.minimum(0.5 / np.maximum(np.median(sample, axis=0).astype(np.float64), 0.5), 1.0)
+    factor = np.minimum(MERGED_SHARE / np.maximum(np.median(sample, axis=0).astype(np.float64), MERGED_SHARE), 1.0)
     alpha, beta = noise.alpha * factor, noise.beta * factor
     if neutral is None:
         return Noise(alpha, beta)
-    share = np.array([0.25, 0.5, 0.25]) ** 2
+    share = CHANNEL_SHARE**2
     return Noise(float((share * alpha / neutral).sum()) * neutral, float((share * beta / neutral**2).sum()) * neutral**2)
 
 

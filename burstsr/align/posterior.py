@@ -18,14 +18,14 @@ def tile_positions(shape: tuple[int, int]) -> Array:
     return np.stack([(2 * y - shape[0] + 1) / size, (2 * x - shape[1] + 1) / size], axis=-1)
 
 
-def whole_frame(flow: Array, information: Array) -> tuple[Array, Array]:
-    """Affine motion of the whole frame at every tile, and each tile's robust deviation from it.
+def whole_frame(flow: Array, information: Array) -> Array:
+    """Affine motion of the whole frame at every tile, (nty, ntx, 2), robust against movers.
 
-    flow (nty, ntx, 2), information (nty, ntx, 2, 2). Returns (nty, ntx, 2) and (nty, ntx).
+    flow (nty, ntx, 2), information (nty, ntx, 2, 2).
     """
     position = tile_positions((flow.shape[0], flow.shape[1]))
-    coefficients, deviation = fit_affine(position.reshape(-1, 2), flow.reshape(-1, 2), information.reshape(-1, 2, 2))
-    return coefficients[0] + position @ coefficients[1:], deviation.reshape(flow.shape[:2])
+    coefficients, _ = fit_affine(position.reshape(-1, 2), flow.reshape(-1, 2), information.reshape(-1, 2, 2))
+    return np.asarray(coefficients[0] + position @ coefficients[1:])
 
 
 def smooth_deviation(residual: Array, information: Array, strength: float, sweeps: int = 60) -> Array:
@@ -35,13 +35,13 @@ def smooth_deviation(residual: Array, information: Array, strength: float, sweep
     the covariance of neighbouring tiles' deviations is signal, what is left of their variance is the tiles' own error (alias, noise), which also
     rescales the information. residual (nty, ntx, 2), information (nty, ntx, 2, 2); `strength` multiplies a and b.
     """
+    if strength <= 0:
+        return residual
     size = np.sqrt(np.maximum(np.einsum("yxa,yxab,yxb->yx", residual, information, residual), 0.0))
     worth = np.einsum("yxaa->yx", information)
     good = (size <= 3.0 * max(weighted_median(size, worth), 1e-9)) & (worth > 0)
     signal, error = _variances(residual, good, information)
     scaled = information / error
-    if strength <= 0:
-        return residual
     identity = np.eye(2)
     floor = 1e-4**2
     neighbour = strength * 2.0 / max(signal, floor)

@@ -48,11 +48,11 @@ class Aligner:
         levels = pyramid(grey(frame, self._noise))
         start = self._match(levels)
         flow, cost = self._register(levels[0], start)
-        information = np.where(np.isnan(cost)[..., None, None], 0.0, self._information)
-        whole, _ = whole_frame(flow.astype(np.float64), information)
-        field = whole + smooth_deviation(flow - whole, information, self._settings.prior)
         if self._settings.prior <= 0:
             return Flow(flow, self._tile)
+        information = np.where(np.isnan(cost)[..., None, None], 0.0, self._information)
+        whole = whole_frame(flow.astype(np.float64), information)
+        field = whole + smooth_deviation(flow - whole, information, self._settings.prior)
         return Flow(self._own_or_field(levels[0], flow, cost, field.astype(np.float32)), self._tile)
 
     def _register(self, frame: Floats, start: Floats, iterations: int | None = None) -> tuple[Floats, Floats]:
@@ -88,7 +88,7 @@ class Aligner:
             flow = out.astype(np.float64)
             _, information = without_noise(_gradient_sums(*gradients(ref), self._tile, 0), i)
             information = np.where((cost < 1e30)[..., None, None], information, 0.0)
-            model, _ = whole_frame(flow, information) if flow.shape[0] * flow.shape[1] >= 6 else (flow, flow)
+            model = whole_frame(flow, information) if flow.shape[0] * flow.shape[1] >= 6 else flow
         start = _resampled(flow, self._tiles) * 2.0 ** min(_MATCH_LEVEL, coarsest)
         return start.astype(np.float32)
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from burstsr.ground.burst import BLUE, GREEN, RED, Frame
-from burstsr.ground.sensor import samples
+from burstsr.ground.sensor import clipped_samples
 
 Floats = NDArray[np.float32]
 _GREEN_TAPS = np.array([-0.25, 0.5, 0.5, 0.5, -0.25])
@@ -27,7 +27,7 @@ def demosaic(frame: Frame, mosaic: Floats | None = None) -> Floats:
     """
     cfa = frame.info.cfa
     gain = (1.0 / np.maximum(frame.info.colour.as_shot_neutral, 1e-3)).astype(np.float32)
-    x = np.minimum(samples(frame.mosaic, frame.info.levels) if mosaic is None else mosaic, np.float32(1.0))
+    x = clipped_samples(frame) if mosaic is None else np.minimum(mosaic, np.float32(1.0))
     for i in (0, 1):
         for j in (0, 1):
             x[i::2, j::2] *= gain[cfa[i, j]]

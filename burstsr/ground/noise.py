@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+MERGED_SHARE = 0.5  # noise variance of a merged pixel, times its weight in samples, over a sample's: sum w^2 / sum w of densely sampled Gaussians
+
 
 @dataclass(frozen=True)
 class Noise:

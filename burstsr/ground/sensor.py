@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from burstsr.ground.burst import Frame, Levels
 from burstsr.ground.noise import Noise
 
-_CHANNEL_SHARE = np.array([0.25, 0.5, 0.25])  # of R, G, B in a quad
+CHANNEL_SHARE = np.array([0.25, 0.5, 0.25], np.float32)  # of R, G, B in a quad; luma of camera RGB
 
 
 def samples(mosaic: NDArray[np.uint16], levels: Levels) -> NDArray[np.float32]:
@@ -21,6 +21,11 @@ def samples(mosaic: NDArray[np.uint16], levels: Levels) -> NDArray[np.float32]:
             np.subtract(mosaic[y::2, x::2], np.float32(levels.black[y, x]), out=site)
             site *= np.float32(scale[y, x])
     return out
+
+
+def clipped_samples(frame: Frame) -> NDArray[np.float32]:
+    """(H, W) float32 samples of a frame, none above 1.0: what lies beyond saturation says no more than saturation."""
+    return np.minimum(samples(frame.mosaic, frame.info.levels), np.float32(1.0))
 
 
 def quads(frame: Frame) -> NDArray[np.float32]:
@@ -40,8 +45,8 @@ def stabilise(grey: NDArray[np.float32], noise: Noise) -> NDArray[np.float32]:
 
     The square root of Poisson-Gaussian noise's transform: 2 / alpha sqrt(alpha x + 3/8 alpha^2 + beta) (Makitalo & Foi 2013, eq. 2).
     """
-    alpha = max(float(_CHANNEL_SHARE @ noise.alpha), 1e-9)
-    beta = float(_CHANNEL_SHARE @ noise.beta)
+    alpha = max(float(CHANNEL_SHARE @ noise.alpha), 1e-9)
+    beta = float(CHANNEL_SHARE @ noise.beta)
     grey *= np.float32(alpha)
     grey += np.float32(beta + 0.375 * alpha * alpha)
     np.maximum(grey, 0, out=grey)

@@ -12,13 +12,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from burstsr.ground.noise import Noise
+from burstsr.ground.noise import MERGED_SHARE, Noise
+from burstsr.ground.sensor import CHANNEL_SHARE
 
 Floats = NDArray[np.float32]
-_LUMA = np.array([0.25, 0.5, 0.25], np.float32)
 _STRIP = 256  # output rows at a time
 _REACH = 2.0  # raw pixels around a place in which energy is averaged; less takes chance for detail: specks
-_SHARE = 0.5  # sum of w^2 over (sum of w)^2, times sum of w, of densely sampled Gaussians
 
 
 def combine(merged: Floats, weight: Floats, single: Floats, steady: Floats, noise: Noise, significance: float, scale: float) -> None:
@@ -29,15 +28,15 @@ def combine(merged: Floats, weight: Floats, single: Floats, steady: Floats, nois
     the single picture's noise variance is below a sample's.
     Detail comes from the single frame, whose demosaicing knows edges; flat places from the merge, which has less noise.
     """
-    luma_alpha, luma_beta = (float((_LUMA**2) @ v) for v in (noise.alpha, noise.beta))
+    luma_alpha, luma_beta = (float((CHANNEL_SHARE**2) @ v) for v in (noise.alpha, noise.beta))
     reach = _reach(scale)
     share = np.empty(merged.shape[:2], np.float32)
     calm = np.asarray(cv2.resize(steady, (merged.shape[1], merged.shape[0]), interpolation=cv2.INTER_LINEAR), np.float32)
     for inner, outer, crop in _strips(merged.shape[0], reach):
-        level = np.maximum(merged[outer] @ _LUMA, 0.0)
-        energy = _mean_around(((single[outer] - merged[outer]) @ _LUMA) ** 2, reach)
+        level = np.maximum(merged[outer] @ CHANNEL_SHARE, 0.0)
+        energy = _mean_around(((single[outer] - merged[outer]) @ CHANNEL_SHARE) ** 2, reach)
         fallen = calm[outer]
-        beyond = (1.0 - np.minimum(_SHARE * fallen / np.maximum(weight[outer, :, 1], 1e-6), 1.0)) / fallen
+        beyond = (1.0 - np.minimum(MERGED_SHARE * fallen / np.maximum(weight[outer, :, 1], 1e-6), 1.0)) / fallen
         share[inner] = np.clip(1.0 - significance * beyond * (luma_alpha * level + luma_beta) / np.maximum(energy, 1e-12), 0.0, 1.0)[crop]
     for rows, _, _ in _strips(merged.shape[0], reach):
         merged[rows] += share[rows, :, None] * (single[rows] - merged[rows])
@@ -52,8 +51,8 @@ def add_significant(picture: Floats, residual: Floats, weight: Floats, noise: No
     reach = _reach(scale)
     share = np.empty(picture.shape[:2], np.float32)
     for inner, outer, crop in _strips(picture.shape[0], reach):
-        variance = (alpha * np.maximum(picture[outer], 0.0) + beta) * np.float32(_SHARE) / np.maximum(weight[outer], _SHARE)
-        energy = _mean_around((residual[outer] ** 2 / variance) @ _LUMA, reach)
+        variance = (alpha * np.maximum(picture[outer], 0.0) + beta) * np.float32(MERGED_SHARE) / np.maximum(weight[outer], MERGED_SHARE)
+        energy = _mean_around((residual[outer] ** 2 / variance) @ CHANNEL_SHARE, reach)
         share[inner] = np.clip(1.0 - significance / np.maximum(energy, 1e-6), 0.0, 1.0)[crop]
     for rows, _, _ in _strips(picture.shape[0], reach):
         picture[rows] += (np.float32(gain) * share[rows, :, None]) * residual[rows]

@@ -10,13 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from burstsr.ground.burst import BLUE, GREEN, RED
-from burstsr.ground.noise import Noise
+from burstsr.ground.noise import MERGED_SHARE, Noise
+from burstsr.ground.sensor import CHANNEL_SHARE
 
 Floats = NDArray[np.float32]
-_LUMA = np.array([0.25, 0.5, 0.25], np.float32)
 _REACH_PX = 2.0  # raw pixels around a place that its colour is judged by
 _STRIP = 256  # output rows at a time
-_SHARE = 0.5  # noise variance of a merged pixel times its weight, over a sample's
 _RIDGE = 4.0  # noise variances by which luma must vary to carry colour
 _OFFSET = 3.0  # read noise deviations added before the square root, so that noise around black stays on its straight part
 _DARKEST = 1e-3  # level below which the square root's slope is no longer followed
@@ -55,8 +54,8 @@ def _calmed(picture: Floats, weight: Floats, noise: Noise, gain: Floats, reach: 
     alpha, beta = noise.alpha.astype(np.float32), noise.beta.astype(np.float32)
     # variance of the square root: (1 / 2 sqrt(x))^2 times that of x
     variance = (alpha * level + beta) * gain * gain / (4 * np.maximum(shifted, np.float32(_DARKEST)))
-    variance *= np.float32(_SHARE) / np.maximum(weight, np.float32(_SHARE))
-    luma = root @ _LUMA
+    variance *= np.float32(MERGED_SHARE) / np.maximum(weight, np.float32(MERGED_SHARE))
+    luma = root @ CHANNEL_SHARE
     mean_luma = _box(luma, reach)
     spread = np.maximum(_box(luma * luma, reach) - mean_luma * mean_luma, 0)
     calm = [

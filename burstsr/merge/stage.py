@@ -9,7 +9,7 @@ from burstsr.ground.burst import Frame
 from burstsr.ground.compiled import over_rows
 from burstsr.ground.coords import output_length
 from burstsr.ground.flow import Flow
-from burstsr.ground.sensor import samples
+from burstsr.ground.sensor import clipped_samples
 from burstsr.merge import frame_loops, loops
 
 Floats = NDArray[np.float32]
@@ -36,7 +36,7 @@ class Accumulator:
 
     def add(self, frame: Frame, flow: Flow, trust: Floats) -> None:
         """Add a frame, displaced by `flow`, with trust (H/2, W/2) in 0 .. 1 per quad of the reference."""
-        mosaic = np.minimum(samples(frame.mosaic, frame.info.levels), np.float32(1.0))
+        mosaic = clipped_samples(frame)
         cfa = frame.info.cfa.astype(np.int64)
         if self._explained is not None:
             left = np.empty_like(mosaic)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from burstsr.ground.burst import Frame
 from burstsr.ground.compiled import over_rows
 from burstsr.ground.flow import Flow
-from burstsr.ground.sensor import samples
+from burstsr.ground.sensor import clipped_samples
 from burstsr.merge import frame_loops
 
 Floats = NDArray[np.float32]
@@ -22,12 +22,12 @@ class SteadyMean:
     """Accumulates frames on the reference's own sampling grid, (H, W)."""
 
     def __init__(self, reference: Frame) -> None:
-        self._num = np.minimum(samples(reference.mosaic, reference.info.levels), np.float32(1.0))
+        self._num = clipped_samples(reference)
         self._den = np.ones_like(self._num)
 
     def add(self, frame: Frame, flow: Flow, trust: Floats) -> None:
         """Add a frame other than the reference, displaced by `flow`, with trust (H/2, W/2)."""
-        mosaic = np.minimum(samples(frame.mosaic, frame.info.levels), np.float32(1.0))
+        mosaic = clipped_samples(frame)
         precision = np.float32(1 / _SIGMA_PX**2)
         over_rows(frame_loops.same_site_mean, mosaic.shape[0], mosaic, flow.tiles, flow.tile_px, trust, precision, self._num, self._den)
 
