@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.rows import SINGLE, TITLES
+from benchmarks.rows import MODES, SINGLE, TITLES
 from benchmarks.shots import Case, Shot
 from burstsr.files.picture import write_png
 from burstsr.metrics import display_srgb
@@ -30,10 +30,10 @@ def wanted(case: Case) -> bool:
 
 
 def write(out: Path, case: Case, shot: Shot, pictures: Mapping[str, Floats], records: Sequence[Mapping[str, Any]]) -> Path:
-    """Write `out`/PICTURE_isoISO_FRAMES.png: best single row (by sRGB PSNR) | burstsr | truth, what there is of them; its path."""
+    """Write `out`/PICTURE_isoISO_FRAMES.png: best single row (by sRGB PSNR) | burstsr | burstsr best | truth, what there is of them; its path."""
     scores = {record["row"]: record["psnr_srgb"] or 0.0 for record in records}
     single = max((key for key in pictures if key in SINGLE), key=lambda key: scores[key], default=None)
-    panels = {f"{TITLES[key]}, {scores[key]:.1f} dB": pictures[key] for key in (single, "ours") if key is not None and key in pictures}
+    panels = {f"{TITLES[key]}, {scores[key]:.1f} dB": pictures[key] for key in (single, *MODES) if key is not None and key in pictures}
     path = out / f"{case.picture.stem}_iso{case.iso:g}_{case.frames}.png"
     write_png(path, side_by_side({**panels, "truth": shot.made.truth}, shot, _place(case, shot.made.truth.shape)))
     return path

@@ -18,6 +18,8 @@ _LEAST_BORDER = 16  # raw pixels
 _FLOW_STEP = 4  # raw pixels between the points at which flows are compared
 _FLAT_WINDOW = 9  # output pixels
 _FLAT_DEVIATION = 3 / 255  # of displayed luma inside the window
+_LAMP_RADII = 2.0  # of the lamp, around its centre
+_HOT_PX = 2.0  # raw pixels around a hot one
 _LEAST_FLAT = 400  # pixels below which nothing is said of flat areas
 
 
@@ -30,7 +32,7 @@ def border_of(shot: Shot) -> int:
 
 
 def picture_figures(picture: Floats, shot: Shot) -> dict[str, float | None]:
-    """PSNR of linear camera RGB and of sRGB (dB), SSIM, chroma error; with a mover, sRGB PSNR where it is in the reference and where it ever is."""
+    """PSNR of linear camera RGB and of sRGB (dB), SSIM, chroma error; and sRGB PSNR at `places_of`."""
     truth, colour, border = shot.made.truth, shot.colour, border_of(shot)
     figures: dict[str, float | None] = {
         "psnr_linear": metrics.psnr_linear(picture, truth, border),
@@ -38,10 +40,30 @@ def picture_figures(picture: Floats, shot: Shot) -> dict[str, float | None]:
         "ssim": metrics.ssim(picture, truth, colour, border),
         "chroma_error": metrics.chroma_error(picture, truth, colour, border),
     }
-    for name, mask in (("psnr_mover", shot.made.mask_mover), ("psnr_mover_ever", shot.made.mask_mover_ever)):
-        if mask is not None:
-            figures[name] = psnr_inside(picture, shot, mask)
+    for name, mask in places_of(shot).items():
+        figures[name] = psnr_inside(picture, shot, mask)
     return {name: value if value is not None and math.isfinite(value) else None for name, value in figures.items()}
+
+
+def places_of(shot: Shot) -> dict[str, NDArray[np.bool_]]:
+    """(h, w) masks of what is special in the scene: the mover in the reference, and where it ever is; the lamp and around it; near hot pixels."""
+    made = shot.made
+    places: dict[str, NDArray[np.bool_]] = {}
+    if made.mask_mover is not None and made.mask_mover_ever is not None:
+        places |= {"psnr_mover": made.mask_mover, "psnr_mover_ever": made.mask_mover_ever}
+    if made.settings.blink is not None:
+        centre = np.multiply(made.settings.blink.centre, made.truth.shape[:2])
+        places["psnr_lamp"] = _near(centre[None], _LAMP_RADII * made.settings.blink.radius_px * shot.scale, made.truth.shape)
+    if len(made.hot_pixels):
+        places["psnr_hot"] = _near((made.hot_pixels + 0.5) * shot.scale, _HOT_PX * shot.scale, made.truth.shape)
+    return places
+
+
+def _near(centres: NDArray[np.floating], radius: float, shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    """(h, w) bool: pixels within `radius` of any of `centres` (n, 2), edge coordinates."""
+    elsewhere = np.ones(shape[:2], np.uint8)
+    elsewhere[tuple(np.clip(centres.astype(int), 0, np.array(shape[:2]) - 1).T)] = 0
+    return np.asarray(cv2.distanceTransform(elsewhere, cv2.DIST_L2, cv2.DIST_MASK_PRECISE) <= radius)
 
 
 def psnr_inside(picture: Floats, shot: Shot, mask: NDArray[np.bool_]) -> float | None:

@@ -6,25 +6,25 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
 
-from benchmarks.quality import CONFIGURATION, means
-from benchmarks.rows import SINGLE, TITLES
+from benchmarks.records import CONFIGURATION, configuration, means
+from benchmarks.rows import OWN, SINGLE, TITLES
 
 
 def margins(records: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """One object per configuration that has a row "ours", of means over pictures; None where there is nothing to compare with.
 
-    dB of sRGB PSNR, positive = ours is better: over_menon; over_other and other (the best row that is not ours); over_single (the best single-frame
-    row); worst: the same of the picture where it is least; mover_over_single, way_over_single: inside the mover, and where it ever is.
+    dB of sRGB PSNR, positive = ours is better: over_menon; over_other and other (the best row that is none of the program's own); over_single (the best
+    single-frame row); worst: the same of the picture where it is least; mover_over_single, way_over_single: inside the mover, and where it ever is.
     below_known: ours with true motion less ours. chroma_ratio: chroma error over Menon's.
     """
     result = []
-    for key, group in groupby(means(records), key=_configuration):
+    for key, group in groupby(means(records), key=configuration):
         rows = {record["row"]: record for record in group}
         if "ours" not in rows:
             continue
         ours, menon, known = rows["ours"], rows.get("menon"), rows.get("ours-true-motion")
         single = [record for name, record in rows.items() if name in SINGLE]
-        others = [record for name, record in rows.items() if not name.startswith("ours") and record["psnr_srgb"] is not None]
+        others = [record for name, record in rows.items() if name not in OWN and record["psnr_srgb"] is not None]
         best = max(others, key=lambda record: float(record["psnr_srgb"]), default=None)
         result.append(
             {
@@ -33,7 +33,7 @@ def margins(records: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
                 "over_other": _above(ours, others),
                 "other": TITLES[best["row"]] if best else "-",
                 "over_single": _above(ours, single),
-                "worst": _worst([record for record in records if _configuration(record) == key]),
+                "worst": _worst([record for record in records if configuration(record) == key]),
                 "below_known": _above(known, [ours]) if known else None,
                 "chroma_ratio": ours["chroma_error"] / menon["chroma_error"] if menon and menon["chroma_error"] else None,
                 "mover_over_single": _above(ours, single, "psnr_mover"),
@@ -41,10 +41,6 @@ def margins(records: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
             }
         )
     return result
-
-
-def _configuration(record: dict[str, Any]) -> tuple[Any, ...]:
-    return tuple(record[name] for name in CONFIGURATION)
 
 
 def _worst(records: Sequence[dict[str, Any]]) -> float | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +13,17 @@ from numpy.typing import NDArray
 
 from benchmarks import crops
 from benchmarks.figures import flat_areas, flow_figures, noise_between, picture_figures
-from benchmarks.grid import SECTIONS
-from benchmarks.rows import Row, ours_of_one
+from benchmarks.grid import EXTRAS
+from benchmarks.modes import gains, least
+from benchmarks.records import Record, means, ordered
+from benchmarks.rows import MODES, Row, ours_of_one
 from benchmarks.shots import Case, Shot, shot_of, take
 from burstsr.record import versions
 from burstsr.world import SimulateSettings, simulate_burst
 
 Floats = NDArray[np.float32]
-Record = dict[str, Any]
 Progress = Callable[[str, str, int, int], None]
 OURS = "ours"
-CONFIGURATION = ("section", "scale", "frames", "motion", "iso")
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def run(cases: Sequence[Case], rows: Sequence[Row], notes: Sequence[str], out: P
     for case in cases:
         progress(case.name, "simulate", 0, len(rows))
         shot = take(case)
-        used = [row for row in rows if case.section == "grid" or row.single or row.key == OURS]
+        used = rows_of(case, rows)
         pictures: dict[str, Floats] = {}
         of_case: list[Record] = []
         for index, row in enumerate(used):
@@ -64,6 +64,13 @@ def run(cases: Sequence[Case], rows: Sequence[Row], notes: Sequence[str], out: P
     return Result(ordered(records), list(notes), setup, written)
 
 
+def rows_of(case: Case, rows: Sequence[Row]) -> list[Row]:
+    """Those of `rows` that a case is put through: all in the grid; beside it single frames and both modes; of the extra sections the modes alone."""
+    if case.section == "grid":
+        return list(rows)
+    return [row for row in rows if row.key in MODES or (row.single and case.section not in EXTRAS)]
+
+
 def warm_up(rows: Sequence[Row], scales: Sequence[float]) -> None:
     """Run every row once on a small burst, so that no row's time holds its compilation."""
     picture = np.random.default_rng(0).uniform(0.2, 0.8, (192, 192, 3)).astype(np.float32)
@@ -73,28 +80,6 @@ def warm_up(rows: Sequence[Row], scales: Sequence[float]) -> None:
             row.picture(shot)
 
 
-def ordered(records: Sequence[Record]) -> list[Record]:
-    """Records by section and configuration; pictures and rows stay in the order in which they were measured."""
-    return sorted(records, key=lambda record: (SECTIONS.index(record["section"]), *(record[name] for name in CONFIGURATION[1:])))
-
-
-def means(records: Sequence[Record]) -> list[Record]:
-    """Mean over pictures of every figure, per section, configuration and row; None where a picture has none. pictures: how many."""
-    groups: dict[tuple[Any, ...], list[Record]] = {}
-    for record in ordered(records):
-        groups.setdefault(tuple(record[name] for name in (*CONFIGURATION, "row")), []).append(record)
-    result = []
-    for group in groups.values():
-        mean: Record = {name: group[0][name] for name in (*CONFIGURATION, "row")}
-        mean["pictures"] = len(group)
-        for name in group[0]:
-            if name not in mean and name != "picture":
-                values = [record[name] for record in group]
-                mean[name] = None if any(value is None for value in values) else float(np.mean(values))
-        result.append(mean)
-    return result
-
-
 def as_json(result: Result) -> dict[str, Any]:
     """The result as one JSON object."""
     return {
@@ -102,14 +87,16 @@ def as_json(result: Result) -> dict[str, Any]:
         "setup": result.setup,
         "notes": result.notes,
         "means": means(result.records),
+        "best_over_fast": gains(result.records),
+        "worst_best_over_fast": least(result.records),
         "records": result.records,
         "pictures": [str(path) for path in result.pictures],
     }
 
 
 def _identity(case: Case) -> Record:
-    known = asdict(case)
-    return {name: known[name] for name in ("section", "iso", "frames", "scale", "motion")} | {"picture": case.picture.stem}
+    named = ("section", "iso", "frames", "scale", "motion", "psf_px")
+    return {name: getattr(case, name) for name in named} | {"blur_px": case.blur, "picture": case.picture.stem}
 
 
 def _add_flow(records: list[Record], shot: Shot) -> None:
@@ -129,4 +116,4 @@ def _add_noise(records: list[Record], case: Case, shot: Shot, rows: Sequence[Row
     for record, row in zip(records, rows, strict=True):
         left = noise_between(pictures[row.key], row.picture(other), flat, neutral)
         record["noise_flat"] = left
-        record["noise_gain"] = one / left if row.key == OURS and one and left else None
+        record["noise_gain"] = one / left if row.key in MODES and one and left else None

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from benchmarks.forward import predicted
 from benchmarks.ratios import NAMES, Ratios, as_ratios
+from benchmarks.shots import Mode
 from benchmarks.table import cell, markdown
 from burstsr import super_resolve
 from burstsr.align import Aligner, sharpest
@@ -47,12 +48,14 @@ class Plan:
     """How to measure. folds: every folds-th frame is left out at a time; None = one at a time up to 10 frames, else 5 folds.
 
     scale: of the merged picture. reference: the frame that stays in every merge; None = the sharpest. noise: compared with; None = the burst's.
+    mode: the program's, by which the frames that are left are merged.
     """
 
     folds: int | None = None
     scale: float = 2.0
     reference: int | None = None
     noise: Noise | None = None
+    mode: Mode = "fast"
 
 
 @dataclass(frozen=True)
@@ -96,7 +99,7 @@ class _Bench:
     def __init__(self, burst: Burst, reference: int, noise: Noise, plan: Plan, rng: np.random.Generator) -> None:
         self._burst, self._reference, self._own, self._plan, self._rng = burst, reference, noise, plan, rng
         self._noise = plan.noise or noise
-        self._settings = Settings(scale=plan.scale, reference=0)
+        self._settings = Settings(scale=plan.scale, mode=plan.mode, reference=0)
         self._defects = find_defects(burst, noise, self._settings.defects)
         frame = repaired(burst.frames[reference], self._defects)
         self._aligner = Aligner(frame, noise, self._settings.for_snr(snr_of(frame, noise)).align)
@@ -153,7 +156,7 @@ class _Bench:
 
 def as_json(result: Residual) -> dict[str, Any]:
     """The result as one JSON object."""
-    told = {"burst": result.burst, "reference": result.reference, "scale": result.plan.scale, "noise_source": result.noise_source}
+    told = {"burst": result.burst, "reference": result.reference, "scale": result.plan.scale, "mode": result.plan.mode, "noise_source": result.noise_source}
     noise = {"alpha": result.noise.alpha.tolist(), "beta": result.noise.beta.tolist()}
     frames = {name: {method: r.as_json() for method, r in methods.items()} for name, methods in result.frames.items()}
     return {"benchmark": "residual", **told, "noise": noise, "total": {m: r.as_json() for m, r in result.total.items()}, "frames": frames}
@@ -169,7 +172,8 @@ def as_text(result: Residual) -> str:
             numbers = [cell(v, 3) for part in ("all", "flat", "structure") for v in (r.median[part], r.mean[part])]
             rows.append([name, titles[method], *numbers, cell(r.mean["frame"], 3)])
     shared = f"structure is {100 * result.total['merge'].structure_share:.1f} % of the samples"
-    text = f"{result.burst}: reference {result.reference}, x{result.plan.scale:g}, noise {result.noise_source}; {shared}.\n\n{markdown(head, rows)}\n\n"
+    plan = f"x{result.plan.scale:g}, mode {result.plan.mode}"
+    text = f"{result.burst}: reference {result.reference}, {plan}, noise {result.noise_source}; {shared}.\n\n{markdown(head, rows)}\n\n"
     return text + "Squared residual over the variance that noise explains: 1 = all of it. The last column leaves out the prediction's own noise."
 
 

@@ -98,6 +98,16 @@ def ours_with_true_motion(shot: Shot) -> Floats:
     return super_resolve(shot.burst, settings_of(shot.scale), known_flows=shot.true_flows).rgb
 
 
+def best(shot: Shot) -> Floats:
+    """The pipeline in its second mode, told the lens's blur."""
+    return super_resolve(shot.burst, settings_of(shot.scale, "best", shot.psf_px)).rgb
+
+
+def best_with_true_motion(shot: Shot) -> Floats:
+    """The second mode, told the motion too."""
+    return super_resolve(shot.burst, settings_of(shot.scale, "best", shot.psf_px), known_flows=shot.true_flows).rgb
+
+
 def ours_of_one(shot: Shot) -> Floats:
     """The pipeline on frame 0 alone."""
     return super_resolve(Burst(shot.burst.name, shot.burst.frames[:1]), settings_of(shot.scale)).rgb
@@ -121,8 +131,12 @@ ROWS = (
     Row("drizzle", "drizzle, our flow", drizzle, needs="drizzle", aligned=True),
     Row("ours", "burstsr", ours),
     Row("ours-true-motion", "burstsr, true motion", ours_with_true_motion),
+    Row("best", "burstsr best", best),
+    Row("best-true-motion", "burstsr best, true motion", best_with_true_motion),
 )
 TITLES = {row.key: row.title for row in ROWS}
+MODES = ("ours", "best")  # the program's own, motion estimated
+OWN = (*MODES, "ours-true-motion", "best-true-motion")
 SINGLE = tuple(row.key for row in ROWS if row.single)
 
 

@@ -18,10 +18,11 @@ from burstsr.ground.burst import Burst, Colour
 from burstsr.ground.coords import tile_centre, tile_count
 from burstsr.ground.flow import Flow
 from burstsr.noise import noise_of, snr_of
-from burstsr.settings import Settings
-from burstsr.world import FrameMotion, Mover, SimulatedBurst, SimulateSettings, flow_at, simulate_burst
+from burstsr.settings import ReconstructSettings, Settings
+from burstsr.world import Blink, FrameMotion, Mover, SimulatedBurst, SimulateSettings, flow_at, simulate_burst
 
 Motion = Literal["handheld", "tripod", "jiggle"]
+Mode = Literal["fast", "best"]
 ROTATION_DEG = 0.12  # standard deviation; against the reference, over a dozen frames, up to about 0.3 degrees occur
 _TRUE_TILE_PX = 16
 
@@ -30,7 +31,8 @@ _TRUE_TILE_PX = 16
 class Case:
     """What to simulate. section: the part of the benchmark it belongs to. seed: of motion and noise; another ISO leaves the motion as it was.
 
-    blur: Gaussian deviation of the lens, raw pixels. realisation: noise and motion are drawn anew for another number.
+    lamp: one that blinks is in the scene. hot: pixels of the sensor that are. blur: Gaussian deviation of the lens, raw pixels. psf: what mode "best" is
+    told of it; None = the truth. realisation: noise and motion are drawn anew for another number.
     """
 
     section: str
@@ -40,14 +42,23 @@ class Case:
     scale: float = 2.0
     motion: Motion = "handheld"
     mover: bool = False
+    lamp: bool = False
+    hot: int = 0
     blur: float = 0.0
+    psf: float | None = None
     seed: int = 0
     realisation: int = 0
 
     @property
     def name(self) -> str:
         """What it is, for progress and messages."""
-        return f"{self.section} {self.picture.stem}, ISO {self.iso:g}, {self.frames} frames, x{self.scale:g}, {self.motion}"
+        told = "" if self.psf is None else f", told {self.psf:g} px"
+        return f"{self.section} {self.picture.stem}, ISO {self.iso:g}, {self.frames} frames, x{self.scale:g}, {self.motion}{told}"
+
+    @property
+    def psf_px(self) -> float:
+        """The lens's deviation that mode "best" is told, raw pixels."""
+        return self.blur if self.psf is None else self.psf
 
 
 @dataclass(frozen=True)
@@ -55,12 +66,14 @@ class Shot:
     """A burst with its truth, and with the motion that the pipeline's alignment finds in it.
 
     flows: per frame, against frame 0, as the pipeline estimates them. align_seconds: what that took. true_flows: the same without error.
+    psf_px: deviation of the lens's blur that mode "best" is told, raw pixels.
     """
 
     made: SimulatedBurst
     flows: tuple[Flow, ...]
     align_seconds: float
     true_flows: tuple[Flow, ...]
+    psf_px: float = 0.0
 
     @property
     def burst(self) -> Burst:
@@ -78,9 +91,9 @@ class Shot:
         return self.made.burst.info.colour
 
 
-def settings_of(scale: float) -> Settings:
-    """The pipeline's own settings, with the geometry of frame 0, which is the truth's."""
-    return Settings(scale=scale, reference=0)
+def settings_of(scale: float, mode: Mode = "fast", psf_px: float = 0.0) -> Settings:
+    """The pipeline's own settings, with the geometry of frame 0, which is the truth's, and a lens that has been measured."""
+    return Settings(scale=scale, mode=mode, reference=0, reconstruct=ReconstructSettings(psf_sigma_px=psf_px))
 
 
 def take(case: Case) -> Shot:
@@ -94,16 +107,18 @@ def take(case: Case) -> Shot:
         rotation_deg=ROTATION_DEG,
         blur_sigma_px=case.blur,
         mover=Mover() if case.mover else None,
+        blink=Blink() if case.lamp else None,
+        hot_pixels=case.hot,
     )
     rng = np.random.default_rng([case.seed, case.realisation, zlib.crc32(case.picture.stem.encode())])
-    return shot_of(simulate_burst(picture, settings, rng, case.picture.stem))
+    return shot_of(simulate_burst(picture, settings, rng, case.picture.stem), case.psf_px)
 
 
-def shot_of(made: SimulatedBurst) -> Shot:
+def shot_of(made: SimulatedBurst, psf_px: float = 0.0) -> Shot:
     """A simulated burst, aligned."""
     start = time.perf_counter()
     flows = estimated_flows(made.burst, settings_of(made.settings.scale))
-    return Shot(made, flows, time.perf_counter() - start, tuple(true_flow(motion, made.burst.info.shape) for motion in made.motions))
+    return Shot(made, flows, time.perf_counter() - start, tuple(true_flow(motion, made.burst.info.shape) for motion in made.motions), psf_px)
 
 
 def estimated_flows(burst: Burst, settings: Settings, reference: int = 0) -> tuple[Flow, ...]:

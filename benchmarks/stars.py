@@ -1,23 +1,31 @@
-"""A star field as test chart: noise, star width, and stars lost or doubled, of a merged burst against its reference frame alone.
+"""A star field as test chart: noise, star width, and stars lost or doubled, of a merged burst against its reference frame alone; and dark rings.
 
-    python -m benchmarks.stars FOLDER [SCALE]
+    python -m benchmarks.stars FOLDER [SCALE] [--mode fast|best]
 
-Stars are found on the reference frame, demosaiced and enlarged; each must be found in the merged picture once, at its place.
+Stars are found on the reference frame, demosaiced and enlarged; each must be found in the merged picture once, at its place. Rings (`stars_rings`): how far
+the mean around a star falls below the sky, of the single frame and of both modes.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.shots import Mode
+from benchmarks.stars_rings import rings
 from burstsr import Settings, read_burst, super_resolve
+from burstsr.align import sharpest
 from burstsr.demosaic import demosaic, enlarge
+from burstsr.noise import noise_of as noise_of_burst
 
 Floats = NDArray[np.float32]
 _RADIUS = 6  # output pixels at x2 around a star
@@ -93,10 +101,29 @@ def fit_star(flat: Floats, y: int, x: int) -> Star | None:
     return Star(y + cy, x + cx, 2.3548 * float(np.sqrt(variance)), total)
 
 
+def chosen_stars(flat: Floats, scale: float) -> list[Star]:
+    """The 20 brightest that are no defects of single pixels."""
+    return [star for star in find_stars(flat, noise_of(flat)) if star.fwhm > _LONE_PIXEL * scale][:20]
+
+
+def star_rings(pictures: dict[str, Floats], scale: float) -> dict[str, object]:
+    """`rings` around the stars of the picture "single", in every picture (H', W', 3) of the same place, within the same radii of its own fitted centres."""
+    flats = {name: green_above_background(picture) for name, picture in pictures.items()}
+    stars = chosen_stars(flats["single"], scale)
+    if not stars:
+        return dict.fromkeys(pictures)
+    width = float(np.median([star.fwhm for star in stars]))
+    found: dict[str, object] = {}
+    for name, flat in flats.items():
+        fitted = [fit_star(flat, round(star.y), round(star.x)) for star in stars]
+        found[name] = rings(flat, [(star.y, star.x) for star in fitted if star is not None], width)
+    return found
+
+
 def measure(single: Floats, merged: Floats, scale: float) -> dict[str, object]:
     """All figures, of two pictures (H', W', 3) of the same place."""
     before, after = green_above_background(single), green_above_background(merged)
-    stars = [star for star in find_stars(before, noise_of(before)) if star.fwhm > _LONE_PIXEL * scale][:20]
+    stars = chosen_stars(before, scale)
     pairs = [(star, fit_star(after, round(star.y), round(star.x))) for star in stars]
     kept = [(a, b) for a, b in pairs if b is not None and np.hypot(a.y - b.y, a.x - b.x) < 1.5 * scale]
     ratios = [doubled(after, b) for _, b in kept]
@@ -124,15 +151,23 @@ def doubled(flat: Floats, star: Star) -> float:
     return float(highest[1] / highest[0]) if len(highest) > 1 else 0.0
 
 
-def main() -> None:
-    """Measure the burst named on the command line and print one JSON object."""
-    folder, scale = Path(sys.argv[1]), float(sys.argv[2]) if len(sys.argv) > 2 else 2.0
-    burst = read_burst(folder)
-    picture = super_resolve(burst, Settings(scale=scale))
-    index = picture.report["reference"]
-    assert isinstance(index, int)
-    single = enlarge(demosaic(burst.frames[index]), scale)
-    sys.stdout.write(json.dumps({"frames": len(burst), "reference": index, **measure(single, picture.rgb, scale)}, indent=1) + "\n")
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure the burst named on the command line and print one JSON object: the figures of every mode, and rings."""
+    modes: tuple[Mode, ...] = get_args(Mode)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.stars", description="Noise, star width, lost and doubled stars, dark rings of a star field.")
+    parser.add_argument("folder", metavar="FOLDER", type=Path, help="a burst")
+    parser.add_argument("scale", metavar="SCALE", type=float, nargs="?", default=2.0, help="default 2")
+    parser.add_argument("--mode", choices=modes, help="default: all, side by side")
+    args = parser.parse_args(arguments)
+    burst = read_burst(args.folder)
+    noise, _ = noise_of_burst(burst)
+    index = sharpest(burst, noise)
+    pictures: dict[str, Floats] = {"single": enlarge(demosaic(burst.frames[index]), args.scale)}
+    for mode in (args.mode,) if args.mode else modes:
+        pictures[mode] = super_resolve(burst, Settings(scale=args.scale, mode=mode, reference=index)).rgb
+    found = {mode: measure(pictures["single"], picture, args.scale) for mode, picture in pictures.items() if mode != "single"}
+    told = {"frames": len(burst), "reference": index, **found, "rings": star_rings(pictures, args.scale)}
+    sys.stdout.write(json.dumps(told, indent=1, allow_nan=False) + "\n")
 
 
 if __name__ == "__main__":

@@ -7,7 +7,9 @@ from itertools import groupby
 from typing import Any
 
 from benchmarks.margins import margins
-from benchmarks.quality import Record, Result, means
+from benchmarks.modes import gains, least
+from benchmarks.quality import Result
+from benchmarks.records import Record, means
 from benchmarks.rows import TITLES
 
 _COLUMNS = {
@@ -17,6 +19,8 @@ _COLUMNS = {
     "chroma_error": ("chroma", 4),
     "psnr_mover": ("mover, dB", 2),
     "psnr_mover_ever": ("its way, dB", 2),
+    "psnr_lamp": ("at the lamp, dB", 2),
+    "psnr_hot": ("at hot pixels, dB", 2),
     "noise_flat": ("flat noise", 5),
     "noise_gain": ("one frame's / it", 2),
     "seconds": ("s", 2),
@@ -28,23 +32,31 @@ _TITLES = {
     "short": "Short bursts",
     "tripod": "Tripod: nothing to gain but noise",
     "mover": "With a mover",
+    "counts": "From one frame to many",
+    "scales": "Scales",
+    "lamp": "With a lamp that blinks",
+    "hot": "With hot pixels",
+    "psf": "Lens blur, and what best is told of it",
 }
+_HEADS = {"blur_px": "lens, px", "psf_px": "told, px"}
+_KEYS = ("scale", "frames", "motion", "blur_px", "psf_px", "iso")
 
 
 def short(result: Result) -> str:
     """Margins against the targets, and means over pictures."""
     averaged = means(result.records)
-    parts = [_setup(result), "## Margins of burstsr (means over pictures)", _margins(result.records)]
+    parts = [_setup(result), *_margins(result.records)]
+    parts += _modes(result.records)
     for section, group in groupby(averaged, key=lambda record: str(record["section"])):
-        parts += [f"## {_TITLES[section]}: means", _table(list(group), ("scale", "frames", "motion", "iso"))]
-    return "\n\n".join(part for part in parts if part) + "\n"
+        parts += [f"## {_TITLES[section]}: means", _table(list(group), _KEYS)]
+    return "\n\n".join(parts) + "\n"
 
 
 def full(result: Result) -> str:
     """`short`, then every picture."""
     parts = [short(result).rstrip("\n")]
     for section, group in groupby(result.records, key=lambda record: str(record["section"])):
-        parts += [f"## {_TITLES[section]}: every picture", _table(list(group), ("picture", "scale", "frames", "motion", "iso"))]
+        parts += [f"## {_TITLES[section]}: every picture", _table(list(group), ("picture", *_KEYS))]
     return "\n\n".join(parts) + "\n"
 
 
@@ -70,7 +82,7 @@ def cell(value: float | None, digits: int) -> str:
 def _table(records: list[Record], keys: Sequence[str]) -> str:
     used = [name for name in _COLUMNS if any(record.get(name) is not None for record in records)]
     many = [name for name in keys if name == "iso" or len({record[name] for record in records}) > 1]
-    head = [*many, "row", *(_COLUMNS[name][0] for name in used)]
+    head = [*(_HEADS.get(name, name) for name in many), "row", *(_COLUMNS[name][0] for name in used)]
     rows = []
     for record in records:
         numbers = [cell(record.get(name), _COLUMNS[name][1]) for name in used]
@@ -78,11 +90,11 @@ def _table(records: list[Record], keys: Sequence[str]) -> str:
     return markdown(head, rows)
 
 
-def _margins(records: list[Record]) -> str:
+def _margins(records: list[Record]) -> list[str]:
     compared = ("over Menon", "over best other", "best other", "over single", "worst picture", "to true motion", "chroma / Menon")
     head = ["section", "scale", "frames", "motion", "ISO", *compared]
     rows = []
-    for m in margins(records):
+    for m in (found for found in margins(records) if found["other"] != "-" or found["below_known"] is not None):
         place = [_plain(m[name]) for name in ("scale", "frames", "motion", "iso")]
         rest = [cell(m["over_single"], 2), cell(m["worst"], 2), cell(m["below_known"], 2), cell(m["chroma_ratio"], 3)]
         rows.append([m["section"], *place, cell(m["over_menon"], 2), cell(m["over_other"], 2), m["other"], *rest])
@@ -90,7 +102,27 @@ def _margins(records: list[Record]) -> str:
             if m[name] is not None:
                 rows.append([title, *place, "-", "-", "-", cell(m[name], 2), "-", "-", "-"])
     told = 'sRGB PSNR in dB; positive: burstsr is better, but for "to true motion", which is what exact motion would add.'
-    return f"{markdown(head, rows)}\n\n{told}" if rows else ""
+    return ["## Margins of burstsr (means over pictures)", markdown(head, rows), told] if rows else []
+
+
+def _modes(records: list[Record]) -> list[str]:
+    """What mode "best" adds to "fast": in the grid, and at worst in every section."""
+    head = ["scale", "frames", "motion", "ISO", "best - fast", "worst", "its picture", "SSIM fast", "best", "worst gain", "to true motion"]
+    grid = [
+        [*(_plain(g[name]) for name in ("scale", "frames", "motion", "iso")), cell(g["mean"], 2), cell(g["worst"], 2), g["worst_picture"]]
+        + [cell(g["ssim_fast"], 4), cell(g["ssim_best"], 4), cell(g["ssim_worst"], 4), cell(g["below_known"], 2)]
+        for g in gains(records)
+        if g["section"] == "grid"
+    ]
+    worst = [
+        [m["section"], _COLUMNS[m["figure"]][0], cell(m["worst"], 2), m["picture"], *(_plain(m[name]) for name in _KEYS), cell(m["mean"], 2)]
+        for m in least(records)
+    ]
+    parts = ["## Best over fast: the grid", markdown(head, grid)] if grid else []
+    if worst:
+        places = [_HEADS.get(name, name) for name in _KEYS]
+        parts += ["## Best over fast: where it is least, per section", markdown(["section", "figure", "worst", "picture", *places, "mean"], worst)]
+    return parts
 
 
 def _setup(result: Result) -> str:

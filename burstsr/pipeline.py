@@ -15,6 +15,7 @@ from burstsr.ground.errors import SettingsError
 from burstsr.ground.flow import Flow
 from burstsr.merge import Accumulator, SteadyMean, add_significant, calm_chroma, combine
 from burstsr.noise import noise_of, snr_of
+from burstsr.reconstruct import View, reconstruct
 from burstsr.record import Record
 from burstsr.robustness import Guide
 from burstsr.settings import Settings
@@ -85,4 +86,10 @@ def super_resolve(
         record.stage("sharpen")
     calm_chroma(picture, weight, noise, reference.info.colour.as_shot_neutral, tuned.scale, tuned.merge.chroma_significance)
     record.stage("sharpen")
+    if tuned.mode == "best":
+        views = [View(*seen) for seen in zip(burst, flows, trusts, strict=True)]
+        neutral = reference.info.colour.as_shot_neutral
+        outcome = reconstruct(picture, views, index, noise, neutral, tuned.scale, tuned.reconstruct, defects, record.tiles)
+        picture = outcome.picture
+        record.reconstructed(outcome)
     return record.picture(picture, weight, index, noise, noise_source, len(defects), tuned)

@@ -19,6 +19,7 @@ from burstsr.ground.burst import Burst, Picture
 from burstsr.ground.flow import Flow
 from burstsr.ground.noise import MERGED_SHARE, Noise
 from burstsr.ground.sensor import CHANNEL_SHARE
+from burstsr.reconstruct import Outcome
 from burstsr.settings import Settings
 
 _P = ParamSpec("_P")
@@ -36,6 +37,7 @@ class Record:
         self._seconds: dict[str, float] = {}
         self._frames: dict[int, dict[str, object]] = {}
         self._flows: list[Flow] = []
+        self._outcome: Outcome | None = None
         self._last = time.perf_counter()
 
     def stage(self, name: str) -> None:
@@ -63,12 +65,24 @@ class Record:
         self._frames[index] = facts
         self._tell("merge")
 
+    def tiles(self, done: int, total: int) -> None:
+        """Tiles of the reconstruction are done."""
+        if self._progress is not None:
+            self._progress("reconstruct", done, total)
+
+    def reconstructed(self, outcome: Outcome) -> None:
+        """The picture was reconstructed."""
+        self._outcome = outcome
+        self.stage("reconstruct")
+
     def picture(
         self, rgb: NDArray[np.float32], weight: NDArray[np.float32], index: int, noise: Noise, noise_source: str, defects: int, tuned: Settings
     ) -> Picture:
         """The finished Picture with its report."""
         neutral = self._burst.info.colour.as_shot_neutral if tuned.merge.chroma_significance > 0 else None
         left = noise_left(noise, weight, neutral)
+        if self._outcome is not None:
+            left = Noise(noise.alpha * self._outcome.noise_share, noise.beta * self._outcome.noise_share)
         report: dict[str, object] = {
             "burst": self._burst.name,
             "reference": index,
@@ -78,6 +92,7 @@ class Record:
             "defects_repaired": defects,
             "noise": {"source": noise_source, **_plain(noise)},
             "noise_left": _plain(left),
+            "reconstruction": _facts(self._outcome),
             "settings": asdict(tuned),
             "size": [rgb.shape[1], rgb.shape[0]],
             "seconds": {name: round(s, 3) for name, s in self._seconds.items()},
@@ -119,6 +134,12 @@ def versions() -> dict[str, str]:
         except PackageNotFoundError:
             found[name] = "unknown"
     return found
+
+
+def _facts(outcome: Outcome | None) -> dict[str, float] | None:
+    if outcome is None:
+        return None
+    return {"turns": round(outcome.turns, 2), "residual": round(outcome.residual, 4), "second_looks": round(outcome.second_looks, 4)}
 
 
 def _plain(noise: Noise) -> dict[str, list[float]]:

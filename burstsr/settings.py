@@ -115,6 +115,37 @@ class MergeSettings:
 
 
 @dataclass(frozen=True)
+class ReconstructSettings:
+    """Merged picture to reconstruction; mode "best" only."""
+
+    psf_sigma_px: float = 0.0  # deviation of the lens's Gaussian blur in raw pixels, the pixel's own square beside; 0 to 1.5
+    steps: int = 10  # most turns of shrinking and explaining; 1 to 50
+    iterations: int = 8  # of conjugate gradients in each turn; 1 to 50
+    first: float = 16.0  # deviation of what shrinking may change at first, over that of the samples' noise at an output pixel; 0.1 to 1000
+    last: float = 0.4  # the same in the last turn; 0.1 to 1000
+    threshold: float = 1.8  # noise deviations below which a cosine coefficient falls; 0 to 10
+    chroma_noise: float = 0.5  # noise variance that colour differences are taken to carry, over what they carry; 0 to 100
+    chroma_pull: float = 1.0  # how much more colour differences follow the shrunk picture than luma does; 0 to 100
+    offset: float = 0.003  # added to white-balanced values before the square root; 1e-4 to 1
+    enough: float = 0.02  # stop when the shrunk picture's misfit exceeds the sharpest's by less than this, in noise variances of a sample; 0 to 10
+    blend: float = 0.6  # share of the shrunk picture in the result; 0 to 1
+    second_look: bool = True  # frames that robustness distrusts count where a picture of all frames explains them
+
+    def __post_init__(self) -> None:
+        _between(self, "psf_sigma_px", 0, 1.5)
+        _between(self, "steps", 1, 50)
+        _between(self, "iterations", 1, 50)
+        for name in ("first", "last"):
+            _between(self, name, 0.1, 1000)
+        _between(self, "threshold", 0, 10)
+        for name in ("chroma_noise", "chroma_pull"):
+            _between(self, name, 0, 100)
+        _between(self, "offset", 1e-4, 1)
+        _between(self, "enough", 0, 10)
+        _between(self, "blend", 0, 1)
+
+
+@dataclass(frozen=True)
 class FinishSettings:
     """Linear camera RGB to display. The DNG has none of it."""
 
@@ -135,13 +166,14 @@ class Settings:
     """A run's settings. Defaults are right for hand-held bursts."""
 
     scale: float = 2.0  # output pixels per raw pixel along an axis, any real number; 1 to 4
-    mode: Literal["fast"] = "fast"  # fast = align and merge
+    mode: Literal["fast", "best"] = "fast"  # fast = align and merge; best = and reconstruct
     reference: int | None = None  # frame whose geometry the picture has, counted from 0; None = the sharpest
     defects: DefectSettings = field(default_factory=DefectSettings)
     align: AlignSettings = field(default_factory=AlignSettings)
     covariance: CovarianceSettings = field(default_factory=CovarianceSettings)
     robustness: RobustnessSettings = field(default_factory=RobustnessSettings)
     merge: MergeSettings = field(default_factory=MergeSettings)
+    reconstruct: ReconstructSettings = field(default_factory=ReconstructSettings)
     finish: FinishSettings = field(default_factory=FinishSettings)
 
     def __post_init__(self) -> None:

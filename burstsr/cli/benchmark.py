@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from burstsr.cli import benchmark_speed
 from burstsr.cli.bars import Bars
 from burstsr.cli.screen import complain, say, say_json
 from burstsr.ground.errors import SettingsError
@@ -17,8 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 PICTURE_SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp", ".webp")
-ROWS = ("bilinear", "dht", "menon", "dis", "drizzle", "ours", "ours-true-motion")
-SECTIONS = ("grid", "short", "tripod", "mover")
+ROWS = ("bilinear", "dht", "menon", "dis", "drizzle", "ours", "ours-true-motion", "best", "best-true-motion")
+SECTIONS = ("grid", "short", "tripod", "mover", "counts", "scales", "lamp", "hot", "psf")
+MODES = ("fast", "best")
 MOTIONS = ("handheld", "tripod", "jiggle")
 
 
@@ -32,6 +34,7 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:  # noqa: ANN401  argpa
     benchmarks = parser.add_subparsers(title="benchmarks", metavar="BENCHMARK", dest="benchmark", required=True)
     _add_quality(benchmarks)
     _add_residual(benchmarks)
+    benchmark_speed.add_parsers(benchmarks, _common)
     return parser
 
 
@@ -40,11 +43,12 @@ def _add_quality(benchmarks: Any) -> None:  # noqa: ANN401
         "quality",
         help="every method on simulated bursts: PSNR, SSIM, chroma error, flow error, seconds",
         description="Simulate bursts of pictures and compare, with the truth, what single frames, averaging, drizzle and burstsr make of them. Without "
-        "options: the Kodak set at 13 hand-held frames, x2 and four ISOs, then short, tripod and mover bursts. An axis that is given replaces its default "
-        "and leaves out the other sections. Writes quality.json, quality.md and side-by-side crops to OUT.",
+        "options: the Kodak set at 13 hand-held frames, x2 and four ISOs, then short, tripod and mover bursts, then, of three pictures and with burstsr's "
+        "two modes alone, numbers of frames, scales, a lamp, hot pixels and a lens known wrongly. An axis that is given replaces its default and leaves out "
+        "the other sections. Writes quality.json, quality.md and side-by-side crops to OUT.",
     )
     quality.add_argument("picture", metavar="PICTURE", nargs="*", type=Path, help="sRGB pictures, or folders of them (default: testsets/Kodak24 of --data)")
-    quality.add_argument("--quick", action="store_true", help="five pictures, two for the other sections; minutes")
+    quality.add_argument("--quick", action="store_true", help="five pictures, one or two for the other sections; minutes")
     quality.add_argument("--iso", type=_numbers, default=(), metavar="N,...", help="default 100,400,1600,3200")
     quality.add_argument("--frames", type=_whole_numbers, default=(), metavar="N,...", help="default 13")
     quality.add_argument("--scale", type=_numbers, default=(), metavar="S,...", help="1 to 4; default 2")
@@ -70,6 +74,7 @@ def _add_residual(benchmarks: Any) -> None:  # noqa: ANN401
     residual.add_argument("--scale", type=float, default=2.0, metavar="S", help="of the merged picture, 1 to 4 (default 2)")
     residual.add_argument("--reference", type=int, metavar="N", help="frame that stays in every merge (default: the sharpest)")
     residual.add_argument("--noise", type=_pair, metavar="ALPHA,BETA", help="noise model to compare with, instead of the files' or the estimated one")
+    residual.add_argument("--mode", choices=MODES, default="fast", help="of the merge (default fast)")
     _common(residual, _residual)
 
 
@@ -126,7 +131,7 @@ def _residual(args: argparse.Namespace) -> int:
     paths = [str(path) for path in args.path]
     burst = read_burst(paths if len(paths) > 1 else paths[0])
     noise = Noise(*(np.full(3, value) for value in args.noise)) if args.noise else None
-    plan = residual.Plan(folds=args.folds, scale=args.scale, reference=args.reference, noise=noise)
+    plan = residual.Plan(folds=args.folds, scale=args.scale, reference=args.reference, noise=noise, mode=args.mode)
     with Bars(1, show=not args.json) as bars:
         result = residual.measure(burst, plan, lambda done, total: bars.stage(burst.name, "leave out", done, total))
     if args.json:

@@ -66,5 +66,7 @@ def test_command_line(scene, tmp_path, capsys):
     assert main(["benchmark", "residual", str(tmp_path / "tile"), "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert len(found["frames"]) == 2 and found["total"]["merge"]["mean"]["all"] > 0.5
-    assert main(["benchmark", "residual", str(tmp_path / "tile"), "--noise", "1e-3,1e-5"]) == 0
-    assert "| all " in capsys.readouterr().out
+    assert found["mode"] == "fast"
+    assert main(["benchmark", "residual", str(tmp_path / "tile"), "--noise", "1e-3,1e-5", "--mode", "best"]) == 0
+    said = capsys.readouterr().out
+    assert "| all " in said and "mode best" in said

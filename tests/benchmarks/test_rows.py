@@ -5,10 +5,11 @@ import importlib.util
 import numpy as np
 import pytest
 
-from benchmarks.figures import border_of, flat_areas, flow_figures, noise_between, picture_figures
+from benchmarks.figures import border_of, flat_areas, flow_figures, noise_between, picture_figures, places_of
 from benchmarks.rows import ROWS, chosen_rows
 from burstsr.ground.errors import SettingsError
 from burstsr.metrics import psnr_linear
+from burstsr.world import Blink
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.key)
@@ -47,6 +48,21 @@ def test_a_mover_has_figures_of_its_own(shot):
 
     figures = picture_figures(shot(mover=Mover()).made.truth + np.float32(0.01), shot(mover=Mover()))
     assert figures["psnr_mover"] > 20 and figures["psnr_mover_ever"] > 20
+
+
+def test_places_of_lamps_and_hot_pixels(shot):
+    """Masks lie where the truth and the frames say: the lamp's disc in its middle, every hot pixel on its own output pixels."""
+    lit = shot(blink=Blink(level=0.95))
+    mask = places_of(lit)["psnr_lamp"]
+    disc = np.pi * (2 * 4.0 * 2) ** 2
+    assert mask.sum() == pytest.approx(disc, rel=0.05)
+    centre = np.argwhere(mask).mean(0)
+    assert centre == pytest.approx(np.multiply((0.3, 0.7), lit.made.truth.shape[:2]) - 0.5, abs=1)
+    hot = shot(hot_pixels=5)
+    mask = places_of(hot)["psnr_hot"]
+    for y, x in hot.made.hot_pixels:
+        assert mask[2 * y : 2 * y + 2, 2 * x : 2 * x + 2].all()
+    assert mask.sum() <= 5 * 57 and places_of(shot()) == {}
 
 
 def test_noise_between_two_pictures(small):

@@ -1,9 +1,14 @@
 """The star chart's ruler."""
 
+import json
+
 import numpy as np
 import pytest
 
-from benchmarks.stars import doubled, find_stars, fit_star, green_above_background, measure
+from benchmarks.stars import doubled, find_stars, fit_star, green_above_background, main, measure, star_rings
+from benchmarks.stars_rings import rings, sky_noise
+from burstsr.cli.simulate import write_simulated
+from burstsr.world import SimulateSettings, simulate_burst
 
 
 def field(places, sigma, size=400, noise=1e-4, seed=0):
@@ -42,3 +47,52 @@ def test_less_noise_and_lost_stars_are_counted():
     assert figures["stars"] == 4 and figures["lost"] == 1 and figures["doubled"] == 0
     assert figures["noise_ratio"] == pytest.approx(4, rel=0.1)
     assert figures["fwhm_merged_px"] == pytest.approx(figures["fwhm_single_px"], rel=0.05)
+
+
+def with_rings(depth, sigma=2.0):
+    """Stars with a dark ring 2.5 deviations out, `depth` of the star's height."""
+    picture = field(PLACES, sigma)
+    y, x = np.mgrid[: picture.shape[0], : picture.shape[1]]
+    for cy, cx, height in PLACES:
+        picture -= (depth * height * np.exp(-((np.hypot(y - cy, x - cx) - 2.5 * sigma) ** 2) / 2)).astype(np.float32)[..., None]
+    return picture
+
+
+def test_a_dark_ring_is_found_and_none_where_there_is_none():
+    found = star_rings({"single": field(PLACES, 2.0), "dark": with_rings(0.2)}, 2.0)
+    plain, dark = found["single"], found["dark"]
+    assert plain["stars"] == dark["stars"] == 4
+    assert plain["peak_worst"] > -0.01 and plain["noise_worst"] > -6
+    expected = np.exp(-0.5 * 2.5**2) - 0.2  # where the ring is darkest, of the star without one
+    assert dark["peak_median"] == pytest.approx(expected, abs=0.03) and dark["noise_median"] < -50
+    assert dark["radius_px"] == pytest.approx(2.5 * 2.0, abs=1.5)
+
+
+def test_rings_of_a_pure_star_without_noise():
+    flat = field(PLACES, 2.0, noise=0.0)[..., 1]
+    assert rings(flat, [(y, x) for y, x, _ in PLACES], 4.7)["peak_worst"] > -1e-4
+    assert rings(flat, [], 4.7)["stars"] == 0
+
+
+def test_noise_of_an_empty_sky_is_that_of_a_mean():
+    sky = np.random.default_rng(0).normal(0, 1, (300, 300)).astype(np.float32)
+    noise = sky_noise(sky, [], 4.0)
+    ring = 2 * np.pi * (10.5)
+    assert noise[10] == pytest.approx(1 / np.sqrt(ring), rel=0.25)
+    assert sky_noise(sky[:20, :20], [], 4.0) is None
+
+
+def test_command_line(tmp_path, capsys):
+    y, x = np.mgrid[:300, :300]
+    sky = np.full((300, 300), 0.25)
+    for cy, cx in ((120, 130), (190, 120), (150, 200)):
+        sky += 0.6 * np.exp(-((y - cy) ** 2 + (x - cx) ** 2) / (2 * 2.5**2))
+    made = simulate_burst(np.repeat(sky[..., None], 3, 2), SimulateSettings(frames=3, iso=100), np.random.default_rng(0), "sky")
+    write_simulated(tmp_path / "sky", made, 0)
+    main([str(tmp_path / "sky")])
+    found = json.loads(capsys.readouterr().out)
+    assert set(found["rings"]) == {"single", "fast", "best"}
+    assert found["fast"]["stars"] == found["best"]["stars"] == 3
+    main([str(tmp_path / "sky"), "--mode", "fast"])
+    found = json.loads(capsys.readouterr().out)
+    assert set(found["rings"]) == {"single", "fast"} and "best" not in found

@@ -1,0 +1,153 @@
+"""What `burstsr benchmark merge` merges, three ways to merge it, and the proof that all three give the same."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks import naive_loops
+from burstsr.ground.burst import Colour, Frame, FrameInfo, Levels, cfa_array
+from burstsr.ground.coords import output_length, tile_count
+from burstsr.ground.errors import BurstsrError
+from burstsr.ground.flow import Flow
+from burstsr.ground.sensor import clipped_samples
+from burstsr.merge import Accumulator, paper
+from burstsr.settings import CovarianceSettings, MergeSettings
+
+Floats = NDArray[np.float32]
+Result = tuple[Floats, Floats]  # picture and weight, (H', W', 3)
+TILE_PX = 16
+FLOOR = MergeSettings().fallback_weight  # weight of black, which stands in for the fallback
+_TOLERANCE = 1e-3  # of pictures of 0 .. 1, and of weights over 1 + weight; measured 4e-5, from the exponential
+_TOLERANCE_PER_PX = 5e-7  # of the picture's longer side, beside it: positions in float32 are so much coarser there; measured 1.1e-3 at 6000 pixels
+_UNDECIDED_PX = 1e-3  # positions closer to the middle between two samples may round either way
+_STRIP = 256
+
+
+class MergeMismatch(BurstsrError):
+    """The merge does not compute what it should: its speed means nothing."""
+
+
+@dataclass(frozen=True)
+class MergeCase:
+    """All that a merge is given. Shapes as `burstsr.merge.Accumulator` wants them; one flow and one trust per frame."""
+
+    frames: tuple[Frame, ...]
+    flows: tuple[Flow, ...]
+    trusts: tuple[Floats, ...]
+    kernel: Floats
+    scale: float
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(H, W) of a frame."""
+        return self.frames[0].info.shape
+
+    @property
+    def output_shape(self) -> tuple[int, int]:
+        """(H', W') of the picture."""
+        return output_length(self.shape[0], self.scale), output_length(self.shape[1], self.scale)
+
+    @property
+    def name(self) -> str:
+        """For messages."""
+        return f"{len(self.frames)} frames of {self.shape[1]} x {self.shape[0]} at x{self.scale:g}"
+
+
+def made_case(shape: tuple[int, int], frames: int, scale: float, seed: int = 0) -> MergeCase:
+    """White noise for samples, which forgives no wrong weight; hand-like motion, smooth over the frame; kernels of every size and direction that the
+    product's settings allow; trust of 0.9 to 1. shape: (H, W), even.
+    """
+    rng = np.random.default_rng(seed)
+    levels = Levels(np.array([[500.0, 512.0], [512.0, 520.25]]), 16383.0)
+    info = FrameInfo(Path("frame.dng"), shape, cfa_array("RGGB"), levels, Colour(np.ones(3)))
+    quads = (shape[0] // 2, shape[1] // 2)
+    made = tuple(Frame(info, rng.integers(480, 16384, shape, np.uint16)) for _ in range(frames))
+    flows = tuple(_smooth_flow(shape, rng) for _ in range(frames))
+    trusts = tuple(np.float32(1) - np.float32(0.1) * rng.random(quads, np.float32) for _ in range(frames))
+    return MergeCase(made, flows, trusts, _kernels(quads, rng), scale)
+
+
+def merged(case: MergeCase) -> Result:
+    """The product's merge, through its public door."""
+    accumulator = Accumulator(case.scale, case.kernel, FLOOR)
+    for frame, flow, trust in zip(case.frames, case.flows, case.trusts, strict=True):
+        accumulator.add(frame, flow, trust)
+    return accumulator.result()
+
+
+def merged_naively(case: MergeCase) -> Result:
+    """The naive loop, from raw numbers to picture like the product."""
+    samples = np.stack([np.pad(clipped_samples(frame), 1, mode="reflect") for frame in case.frames])
+    flow, trust = (np.stack(parts) for parts in ([flow.tiles for flow in case.flows], case.trusts))
+    picture, weight = (np.empty((*case.output_shape, 3), np.float32) for _ in range(2))
+    cfa = case.frames[0].info.cfa.astype(np.int64)
+    naive_loops.direct(samples, cfa, flow, TILE_PX, case.kernel, trust, case.scale, FLOOR, picture, weight)
+    return picture, weight
+
+
+def merged_by_paper(case: MergeCase) -> Result:
+    """`burstsr.merge.paper`, in double precision; for small sizes."""
+    height, width = case.output_shape
+    num, den = np.zeros((height, 3, width)), np.full((height, 3, width), FLOOR)
+    for frame, flow, trust in zip(case.frames, case.flows, case.trusts, strict=True):
+        mosaic = np.pad(clipped_samples(frame).astype(np.float64), paper.BORDER, mode="reflect")
+        cfa = frame.info.cfa.astype(np.int64)
+        paper.accumulate(0, height, mosaic, cfa, case.scale, flow.tiles, flow.tile_px, case.kernel.astype(np.float64), trust.astype(np.float64), num, den)
+    paper.normalise(0, height, num, den)
+    picture, weight = (sums.reshape(height, width, 3).astype(np.float32) for sums in (num, den))
+    return picture, weight - np.float32(FLOOR)
+
+
+def undecided(case: MergeCase) -> NDArray[np.bool_]:
+    """(H', W') where the nearest sample of some frame is a matter of rounding: there two right answers may differ."""
+    out = np.empty(case.output_shape, np.bool_)
+    naive_loops.undecided(np.stack([flow.tiles for flow in case.flows]), TILE_PX, case.scale, _UNDECIDED_PX, out)
+    return out
+
+
+def same(found: Result, expected: Result, ties: NDArray[np.bool_], what: str) -> tuple[float, float]:
+    """Largest difference of pictures, and of weights over 1 + weight, outside `ties`. Raises MergeMismatch, which begins with `what`, if too large."""
+    worst = [0.0, 0.0]
+    tolerance = _TOLERANCE + _TOLERANCE_PER_PX * max(ties.shape)
+    for which, name in enumerate(("picture", "weight")):
+        if found[which].shape != expected[which].shape:
+            raise MergeMismatch(f"{what}: {name} of shape {found[which].shape}, expected {expected[which].shape}")
+        for first in range(0, len(ties), _STRIP):
+            rows = slice(first, first + _STRIP)
+            difference = np.abs(found[which][rows] - expected[which][rows])
+            if which == 1:
+                difference /= 1 + expected[which][rows]
+            difference[ties[rows]] = 0
+            if not (difference <= tolerance).all():  # NaN is not
+                y, x, c = np.unravel_index(int(np.argmax(np.nan_to_num(difference, nan=np.inf))), difference.shape)
+                where = f"output pixel ({first + y}, {x}), {('red', 'green', 'blue')[c]}"
+                raise MergeMismatch(f"{what}: {name} differs by {difference[y, x, c]:.2g} at {where}; allowed is {tolerance:g}; no times are given")
+            worst[which] = max(worst[which], float(difference.max()))
+    return worst[0], worst[1]
+
+
+def set_naive_threads(threads: int) -> None:
+    """Threads of the naive loop; its own, since it is spread by numba."""
+    numba.set_num_threads(threads)
+
+
+def _smooth_flow(shape: tuple[int, int], rng: np.random.Generator) -> Flow:
+    tiles = tile_count(shape[0], TILE_PX), tile_count(shape[1], TILE_PX)
+    coarse = rng.normal(0, 2, 2) + rng.normal(0, 0.3, (4, 6, 2))
+    return Flow(np.ascontiguousarray(cv2.resize(coarse.astype(np.float32), (tiles[1], tiles[0]), interpolation=cv2.INTER_CUBIC)), TILE_PX)
+
+
+def _kernels(quads: tuple[int, int], rng: np.random.Generator) -> Floats:
+    """(h, w, 3) Omega^-1 as (yy, yx, xx): deviations from the narrowest to the widest, logarithmically uniform, in any direction."""
+    c = CovarianceSettings()
+    low, high = np.log(c.k_detail_px / c.k_shrink), np.log(c.k_detail_dark_px * c.k_denoise_dark)
+    p, q = (np.exp(np.float32(-2) * (low + (high - low) * rng.random(quads, np.float32))) for _ in range(2))
+    angle = np.float32(np.pi) * rng.random(quads, np.float32)
+    cosine, sine = np.cos(angle), np.sin(angle)
+    return np.stack([p * sine * sine + q * cosine * cosine, (p - q) * sine * cosine, p * cosine * cosine + q * sine * sine], axis=-1).astype(np.float32)

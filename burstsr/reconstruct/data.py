@@ -1,0 +1,125 @@
+"""A tile's samples: where they lie, what the picture must be to explain them, and how well one does."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from burstsr.ground.burst import Frame
+from burstsr.ground.flow import Flow
+from burstsr.ground.noise import Noise
+from burstsr.ground.sensor import samples
+from burstsr.reconstruct import loops, solve_loops
+from burstsr.reconstruct.tiles import Tile, box_in_frame
+
+Floats = NDArray[np.float32]
+_AROUND = (5, 5)  # quads over which misfit is averaged
+_ONLY_NOISE = 1e-12
+
+
+@dataclass(frozen=True)
+class View:
+    """A frame, where it shows what the reference shows, and how far to believe it: trust (H/2, W/2) per quad of the reference, 0 to 1."""
+
+    frame: Frame
+    flow: Flow
+    trust: Floats
+
+
+@dataclass(frozen=True)
+class Equations:
+    """normal: (3, h, reach + 1, 2 reach + 1, w), half of N's stencil; right: (3, h, w), G r; information: (3, h, w), N's row sums, 1 / variance."""
+
+    normal: Floats
+    right: Floats
+    information: Floats
+
+
+class TileData:
+    """The crops of all views that show a tile.
+
+    start: (3, h, w), a first estimate of the tile, for the samples' variance. probe: of each sample's deviation, added as noise; 0 = none.
+    """
+
+    def __init__(
+        self,
+        tile: Tile,
+        views: Sequence[View],
+        inverses: Sequence[Flow],
+        start: Floats,
+        noise: Noise,
+        scale: float,
+        taps: Floats,
+        defects: NDArray[np.int64],
+        rng: np.random.Generator | None = None,
+    ) -> None:
+        self._tile, self._views, self._inverses, self._taps = tile, views, inverses, taps
+        self._scale = np.float32(scale)
+        self._origin = np.array(tile.origin)
+        self._rows, self._columns = tile.quads(scale)
+        self._corner = np.array([self._rows[0], self._columns[0]])
+        self._cfa = views[0].frame.info.cfa.astype(np.int64)
+        alpha, beta = (v.astype(np.float32)[:, None, None] for v in (noise.alpha, noise.beta))
+        level = np.stack([cv2.blur(plane, (3, 3)) for plane in start])
+        self._certainty = 1 / np.maximum(alpha * np.maximum(level, 0) + beta, np.float32(_ONLY_NOISE))
+        self._crops = [_crop(view.frame, box_in_frame(tile, view.flow, scale, view.frame.info.shape), noise, defects, rng) for view in views]
+        self.trusts = [np.ascontiguousarray(view.trust[np.ix_(*_within((self._rows, self._columns), view.trust.shape))]) for view in views]
+
+    def equations(self, trusts: Sequence[Floats]) -> Equations:
+        """Normal equations of all samples, weighted by trust (m, n) per quad of the tile and by 1 / variance."""
+        height, width = self._tile.shape
+        reach = int(np.ceil(self._scale))
+        normal = np.zeros((3, height, reach + 1, 2 * reach + 1, width), np.float32)
+        right, information = np.zeros((2, 3, height, width), np.float32)
+        for (crop, place), inverse, trust in zip(self._crops, self._inverses, trusts, strict=True):
+            where = (inverse.tiles, inverse.tile_px, trust, self._corner, self._certainty, self._origin)
+            loops.gather(crop, place, self._cfa, self._scale, *where, normal, right)
+        solve_loops.product(normal, np.ones_like(right), information)
+        return Equations(normal, self.blurred(right), information)
+
+    def misfits(self, picture: Floats) -> list[Floats]:
+        """Per view, (m, n) mean squared residual over variance around each quad of the tile; inf where the view shows nothing."""
+        seen = self.blurred(picture)
+        found = []
+        for (crop, place), inverse in zip(self._crops, self._inverses, strict=True):
+            total, count = np.zeros((2, len(self._rows), len(self._columns)), np.float32)
+            where = (inverse.tiles, inverse.tile_px, seen, self._corner, self._certainty, self._origin)
+            loops.misfit(crop, place, self._cfa, self._scale, *where, total, count)
+            around, samples_around = cv2.blur(total, _AROUND), cv2.blur(count, _AROUND)
+            found.append(np.where(samples_around > 0, around / np.maximum(samples_around, np.float32(1e-6)), np.float32(np.inf)))
+        return found
+
+    def effective_samples(self, equations: Equations) -> Floats:
+        """(h, w) trusted samples of any colour per pixel."""
+        return np.asarray((equations.information / self._certainty).sum(axis=0), np.float32)
+
+    def blurred(self, picture: Floats) -> Floats:
+        """(3, h, w) as the lens shows it."""
+        if len(self._taps) == 1:
+            return picture
+        out = np.empty_like(picture)
+        solve_loops.blur(picture, self._taps, np.empty_like(picture), out)
+        return out
+
+
+def _crop(
+    frame: Frame, box: NDArray[np.int64], noise: Noise, defects: NDArray[np.int64], rng: np.random.Generator | None
+) -> tuple[Floats, NDArray[np.int64]]:
+    """Samples of the frame inside box = (y0, y1, x0, x1), even numbers, at most 1.0, NaN at defects; and (y0, x0)."""
+    y0, y1, x0, x1 = box
+    crop = np.minimum(samples(frame.mosaic[y0:y1, x0:x1], frame.info.levels), np.float32(1))
+    if rng is not None:
+        cfa = np.tile(frame.info.cfa, (crop.shape[0] // 2, crop.shape[1] // 2))
+        variance = noise.alpha[cfa] * np.maximum(crop, 0) + noise.beta[cfa]
+        crop = (crop + rng.standard_normal(crop.shape) * np.sqrt(variance)).astype(np.float32)
+    inside = defects[(defects[:, 0] >= y0) & (defects[:, 0] < y1) & (defects[:, 1] >= x0) & (defects[:, 1] < x1)]
+    crop[inside[:, 0] - y0, inside[:, 1] - x0] = np.nan
+    return crop, np.array([y0, x0])
+
+
+def _within(index: tuple[NDArray[np.int64], ...], shape: tuple[int, ...]) -> list[NDArray[np.int64]]:
+    return [np.clip(i, 0, n - 1) for i, n in zip(index, shape, strict=True)]

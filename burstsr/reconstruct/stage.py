@@ -1,0 +1,197 @@
+"""From the merged picture to the one that explains the samples: maximum a posteriori, tile by tile.
+
+The picture x minimises  sum_i t_i (a_i . G x - y_i)^2 / (2 v_i) + prior(x):  sample i is the mean over a pixel's square, moved by the frame's flow, of the
+picture blurred by the lens (G); v_i is its noise variance and t_i its trust. Solved by half-quadratic splitting (Geman & Yang 1995) with a shrinkage of
+cosine coefficients as the prior's proximal map (plug and play: Venkatakrishnan et al. 2013): in turns the picture is shrunk, z, and pulled to explain
+the samples while staying near z, with a pull that grows until z explains them about as well as x does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from burstsr.ground.compiled import thread_count
+from burstsr.ground.noise import Noise
+from burstsr.reconstruct import solve_loops
+from burstsr.reconstruct.data import Equations, TileData, View
+from burstsr.reconstruct.prior import Prior
+from burstsr.reconstruct.tiles import Tile, tiles
+from burstsr.settings import ReconstructSettings
+
+Floats = NDArray[np.float32]
+_SIDE, _MARGIN = 192, 14  # output pixels: a tile's own, and what is solved around it
+_LEAST_INFORMATION = 0.05  # of the tile's mean: places with fewer samples are pulled as if they had so many
+_AROUND = (5, 5)  # pixels over which information is averaged
+_ALL_TRUSTED = 0.995  # mean trust of a tile from which a second look is not worth its time
+_SECOND_LOOK_STEPS = 4
+_REFERENCE_MISFIT = (2.5, 4.0)  # squared residual over variance of the reference, predicted from the others: from consistent to not
+_FIRM = (0.8, 1.0)  # robustness's trust, from none to full
+_FRAME_MISFIT = (1.4, 2.0)  # the same of a frame that was used itself
+_MEDIAN_OF_SQUARE = 0.455  # of a normal variate
+_PROBES = 6  # tiles that are solved twice, to measure what noise is left
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What happened. turns: mean number of turns over tiles; residual: squared residual over variance, mean over samples of probed
+    tiles; second_looks: share of tiles in which distrusted frames were tried again; noise_share: (3,) noise variance left over that of a sample.
+    """
+
+    picture: Floats
+    turns: float
+    residual: float
+    second_looks: float
+    noise_share: NDArray[np.float64]
+
+
+def reconstruct(
+    picture: Floats,
+    views: Sequence[View],
+    reference: int,
+    noise: Noise,
+    neutral: NDArray[np.float64],
+    scale: float,
+    settings: ReconstructSettings,
+    defects: NDArray[np.int64],
+    progress: Callable[[int, int], None],
+) -> Outcome:
+    """Reconstruct `picture` (H', W', 3), the merge's, from all views; views[reference] is the frame whose geometry it has.
+
+    neutral: (3,) camera RGB of a neutral object. defects: (n, 2) raw (y, x) of samples to leave out. progress is called with (tiles done, tiles).
+    """
+    solver = _Solver(picture, views, reference, noise, neutral, scale, settings, defects)
+    every = list(tiles(picture.shape[:2], _SIDE, _MARGIN))
+    out = np.empty_like(picture)
+    probed = set(np.linspace(0, len(every) - 1, min(_PROBES, len(every))).astype(int).tolist())
+
+    def solved(index: int) -> _Solved:
+        tile = every[index]
+        result = solver.solve(tile, probe=index in probed)
+        np.minimum(np.moveaxis(result.picture[tile.own], 0, 2), 1, out=out[tile.y0 : tile.y1, tile.x0 : tile.x1])
+        return replace(result, picture=_NOTHING)
+
+    facts = []
+    with ThreadPoolExecutor(thread_count(), thread_name_prefix="burstsr") as pool:
+        for result in pool.map(solved, range(len(every))):
+            facts.append(result)
+            progress(len(facts), len(every))
+    residuals = [f.residual for f in facts if f.residual is not None]
+    shares = [f.noise_share for f in facts if f.noise_share is not None]
+    mean = np.median(shares, axis=0) if shares else np.ones(3)
+    return Outcome(
+        out, float(np.mean([f.steps for f in facts])), float(np.mean(residuals)) if residuals else float("nan"), float(np.mean([f.looked for f in facts])), mean
+    )
+
+
+@dataclass(frozen=True)
+class _Solved:
+    picture: Floats
+    steps: int
+    looked: bool
+    residual: float | None = None
+    noise_share: NDArray[np.float64] | None = None
+
+
+_NOTHING = np.empty((0, 0, 0), np.float32)
+
+
+class _Solver:
+    """What all tiles share."""
+
+    def __init__(
+        self,
+        picture: Floats,
+        views: Sequence[View],
+        reference: int,
+        noise: Noise,
+        neutral: NDArray[np.float64],
+        scale: float,
+        settings: ReconstructSettings,
+        defects: NDArray[np.int64],
+    ) -> None:
+        self._picture, self._views, self._reference, self._noise, self._neutral = picture, views, reference, noise, neutral
+        self._scale, self._settings, self._defects = scale, settings, defects
+        self._inverses = [view.flow.inverse() for view in views]
+        self._taps = _gaussian(settings.psf_sigma_px * scale)
+        self._balance = neutral.astype(np.float32)
+
+    def solve(self, tile: Tile, probe: bool = False) -> _Solved:
+        """The tile's picture, margins included."""
+        start = tile.cut(self._picture)
+        prior = Prior(start, self._neutral, self._settings)
+        data = self._data(tile, start)
+        trusts, looked = self._trusts(data, prior, start)
+        equations = data.equations(trusts)
+        x, steps = self._descend(data, equations, prior, start, self._settings.steps)
+        if not probe:
+            return _Solved(x, steps, looked)
+        misfit = np.concatenate([m[(t > 0.5) & np.isfinite(m)] for m, t in zip(data.misfits(x), trusts, strict=True)])
+        other = self._data(tile, start, np.random.default_rng(tile.origin[0] * 65536 + tile.origin[1] + 2**40))
+        again, _ = self._descend(other, other.equations(trusts), prior, start, self._settings.steps)
+        variance = self._noise.alpha[:, None, None] * np.maximum(x, 0) + self._noise.beta[:, None, None]
+        share = np.median(((again - x) ** 2 / variance)[tile.own], axis=(1, 2)) / _MEDIAN_OF_SQUARE
+        return _Solved(x, steps, looked, float(misfit.mean()) if misfit.size else None, share)
+
+    def _data(self, tile: Tile, start: Floats, rng: np.random.Generator | None = None) -> TileData:
+        return TileData(tile, self._views, self._inverses, start, self._noise, self._scale, self._taps, self._defects, rng)
+
+    def _trusts(self, data: TileData, prior: Prior, start: Floats) -> tuple[list[Floats], bool]:
+        """Trust per view and quad. Where robustness distrusted frames they get a second chance: alias looks like motion to it, but not to a picture.
+
+        A picture is made of all frames but the reference. Where it predicts the reference, the scene stood still, and every frame that it explains is
+        trusted in full; elsewhere what robustness trusts nearly in full counts, and nothing else: a picture that must explain both of two things that
+        contradict each other rings.
+        """
+        firm = [_rising(t, *_FIRM) for t in data.trusts]
+        trusts = [data.trusts[i] if i == self._reference else t for i, t in enumerate(firm)]
+        others = [t for i, t in enumerate(trusts) if i != self._reference]
+        if not others or not self._settings.second_look or np.mean([t.mean() for t in others]) > _ALL_TRUSTED:
+            return trusts, False
+        optimistic = [np.zeros_like(t) if i == self._reference else np.ones_like(t) for i, t in enumerate(trusts)]
+        x, _ = self._descend(data, data.equations(optimistic), prior, start, _SECOND_LOOK_STEPS)
+        misfits = data.misfits(x)
+        still = cv2.erode(_falling(misfits[self._reference], *_REFERENCE_MISFIT), np.ones((3, 3), np.uint8))
+        believed = [t + (1 - t) * still * _falling(m, *_FRAME_MISFIT) for t, m in zip(trusts, misfits, strict=True)]
+        return [t if i == self._reference else np.asarray(b, np.float32) for i, (t, b) in enumerate(zip(trusts, believed, strict=True))], True
+
+    def _descend(self, data: TileData, equations: Equations, prior: Prior, start: Floats, steps: int) -> tuple[Floats, int]:
+        """Shrink and explain in turns. Returns the picture and the number of turns."""
+        s = self._settings
+        information = np.stack([cv2.blur(plane, _AROUND) for plane in equations.information])
+        information = np.maximum(information, information.mean() * np.float32(_LEAST_INFORMATION) + np.float32(1e-9))
+        x, scratch = start, np.empty((5, *start.shape), np.float32)
+        done, samples = 0, float(data.effective_samples(equations).sum(dtype=np.float64))
+        for turn, weak in enumerate(np.geomspace(s.first, s.last, steps)):
+            pull = information / np.float32(weak * weak)
+            z = prior.shrunk(x, 1 / pull, turn)
+            x = z.copy() if turn == 0 else x
+            args = (equations.normal, self._taps, equations.right, pull, np.float32(s.chroma_pull), self._balance, z, s.iterations)
+            excess = solve_loops.descend(*args, x, scratch)
+            done += 1
+            if excess < s.enough * samples:
+                break
+        z = prior.shrunk(x, 1 / pull, None)
+        return np.float32(s.blend) * z + np.float32(1 - s.blend) * x, done
+
+
+def _falling(value: Floats, low: float, high: float) -> Floats:
+    """1 up to low, 0 from high on."""
+    return np.asarray(np.clip((np.float32(high) - value) / np.float32(high - low), 0, 1), np.float32)
+
+
+def _rising(value: Floats, low: float, high: float) -> Floats:
+    """0 up to low, 1 from high on."""
+    return np.asarray(np.clip((value - np.float32(low)) / np.float32(high - low), 0, 1), np.float32)
+
+
+def _gaussian(sigma: float) -> Floats:
+    """Odd number of taps of a Gaussian of `sigma` pixels, sum 1; [1] for 0."""
+    reach = int(np.ceil(3 * sigma))
+    taps = np.exp(-0.5 * (np.arange(-reach, reach + 1) / max(sigma, 1e-6)) ** 2)
+    return np.asarray(taps / taps.sum(), np.float32)

@@ -1,0 +1,90 @@
+"""Cutting a picture into tiles that are solved one by one."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from burstsr.ground.coords import raw_position
+from burstsr.ground.flow import Flow
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Tile:
+    """Pixels y0 .. y1, x0 .. x1 of the picture are its own; it is solved with `margin` more on every side, mirrored beyond the picture."""
+
+    y0: int
+    y1: int
+    x0: int
+    x1: int
+    margin: int
+
+    @property
+    def origin(self) -> tuple[int, int]:
+        """Picture coordinates of the first pixel, margin included; may be negative."""
+        return self.y0 - self.margin, self.x0 - self.margin
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(h, w), margins included."""
+        return self.y1 - self.y0 + 2 * self.margin, self.x1 - self.x0 + 2 * self.margin
+
+    @property
+    def own(self) -> tuple[slice, slice, slice]:
+        """Its own pixels within (3, h, w) arrays of the tile."""
+        return slice(None), slice(self.margin, self.shape[0] - self.margin), slice(self.margin, self.shape[1] - self.margin)
+
+    def quads(self, scale: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Rows and columns of the reference's quads that the tile touches; beyond the frame they go on."""
+        first = [math.floor(o / scale / 2) for o in self.origin]
+        last = [math.floor((o + n) / scale / 2) for o, n in zip(self.origin, self.shape, strict=True)]
+        return np.arange(first[0], last[0] + 1), np.arange(first[1], last[1] + 1)
+
+    def cut(self, picture: Floats) -> Floats:
+        """(3, h, w) of a (H', W', 3) picture."""
+        index = [_mirrored(np.arange(first, first + length), n) for first, length, n in zip(self.origin, self.shape, picture.shape, strict=False)]
+        return np.ascontiguousarray(np.moveaxis(picture[np.ix_(*index)], 2, 0))
+
+
+def tiles(shape: tuple[int, int], side: int, margin: int) -> Iterator[Tile]:
+    """Tiles of at most `side` pixels that cover `shape`, of nearly equal size."""
+    rows, columns = (_cuts(length, side) for length in shape)
+    for y0, y1 in rows:
+        for x0, x1 in columns:
+            yield Tile(y0, y1, x0, x1, margin)
+
+
+def box_in_frame(tile: Tile, flow: Flow, scale: float, shape: tuple[int, int]) -> NDArray[np.int64]:
+    """(y0, y1, x0, x1), even: raw pixels of a frame that may show the tile, within `shape`; from the extremes of the flow's tiles around it."""
+    first = [float(raw_position(o - 0.5, scale)) for o in tile.origin]
+    last = [float(raw_position(o + n - 0.5, scale)) for o, n in zip(tile.origin, tile.shape, strict=True)]
+    box = []
+    for axis in (0, 1):
+        nodes = []
+        for k, count in enumerate(flow.tiles.shape[:2]):
+            low, high = (int(math.floor(v[k] / flow.tile_px)) for v in (first, last))
+            nodes.append(slice(min(max(low - 1, 0), count - 1), min(max(high + 2, 1), count)))
+        around = flow.tiles[nodes[0], nodes[1], axis]
+        low = min(max(math.floor((first[axis] + float(around.min())) / 2) * 2, 0), shape[axis])
+        high = min(math.ceil((last[axis] + float(around.max()) + 1) / 2) * 2, shape[axis])
+        box += [low, max(high, low)]
+    return np.array(box, np.int64)
+
+
+def _cuts(length: int, side: int) -> list[tuple[int, int]]:
+    count = -(-length // side)
+    edges = [length * k // count for k in range(count + 1)]
+    return list(zip(edges[:-1], edges[1:], strict=True))
+
+
+def _mirrored(index: NDArray[np.int64], length: int) -> NDArray[np.int64]:
+    """Indices reflected into 0 .. length, edge pixels once."""
+    period = max(2 * (length - 1), 1)
+    folded = np.abs(index) % period
+    return np.minimum(folded, period - folded) if length > 1 else np.zeros_like(index)
