@@ -13,7 +13,7 @@ Floats = NDArray[np.float32]
 TO_LUMA = np.array([[0.25, 0.5, 0.25], [1, -1, 0], [0, -1, 1]], np.float32)  # luma, R - G, B - G
 TO_RGB = np.linalg.inv(TO_LUMA.astype(np.float64)).astype(np.float32)
 _OFFSETS = ((0, 0), (2, 2), (0, 2), (2, 0), (1, 1), (3, 3), (1, 3), (3, 1))  # of the blocks' lattice, one step after another
-_STEP, _LAST_STEP = 4, 2  # pixels between blocks
+_STEP, _DENSE_STEP = 4, 2  # pixels between blocks
 _SMOOTH = (5, 5)
 
 
@@ -30,8 +30,8 @@ class Prior:
         smooth = np.stack([cv2.blur(cv2.blur(plane, _SMOOTH), _SMOOTH) for plane in start])
         self._slope2 = 0.25 / ((np.maximum(smooth / self._neutral, 0) + self._offset) * self._neutral**2)  # (d root / d x)^2
 
-    def shrunk(self, x: Floats, variance: Floats, turn: int | None) -> Floats:
-        """x (3, h, w), linear camera RGB, where it carries noise of `variance` (3, h, w). turn: shifts the lattice of blocks; None: a dense one.
+    def shrunk(self, x: Floats, variance: Floats, turn: int, dense: bool) -> Floats:
+        """x (3, h, w), linear camera RGB, where it carries noise of `variance` (3, h, w). turn: shifts the lattice of blocks; dense: twice as many.
 
         Luma and the two colour differences of square roots of white-balanced values are each filtered twice, see `shrink_loops`.
         """
@@ -40,7 +40,8 @@ class Prior:
         planes = np.tensordot(TO_LUMA, roots, 1)
         r, g, b = self._slope2 * variance
         noise = (np.float32(0.0625) * (r + 4 * g + b), np.float32(s.chroma_noise) * (r + g), np.float32(s.chroma_noise) * (b + g))
-        offset, step = ((0, 0), _LAST_STEP) if turn is None else (_OFFSETS[turn % len(_OFFSETS)], _STEP)
+        step = _DENSE_STEP if dense else _STEP
+        offset = [o % step for o in _OFFSETS[turn % len(_OFFSETS)]]
         pilot, weight, out = np.empty_like(planes[0]), np.empty_like(planes[0]), np.empty_like(planes)
         for plane, v, result in zip(planes, noise, out, strict=True):
             shrink_loops.shrink(plane, v, plane, False, np.float32(s.threshold), *offset, step, pilot, weight)

@@ -29,6 +29,7 @@ _SIDE, _MARGIN = 192, 14  # output pixels: a tile's own, and what is solved arou
 _LEAST_INFORMATION = 0.05  # of the tile's mean: places with fewer samples are pulled as if they had so many
 _AROUND = (5, 5)  # pixels over which information is averaged
 _ALL_TRUSTED = 0.995  # mean trust of a tile from which a second look is not worth its time
+_COARSE = 0.3  # share of the turns that shrink fewer blocks
 _SECOND_LOOK_STEPS = 4
 _REFERENCE_MISFIT = (2.5, 4.0)  # squared residual over variance of the reference, predicted from the others: from consistent to not
 _FIRM = (0.8, 1.0)  # robustness's trust, from none to full
@@ -169,14 +170,14 @@ class _Solver:
         done, samples = 0, float(data.effective_samples(equations).sum(dtype=np.float64))
         for turn, weak in enumerate(np.geomspace(s.first, s.last, steps)):
             pull = information / np.float32(weak * weak)
-            z = prior.shrunk(x, 1 / pull, turn)
+            z = prior.shrunk(x, 1 / pull, turn, turn >= _COARSE * steps)
             x = z.copy() if turn == 0 else x
             args = (equations.normal, self._taps, equations.right, pull, np.float32(s.chroma_pull), self._balance, z, s.iterations)
             excess = solve_loops.descend(*args, x, scratch)
             done += 1
             if excess < s.enough * samples:
                 break
-        z = prior.shrunk(x, 1 / pull, None)
+        z = prior.shrunk(x, 1 / pull, done, dense=True)
         return np.float32(s.blend) * z + np.float32(1 - s.blend) * x, done
 
 

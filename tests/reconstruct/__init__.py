@@ -1,0 +1,1 @@
+"""Tests of the reconstruction; `from reconstruct.conftest import ...` means this folder's."""

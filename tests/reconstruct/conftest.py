@@ -1,0 +1,81 @@
+"""A tile, a crop of a frame that shows it, and what is known of both; small enough for the loops to run uncompiled."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+
+from burstsr.ground.burst import cfa_array
+from burstsr.ground.flow import Flow
+from burstsr.reconstruct import loops, paper
+from burstsr.reconstruct.stage import _gaussian
+
+SCALES = [1.0, 1.5, 2.0, 3.0, 4.0]
+BLURS = [0.0, 0.7]  # pixels of the picture
+
+
+@dataclass(frozen=True)
+class Case:
+    samples: np.ndarray
+    place: np.ndarray
+    cfa: np.ndarray
+    scale: float
+    back: Flow
+    trust: np.ndarray
+    corner: np.ndarray
+    certainty: np.ndarray
+    origin: np.ndarray
+    taps: np.ndarray
+
+    @property
+    def shape(self):
+        return self.certainty.shape[1:]
+
+    @property
+    def reach(self):
+        return int(np.ceil(self.scale))
+
+    @property
+    def places(self):
+        return (self.samples, self.place, self.cfa, np.float32(self.scale), self.back.tiles, self.back.tile_px)
+
+    def squares(self):
+        return paper.squares(self.samples, self.place, self.cfa, self.scale, self.back, self.origin, self.shape)
+
+    def matrices(self):
+        """A, w, y of the paper."""
+        where = self.squares()
+        return paper.sample_matrix(where, self.shape), paper.weights(where, self.trust, self.corner, self.certainty), self.samples.astype(float)
+
+    def gathered(self):
+        """normal and right of the loops."""
+        normal = np.zeros((3, self.shape[0], self.reach + 1, 2 * self.reach + 1, self.shape[1]), np.float32)
+        right = np.zeros((3, *self.shape), np.float32)
+        loops.gather(*self.places, self.trust, self.corner, self.certainty, self.origin, normal, right)
+        return normal, right
+
+
+def case_of(scale, rng, sigma=0.0, shape=(23, 26), flow_px=0.8, **changes):
+    """A tile at picture (10, -3) under a crop that reaches beyond it; flow varies from tile to tile, three samples are missing."""
+    origin = np.array([10, -3])
+    place = np.maximum(np.floor((origin / scale - 3) / 2).astype(int) * 2, 0)
+    last = np.ceil((origin + shape) / scale + 3).astype(int)
+    samples = rng.uniform(0, 0.9, last - place).astype(np.float32)
+    samples.ravel()[rng.choice(samples.size, 3, replace=False)] = np.nan
+    back = Flow(rng.normal(0, flow_px, (3, 4, 2)).astype(np.float32), 16)
+    corner = np.floor(origin / scale / 2).astype(int)
+    quads = np.floor((origin + shape) / scale / 2).astype(int) - corner + 1
+    trust = (rng.uniform(0, 1, quads) * (rng.uniform(0, 1, quads) > 0.1)).astype(np.float32)
+    certainty = rng.uniform(50, 2000, (3, *shape)).astype(np.float32)
+    case = Case(samples, place, cfa_array("GRBG").astype(np.int64), scale, back, trust, corner, certainty, origin, _gaussian(sigma))
+    return replace(case, **changes)
+
+
+@pytest.fixture(params=SCALES)
+def scale(request):
+    return request.param
+
+
+@pytest.fixture
+def case(scale, rng):
+    return case_of(scale, rng)
