@@ -139,7 +139,7 @@ def versions() -> dict[str, str]:
 def _facts(outcome: Outcome | None) -> dict[str, float] | None:
     if outcome is None:
         return None
-    return {"turns": round(outcome.turns, 2), "residual": round(outcome.residual, 4), "second_looks": round(outcome.second_looks, 4)}
+    return {name: round(getattr(outcome, name), 4) for name in ("turns", "residual", "second_looks", "moved")}
 
 
 def _plain(noise: Noise) -> dict[str, list[float]]:

@@ -129,6 +129,7 @@ class ReconstructSettings:
     offset: float = 0.003  # added to white-balanced values before the square root; 1e-4 to 1
     enough: float = 0.02  # stop when the shrunk picture's misfit exceeds the sharpest's by less than this, in noise variances of a sample; 0 to 10
     blend: float = 0.6  # share of the shrunk picture in the result; 0 to 1
+    motion_passes: int = 0  # times the motion is refined against the reconstruction, which is then made anew; each doubles the time; 0 to 5
     second_look: bool = True  # frames that robustness distrusts count where a picture of all frames explains them
 
     def __post_init__(self) -> None:
@@ -143,6 +144,7 @@ class ReconstructSettings:
         _between(self, "offset", 1e-4, 1)
         _between(self, "enough", 0, 10)
         _between(self, "blend", 0, 1)
+        _between(self, "motion_passes", 0, 5)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from conftest import burst_of
-from tolerances import CFA_ORDERS_PSNR_DB
+from tolerances import BEST_MIRRORED_PSNR_DB, CFA_ORDERS_PSNR_DB
 
 from burstsr import Settings, super_resolve
 from burstsr.demosaic import demosaic, enlarge
@@ -224,3 +224,26 @@ def test_all_orientations_give_the_same_picture(made, code):
     a, b = displayed(made.burst), displayed(Burst("turned", tuple(turned)))
     assert a.shape == b.shape
     assert psnr_linear(a, b, 8) > CFA_ORDERS_PSNR_DB - 4  # gamma-coded and sharpened: differences weigh more
+
+
+@pytest.mark.parametrize("order", ["BGGR", "GRBG"])
+def test_mirrored_bursts_are_reconstructed_alike(order):
+    burst = simulated(cfa="RGGB", frames=4).burst
+    axes = {"BGGR": (0, 1), "GRBG": (1,)}[order]
+    mirrored = []
+    for frame in burst:
+        info = replace(frame.info, cfa=np.ascontiguousarray(np.flip(frame.info.cfa, axes)))
+        mirrored.append(replace(frame, info=info, mosaic=np.ascontiguousarray(np.flip(frame.mosaic, axes))))
+    a, b = (super_resolve(made, Settings(reference=0, mode="best")).rgb for made in (burst, Burst("mirrored", tuple(mirrored))))
+    assert psnr_linear(np.ascontiguousarray(np.flip(b, axes)), a, 8) > BEST_MIRRORED_PSNR_DB
+
+
+@pytest.mark.parametrize("shape", [(64, 64), (66, 98)])
+def test_small_and_ragged_frames_are_reconstructed(shape, rng):
+    y, x = np.mgrid[: shape[0], : shape[1]]
+    pictures = [0.4 + 0.2 * np.sin(0.5 * (y - i * 0.4)) * np.cos(0.3 * (x + i * 0.3)) + rng.normal(0, 0.005, shape) for i in range(3)]
+    for scale in (1.0, 1.7, 4.0):
+        picture = super_resolve(burst_of(pictures), Settings(reference=0, mode="best", scale=scale))
+        assert picture.rgb.shape == (round(scale * shape[0]), round(scale * shape[1]), 3)
+        assert np.isfinite(picture.rgb).all()
+        json.dumps(picture.report, allow_nan=False)

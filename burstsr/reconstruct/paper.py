@@ -112,7 +112,7 @@ def descend(
 ) -> tuple[Array, float]:
     """Preconditioned conjugate gradients (Hestenes & Stiefel 1952) from x on  (G N G + D + E) x = G r + (D + E) z,  z = target, right = G r.
 
-    D = diag(pull), E = chroma C^T D_g C. The outermost `reach` pixels stay, and N has no rows for them. Returns x, (3, h, w), and the excess: by how much
+    D = diag(pull), E = chroma C^T D_g C. The outermost `reach` pixels stay, and N and r have no rows for them. Returns x and the excess: by how much
     z explains the samples worse than that x, (z G N G z - 2 z G r) - (x G N G x - 2 x G r), both over the pixels inside.
     """
     shape = target.shape[1:]

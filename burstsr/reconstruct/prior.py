@@ -41,10 +41,10 @@ class Prior:
         r, g, b = self._slope2 * variance
         noise = (np.float32(0.0625) * (r + 4 * g + b), np.float32(s.chroma_noise) * (r + g), np.float32(s.chroma_noise) * (b + g))
         step = _DENSE_STEP if dense else _STEP
-        offset = [o % step for o in _OFFSETS[turn % len(_OFFSETS)]]
+        down, along = (o % step for o in _OFFSETS[turn % len(_OFFSETS)])
         pilot, weight, out = np.empty_like(planes[0]), np.empty_like(planes[0]), np.empty_like(planes)
         for plane, v, result in zip(planes, noise, out, strict=True):
-            shrink_loops.shrink(plane, v, plane, False, np.float32(s.threshold), *offset, step, pilot, weight)
-            shrink_loops.shrink(plane, v, pilot, True, np.float32(1.0), *offset, step, result, weight)
+            shrink_loops.shrink(plane, v, plane, False, np.float32(s.threshold), down, along, step, pilot, weight)
+            shrink_loops.shrink(plane, v, pilot, True, np.float32(1.0), down, along, step, result, weight)
         roots = np.maximum(np.tensordot(TO_RGB, out, 1), 0)
         return np.ascontiguousarray((roots * roots - self._offset) * self._neutral)

@@ -15,11 +15,13 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy import special
 
 from burstsr.ground.compiled import thread_count
 from burstsr.ground.noise import Noise
 from burstsr.reconstruct import solve_loops
 from burstsr.reconstruct.data import Equations, TileData, View
+from burstsr.reconstruct.motion import refined
 from burstsr.reconstruct.prior import Prior
 from burstsr.reconstruct.tiles import Tile, tiles
 from burstsr.settings import ReconstructSettings
@@ -40,8 +42,11 @@ _PROBES = 6  # tiles that are solved twice, to measure what noise is left
 
 @dataclass(frozen=True)
 class Outcome:
-    """What happened. turns: mean number of turns over tiles; residual: squared residual over variance, mean over samples of probed
-    tiles; second_looks: share of tiles in which distrusted frames were tried again; noise_share: (3,) noise variance left over that of a sample.
+    """What happened.
+
+    turns: of shrinking and explaining, mean over tiles. residual: squared residual over variance, mean over the trusted samples of probed tiles.
+    second_looks: share of tiles in which distrusted frames were tried again. noise_share: (3,) noise variance left over a sample's, where the picture is
+    flat. moved: share of tiles whose motion was refined, mean over frames and passes; 0 without passes.
     """
 
     picture: Floats
@@ -49,6 +54,7 @@ class Outcome:
     residual: float
     second_looks: float
     noise_share: NDArray[np.float64]
+    moved: float = 0.0
 
 
 def reconstruct(
@@ -66,9 +72,40 @@ def reconstruct(
 
     neutral: (3,) camera RGB of a neutral object. defects: (n, 2) raw (y, x) of samples to leave out. progress is called with (tiles done, tiles).
     """
-    solver = _Solver(picture, views, reference, noise, neutral, scale, settings, defects)
-    every = list(tiles(picture.shape[:2], _SIDE, _MARGIN))
-    out = np.empty_like(picture)
+    shares: list[float] = []
+    outcome = _solved(_Solver(picture, views, reference, noise, neutral, scale, settings, defects), progress)
+    for _ in range(settings.motion_passes):
+        sigma = settings.psf_sigma_px * scale
+        seen = np.asarray(cv2.GaussianBlur(outcome.picture, (0, 0), sigma), np.float32) if sigma > 0 else outcome.picture
+        moved = list(views)
+        for i, view in enumerate(views):
+            if i != reference:
+                flow, share = refined(view.frame, view.flow, seen, noise, scale, defects)
+                moved[i] = View(view.frame, flow, view.trust)
+                shares.append(share)
+        views = moved
+        outcome = _solved(_Solver(picture, views, reference, noise, neutral, scale, settings, defects), progress)
+    return replace(outcome, moved=float(np.mean(shares))) if shares else outcome
+
+
+@dataclass(frozen=True)
+class _Solved:
+    """One tile. residual, noise_share: of probed tiles only."""
+
+    picture: Floats
+    turns: int
+    looked: bool
+    residual: float | None = None
+    noise_share: NDArray[np.float64] | None = None
+
+
+_NOTHING = np.empty((0, 0, 0), np.float32)
+
+
+def _solved(solver: _Solver, progress: Callable[[int, int], None]) -> Outcome:
+    """All tiles, spread over cores."""
+    every = list(tiles(solver.picture.shape[:2], _SIDE, _MARGIN))
+    out = np.empty_like(solver.picture)
     probed = set(np.linspace(0, len(every) - 1, min(_PROBES, len(every))).astype(int).tolist())
 
     def solved(index: int) -> _Solved:
@@ -77,29 +114,15 @@ def reconstruct(
         np.minimum(np.moveaxis(result.picture[tile.own], 0, 2), 1, out=out[tile.y0 : tile.y1, tile.x0 : tile.x1])
         return replace(result, picture=_NOTHING)
 
-    facts = []
+    facts: list[_Solved] = []
     with ThreadPoolExecutor(thread_count(), thread_name_prefix="burstsr") as pool:
         for result in pool.map(solved, range(len(every))):
             facts.append(result)
             progress(len(facts), len(every))
     residuals = [f.residual for f in facts if f.residual is not None]
     shares = [f.noise_share for f in facts if f.noise_share is not None]
-    mean = np.median(shares, axis=0) if shares else np.ones(3)
-    return Outcome(
-        out, float(np.mean([f.steps for f in facts])), float(np.mean(residuals)) if residuals else float("nan"), float(np.mean([f.looked for f in facts])), mean
-    )
-
-
-@dataclass(frozen=True)
-class _Solved:
-    picture: Floats
-    steps: int
-    looked: bool
-    residual: float | None = None
-    noise_share: NDArray[np.float64] | None = None
-
-
-_NOTHING = np.empty((0, 0, 0), np.float32)
+    turns, looked = (float(np.mean([getattr(f, name) for f in facts])) for name in ("turns", "looked"))
+    return Outcome(out, turns, float(np.mean(residuals)), looked, np.asarray(np.median(shares, axis=0)))
 
 
 class _Solver:
@@ -116,7 +139,7 @@ class _Solver:
         settings: ReconstructSettings,
         defects: NDArray[np.int64],
     ) -> None:
-        self._picture, self._views, self._reference, self._noise, self._neutral = picture, views, reference, noise, neutral
+        self.picture, self._views, self._reference, self._noise, self._neutral = picture, views, reference, noise, neutral
         self._scale, self._settings, self._defects = scale, settings, defects
         self._inverses = [view.flow.inverse() for view in views]
         self._taps = _gaussian(settings.psf_sigma_px * scale)
@@ -124,20 +147,20 @@ class _Solver:
 
     def solve(self, tile: Tile, probe: bool = False) -> _Solved:
         """The tile's picture, margins included."""
-        start = tile.cut(self._picture)
+        start = tile.cut(self.picture)
         prior = Prior(start, self._neutral, self._settings)
         data = self._data(tile, start)
         trusts, looked = self._trusts(data, prior, start)
         equations = data.equations(trusts)
-        x, steps = self._descend(data, equations, prior, start, self._settings.steps)
+        x, turns = self._descend(data, equations, prior, start, self._settings.steps)
         if not probe:
-            return _Solved(x, steps, looked)
+            return _Solved(x, turns, looked)
         misfit = np.concatenate([m[(t > 0.5) & np.isfinite(m)] for m, t in zip(data.misfits(x), trusts, strict=True)])
         other = self._data(tile, start, np.random.default_rng(tile.origin[0] * 65536 + tile.origin[1] + 2**40))
         again, _ = self._descend(other, other.equations(trusts), prior, start, self._settings.steps)
         variance = self._noise.alpha[:, None, None] * np.maximum(x, 0) + self._noise.beta[:, None, None]
-        share = np.median(((again - x) ** 2 / variance)[tile.own], axis=(1, 2)) / _MEDIAN_OF_SQUARE
-        return _Solved(x, steps, looked, float(misfit.mean()) if misfit.size else None, share)
+        share = np.median(((again - x) ** 2 / np.maximum(variance, 1e-12))[tile.own], axis=(1, 2)) / _MEDIAN_OF_SQUARE
+        return _Solved(x, turns, looked, float(misfit.mean()) if misfit.size else 0.0, share)
 
     def _data(self, tile: Tile, start: Floats, rng: np.random.Generator | None = None) -> TileData:
         return TileData(tile, self._views, self._inverses, start, self._noise, self._scale, self._taps, self._defects, rng)
@@ -192,7 +215,7 @@ def _rising(value: Floats, low: float, high: float) -> Floats:
 
 
 def _gaussian(sigma: float) -> Floats:
-    """Odd number of taps of a Gaussian of `sigma` pixels, sum 1; [1] for 0."""
-    reach = int(np.ceil(3 * sigma))
-    taps = np.exp(-0.5 * (np.arange(-reach, reach + 1) / max(sigma, 1e-6)) ** 2)
+    """Odd number of taps with sum 1 and variance sigma^2 in pixels^2, however small: the discrete Gaussian (Lindeberg 1990, eq. 26); [1] for 0."""
+    reach = int(np.ceil(3 * sigma)) + 1 if sigma > 0 else 0
+    taps = special.ive(np.abs(np.arange(-reach, reach + 1)), sigma**2)
     return np.asarray(taps / taps.sum(), np.float32)

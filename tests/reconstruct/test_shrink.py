@@ -98,21 +98,22 @@ def prior(start, **changes):
     return Prior(start, NEUTRAL, ReconstructSettings(**changes))
 
 
-@pytest.mark.parametrize("turn", [None, 0, 1, 7, 8])
-def test_prior_leaves_a_neutral_constant(turn):
+@pytest.mark.parametrize("dense", [False, True])
+@pytest.mark.parametrize("turn", [0, 1, 7, 8])
+def test_prior_leaves_a_neutral_constant(turn, dense):
     x = np.ascontiguousarray(np.broadcast_to(0.3 * NEUTRAL[:, None, None], (3, 16, 20)), np.float32)
-    np.testing.assert_allclose(prior(x).shrunk(x, np.full_like(x, 1e-4), turn), x, atol=1e-5)
+    np.testing.assert_allclose(prior(x).shrunk(x, np.full_like(x, 1e-4), turn, dense), x, atol=1e-5)
 
 
 def test_prior_without_noise_is_the_identity(rng):
     x = rng.uniform(0.05, 0.9, (3, 16, 20)).astype(np.float32)
-    np.testing.assert_allclose(prior(x).shrunk(x, np.full_like(x, 1e-14), None), x, atol=1e-4)
+    np.testing.assert_allclose(prior(x).shrunk(x, np.full_like(x, 1e-14), 0, True), x, atol=1e-4)
 
 
 def test_prior_calms_noise_of_every_colour(rng):
     level = np.float32(0.3) * NEUTRAL[:, None, None].astype(np.float32)
     x = (level + 0.01 * rng.standard_normal((3, 24, 24))).astype(np.float32)
-    result = prior(np.broadcast_to(level, x.shape).astype(np.float32)).shrunk(x, np.full_like(x, 1e-4), None)
+    result = prior(np.broadcast_to(level, x.shape).astype(np.float32)).shrunk(x, np.full_like(x, 1e-4), 0, True)
     assert (result.std((1, 2)) < 0.7 * x.std((1, 2))).all()
     np.testing.assert_allclose(result.mean((1, 2)), x.mean((1, 2)), atol=1e-3)
 
@@ -120,10 +121,10 @@ def test_prior_calms_noise_of_every_colour(rng):
 def test_prior_shifts_its_lattice(rng):
     x = rng.uniform(0.05, 0.9, (3, 16, 20)).astype(np.float32)
     p, v = prior(x), np.full_like(x, 1e-3)
-    assert np.abs(p.shrunk(x, v, 0) - p.shrunk(x, v, 1)).max() > 1e-3
-    np.testing.assert_array_equal(p.shrunk(x, v, 0), p.shrunk(x, v, 8))
+    assert np.abs(p.shrunk(x, v, 0, False) - p.shrunk(x, v, 1, False)).max() > 1e-3
+    np.testing.assert_array_equal(p.shrunk(x, v, 0, False), p.shrunk(x, v, 8, False))
 
 
 def test_dark_and_negative_values_stay_finite(rng):
     x = rng.normal(0, 0.01, (3, 16, 20)).astype(np.float32)
-    assert np.isfinite(prior(x).shrunk(x, np.full_like(x, 1e-4), None)).all()
+    assert np.isfinite(prior(x).shrunk(x, np.full_like(x, 1e-4), 0, True)).all()

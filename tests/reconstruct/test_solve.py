@@ -30,10 +30,11 @@ class Problem:
             self.samples.append(case.matrices())
         self.N = paper.matrix_of(self.normal)
         self.G = paper.blur_matrix(self.taps.astype(float), shape)
-        self.right = (self.G @ self.right.ravel().astype(float)).reshape(3, *shape).astype(np.float32)
+        inside = paper.inside(shape, self.reach)
+        self.right = (self.G @ (inside * self.right.ravel())).reshape(3, *shape).astype(np.float32)
         self.pull = (self.normal[:, :, 0, self.reach].mean() * rng.uniform(0.3, 3, (3, *shape))).astype(np.float32)
         self.target, self.x = (rng.uniform(0.1, 0.9, (3, *shape)).astype(np.float32) for _ in range(2))
-        self.inside = paper.inside(shape, self.reach) > 0
+        self.inside = inside > 0
 
     def loops(self, iterations):
         """x and excess."""
