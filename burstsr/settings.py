@@ -125,7 +125,7 @@ class ReconstructSettings:
     last: float = 0.4  # the same in the last turn; 0.1 to 1000
     threshold: float = 1.8  # noise deviations below which a cosine coefficient falls; 0 to 10
     chroma_noise: float = 0.5  # noise variance that colour differences are taken to carry, over what they carry; 0 to 100
-    chroma_pull: float = 1.0  # how much more colour differences follow the shrunk picture than luma does; 0 to 100
+    chroma_pull: float = 0.6  # how much more colour differences follow the shrunk picture than luma does; 0 to 100
     offset: float = 0.003  # added to white-balanced values before the square root; 1e-4 to 1
     enough: float = 0.02  # stop when the shrunk picture's misfit exceeds the sharpest's by less than this, in noise variances of a sample; 0 to 10
     blend: float = 0.6  # share of the shrunk picture in the result; 0 to 1

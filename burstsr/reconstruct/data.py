@@ -79,6 +79,9 @@ class TileData:
             where = (inverse.tiles, inverse.tile_px, trust, self._corner, self._certainty, self._origin)
             loops.gather(crop, place, self._cfa, self._scale, *where, normal, right)
         solve_loops.product(normal, np.ones_like(right), information)
+        for axis in (1, 2):  # `product` leaves the rim out; what is compared with it must, too
+            rim = np.moveaxis(right, axis, 0)
+            rim[:reach] = rim[-reach:] = 0
         return Equations(normal, self.blurred(right), information)
 
     def misfits(self, picture: Floats) -> list[Floats]:

@@ -17,6 +17,7 @@ from burstsr.ground.compiled import compiled, inlined
 f4 = np.float32
 SIDE = 8
 LINE = 256  # longest row
+LEAST_VARIANCE = 1e-12
 C1, C2, C3, C4, C5, C6, C7 = (f4(0.5 * math.cos(k * math.pi / 16)) for k in range(1, 8))
 
 
@@ -207,7 +208,7 @@ def shrink(plane, variance, pilot, use_pilot, strength, offset_y, offset_x, step
             shares[k] = f4(0)
         for bx in range(columns):
             x = 0 if bx == 0 else min(offset_x + (bx - 1) * step, width - SIDE)
-            v = variance[y + SIDE // 2, x + SIDE // 2]
+            v = max(variance[y + SIDE // 2, x + SIDE // 2], f4(LEAST_VARIANCE))
             rows_forward(own_columns, x, own)
             mean = own[0]
             kept = f4(0)

@@ -121,10 +121,8 @@ def test_tiles_leave_no_seams(made, best, side, monkeypatch):
     assert psnr_linear(other, made.truth, EDGE) == pytest.approx(psnr_linear(best.rgb, made.truth, EDGE), abs=0.3)
 
 
-BORDER = "samples at a tile's border are blurred inwards, but not the equations they belong to"
 
 
-@pytest.mark.xfail(strict=True, reason=BORDER)
 def test_tiles_leave_no_seams_under_a_lens(monkeypatch):
     made, settings = simulated(blur_sigma_px=0.7), changed("reconstruct.psf_sigma_px=0.7")
     whole = super_resolve(made.burst, settings).rgb
@@ -137,7 +135,6 @@ def test_the_lens_blur_is_undone_where_it_is_known():
     assert quality(made, changed("reconstruct.psf_sigma_px=0.5")) > quality(made, BEST) + 2
 
 
-@pytest.mark.xfail(strict=True, reason=BORDER)
 def test_residual_is_that_of_noise_under_a_lens_too():
     made = simulated(blur_sigma_px=0.5)
     report = super_resolve(made.burst, changed("reconstruct.psf_sigma_px=0.5")).report
