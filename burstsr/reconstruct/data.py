@@ -109,9 +109,7 @@ class TileData:
         return out
 
 
-def _crop(
-    frame: Frame, box: NDArray[np.int64], noise: Noise, defects: NDArray[np.int64], rng: np.random.Generator | None
-) -> tuple[Floats, NDArray[np.int64]]:
+def _crop(frame: Frame, box: NDArray[np.int64], noise: Noise, defects: NDArray[np.int64], rng: np.random.Generator | None) -> tuple[Floats, NDArray[np.int64]]:
     """Samples of the frame inside box = (y0, y1, x0, x1), even numbers, at most 1.0, NaN at defects; and (y0, x0)."""
     y0, y1, x0, x1 = box
     crop = np.minimum(samples(frame.mosaic[y0:y1, x0:x1], frame.info.levels), np.float32(1))

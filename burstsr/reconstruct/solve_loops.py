@@ -61,11 +61,7 @@ def _own_row_of_five(half, own, width, row):
     for n in range(2, width - 2):
         k = np.uint64(n)
         row[k] = (
-            half[b + k] * own[k]
-            + half[c + k] * own[k + one]
-            + half[d + k] * own[k + two]
-            + half[c + k - one] * own[k - one]
-            + half[d + k - two] * own[k - two]
+            half[b + k] * own[k] + half[c + k] * own[k + one] + half[d + k] * own[k + two] + half[c + k - one] * own[k - one] + half[d + k - two] * own[k - two]
         )
 
 

@@ -121,8 +121,6 @@ def test_tiles_leave_no_seams(made, best, side, monkeypatch):
     assert psnr_linear(other, made.truth, EDGE) == pytest.approx(psnr_linear(best.rgb, made.truth, EDGE), abs=0.3)
 
 
-
-
 def test_tiles_leave_no_seams_under_a_lens(monkeypatch):
     made, settings = simulated(blur_sigma_px=0.7), changed("reconstruct.psf_sigma_px=0.7")
     whole = super_resolve(made.burst, settings).rgb
