@@ -26,6 +26,7 @@ from burstsr.settings import Settings
 Shape = tuple[int, int]
 COUNT_SHAPE = (1500, 2000)  # (H, W) of the frames over whose number growth is measured
 SIZES_FRAMES = 13  # frames of the bursts over whose size growth is measured
+_BACKGROUND = "Frames are decoded, and the DNG is written, in the background: that counts where something waits for it."
 _WARM_SHAPE, _WARM_FRAMES = (128, 160), 3
 Progress = Callable[[str, int, int], None]
 
@@ -164,7 +165,7 @@ def as_json(result: PipelineCost) -> dict[str, Any]:
     """The result as one JSON object."""
     plan = result.plan
     growth = {name: {"runs": [_cost_json(cost) for cost in costs], "exponents": exponents(x, costs)} for name, x, costs in result.growth()}
-    return {"benchmark": "pipeline", "scale": plan.scale, "mode": plan.mode, **_cost_json(result.main), "growth": growth}
+    return {"benchmark": "pipeline", "scale": plan.scale, "mode": plan.mode, "note": _BACKGROUND, **_cost_json(result.main), "growth": growth}
 
 
 def _cost_json(cost: Cost) -> dict[str, Any]:
@@ -180,7 +181,7 @@ def as_text(result: PipelineCost) -> str:
     rows = [[n, f"{s:.2f}", f"{100 * s / main.total_seconds:.0f} %", f"{main.peak_bytes[n] / 1e6:.0f}"] for n, s in main.seconds.items()]
     rows.append(["all", f"{main.total_seconds:.2f}", "", f"{main.peak / 1e6:.0f}"])
     title = f"{main.frames} frames of {main.shape[1]} x {main.shape[0]} at x{plan.scale:g}, {plan.mode}; before: {main.before_bytes / 1e6:.0f} MB"
-    parts = [f"{title}\n\n{table(head, rows, right=head[1:])}"]
+    parts = [f"{title}\n\n{table(head, rows, right=head[1:])}\n\n{_BACKGROUND}"]
     for name, x, costs in result.growth():
         head = [name, "frames" if name == "megapixels" else "megapixels", "seconds", "peak, MB"]
         other = [f"{c.frames}" if name == "megapixels" else f"{c.megapixels:.3g}" for c in costs]

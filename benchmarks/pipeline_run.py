@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -26,6 +27,7 @@ from burstsr.files.dng import write_cfa_dng
 from burstsr.files.picture import write_jpeg
 from burstsr.finish import finish_uint8
 from burstsr.ground.burst import Picture
+from burstsr.record import COMPILING
 from burstsr.world import SimulateSettings, simulate_burst
 
 _OCTAVES = ((4, 0.06), (16, 0.1), (64, 0.15), (256, 0.15))  # spacing of the noise's knots in pixels, and its deviation
@@ -62,7 +64,8 @@ def make(folder: str, shape: list[int], frames: int) -> dict[str, Any]:
 def run(frames: list[str], warm: list[str], scale: float, mode: Literal["fast", "best"]) -> dict[str, Any]:
     """Process the burst `frames`, after the small burst `warm`, whose time does not count. seconds and peak_bytes (0 = unknown) per stage, in order.
 
-    Stages are those of the report, and the last that the progress callback named: it names a stage when it has ended.
+    Stages are those of the report, and the last that the progress callback named: it names a stage when it has ended. "read" is what `read_burst` takes:
+    frames are decoded in the background meanwhile and afterwards, which counts where a stage waits for them.
     """
     settings = Settings(scale=scale, mode=mode)
     with tempfile.TemporaryDirectory(prefix="burstsr-benchmark-") as folder:
@@ -81,11 +84,14 @@ def _process(frames: list[str], settings: Settings, folder: Path, laps: Laps) ->
     burst = read_burst(frames)
     laps.lap("read")
     picture = super_resolve(burst, settings, laps.progress)
+    del burst
     laps.lap("the rest")
-    srgb = finish_uint8(picture, settings.finish)
-    laps.lap("finish")
-    write_dng(folder / "picture.dng", picture)
-    write_jpeg(folder / "picture.jpg", srgb, picture.reference)
+    with ThreadPoolExecutor(1) as pool:  # as `burstsr process` does
+        writing = pool.submit(write_dng, folder / "picture.dng", picture)
+        srgb = finish_uint8(picture, settings.finish)
+        laps.lap("finish")
+        write_jpeg(folder / "picture.jpg", srgb, picture.reference)
+        writing.result()
     laps.lap("write")
     return picture
 
@@ -103,8 +109,9 @@ class Laps:
         self._last = time.perf_counter()
 
     def progress(self, stage: str, done: int, total: int) -> None:
-        """The pipeline's progress: a stage has ended, or a step of it."""
-        self.lap(stage)
+        """The pipeline's progress: a stage has ended, or a step of it. That something is being compiled is neither, and told by another thread."""
+        if stage != COMPILING:
+            self.lap(stage)
 
     def lap(self, stage: str) -> None:
         """What was done since the last lap was `stage`."""

@@ -23,9 +23,7 @@ from burstsr.settings import Settings
 Progress = Callable[[str, int, int], None]
 
 
-def super_resolve(
-    burst: Burst, settings: Settings | None = None, progress: Progress | None = None, known_flows: Sequence[Flow] | None = None
-) -> Picture:
+def super_resolve(burst: Burst, settings: Settings | None = None, progress: Progress | None = None, known_flows: Sequence[Flow] | None = None) -> Picture:
     """One picture from a burst.
 
     burst: N >= 1 frames, (H, W) each. Returns a Picture of (round(s H), round(s W), 3) linear camera RGB, in the reference frame's geometry.
@@ -41,9 +39,10 @@ def super_resolve(
         raise SettingsError(f"known_flows: {len(known_flows)} for {len(burst)} frames; needs one per frame, and settings.reference to say against which")
     noise, noise_source = noise_of(burst)
     defects = find_defects(burst, noise, settings.defects)
+    frames = [repaired(frame, defects) for frame in burst]
     record.stage("repair")
     index = sharpest(burst, noise) if settings.reference is None else settings.reference
-    reference = repaired(burst.frames[index], defects)
+    reference = frames[index]
     record.stage("choose the reference")
 
     tuned = settings.for_snr(snr_of(reference, noise))
@@ -55,35 +54,37 @@ def super_resolve(
     record.stage("prepare the reference")
 
     flows, trusts = [], []
-    for i, frame in enumerate(burst):
-        frame = repaired(frame, defects)
+    for i, frame in enumerate(frames):
         if known_flows is not None:
             flow = known_flows[i]
         else:
             flow = record.timed("align", aligner.flow_of, frame) if i != index else Flow.zero(frame.info.shape, tuned.align.tile_px)
         trust = record.timed("robustness", guide.trust_of, frame, flow) if i != index else np.ones(kernel.shape[:2], np.float32)
-        record.timed("merge", merge.add, frame, flow, trust)
+        merge.add(frame, flow, trust)
         if i != index:
             record.timed("merge", steady.add, frame, flow, trust)
         record.frame(i, flow, trust, reference=i == index)
         flows.append(flow)
         trusts.append(trust)
     picture, weight = merge.result()
-    del merge
+    record.stage("merge")
+    del merge, aligner, guide
 
     if tuned.merge.passes > 0:
         calmer, fallen = steady.result()
         single = enlarge(demosaic(reference, calmer), tuned.scale)
         combine(picture, weight, single, fallen, noise, tuned.merge.single_significance, tuned.scale)
         record.stage("merge")
-        del single
+        del single, calmer, fallen
+    del steady
     for _ in range(tuned.merge.passes if phases(flows, tuned.scale) > 1 else 0):  # frames that saw the same explain nothing new
         unexplained = Accumulator(tuned.scale, kernel, tuned.merge.fallback_weight, explained=picture)
-        for frame, flow, trust in zip(burst, flows, trusts, strict=True):
-            record.timed("sharpen", unexplained.add, repaired(frame, defects), flow, trust)
-        residual, weight = unexplained.result()
+        for frame, flow, trust in zip(frames, flows, trusts, strict=True):
+            unexplained.add(frame, flow, trust)
+        residual, weight = unexplained.result(weight)
         add_significant(picture, residual, weight, noise, tuned.merge.gain, tuned.merge.significance, tuned.scale)
         record.stage("sharpen")
+        del residual, unexplained
     calm_chroma(picture, weight, noise, reference.info.colour.as_shot_neutral, tuned.scale, tuned.merge.chroma_significance)
     record.stage("sharpen")
     if tuned.mode == "best":

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from burstsr import __version__
 from burstsr.align import coverage, phases, rigid_motion
+from burstsr.ground import compiling
 from burstsr.ground.burst import Burst, Picture
 from burstsr.ground.flow import Flow
 from burstsr.ground.noise import MERGED_SHARE, Noise
@@ -24,6 +25,7 @@ from burstsr.settings import Settings
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
+COMPILING = "compiling (first run)"  # what progress is told as a stage meanwhile
 _LIBRARIES = ("numpy", "scipy", "numba", "rawpy", "tifffile", "imagecodecs", "opencv-python")
 
 
@@ -38,18 +40,31 @@ class Record:
         self._frames: dict[int, dict[str, object]] = {}
         self._flows: list[Flow] = []
         self._outcome: Outcome | None = None
-        self._last = time.perf_counter()
+        self._stage = "read"
+        compiling.watch(self)
+        self._begin()
 
     def stage(self, name: str) -> None:
-        """A stage that ran once has ended."""
-        now = time.perf_counter()
-        self._seconds[name] = self._seconds.get(name, 0.0) + now - self._last
-        self._last = now
+        """A stage that ran once has ended. What was compiled meanwhile, on the first run, counts as "compile"."""
+        compiled = compiling.seconds() - self._compiled
+        took = time.perf_counter() - self._last
+        self._seconds[name] = self._seconds.get(name, 0.0) + max(took - compiled, 0.0)
+        if compiled > 0:
+            self._seconds["compile"] = self._seconds.get("compile", 0.0) + min(compiled, took)
+        self._begin()
+        self._stage = name
         self._tell(name)
+
+    def compiling(self, begun: bool) -> None:
+        """Loops are being compiled for the first time, or that has ended."""
+        self._tell(COMPILING if begun else self._stage)
+
+    def _begin(self) -> None:
+        self._last, self._compiled = time.perf_counter(), compiling.seconds()
 
     def timed(self, name: str, call: Callable[_P, _T], *arguments: _P.args, **named: _P.kwargs) -> _T:
         """Call a stage and count its time under `name`."""
-        self._last = time.perf_counter()
+        self._begin()
         result = call(*arguments, **named)
         self.stage(name)
         return result

@@ -17,3 +17,4 @@ BEST_GAIN_DB = 2.0  # mode best over fast, seven frames at ISO 100; measured 3.8
 BEST_ORDER_ABSOLUTE = 5e-4  # mode best, frames in another order; measured 4e-5
 BEST_TILES_PSNR_DB = 48.0  # mode best, other tiles: blocks lie elsewhere; measured 52
 BEST_MIRRORED_PSNR_DB = 50.0  # mode best, mirrored bursts give mirrored pictures; measured 63
+FINISH_ABSOLUTE = 3e-6  # encoded values up to 1; measured 1e-6

@@ -6,32 +6,43 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from burstsr.align.information import LOW_PASS
+from burstsr.align import frame_loops
 from burstsr.ground.burst import Frame
+from burstsr.ground.compiled import over_rows
 from burstsr.ground.noise import Noise
-from burstsr.ground.sensor import samples, stabilise
+from burstsr.ground.sensor import site_rows, stabilisation
+
+Floats = NDArray[np.float32]
 
 
-def grey(frame: Frame, noise: Noise) -> NDArray[np.float32]:
+def grey(frame: Frame, noise: Noise, rows: slice | None = None, columns: slice | None = None, out: Floats | None = None) -> Floats:
     """(H, W) float32: the mosaic low-passed at half band, in units in which a single sample's noise has deviation 1.
 
+    rows, columns: the part of it that is wanted, with starts and stops from 0. out: where to write it.
     Departs: Wronski 2019, section 5.1, aligns on linear light; stabilised noise lets shadows count as much as lights.
     """
-    x = samples(frame.mosaic, frame.info.levels)
-    return stabilise(np.asarray(cv2.sepFilter2D(x, cv2.CV_32F, LOW_PASS, LOW_PASS, borderType=cv2.BORDER_REFLECT_101), np.float32), noise)
+    mosaic = frame.mosaic
+    rows, columns = rows or slice(0, mosaic.shape[0]), columns or slice(0, mosaic.shape[1])
+    if out is None:
+        out = np.empty((rows.stop - rows.start, columns.stop - columns.start), np.float32)
+    arguments = (*site_rows(frame.info.levels, mosaic.shape[1]), *stabilisation(noise), rows.start, columns.start)
+    over_rows(frame_loops.grey_rows, out.shape[0], mosaic, *arguments, out)
+    return out
 
 
-def gradients(picture: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Central differences (gy, gx), halved: true slopes per pixel; one-sided at the border."""
-    kernel, one = np.array([-0.5, 0.0, 0.5]), np.array([1.0])
-    gy = cv2.sepFilter2D(picture, cv2.CV_32F, one, kernel, borderType=cv2.BORDER_REPLICATE)
-    gx = cv2.sepFilter2D(picture, cv2.CV_32F, kernel, one, borderType=cv2.BORDER_REPLICATE)
-    return np.asarray(gy, np.float32), np.asarray(gx, np.float32)
+def mean_squared_slope(picture: Floats) -> float:
+    """Mean over the picture of its squared slopes per pixel, halved central differences, both ways together."""
+    sums = np.empty(picture.shape[0], np.float32)
+    over_rows(frame_loops.squared_slopes, picture.shape[0], picture, sums)
+    return float(sums.sum(dtype=np.float64)) / picture.size
 
 
-def pyramid(picture: NDArray[np.float32], smallest: int = 24) -> list[NDArray[np.float32]]:
-    """The picture, then halves of it while both sides stay at least `smallest` pixels. Factor 2^i at level i."""
+def pyramid(picture: Floats, smallest: int = 24, spare: list[Floats] | None = None) -> list[Floats]:
+    """The picture, then halves of it while both sides stay at least `smallest` pixels. Factor 2^i at level i.
+
+    spare: a pyramid of the same shape that nobody needs any more, written over from its second level.
+    """
     levels = [picture]
     while min(levels[-1].shape) >= 2 * smallest and len(levels) < 10:
-        levels.append(np.asarray(cv2.pyrDown(levels[-1]), np.float32))
+        levels.append(np.asarray(cv2.pyrDown(levels[-1], dst=spare[len(levels)] if spare else None), np.float32))
     return levels

@@ -7,6 +7,8 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from burstsr.align import motion_loops
+
 Array = NDArray[np.float64]
 LOW_PASS = np.array([1.0, 2.0, 1.0]) / 4.0  # of `grey`, per axis; zero at the CFA's carrier frequency: colour does not look like structure
 _PYR_DOWN = np.array([1.0, 4.0, 6.0, 4.0, 1.0]) / 16.0  # of the pyramid, per axis (Burt & Adelson 1983)
@@ -41,25 +43,25 @@ def without_noise(sums: NDArray[np.float32], level: int) -> tuple[Array, Array]:
     variance, slope = noise_gain(level)
     pixels = np.maximum(sums[..., 3].astype(np.float64), 1.0)
     a, b, c = (sums[..., i].astype(np.float64) for i in range(3))
-    full = np.stack([np.stack([a, b], -1), np.stack([b, c], -1)], -2)
-    values, vectors = np.linalg.eigh(full)
+    middle, radius = 0.5 * (a + c), np.hypot(0.5 * (a - c), b)
+    values = np.stack([middle - radius, middle + radius], -1)
     from_noise = (pixels * slope)[..., None]
     structure = values - from_noise
     certain = np.maximum(structure - _SIGNIFICANT * from_noise * np.sqrt(2.0 * _CORRELATED / pixels)[..., None], 0.0)
     worth = certain**2 / ((certain + from_noise) * 2.0 * variance)
     worth = worth / (1.0 + worth * _ALIAS_PX**2)
     solvable = np.maximum(structure, 0.25 * from_noise)
-    return _composed(solvable, vectors), _composed(worth, vectors)
+    larger = np.stack([0.5 * (a - c), b, 0.5 * (c - a)], -1) / np.maximum(2.0 * radius, 1e-300)[..., None]  # projector on it, less half the identity
+    return _composed(solvable, larger), _composed(worth, larger)
 
 
-def _composed(values: Array, vectors: Array) -> Array:
-    return np.asarray(np.einsum("...ik,...k,...jk->...ij", vectors, values, vectors))
+def _composed(values: Array, larger: Array) -> Array:
+    """Symmetric matrices (..., 2, 2) of two eigenvalues (..., 2), smaller first, and the larger's projector, (yy, yx, xx) less half the identity."""
+    mean, difference = 0.5 * (values[..., 0] + values[..., 1]), values[..., 1] - values[..., 0]
+    off = difference * larger[..., 1]
+    return np.stack([np.stack([mean + difference * larger[..., 0], off], -1), np.stack([off, mean + difference * larger[..., 2]], -1)], -2)
 
 
 def weighted_median(values: Array, weights: Array) -> float:
     """The value that splits the weight in two; 0 where there is none."""
-    order = np.argsort(values, axis=None)
-    running = np.cumsum(weights.ravel()[order])
-    if running.size == 0 or running[-1] <= 0:
-        return 0.0
-    return float(values.ravel()[order][np.searchsorted(running, 0.5 * running[-1])])
+    return float(motion_loops.weighted_median(values.ravel(), weights.ravel()))

@@ -1,4 +1,4 @@
-"""Alignment's loops. Same arithmetic as `paper.py`, tile by tile; each takes a range of tile rows."""
+"""Alignment's loops over tiles' pixels. Same arithmetic as `paper.py`, tile by tile; each takes a range of tile rows."""
 
 import math
 
@@ -7,6 +7,7 @@ import numpy as np
 from burstsr.ground.compiled import compiled, inlined
 
 f4 = np.float32
+u8 = np.uint64
 FAR = f4(3e38)
 
 
@@ -19,21 +20,30 @@ def overlap(start, length, shift, limit, margin):
 
 
 @inlined
-def mean_difference(ref, frame, y0, x0, tile, dy, dx):
-    """Mean |ref(p) - frame(p + d)| over the part of the tile that both frames show; FAR where that is less than a quarter of it."""
+def mean_difference(ref, frame, y0, x0, tile, dy, dx, enough):
+    """Mean |ref(p) - frame(p + d)| over the part of the tile that both frames show; FAR where that is less than a quarter of it.
+
+    Also FAR once the mean cannot be less than `enough`.
+    """
     ya, yb = overlap(y0, tile, dy, ref.shape[0], 0)
     xa, xb = overlap(x0, tile, dx, ref.shape[1], 0)
     if yb <= ya or xb <= xa or 4 * (yb - ya) * (xb - xa) < tile * tile:
         return FAR
+    pixels = f4((yb - ya) * (xb - xa))
+    most = enough * pixels
     total = f4(0)
+    left = u8(xa)
+    shifted = u8(xa + dx)
     for y in range(ya, yb):
-        r = ref[y, xa:xb]
-        f = frame[y + dy, xa + dx : xb + dx]
+        r = u8(y)
+        f = u8(y + dy)
         row = f4(0)
-        for x in range(xb - xa):
-            row += abs(r[x] - f[x])
+        for x in range(u8(xb - xa)):
+            row += abs(ref[r, left + x] - frame[f, shifted + x])
         total += row
-    return total / f4((yb - ya) * (xb - xa))
+        if total > most:
+            return FAR
+    return total / pixels
 
 
 @compiled
@@ -48,13 +58,18 @@ def match_blocks(first, last, ref, frame, tile, radius, candidates, penalty, out
             x0 = tx * tile
             by = candidates[0, ty, tx, 0]
             bx = candidates[0, ty, tx, 1]
-            best = mean_difference(ref, frame, y0, x0, tile, by, bx) - penalty
+            best = mean_difference(ref, frame, y0, x0, tile, by, bx, FAR) - penalty
             oy = by
             ox = bx
             for c in range(1, candidates.shape[0]):
                 dy = candidates[c, ty, tx, 0]
                 dx = candidates[c, ty, tx, 1]
-                value = mean_difference(ref, frame, y0, x0, tile, dy, dx)
+                known = False
+                for k in range(c):
+                    known |= dy == candidates[k, ty, tx, 0] and dx == candidates[k, ty, tx, 1]
+                if known:
+                    continue
+                value = mean_difference(ref, frame, y0, x0, tile, dy, dx, best)
                 if value < best:
                     best = value
                     oy = dy
@@ -64,7 +79,7 @@ def match_blocks(first, last, ref, frame, tile, radius, candidates, penalty, out
             for i in range(-radius, radius + 1):
                 for j in range(-radius, radius + 1):
                     if i != 0 or j != 0:
-                        value = mean_difference(ref, frame, y0, x0, tile, oy + i, ox + j)
+                        value = mean_difference(ref, frame, y0, x0, tile, oy + i, ox + j, best)
                         if value < best:
                             best = value
                             by = oy + i
@@ -83,30 +98,63 @@ def cubic(t):
     return h * (-t3 + f4(2) * t2 - t), h * (f4(3) * t3 - f4(5) * t2 + f4(2)), h * (f4(-3) * t3 + f4(4) * t2 + t), h * (t3 - t2)
 
 
+@inlined
+def copy_window(ref, y0, y1, x0, x1, r):
+    """The window's pixels to flat r, row after row."""
+    w = u8(x1 - x0)
+    left = u8(x0)
+    for y in range(u8(y0), u8(y1)):
+        at = (y - u8(y0)) * w
+        for x in range(w):
+            r[at + x] = ref[y, left + x]
+
+
+@inlined
+def slopes_of_window(ref, y0, y1, x0, x1, p, q):
+    """Halved central differences to flat p = gy, q = gx, row after row; one-sided at the picture's border."""
+    height, width = ref.shape
+    w = u8(x1 - x0)
+    left = u8(x0)
+    half = f4(0.5)
+    begin = u8(max(x0, 1))
+    inner = u8(min(x1, width - 1)) - begin
+    one = u8(1)
+    for y in range(u8(y0), u8(y1)):
+        at = (y - u8(y0)) * w
+        up = u8(max(int(y) - 1, 0))
+        down = u8(min(int(y) + 1, height - 1))
+        for x in range(w):
+            p[at + x] = half * (ref[down, left + x] - ref[up, left + x])
+        middle = at + begin - left
+        for x in range(inner):
+            q[middle + x] = half * (ref[y, begin + one + x] - ref[y, begin - one + x])
+        if x0 == 0:
+            q[at] = half * (ref[y, u8(min(1, width - 1))] - ref[y, u8(0)])
+        if x1 == width:
+            q[at + w - one] = half * (ref[y, u8(width - 1)] - ref[y, u8(max(width - 2, 0))])
+
+
 @compiled
-def tile_hessians(first, last, gy, gx, tile, margin, out):
+def tile_hessians(first, last, ref, tile, margin, out):
     """Sum of (gy gy, gy gx, gx gx) over each tile's window: the tile and `margin` pixels around it. Also the pixels counted."""
-    height, width = gy.shape
+    height, width = ref.shape
+    side = tile + 2 * margin
+    scratch = np.empty((2, side * side), f4)
+    p, q = scratch[0], scratch[1]
     for ty in range(first, last):
         for tx in range(out.shape[1]):
-            a = f4(0)
-            b = f4(0)
-            c = f4(0)
             y0 = max(ty * tile - margin, 0)
             y1 = min(ty * tile + tile + margin, height)
             x0 = max(tx * tile - margin, 0)
             x1 = min(tx * tile + tile + margin, width)
-            for y in range(y0, y1):
-                ra = f4(0)
-                rb = f4(0)
-                rc = f4(0)
-                for x in range(x0, x1):
-                    ra += gy[y, x] * gy[y, x]
-                    rb += gy[y, x] * gx[y, x]
-                    rc += gx[y, x] * gx[y, x]
-                a += ra
-                b += rb
-                c += rc
+            slopes_of_window(ref, y0, y1, x0, x1, p, q)
+            a = f4(0)
+            b = f4(0)
+            c = f4(0)
+            for k in range((y1 - y0) * (x1 - x0)):
+                a += p[k] * p[k]
+                b += p[k] * q[k]
+                c += q[k] * q[k]
             out[ty, tx, 0] = a
             out[ty, tx, 1] = b
             out[ty, tx, 2] = c
@@ -114,9 +162,23 @@ def tile_hessians(first, last, gy, gx, tile, margin, out):
 
 
 @inlined
-def residual_moments(ref, gy, gx, frame, y0, y1, x0, x1, fy, fx, column):
-    """Sums of gy r, gx r, r r over the window with r = ref(p) - frame(p + f), and the pixels counted. `column` is scratch of one row."""
-    height, width = ref.shape
+def moments(r, p, q, h0, h1, h2, h3, v0, v1, v2, v3):
+    """Sums of p e, q e, e e with e = r less the rows h put together with weights v."""
+    sy = f4(0)
+    sx = f4(0)
+    ss = f4(0)
+    for x in range(r.shape[0]):
+        e = r[x] - (v0 * h0[x] + v1 * h1[x] + v2 * h2[x] + v3 * h3[x])
+        sy += p[x] * e
+        sx += q[x] * e
+        ss += e * e
+    return sy, sx, ss
+
+
+@inlined
+def residual_moments(frame, y0, y1, x0, x1, fy, fx, r, p, q, h):
+    """Sums of gy e, gx e, e e over the window with e = ref(p) - frame(p + f), and the pixels counted. h: scratch of the window and three rows more."""
+    height, width = frame.shape
     iy = int(math.floor(fy))
     ix = int(math.floor(fx))
     ya = max(y0, 1 - iy)
@@ -132,45 +194,49 @@ def residual_moments(ref, gy, gx, frame, y0, y1, x0, x1, fy, fx, column):
         u0, u1, u2, u3 = cubic(f4(fx - ix))
         w = xb - xa
         n = w * (yb - ya)
-        for y in range(ya, yb):
-            a = frame[y + iy - 1, xa + ix - 1 : xb + ix + 2]
-            b = frame[y + iy, xa + ix - 1 : xb + ix + 2]
-            c = frame[y + iy + 1, xa + ix - 1 : xb + ix + 2]
-            d = frame[y + iy + 2, xa + ix - 1 : xb + ix + 2]
-            for x in range(w + 3):
-                column[x] = v0 * a[x] + v1 * b[x] + v2 * c[x] + v3 * d[x]
-            r = ref[y, xa:xb]
-            p = gy[y, xa:xb]
-            q = gx[y, xa:xb]
-            ty = f4(0)
-            tx = f4(0)
-            ts = f4(0)
-            for x in range(w):
-                e = r[x] - (u0 * column[x] + u1 * column[x + 1] + u2 * column[x + 2] + u3 * column[x + 3])
-                ty += p[x] * e
-                tx += q[x] * e
-                ts += e * e
-            sy += ty
-            sx += tx
-            ss += ts
+        top = u8(ya + iy - 1)
+        left = u8(xa + ix - 1)
+        for y in range(u8(yb - ya + 3)):
+            at = y * u8(w)
+            for x in range(u8(w)):
+                k = left + x
+                h[at + x] = u0 * frame[top + y, k] + u1 * frame[top + y, k + u8(1)] + u2 * frame[top + y, k + u8(2)] + u3 * frame[top + y, k + u8(3)]
+        if w == x1 - x0:  # the rows lie one after another in all of them
+            at = (ya - y0) * w
+            end = at + n
+            sy, sx, ss = moments(r[at:end], p[at:end], q[at:end], h[:n], h[w:], h[2 * w :], h[3 * w :], v0, v1, v2, v3)
+        else:
+            for y in range(ya, yb):
+                at = (y - y0) * (x1 - x0) + xa - x0
+                end = at + w
+                k = (y - ya) * w
+                ty, tx, ts = moments(r[at:end], p[at:end], q[at:end], h[k:], h[k + w :], h[k + 2 * w :], h[k + 3 * w :], v0, v1, v2, v3)
+                sy += ty
+                sx += tx
+                ss += ts
     return sy, sx, ss, n
 
 
 @compiled
-def register_tiles(first, last, ref, gy, gx, frame, tile, margin, hessian, iterations, limit, start, out, cost):
+def register_tiles(first, last, ref, frame, tile, margin, hessian, iterations, limit, start, out, cost):
     """Inverse-compositional Lucas-Kanade (Baker & Matthews 2004, section 3.2), one translation per tile.
 
     f <- f + H^-1 sum g (ref - frame(p + f)). A tile that leaves `limit` pixels around its start returns to it. cost (nty, ntx) becomes the mean
-    squared residual at the result, NaN where the frame does not show the tile.
+    squared residual at the result (or, where that is the same, within a last step of 0.003 px), NaN where the frame does not show the tile.
     """
-    column = np.empty(tile + 2 * margin + 8, f4)
     height, width = ref.shape
+    side = tile + 2 * margin
+    scratch = np.zeros((4, side * (side + 3)), f4)
+    r, p, q, h = scratch[0], scratch[1], scratch[2], scratch[3]
     for ty in range(first, last):
         for tx in range(out.shape[1]):
             y0 = max(ty * tile - margin, 0)
             y1 = min(ty * tile + tile + margin, height)
             x0 = max(tx * tile - margin, 0)
             x1 = min(tx * tile + tile + margin, width)
+            copy_window(ref, y0, y1, x0, x1, r)
+            if iterations > 0:
+                slopes_of_window(ref, y0, y1, x0, x1, p, q)
             a = hessian[ty, tx, 0]
             b = hessian[ty, tx, 1]
             c = hessian[ty, tx, 2]
@@ -178,9 +244,12 @@ def register_tiles(first, last, ref, gy, gx, frame, tile, margin, hessian, itera
             determinant = a * c - b * b
             fy = start[ty, tx, 0]
             fx = start[ty, tx, 1]
-            for _ in range(iterations):
-                sy, sx, ss, n = residual_moments(ref, gy, gx, frame, y0, y1, x0, x1, fy, fx, column)
-                if n * 4 < full or determinant <= f4(0):
+            lost = False
+            ss = f4(0)
+            n = 0
+            for step in range(iterations + 1):
+                sy, sx, ss, n = residual_moments(frame, y0, y1, x0, x1, fy, fx, r, p, q, h)
+                if step == iterations or n * 4 < full or determinant <= f4(0):
                     break
                 share = full / f4(n)
                 sy *= share
@@ -188,9 +257,8 @@ def register_tiles(first, last, ref, gy, gx, frame, tile, margin, hessian, itera
                 uy = (c * sy - b * sx) / determinant
                 ux = (a * sx - b * sy) / determinant
                 size = math.sqrt(uy * uy + ux * ux)
-                if not size < FAR:  # a sample that is no number
-                    fy = start[ty, tx, 0]
-                    fx = start[ty, tx, 1]
+                lost = not size < FAR  # a sample that is no number
+                if lost:
                     break
                 if size > f4(1):
                     uy /= size
@@ -199,10 +267,10 @@ def register_tiles(first, last, ref, gy, gx, frame, tile, margin, hessian, itera
                 fx += ux
                 if size < f4(0.003):
                     break
-            if not (abs(fy - start[ty, tx, 0]) <= limit and abs(fx - start[ty, tx, 1]) <= limit):
+            if lost or not (abs(fy - start[ty, tx, 0]) <= limit and abs(fx - start[ty, tx, 1]) <= limit):
                 fy = start[ty, tx, 0]
                 fx = start[ty, tx, 1]
-            sy, sx, ss, n = residual_moments(ref, gy, gx, frame, y0, y1, x0, x1, fy, fx, column)
+                sy, sx, ss, n = residual_moments(frame, y0, y1, x0, x1, fy, fx, r, p, q, h)
             out[ty, tx, 0] = fy
             out[ty, tx, 1] = fx
             cost[ty, tx] = ss / f4(n) if n * 4 >= full else f4(np.nan)

@@ -48,8 +48,43 @@ def match_blocks(
             cost[ty, tx] = near[pick]
 
 
-def tile_hessians(first: int, last: int, gy: Array, gx: Array, tile: int, margin: int, out: Array) -> None:
+def grey_rows(
+    first: int,
+    last: int,
+    mosaic: NDArray[np.uint16],
+    black: Array,
+    scale: Array,
+    gain: float,
+    offset: float,
+    factor: float,
+    top: int,
+    left: int,
+    out: Array,
+) -> None:
+    """The samples' 1-2-1 mean both ways, mirrored at borders, stabilised."""
+    odd = np.arange(mosaic.shape[0]) % 2
+    x = np.pad((mosaic - black[odd].astype(np.float64)) * scale[odd], 1, mode="reflect")
+    x = 0.25 * (x[:-2] + x[2:]) + 0.5 * x[1:-1]
+    x = 0.25 * (x[:, :-2] + x[:, 2:]) + 0.5 * x[:, 1:-1]
+    x = x[top + first : top + last, left : left + out.shape[1]]
+    out[first:last] = factor * np.sqrt(np.maximum(gain * x + offset, 0))
+
+
+def slopes(picture: Array) -> tuple[Array, Array]:
+    """Halved central differences (gy, gx), one-sided at the border."""
+    x = np.pad(picture, 1, mode="edge")
+    return 0.5 * (x[2:, 1:-1] - x[:-2, 1:-1]), 0.5 * (x[1:-1, 2:] - x[1:-1, :-2])
+
+
+def squared_slopes(first: int, last: int, picture: Array, out: Array) -> None:
+    """Sum of |grad|^2 along each row."""
+    gy, gx = slopes(picture)
+    out[first:last] = (gy * gy + gx * gx).sum(1)[first:last]
+
+
+def tile_hessians(first: int, last: int, ref: Array, tile: int, margin: int, out: Array) -> None:
     """H = sum over the window of grad grad^T, as (yy, yx, xx), and the pixels counted."""
+    gy, gx = slopes(ref)
     for ty in range(first, last):
         for tx in range(out.shape[1]):
             window = _window(ty, tx, tile, margin)
@@ -69,8 +104,6 @@ def register_tiles(
     first: int,
     last: int,
     ref: Array,
-    gy: Array,
-    gx: Array,
     frame: Array,
     tile: int,
     margin: int,
@@ -82,28 +115,30 @@ def register_tiles(
     cost: Array,
 ) -> None:
     """f <- f + H^-1 sum g (ref - frame(p + f)), steps of at most a pixel; a tile that leaves `limit` around its start returns to it."""
+    gy, gx = slopes(ref)
     for ty in range(first, last):
         for tx in range(out.shape[1]):
             window = _window(ty, tx, tile, margin)
             a, b, c, full = (float(v) for v in hessian[ty, tx])
             begin = np.array(start[ty, tx], np.float64)
             f = begin.copy()
+            e, seen = _residual(ref, frame, window, f)
             for _ in range(iterations):
-                e, seen = _residual(ref, frame, window, f)
                 if seen.sum() * 4 < full or a * c - b * b <= 0:
                     break
                 share = full / seen.sum()
                 step = np.linalg.solve(np.array([[a, b], [b, c]]), share * np.array([(gy[window] * e).sum(), (gx[window] * e).sum()]))
                 size = float(np.hypot(*step))
                 if not size < FAR:  # a sample that is no number
-                    f = begin
+                    f = np.full(2, np.nan)
                     break
                 f = f + step / max(size, 1.0)
-                if size < 0.003:
+                if size < 0.003:  # the residual stays
                     break
+                e, seen = _residual(ref, frame, window, f)
             if not np.all(np.abs(f - begin) <= limit):
                 f = begin
-            e, seen = _residual(ref, frame, window, f)
+                e, seen = _residual(ref, frame, window, f)
             out[ty, tx] = f
             cost[ty, tx] = (e * e).sum() / seen.sum() if seen.sum() * 4 >= full else np.nan
 
@@ -125,3 +160,35 @@ def _residual(ref: Array, frame: Array, window: tuple[slice, slice], f: Array) -
             rows, columns = np.clip(y + iy + i - 1, 0, height - 1), np.clip(x + ix + j - 1, 0, width - 1)
             value += v[i] * u[j] * frame[rows, columns]
     return np.where(seen, ref[window] - value, 0.0), seen
+
+
+def affine_sums(
+    first: int, last: int, position: Array, flow: Array, information: Array, weight: Array, normal: Array, right: Array
+) -> None:
+    """Adds D^T W D and D^T W f, W = weight times information, D = [1, y, x] per axis."""
+    design = np.column_stack([np.ones(last - first), position[first:last]])
+    scaled = information[first:last] * weight[first:last, None, None]
+    normal += np.einsum("ni,nab,nj->iajb", design, scaled, design)
+    right += np.einsum("ni,nab,nb->ia", design, scaled, flow[first:last])
+
+
+def affine_misfits(first: int, last: int, position: Array, flow: Array, information: Array, coefficients: Array, out: Array) -> None:
+    """r^T I r with r = f - D c."""
+    r = flow[first:last] - coefficients[0] - position[first:last] @ coefficients[1:]
+    out[first:last] = np.einsum("na,nab,nb->n", r, information[first:last], r)
+
+
+def weighted_median(values: Array, weights: Array) -> float:
+    """The value that splits the weight in two; 0 where there is none."""
+    order = np.argsort(values)
+    running = np.cumsum(weights[order])
+    if running.size == 0 or not running[-1] > 0:
+        return 0.0
+    return float(values[order][np.searchsorted(running, 0.5 * running[-1])])
+
+
+def relax(base: Array, pull: Array, sweeps: int, field: Array) -> None:
+    """d <- base + P (sum of the four neighbours' d), all tiles at once."""
+    for _ in range(sweeps):
+        y, x = field[:, :-2, 1:-1] + field[:, 2:, 1:-1] + field[:, 1:-1, :-2] + field[:, 1:-1, 2:]
+        field[:, 1:-1, 1:-1] = base + np.stack([pull[0] * y + pull[1] * x, pull[1] * y + pull[2] * x])

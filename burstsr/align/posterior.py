@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from burstsr.align import motion_loops
 from burstsr.align.information import weighted_median
 from burstsr.align.whole import fit_affine
 
@@ -42,7 +43,6 @@ def smooth_deviation(residual: Array, information: Array, strength: float, sweep
     good = (size <= 3.0 * max(weighted_median(size, worth), 1e-9)) & (worth > 0)
     signal, error = _variances(residual, good, information)
     scaled = information / error
-    identity = np.eye(2)
     floor = 1e-4**2
     neighbour = strength * 2.0 / max(signal, floor)
     towards_zero = strength * 0.1 / max(signal, floor)
@@ -51,16 +51,12 @@ def smooth_deviation(residual: Array, information: Array, strength: float, sweep
     degree = np.full(good.shape, 4.0)
     degree[[0, -1]] -= 1
     degree[:, [0, -1]] -= 1
-    inverse = np.linalg.inv(data + (neighbour * degree + towards_zero)[..., None, None] * identity)
-    field = np.zeros_like(residual)
-    for _ in range(sweeps):
-        around = np.zeros_like(field)
-        around[1:] += field[:-1]
-        around[:-1] += field[1:]
-        around[:, 1:] += field[:, :-1]
-        around[:, :-1] += field[:, 1:]
-        field = np.einsum("yxab,yxb->yxa", inverse, right + neighbour * around)
-    return field
+    inverse = np.linalg.inv(data + (neighbour * degree + towards_zero)[..., None, None] * np.eye(2))
+    base = np.moveaxis(np.einsum("yxab,yxb->yxa", inverse, right), -1, 0)
+    pull = neighbour * np.stack([inverse[..., 0, 0], inverse[..., 0, 1], inverse[..., 1, 1]])
+    field = np.zeros((2, good.shape[0] + 2, good.shape[1] + 2), np.float32)
+    motion_loops.relax(np.ascontiguousarray(base, np.float32), pull.astype(np.float32), sweeps, field)
+    return np.moveaxis(field[:, 1:-1, 1:-1], 0, -1).astype(np.float64)
 
 
 def _variances(residual: Array, good: NDArray[np.bool_], information: Array) -> tuple[float, float]:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from burstsr.align import loops
-from burstsr.align.grey import gradients, grey, pyramid
+from burstsr.align.grey import grey, mean_squared_slope, pyramid
 from burstsr.align.information import noise_gain, without_noise
 from burstsr.align.posterior import smooth_deviation, whole_frame
 from burstsr.align.whole import translation
@@ -36,16 +36,28 @@ class Aligner:
         self._tile = min(settings.tile_px, max(8, min(reference.info.shape) // 4))  # at least four tiles along the shorter side
         self._margin = self._tile // 2
         self._levels = pyramid(grey(reference, noise))
-        self._gy, self._gx = gradients(self._levels[0])
+        self._spare: list[list[Floats]] = []  # pyramids of frames that are done with
         shape = self._levels[0].shape
         self._tiles = (tile_count(shape[0], self._tile), tile_count(shape[1], self._tile))
-        sums = _gradient_sums(self._gy, self._gx, self._tile, self._margin)
+        self._coarsest = next((i for i, level in enumerate(self._levels) if max(level.shape) <= _WHOLE_PX), len(self._levels) - 1)
+        matched = range(min(_MATCH_LEVEL, self._coarsest), self._coarsest + 1)
+        self._worth = {i: without_noise(_gradient_sums(self._levels[i], self._tile, 0), i)[1] for i in matched}
+        sums = _gradient_sums(self._levels[0], self._tile, self._margin)
         structure, self._information = without_noise(sums, 0)
         self._hessian = np.stack([structure[..., 0, 0], structure[..., 0, 1], structure[..., 1, 1], sums[..., 3]], -1).astype(np.float32)
 
     def flow_of(self, frame: Frame) -> Flow:
         """Flow of `frame` against the reference. Raises nothing for frames that show something else: trust is robustness's work."""
-        levels = pyramid(grey(frame, self._noise))
+        try:
+            spare = self._spare.pop()
+        except IndexError:
+            spare = []
+        levels = pyramid(grey(frame, self._noise, out=spare[0] if spare else None), spare=spare)
+        flow = self._flow_between(levels)
+        self._spare.append(levels)
+        return flow
+
+    def _flow_between(self, levels: list[Floats]) -> Flow:
         start = self._match(levels)
         flow, cost = self._register(levels[0], start)
         if self._settings.prior <= 0:
@@ -59,8 +71,8 @@ class Aligner:
         out, cost = np.empty((*self._tiles, 2), np.float32), np.empty(self._tiles, np.float32)
         steps = self._settings.iterations if iterations is None else iterations
         limit = np.float32(4.0)
-        reference = (self._levels[0], self._gy, self._gx)
-        over_rows(loops.register_tiles, self._tiles[0], *reference, frame, self._tile, self._margin, self._hessian, steps, limit, start, out, cost)
+        reference = self._levels[0]
+        over_rows(loops.register_tiles, self._tiles[0], reference, frame, self._tile, self._margin, self._hessian, steps, limit, start, out, cost)
         return out, cost
 
     def _own_or_field(self, frame: Floats, flow: Floats, cost: Floats, field: Floats) -> Floats:
@@ -72,7 +84,7 @@ class Aligner:
 
     def _match(self, levels: list[Floats]) -> Floats:
         """Whole-pixel start for each tile, (nty, ntx, 2) float32 raw pixels."""
-        coarsest = next((i for i, level in enumerate(self._levels) if max(level.shape) <= _WHOLE_PX), len(self._levels) - 1)
+        coarsest = self._coarsest
         dy, dx = translation(self._levels[coarsest], levels[coarsest])
         flow = np.array([[[dy, dx]]], np.float64)
         model = flow
@@ -86,17 +98,16 @@ class Aligner:
             penalty = np.float32(_match_penalty(self._tile, i))
             over_rows(loops.match_blocks, shape[0], ref, frame, self._tile, radius, candidates, penalty, out, cost)
             flow = out.astype(np.float64)
-            _, information = without_noise(_gradient_sums(*gradients(ref), self._tile, 0), i)
-            information = np.where((cost < 1e30)[..., None, None], information, 0.0)
+            information = np.where((cost < 1e30)[..., None, None], self._worth[i], 0.0)
             model = whole_frame(flow, information) if flow.shape[0] * flow.shape[1] >= 6 else flow
         start = _resampled(flow, self._tiles) * 2.0 ** min(_MATCH_LEVEL, coarsest)
         return start.astype(np.float32)
 
 
-def _gradient_sums(gy: Floats, gx: Floats, tile: int, margin: int) -> Floats:
+def _gradient_sums(picture: Floats, tile: int, margin: int) -> Floats:
     """(nty, ntx, 4): sums of gy gy, gy gx, gx gx over each tile and `margin` pixels around it, and the pixels counted."""
-    sums = np.zeros((tile_count(gy.shape[0], tile), tile_count(gy.shape[1], tile), 4), np.float32)
-    over_rows(loops.tile_hessians, sums.shape[0], gy, gx, tile, margin, sums)
+    sums = np.zeros((tile_count(picture.shape[0], tile), tile_count(picture.shape[1], tile), 4), np.float32)
+    over_rows(loops.tile_hessians, sums.shape[0], picture, tile, margin, sums)
     return sums
 
 
@@ -123,9 +134,8 @@ def _candidates(flow: NDArray[np.float64], model: NDArray[np.float64], shape: tu
 def sharpness(frame: Frame, noise: Noise) -> float:
     """Mean squared slope of the stabilised grey picture in its middle half, less what noise alone has; the sharpest frame has the most."""
     height, width = frame.info.shape
-    picture = grey(frame, noise)[height // 4 : height - height // 4, width // 4 : width - width // 4]
-    gy, gx = gradients(np.ascontiguousarray(picture))
-    return float((gy * gy + gx * gx).mean(dtype=np.float64)) - 2 * noise_gain(0)[1]
+    middle = grey(frame, noise, slice(height // 4, height - height // 4), slice(width // 4, width - width // 4))
+    return mean_squared_slope(middle) - 2 * noise_gain(0)[1]
 
 
 def sharpest(burst: Burst, noise: Noise) -> int:

@@ -6,6 +6,7 @@ import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
+from burstsr.align import motion_loops
 from burstsr.align.information import weighted_median
 
 Array = NDArray[np.float64]
@@ -51,20 +52,19 @@ def fit_affine(position: Array, flow: Array, information: Array, rounds: int = 8
     Returns the coefficients (3, 2) for [1, y, x] and the robust deviations (n,) of the tiles in units of their typical one, by iteratively
     reweighted least squares with Geman-McClure weights.
     """
-    design = np.column_stack([np.ones(len(position)), position])
-    weight = np.ones(len(position))
-    worth = np.einsum("naa->n", information)
-    deviation = np.zeros(len(position))
+    position, flow, information = (np.ascontiguousarray(v, np.float64) for v in (position, flow, information))
+    tiles = len(position)
+    weight, squared, deviation = np.ones(tiles), np.empty(tiles), np.zeros(tiles)
+    worth = information[:, 0, 0] + information[:, 1, 1]
     coefficients = np.zeros((3, 2))
     ridge = 1e-6 * max(float(information.sum()), 1e-12)
     for step in range(rounds):
-        scaled = information * weight[:, None, None]
-        normal = np.einsum("ni,nab,nj->iajb", design, scaled, design).reshape(6, 6)
-        normal[np.arange(2, 6), np.arange(2, 6)] += ridge
-        right = np.einsum("ni,nab,nb->ia", design, scaled, flow).reshape(6)
-        coefficients = np.linalg.lstsq(normal, right, rcond=1e-10)[0].reshape(3, 2)
-        residual = flow - design @ coefficients
-        squared = np.einsum("na,nab,nb->n", residual, information, residual)
+        normal, right = np.zeros((3, 2, 3, 2)), np.zeros((3, 2))
+        motion_loops.affine_sums(0, tiles, position, flow, information, weight, normal, right)
+        square = normal.reshape(6, 6)
+        square[np.arange(2, 6), np.arange(2, 6)] += ridge
+        coefficients = np.linalg.lstsq(square, right.reshape(6), rcond=1e-10)[0].reshape(3, 2)
+        motion_loops.affine_misfits(0, tiles, position, flow, information, coefficients, squared)
         typical = max(weighted_median(squared, worth) / 1.386, 1e-12)  # 1.386 = median of chi^2 with two degrees of freedom
         deviation = np.sqrt(np.maximum(squared, 0.0) / typical)
         shrinking = cut * max(1.0, 4.0 - step)

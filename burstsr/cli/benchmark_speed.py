@@ -34,6 +34,7 @@ def add_parsers(benchmarks: Any, common: Common) -> None:  # noqa: ANN401  argpa
         "pipeline",
         help="seconds and memory of every stage, and how they grow",
         description="Simulate a burst, process it in a fresh, warmed process, and say seconds and peak memory of every stage, from DNGs to DNG and preview. "
+        "What is read or written in the background counts where something waits for it. "
         f"--growth: also at {SIZES_MP} megapixels with 13 frames and with {COUNTS} frames of 3, with fitted exponents; some minutes and 0.6 GB of temporary "
         "files. --sizes 3,6,12,24,48 needs 2 GB of them, about four times the minutes, and 14 GB of memory at scale 2.",
     )

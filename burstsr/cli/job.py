@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -15,7 +17,7 @@ from burstsr.ground.errors import BurstsrError
 from burstsr.settings import Settings
 
 if TYPE_CHECKING:
-    from burstsr.ground.burst import Picture
+    from burstsr.ground.burst import Burst, Picture
 
 log = logging.getLogger(__name__)
 SUFFIX = {"dng": ".dng", "jpg": ".jpg", "tiff": ".tif", "png": ".png", "exr": ".exr"}
@@ -96,11 +98,40 @@ class Outcome:
         return {**asdict(self), "outputs": [str(p) for p in self.outputs], "seconds": round(self.seconds, 3)}
 
 
-def run(job: Job, progress: Progress | None = None) -> Outcome:
-    """Do the job. Whatever goes wrong becomes a failed Outcome, so that the other bursts go on; KeyboardInterrupt passes."""
+class Reader:
+    """Reads bursts of jobs that are done in turn: the next one while one is written, so that no more than two are in memory, one without its merge."""
+
+    def __init__(self, jobs: Sequence[Job]) -> None:
+        self._next = dict(pairwise(job.name for job in jobs))
+        self._jobs = {job.name: job for job in jobs}
+        self._begun: dict[str, Future[Burst]] = {}
+
+    def take(self, job: Job) -> Burst:
+        """The job's burst. Raises what `read_burst` raises."""
+        from burstsr.files.discover import read_burst
+
+        begun = self._begun.pop(job.name, None)
+        return begun.result() if begun else read_burst(job.paths)
+
+    def begin_after(self, job: Job) -> None:
+        """Begin to read the burst of the job after this one, on another thread."""
+        from burstsr.files.discover import read_burst
+
+        following = self._next.get(job.name)
+        if following is not None:
+            pool = ThreadPoolExecutor(1, thread_name_prefix="burstsr-ahead")
+            self._begun[following] = pool.submit(read_burst, self._jobs[following].paths)
+            pool.shutdown(wait=False)
+
+
+def run(job: Job, progress: Progress | None = None, reader: Reader | None = None) -> Outcome:
+    """Do the job. Whatever goes wrong becomes a failed Outcome, so that the other bursts go on; KeyboardInterrupt passes.
+
+    reader: of all jobs of which this is one, where they are done in turn.
+    """
     start = time.perf_counter()
     try:
-        advice = _run(job, progress)
+        advice = _run(job, progress, reader or Reader([job]))
     except BurstsrError as error:
         log.debug("burst %s", job.name, exc_info=True)
         return Outcome(job.name, "failed", len(job.paths), str(error))
@@ -112,30 +143,58 @@ def run(job: Job, progress: Progress | None = None) -> Outcome:
     return Outcome(job.name, "done", len(job.paths), advice=advice, outputs=job.outputs, seconds=time.perf_counter() - start)
 
 
-def _run(job: Job, progress: Progress | None) -> str:
-    from burstsr.files.discover import read_burst
-    from burstsr.ground.compiled import set_threads
+def _run(job: Job, progress: Progress | None, reader: Reader) -> str:
+    from burstsr.ground import compiling
+    from burstsr.ground.threads import set_threads
     from burstsr.pipeline import super_resolve
 
     if job.threads:
         set_threads(job.threads)
     if progress:
         progress("read", 0, 1)
-    picture = super_resolve(read_burst(job.paths), job.settings, progress)
-    if progress:
-        progress("write", 0, 1)
-    write_outputs(job, picture)
+    start = time.perf_counter()
+    burst = [reader.take(job)]
+    read = time.perf_counter() - start
+    picture = super_resolve(burst.pop(), job.settings, progress)  # nobody else holds the burst: its memory is for the writers
+    reader.begin_after(job)
+    writing = _Writing(progress)
+    compiling.watch(writing)
+    writing.compiling(False)
+    write_outputs(job, picture, read)
     for name in ("reference", "frames", "coverage", "noise", "seconds"):
         log.info("%s: %s: %s", job.name, name, picture.report.get(name))
     return str(picture.report.get("advice") or "")
 
 
-def write_outputs(job: Job, picture: Picture) -> None:
-    """Write all files of the burst; those that were there stay until the new ones are whole. Raises OutputError."""
+class _Writing:
+    """Says on the bar that the burst is being written, or that what finishes pictures is being compiled."""
+
+    def __init__(self, progress: Progress | None) -> None:
+        self._progress = progress
+
+    def compiling(self, begun: bool) -> None:
+        from burstsr.record import COMPILING
+
+        if self._progress:
+            self._progress(COMPILING if begun else "write", 0, 1)
+
+
+def write_outputs(job: Job, picture: Picture, read_seconds: float) -> None:
+    """Write all files of the burst; those that were there stay until the new ones are whole. Raises OutputError.
+
+    The first, which the disk holds up, is written while the others, which must be computed, are.
+    """
     from burstsr.cli.pictures import write_picture
 
+    start = time.perf_counter()
+    first, *others = job.pictures.items()
     with staged(job.out, job.name, [path.name for path in job.outputs]) as folder:
-        for kind, path in job.pictures.items():
-            write_picture(folder / path.name, kind, picture, job.settings.finish)
-        record = {**picture.report, "burst": job.name, "frames_read": job.marks, "settings_asked": asdict(job.settings)}
+        with ThreadPoolExecutor(1, thread_name_prefix="burstsr-write") as pool:
+            begun = pool.submit(write_picture, folder / first[1].name, first[0], picture, job.settings.finish)
+            for kind, path in others:
+                write_picture(folder / path.name, kind, picture, job.settings.finish)
+            begun.result()
+        timed: Any = picture.report["seconds"]
+        seconds = {"read": round(read_seconds, 3), **timed, "write": round(time.perf_counter() - start, 3)}
+        record = {**picture.report, "burst": job.name, "seconds": seconds, "frames_read": job.marks, "settings_asked": asdict(job.settings)}
         (folder / job.record.name).write_text(json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False), encoding="utf-8")

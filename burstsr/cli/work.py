@@ -16,7 +16,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from burstsr.cli.bars import Bars
-from burstsr.cli.job import Job, Outcome, run
+from burstsr.cli.job import Job, Outcome, Reader, run
 from burstsr.cli.screen import log_to_stderr
 from burstsr.ground.errors import SettingsError
 
@@ -33,10 +33,11 @@ def work(jobs: Sequence[Job], bars: Bars, processes: int = 1, scheduler: str | N
         return
     processes = min(processes, len(jobs))
     if processes <= 1:
+        reader = Reader(jobs)
         for job in jobs:
-            yield run(job, partial(bars.stage, job.name))
+            yield run(job, partial(bars.stage, job.name), reader)
         return
-    from burstsr.ground.compiled import thread_count
+    from burstsr.ground.threads import thread_count
 
     threads = max(1, thread_count() // processes)
     yield from pooled([replace(job, threads=threads) for job in jobs], bars, processes, _run_in_worker, verbose)

@@ -1,4 +1,4 @@
-"""Covariance's loop. Same arithmetic as `paper.py`."""
+"""Covariance's loops. Same arithmetic as `paper.py`."""
 
 import math
 
@@ -7,6 +7,42 @@ import numpy as np
 from burstsr.ground.compiled import compiled
 
 f4 = np.float32
+u8 = np.uint64
+
+
+@compiled
+def tensor_rows(first, last, quads, base, out):
+    """Structure tensors of rows first .. last, in out[y - base]: means of (gy gy, gy gx, gx gx) at each quad's four corners.
+
+    quads (h, w); slopes are forward differences over 2 x 2 quads, borders repeated.
+    """
+    height, width = quads.shape
+    half, quarter = f4(0.5), f4(0.25)
+    rows = np.empty((2, width + 2), f4)  # a pair of rows: their sum and their difference, ends repeated
+    corners = np.empty((6, width + 1), f4)  # products at the corners above (0 to 2) and below (3 to 5)
+    one = u8(1)
+    for y in range(first, last + 1):  # the row of corners between rows y - 1 and y
+        a = u8(max(y - 1, 0))
+        b = u8(min(y, height - 1))
+        for x in range(u8(width)):
+            rows[0, x + one] = quads[a, x] + quads[b, x]
+            rows[1, x + one] = quads[b, x] - quads[a, x]
+        for k in range(2):
+            rows[k, 0] = rows[k, 1]
+            rows[k, width + 1] = rows[k, width]
+        above = u8(0) if (y - first) % 2 == 0 else u8(3)
+        below = u8(3) - above
+        for x in range(u8(width + 1)):
+            gy = half * (rows[1, x] + rows[1, x + one])
+            gx = half * (rows[0, x + one] - rows[0, x])
+            corners[below, x] = gy * gy
+            corners[below + one, x] = gy * gx
+            corners[below + u8(2), x] = gx * gx
+        if y > first:
+            o = out[y - 1 - base]
+            for x in range(u8(width)):
+                for k in range(u8(3)):
+                    o[x, k] = quarter * ((corners[k, x] + corners[k, x + one]) + (corners[u8(3) + k, x] + corners[u8(3) + k, x + one]))
 
 
 @compiled

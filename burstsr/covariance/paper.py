@@ -8,6 +8,16 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 
+def tensor_rows(first: int, last: int, quads: Array, base: int, out: Array) -> None:
+    """Mean of grad grad^T, as (yy, yx, xx), over the corners of each quad."""
+    q = np.pad(quads.astype(np.float64), 1, mode="edge")
+    gy = 0.5 * (q[1:, :-1] + q[1:, 1:] - q[:-1, :-1] - q[:-1, 1:])
+    gx = 0.5 * (q[:-1, 1:] + q[1:, 1:] - q[:-1, :-1] - q[1:, :-1])
+    products = np.stack([gy * gy, gy * gx, gx * gx], axis=-1)
+    mean = (products[1:, 1:] + products[1:, :-1] + products[:-1, 1:] + products[:-1, :-1]) / 4
+    out[first - base : last - base] = mean[first:last]
+
+
 def inverse_covariances(
     first: int,
     last: int,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,6 +12,8 @@ from burstsr.ground.noise import Noise
 from burstsr.ground.sensor import stabilised_quads
 from burstsr.settings import CovarianceSettings
 
+_STRIP = 8  # rows whose tensors stay in cache
+
 
 def kernels(frame: Frame, noise: Noise, settings: CovarianceSettings) -> NDArray[np.float32]:
     """Inverse covariance per quad: (H/2, W/2, 3) float32, (yy, yx, xx) in 1/px^2 of raw pixels, positive definite.
@@ -21,19 +22,24 @@ def kernels(frame: Frame, noise: Noise, settings: CovarianceSettings) -> NDArray
     Departs: anisotropy switches between round and stretched over A = 1.85 .. 1.95 (as the published re-implementation does at 1.95) instead of
     scaling with A.
     """
-    tensor = structure_tensor(stabilised_quads(frame, noise))
-    out = np.empty_like(tensor)
+    quads = stabilised_quads(frame, noise)
+    out = np.empty((*quads.shape, 3), np.float32)
     s = settings
     values = [np.float32(v) for v in (s.k_detail_px, s.k_denoise, s.d_threshold, s.d_transition, s.k_stretch, s.k_shrink)]
-    over_rows(loops.inverse_covariances, tensor.shape[0], tensor, *values, out)
+
+    def rows(first: int, last: int) -> None:
+        tensor = np.empty((_STRIP, quads.shape[1], 3), np.float32)
+        for y in range(first, last, _STRIP):
+            end = min(y + _STRIP, last)
+            loops.tensor_rows(y, end, quads, y, tensor)
+            loops.inverse_covariances(0, end - y, tensor, *values, out[y:end])
+
+    over_rows(rows, len(quads), multiple=_STRIP)
     return out
 
 
 def structure_tensor(quads: NDArray[np.float32]) -> NDArray[np.float32]:
     """(h, w, 3) mean of (gy gy, gy gx, gx gx) over 2 x 2 forward differences around each quad of (h, w) `quads`."""
-    padded = np.pad(quads, 1, mode="edge")
-    # Roberts-like slopes at the quads' corners, (h + 1, w + 1)
-    gy = 0.5 * (padded[1:, :-1] + padded[1:, 1:] - padded[:-1, :-1] - padded[:-1, 1:])
-    gx = 0.5 * (padded[:-1, 1:] + padded[1:, 1:] - padded[:-1, :-1] - padded[1:, :-1])
-    products = np.stack([gy * gy, gy * gx, gx * gx], axis=-1).astype(np.float32)
-    return np.ascontiguousarray(cv2.boxFilter(products, -1, (2, 2), anchor=(0, 0), borderType=cv2.BORDER_REPLICATE)[:-1, :-1])
+    out = np.empty((*quads.shape, 3), np.float32)
+    over_rows(loops.tensor_rows, len(quads), quads, 0, out)
+    return out

@@ -55,7 +55,7 @@ def repaired(frame: Frame, defects: NDArray[np.int64]) -> Frame:
     some = sound.any(axis=1)
     medians = np.nanmedian(masked[some], axis=1)
     mosaic[tuple(defects[some].T)] = np.rint(medians).astype(np.uint16)
-    return replace(frame, mosaic=mosaic)
+    return frame.with_mosaic(mosaic)
 
 
 def _candidates(frame: Frame, noise: Noise, sigmas: float) -> NDArray[np.int64]:

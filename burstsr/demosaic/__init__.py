@@ -1,5 +1,5 @@
-"""Demosaicing of a single frame."""
+"""Demosaic: one frame to a picture."""
 
-from burstsr.demosaic.stage import demosaic, enlarge
+from burstsr.demosaic.stage import demosaic, enlarge, enlarge_rows
 
-__all__ = ["demosaic", "enlarge"]
+__all__ = ["demosaic", "enlarge", "enlarge_rows"]

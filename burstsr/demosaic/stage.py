@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from burstsr.ground.burst import BLUE, GREEN, RED, Frame
+from burstsr.demosaic import loops
+from burstsr.ground.burst import Frame
+from burstsr.ground.compiled import over_rows
 from burstsr.ground.sensor import clipped_samples
 
 Floats = NDArray[np.float32]
-_GREEN_TAPS = np.array([-0.25, 0.5, 0.5, 0.5, -0.25])
-_ONE = np.array([1.0])
-_BILINEAR = np.array([0.5, 1.0, 0.5])
+_SHARPNESS = -0.75  # the bicubic's free parameter: its slope at distance one (Keys 1981; OpenCV's choice)
+_STRIP = 32  # rows that one thread enlarges at a time
 
 
 def demosaic(frame: Frame, mosaic: Floats | None = None) -> Floats:
@@ -25,73 +25,41 @@ def demosaic(frame: Frame, mosaic: Floats | None = None) -> Floats:
     once more from colour differences smoothed in its direction (section IV).
     Works on the square root of white-balanced samples: colour differences are smoother there, and noise even.
     """
-    cfa = frame.info.cfa
     gain = (1.0 / np.maximum(frame.info.colour.as_shot_neutral, 1e-3)).astype(np.float32)
-    x = clipped_samples(frame) if mosaic is None else np.minimum(mosaic, np.float32(1.0))
-    for i in (0, 1):
-        for j in (0, 1):
-            x[i::2, j::2] *= gain[cfa[i, j]]
-    x = np.sqrt(np.maximum(x, 0.0))
-    green, along_rows = _green(x, cfa)
-    picture = np.empty((*x.shape, 3), np.float32)
-    for channel in (RED, BLUE):
-        picture[..., channel] = green + _differences(x, green, cfa, channel)
-    for channel in (RED, BLUE):
-        smooth = _directional(picture[..., channel] - green, along_rows)
-        for i, j in _sites(cfa, channel):
-            green[i::2, j::2] = x[i::2, j::2] - smooth[i::2, j::2]
-    picture[..., GREEN] = green
-    for channel in (RED, BLUE):
-        picture[..., channel] = green + _differences(x, green, cfa, channel)
-    picture = np.maximum(picture, 0.0) ** 2
-    picture /= gain
-    return np.asarray(np.minimum(picture, np.float32(1.0)), np.float32)
-
-
-def _sites(cfa: NDArray[np.uint8], channel: int) -> list[tuple[int, int]]:
-    return [(i, j) for i in (0, 1) for j in (0, 1) if cfa[i, j] == channel]
-
-
-def _green(x: Floats, cfa: NDArray[np.uint8]) -> tuple[Floats, NDArray[np.bool_]]:
-    """Green everywhere, and where it was interpolated along rows."""
-    along = np.asarray(cv2.sepFilter2D(x, cv2.CV_32F, _GREEN_TAPS, _ONE, borderType=cv2.BORDER_REFLECT_101), np.float32)
-    down = np.asarray(cv2.sepFilter2D(x, cv2.CV_32F, _ONE, _GREEN_TAPS, borderType=cv2.BORDER_REFLECT_101), np.float32)
-    for i, j in _sites(cfa, GREEN):
-        along[i::2, j::2] = down[i::2, j::2] = x[i::2, j::2]
-    choose_rows = _variation(x - along, axis=1) <= _variation(x - down, axis=0)
-    return np.where(choose_rows, along, down), choose_rows
-
-
-def _differences(x: Floats, green: Floats, cfa: NDArray[np.uint8], channel: int) -> Floats:
-    """Colour less green, known at the colour's sites, bilinear between them."""
-    difference = np.zeros_like(x)
-    for i, j in _sites(cfa, channel):
-        difference[i::2, j::2] = x[i::2, j::2] - green[i::2, j::2]
-    return np.asarray(cv2.sepFilter2D(difference, cv2.CV_32F, _BILINEAR, _BILINEAR, borderType=cv2.BORDER_REFLECT_101), np.float32)
-
-
-def _directional(difference: Floats, along_rows: NDArray[np.bool_]) -> Floats:
-    """Mean of three neighbours in the direction of interpolation."""
-    rows = cv2.blur(difference, (3, 1), borderType=cv2.BORDER_REFLECT_101)
-    columns = cv2.blur(difference, (1, 3), borderType=cv2.BORDER_REFLECT_101)
-    return np.where(along_rows, rows, columns).astype(np.float32)
-
-
-def _variation(difference: Floats, axis: int) -> Floats:
-    """Mean over 5 x 5 of how much the colour difference changes over two pixels along the axis (it is 0 on green)."""
-    step = np.zeros_like(difference)
-    if axis == 1:
-        np.abs(difference[:, 2:] - difference[:, :-2], out=step[:, 1:-1])
-    else:
-        np.abs(difference[2:] - difference[:-2], out=step[1:-1])
-    return np.asarray(cv2.boxFilter(step, -1, (5, 5), borderType=cv2.BORDER_REFLECT_101))
+    x = clipped_samples(frame) if mosaic is None else mosaic
+    out = np.empty((*x.shape, 3), np.float32)
+    over_rows(loops.demosaic_rows, x.shape[0], x, frame.info.cfa, gain, out, multiple=loops.BLOCK_ROWS)
+    return out
 
 
 def enlarge(picture: Floats, scale: float) -> Floats:
     """(round(s H), round(s W), 3), values from 0: bicubic on square roots, where edges ring less; output pixel o at (o + 0.5) / s - 0.5."""
+    return enlarge_rows(picture, scale, 0, round(scale * picture.shape[0]))
+
+
+def enlarge_rows(picture: Floats, scale: float, first: int, last: int, out: Floats | None = None) -> Floats:
+    """Rows first .. last of `enlarge`, the same to the last bit. out: where to write them, (last - first, round(s W), 3)."""
+    height, width = picture.shape[:2]
+    if out is None:
+        out = np.empty((last - first, round(scale * width), 3), np.float32)
     if scale == 1.0:
-        return picture.copy()
-    large = np.asarray(cv2.resize(np.sqrt(np.maximum(picture, 0)), None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC), np.float32)
-    np.maximum(large, 0, out=large)
-    large *= large
-    return large
+        out[:] = picture[first:last]
+        return out
+    arguments = (*_taps(height, scale), *_taps(width, scale))
+
+    def strip(begin: int, end: int) -> None:
+        loops.enlarge_rows(first + begin, first + end, picture, *arguments, first, out)
+
+    over_rows(strip, last - first, multiple=_STRIP)
+    return out
+
+
+def _taps(length: int, scale: float) -> tuple[NDArray[np.int64], Floats]:
+    """For every output pixel along an axis, the first of the four pixels that it is made of (n,), which may lie outside, and their weights (n, 4)."""
+    position = (np.arange(round(scale * length)) + 0.5) / scale - 0.5
+    first = np.floor(position).astype(np.int64) - 1
+    distance = np.abs(first[:, None] + np.arange(4) - position[:, None])
+    a = _SHARPNESS
+    near = ((a + 2) * distance - (a + 3)) * distance**2 + 1
+    far = ((a * distance - 5 * a) * distance + 8 * a) * distance - 4 * a
+    return first, np.where(distance <= 1, near, far).astype(np.float32)

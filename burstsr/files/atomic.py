@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from burstsr.ground.errors import OutputError
+
+_umask_lock = threading.Lock()
 
 
 @contextmanager
@@ -40,6 +43,7 @@ def atomic(path: str | Path) -> Iterator[Path]:
 
 
 def _umask() -> int:
-    mask = os.umask(0o077)
-    os.umask(mask)
+    with _umask_lock:  # it belongs to the process, and is only told when it is changed
+        mask = os.umask(0o077)
+        os.umask(mask)
     return mask

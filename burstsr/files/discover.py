@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from burstsr.files.raw import check_burst, difference, read_frame, read_info
+from burstsr.files.background import read_frames
+from burstsr.files.raw import difference, read_info
 from burstsr.ground.burst import Burst, FrameInfo
 from burstsr.ground.errors import BurstError, InputFileError
+from burstsr.ground.threads import thread_count
 
 # what LibRaw opens; matters for the content of folders only: files that are named are tried whatever their names
 RAW_SUFFIXES = frozenset(
@@ -85,6 +88,8 @@ def discover(inputs: Sequence[str | Path]) -> Discovery:
 def read_burst(paths: str | Path | Iterable[str | Path]) -> Burst:
     """The frames of a folder, or the given files, as one burst sorted by file name; numbers in names count as numbers (frame_2 before frame_10).
 
+    DNGs' pixels are decoded in the background: who asks for a frame's `mosaic` waits for it, and gets the InputFileError of damaged pixels. What exceeds
+    400 MB of mosaics lies in a temporary file, and is an array all the same.
     Raises InputFileError for a file that cannot be used, BurstError for none at all, or for frames that do not belong together.
     """
     if isinstance(paths, str | Path):
@@ -96,8 +101,7 @@ def read_burst(paths: str | Path | Iterable[str | Path]) -> Burst:
     else:
         files = sorted(map(Path, paths), key=natural_order)
         name = _folder_name(files[0].parent) if files else ""
-    check_burst([read_info(file) for file in files])
-    return Burst(name, tuple(read_frame(file) for file in files))
+    return Burst(name, read_frames(files))
 
 
 def frames_in(folder: Path) -> list[Path]:
@@ -148,13 +152,21 @@ def _split_by_time(infos: list[FrameInfo]) -> list[list[FrameInfo]]:
 
 
 def _infos(files: Iterable[Path], problems: list[Problem]) -> list[FrameInfo]:
-    infos = []
-    for file in sorted(files, key=natural_order):
-        try:
-            infos.append(read_info(file))
-        except InputFileError as error:
-            problems.append(Problem(file, str(error)))
-    return infos
+    found: list[FrameInfo] = []
+    with ThreadPoolExecutor(thread_count()) as pool:
+        for result in pool.map(_info, sorted(files, key=natural_order)):
+            if isinstance(result, Problem):
+                problems.append(result)
+            else:
+                found.append(result)
+    return found
+
+
+def _info(file: Path) -> FrameInfo | Problem:
+    try:
+        return read_info(file)
+    except InputFileError as error:
+        return Problem(file, str(error))
 
 
 def _folders_below(folder: Path) -> list[Path]:

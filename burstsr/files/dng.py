@@ -67,6 +67,7 @@ def write_cfa_dng(path: str | Path, frame: Frame, bits: int = 14, extra: Directo
     height, width = info.shape
     bits = max(bits, 10, int(max(frame.mosaic.max(), info.levels.white)).bit_length())
     tile_height, tile_width = (min(_TILE, max(16, length // 16 * 16)) for length in info.shape)  # LibRaw misreads a tile wider than the picture
+    tile_width -= 16 if 2 * tile_width == width else 0  # nor two tiles that make up the width
     inset = _CROP_INSET if min(info.shape) >= 4 * _CROP_INSET else 0
     directory = {
         **_description(info, with_colour=True, with_neutral=True),

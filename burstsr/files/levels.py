@@ -38,10 +38,11 @@ class Rescaling:
         return bool(self.maps) or bool(np.any(self.delta_rows)) or bool(np.any(self.delta_columns))
 
     def mean_gain(self) -> float:
-        """Mean gain over the frame (of every 8th row quad, which is what gain maps, a few dozen points wide, deserve)."""
+        """Mean gain over the frame (of some 60 rows of quads, which is what gain maps, a few dozen points high, deserve)."""
         if not self.maps:
             return 1.0
-        return float(np.mean([gain_rows(self.maps, self.shape, row, min(row + 2, self.shape[0])).mean() for row in range(0, self.shape[0], 16)]))
+        height = self.shape[0]
+        return float(np.mean([gain_rows(self.maps, self.shape, row, min(row + 2, height)).mean() for row in range(0, height, max(16, height // 120 * 2))]))
 
     def apply(self, mosaic: NDArray[np.uint16]) -> NDArray[np.uint16]:
         """(H, W) uint16 with black RESCALED_BLACK and white RESCALED_WHITE: black subtracted, gain applied, clipped at white as the DNG standard does."""

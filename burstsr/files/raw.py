@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,16 @@ import numpy as np
 import rawpy
 from numpy.typing import NDArray
 
+from burstsr.files import ljpeg
 from burstsr.files import tags as t
 from burstsr.files.dng_info import bayer, dng_area, dng_info, even_shape
+from burstsr.files.levels import Rescaling
 from burstsr.files.tags import FileTags, camera_name, capture_time, missing_bytes, read_tags
 from burstsr.ground.burst import Colour, Frame, FrameInfo, Levels
 from burstsr.ground.errors import BurstError, InputFileError
 
 log = logging.getLogger(__name__)
+Mosaic = NDArray[np.uint16]
 _FLIP_TO_ORIENTATION = {0: 1, 3: 3, 5: 8, 6: 6}
 _EXPOSURE_TOLERANCE = 0.02  # cameras round the same exposure differently from frame to frame
 _BLACK_TOLERANCE = 0.002  # of full scale: cameras that measure black in each frame wander by a fraction of this
@@ -31,12 +35,7 @@ def read_info(path: str | Path) -> FrameInfo:
 
     A file that is not read at all, or refused, raises InputFileError: see `read_frame`.
     """
-    file = Path(path)
-    tags = _checked_tags(file)
-    if tags.is_dng:
-        return dng_info(file, tags)[0]
-    with _opened(file) as raw:
-        return _libraw_info(file, tags, raw)
+    return opened(path)[0]
 
 
 def read_frame(path: str | Path) -> Frame:
@@ -46,22 +45,48 @@ def read_frame(path: str | Path) -> Frame:
     Raises InputFileError, naming the file, for one that is missing, empty, truncated or no raw file, and for what the program refuses: X-Trans and
     other patterns than the four Bayer orders, quad Bayer, monochrome, already demosaiced (LinearRaw, sRAW), Foveon, floating point.
     """
+    info, pixels = opened(path)
+    return Frame(info, pixels() if callable(pixels) else pixels)
+
+
+def opened(path: str | Path) -> tuple[FrameInfo, Mosaic | Callable[[], Mosaic]]:
+    """Description of a raw file, and its mosaic, or, for a DNG, what decodes that. Both raise InputFileError: see `read_frame`."""
     file = Path(path)
     tags = _checked_tags(file)
-    info, scaling = dng_info(file, tags) if tags.is_dng else (None, None)
-    with _opened(file) as raw:
-        info = info or _libraw_info(file, tags, raw)
-        # LibRaw begins the visible area of a DNG at even margins only: an odd one it rounds up
-        top, left = dng_area(file, tags)[:2] if tags.is_dng else (raw.sizes.top_margin, raw.sizes.left_margin)
-        bottom, right = top + info.shape[0], left + info.shape[1]
-        pixels = raw.raw_image
-        if pixels.shape[0] < bottom or pixels.shape[1] < right or pixels.dtype != np.uint16:
-            raise InputFileError(f"{file}: LibRaw decodes {pixels.shape} {pixels.dtype}, the tags promise ({bottom}, {right}) of 16 bits")
-        decoded = _cfa_of(raw, top, left, file)
-        if not np.array_equal(decoded, info.cfa):
-            raise InputFileError(f"{file}: CFA order {info.cfa_order} by its tags, {''.join('RGB'[c] for c in decoded.ravel())} by LibRaw")
-        mosaic = np.array(pixels[top:bottom, left:right], order="C")  # a copy: LibRaw's memory ends with the file
-    return Frame(info, scaling.apply(mosaic) if scaling is not None and scaling.needed else mosaic)
+    if tags.is_dng:
+        info, scaling = dng_info(file, tags)
+        return info, partial(_dng_mosaic, file, tags, info, scaling)
+    with _decoded_by_libraw(file) as raw:
+        info = _libraw_info(file, tags, raw)
+        return info, _libraw_mosaic(raw, info, raw.sizes.top_margin, raw.sizes.left_margin)
+
+
+def _dng_mosaic(path: Path, tags: FileTags, info: FrameInfo, scaling: Rescaling) -> Mosaic:
+    top, left = dng_area(path, tags)[:2]  # LibRaw begins the visible area of a DNG at even margins only: an odd one it rounds up
+    try:
+        sensor = ljpeg.decoded(path, tags)
+    except OSError as error:
+        raise InputFileError(f"{path}: cannot be read ({error.strerror or error})") from error
+    if sensor is None:
+        with _decoded_by_libraw(path) as raw:
+            mosaic = _libraw_mosaic(raw, info, top, left)
+    elif sensor.shape == info.shape:
+        mosaic = sensor
+    else:
+        mosaic = np.array(sensor[top : top + info.shape[0], left : left + info.shape[1]], order="C")
+    return scaling.apply(mosaic) if scaling.needed else mosaic
+
+
+def _libraw_mosaic(raw: Any, info: FrameInfo, top: int, left: int) -> Mosaic:  # noqa: ANN401  rawpy has no types
+    """A copy of the visible area, which begins at (top, left) of the sensor: LibRaw's memory ends with the file."""
+    bottom, right = top + info.shape[0], left + info.shape[1]
+    pixels = raw.raw_image
+    if pixels.shape[0] < bottom or pixels.shape[1] < right or pixels.dtype != np.uint16:
+        raise InputFileError(f"{info.path}: LibRaw decodes {pixels.shape} {pixels.dtype}, the tags promise ({bottom}, {right}) of 16 bits")
+    decoded = _cfa_of(raw, top, left, info.path)
+    if not np.array_equal(decoded, info.cfa):
+        raise InputFileError(f"{info.path}: CFA order {info.cfa_order} by its tags, {''.join('RGB'[c] for c in decoded.ravel())} by LibRaw")
+    return np.array(pixels[top:bottom, left:right], order="C")
 
 
 def check_burst(infos: Sequence[FrameInfo]) -> None:
@@ -119,7 +144,7 @@ def _checked_tags(path: Path) -> FileTags:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[Any]:
+def _decoded_by_libraw(path: Path) -> Iterator[Any]:
     """The file decoded by LibRaw, refused unless it is one flat mosaic of red, green and blue."""
     try:
         raw = rawpy.imread(str(path))

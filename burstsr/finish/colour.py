@@ -12,9 +12,9 @@ from burstsr.ground.srgb import SRGB_TO_XYZ
 Pixels = NDArray[np.float32]
 
 LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)  # ITU-R BT.709
-_SATURATION_NEAR, _SATURATION = 0.95, 1.0  # raw level from which, and at which, a colour no longer counts
-_COLOURED, _PALE = 0.2, 0.8  # least balanced channel of a clipped pixel that keeps its colour (a red lamp), and of one that becomes white (a sky)
-_CONTRAST, _PIVOT = 0.9, 0.35  # of the tone curve; its slope stays above 1 - _CONTRAST * (1 - _PIVOT) = 0.4
+SATURATION_NEAR, SATURATION = 0.95, 1.0  # raw level from which, and at which, a colour no longer counts
+COLOURED, PALE = 0.2, 0.8  # least balanced channel of a clipped pixel that keeps its colour (a red lamp), and of one that becomes white (a sky)
+CONTRAST, PIVOT = 0.9, 0.35  # of the tone curve; its slope stays above 1 - CONTRAST * (1 - PIVOT) = 0.4
 
 
 def balance_gains(colour: Colour) -> NDArray[np.float64]:
@@ -46,11 +46,11 @@ def linear_srgb(rgb: Pixels, gains: NDArray[np.float64], matrix: NDArray[np.floa
 def _without_casts(rgb: Pixels, balanced: Pixels) -> Pixels:
     """Blend `balanced`, which is overwritten, to neutral where a channel clipped. Monotone in every channel, since both weights and their target are."""
     peak = np.maximum(np.maximum(rgb[..., 0], rgb[..., 1]), rgb[..., 2])  # thrice as fast as rgb.max(axis=-1)
-    clipped = peak > _SATURATION_NEAR
+    clipped = peak > SATURATION_NEAR
     if not clipped.any():
         return balanced
     colours = balanced[clipped]
-    weight = _smooth_step(peak[clipped], _SATURATION_NEAR, _SATURATION) * _smooth_step(colours.min(axis=-1), _COLOURED, _PALE)
+    weight = _smooth_step(peak[clipped], SATURATION_NEAR, SATURATION) * _smooth_step(colours.min(axis=-1), COLOURED, PALE)
     balanced[clipped] = colours + weight[:, None] * (colours.max(axis=-1, keepdims=True) - colours)
     return balanced
 
@@ -71,4 +71,4 @@ def tone_curve(encoded: Pixels, strength: float) -> Pixels:
     """Contrast on encoded values: v + 0.9 strength v (1 - v) (v - 0.35). Monotone, 0 and 1 stay; strength 0 = identity."""
     if strength == 0:
         return encoded
-    return np.asarray(encoded + np.float32(_CONTRAST * strength) * encoded * (1 - encoded) * (encoded - np.float32(_PIVOT)))
+    return np.asarray(encoded + np.float32(CONTRAST * strength) * encoded * (1 - encoded) * (encoded - np.float32(PIVOT)))

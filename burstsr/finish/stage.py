@@ -10,13 +10,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from burstsr.finish.colour import LUMA, Pixels, balance_gains, camera_to_srgb, encode_srgb, linear_srgb, tone_curve
+from burstsr.finish import loops
+from burstsr.finish.colour import CONTRAST, balance_gains, camera_to_srgb, linear_srgb
 from burstsr.finish.orientation import orient, unorient
 from burstsr.ground.burst import Picture
 from burstsr.ground.compiled import over_rows
 from burstsr.settings import FinishSettings
 
-_BLOCK_ROWS = 128
+_BLOCK_ROWS = 64
 _REACH_SIGMAS = 3.5  # of the unsharp mask's Gaussian
 
 
@@ -26,17 +27,17 @@ def finish(picture: Picture, settings: FinishSettings) -> NDArray[np.float32]:
     White balance by the reference's as-shot neutral, clipped highlights to white, camera matrix, `exposure_ev`, sRGB encoding, `tone`, `sharpen`.
     Each setting at 0 leaves the values exactly as they were.
     """
-    return _finished(picture, settings, np.dtype(np.float32), lambda block: block)
+    return _finished(picture, settings, np.dtype(np.float32))
 
 
 def finish_uint8(picture: Picture, settings: FinishSettings) -> NDArray[np.uint8]:
     """`finish` in 8 bits, without a float copy of the whole."""
-    return _finished(picture, settings, np.dtype(np.uint8), lambda block: np.rint(block * np.float32(255)))
+    return _finished(picture, settings, np.dtype(np.uint8))
 
 
 def finish_uint16(picture: Picture, settings: FinishSettings) -> NDArray[np.uint16]:
     """`finish` in 16 bits, without a float copy of the whole."""
-    return _finished(picture, settings, np.dtype(np.uint16), lambda block: np.rint(block * np.float32(65535)))
+    return _finished(picture, settings, np.dtype(np.uint16))
 
 
 def finish_linear(picture: Picture) -> NDArray[np.float32]:
@@ -45,16 +46,28 @@ def finish_linear(picture: Picture) -> NDArray[np.float32]:
     return _by_blocks(picture, np.dtype(np.float32), lambda first, last: linear_srgb(picture.rgb[first:last], gains, matrix))
 
 
-def _finished(picture: Picture, settings: FinishSettings, kind: np.dtype[Any], number: Callable[[Pixels], NDArray[Any]]) -> NDArray[Any]:
-    gains, matrix = balance_gains(picture.reference.colour), camera_to_srgb(picture.reference.colour)
-    brightening = np.float32(2.0**settings.exposure_ev)
+def _finished(picture: Picture, settings: FinishSettings, kind: np.dtype[Any]) -> NDArray[Any]:
+    """In `kind`: whole numbers with their largest as 1, or float32."""
+    rgb = np.ascontiguousarray(picture.rgb, np.float32)
+    gains = balance_gains(picture.reference.colour).astype(np.float32)
+    matrix = (camera_to_srgb(picture.reference.colour) * 2.0**settings.exposure_ev).astype(np.float32)
+    contrast, strength = np.float32(CONTRAST * settings.tone), np.float32(settings.sharpen)
     radius = math.ceil(_REACH_SIGMAS * settings.sharpen_radius_px) if settings.sharpen else 0
+    size = 2 * radius + 1
 
     def block(first: int, last: int) -> NDArray[Any]:
-        above, below = max(first - radius, 0), min(last + radius, picture.rgb.shape[0])
-        linear = linear_srgb(picture.rgb[above:below], gains, matrix)
-        encoded = tone_curve(encode_srgb(linear * brightening if settings.exposure_ev else linear), settings.tone)
-        return number(_sharpened(encoded, settings, radius)[first - above : last - above])
+        above, below = max(first - radius, 0), min(last + radius, rgb.shape[0])
+        encoded = np.empty((below - above, *rgb.shape[1:]), np.float32)
+        luma = np.empty(encoded.shape[:2], np.float32)
+        loops.encode_rows(0, len(encoded), rgb[above:below], gains, matrix, contrast, encoded, luma)
+        if settings.sharpen:
+            blurred = cv2.GaussianBlur(luma, (size, size), settings.sharpen_radius_px, borderType=cv2.BORDER_REFLECT_101)
+            loops.sharpen_rows(first - above, last - above, luma, blurred, strength, encoded)
+        shown = encoded[first - above : last - above]
+        if kind.kind == "u":
+            shown *= np.float32(np.iinfo(kind).max)
+            np.rint(shown, out=shown)
+        return shown
 
     return _by_blocks(picture, kind, block)
 
@@ -72,13 +85,3 @@ def _by_blocks(picture: Picture, kind: np.dtype[Any], block: Callable[[int, int]
 
     over_rows(rows, picture.rgb.shape[0])
     return upright
-
-
-def _sharpened(encoded: Pixels, settings: FinishSettings, radius: int) -> Pixels:
-    """Unsharp mask on luma: every channel gets the same detail added, so that colours keep their hue."""
-    if not settings.sharpen:
-        return encoded
-    luma = encoded @ LUMA
-    sigma = settings.sharpen_radius_px
-    blurred = cv2.GaussianBlur(luma, (2 * radius + 1, 2 * radius + 1), sigma, borderType=cv2.BORDER_REFLECT_101)
-    return np.asarray(np.clip(encoded + (np.float32(settings.sharpen) * (luma - blurred))[:, :, None], 0, 1))

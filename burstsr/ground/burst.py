@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -85,10 +85,17 @@ class FrameInfo:
 
 @dataclass(frozen=True)
 class Frame:
-    """One raw exposure: `mosaic` is (H, W) uint16 DN of the visible area, C order."""
+    """One raw exposure: `mosaic` is (H, W) uint16 DN of the visible area, C order.
+
+    Frames that were read from files may decode it in the background, or see it through a file: hold frames, and ask for `mosaic` where it is used.
+    """
 
     info: FrameInfo
     mosaic: NDArray[np.uint16]
+
+    def with_mosaic(self, mosaic: NDArray[np.uint16]) -> Frame:
+        """The frame with other pixels, kept where this one's kind keeps them: for what is held of every frame of a burst."""
+        return replace(self, mosaic=mosaic)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""How loops are compiled and spread over cores.
+"""How loops are compiled, and where their machine code is kept.
 
 Loops release the GIL and take a range of rows; `over_rows` hands the ranges to a thread pool. Numba's own `parallel=True` would do the same
 at several times the compile time, and its thread layers forbid calls from two threads at once, which overlapping reading with computing needs.
@@ -7,28 +7,33 @@ fastmath leaves out nnan and ninf: with them LLVM deletes tests for NaN.
 
 from __future__ import annotations
 
-import os
-import threading
+import logging
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any, TypeVar, cast
 
 import numba
 
+from burstsr.ground.threads import over_rows as over_rows
+from burstsr.ground.threads import set_threads as set_threads
+from burstsr.ground.threads import thread_count as thread_count
+
+log = logging.getLogger(__name__)
 FASTMATH = {"contract", "reassoc", "arcp", "nsz", "afn"}
 _F = TypeVar("_F", bound=Callable[..., Any])
-_CHUNKS_PER_THREAD = 4
-_pool: ThreadPoolExecutor | None = None
-_threads = 0
-_lock = threading.Lock()
+_told: set[str] = set()
 
 
 def compiled(function: _F) -> _F:
     """Compile a loop. The machine code is cached beside the source, or in the user's cache folder, or, where neither can be written, not at all."""
     try:
-        return cast(_F, numba.njit(cache=True, nogil=True, fastmath=FASTMATH, error_model="numpy")(function))
+        loop = numba.njit(cache=True, nogil=True, fastmath=FASTMATH, error_model="numpy")(function)
     except RuntimeError:  # numba found no folder to cache in
+        _tell_once("no folder can be written to keep machine code in: every run compiles anew, which takes a minute; NUMBA_CACHE_DIR names such a folder")
         return cast(_F, numba.njit(nogil=True, fastmath=FASTMATH, error_model="numpy")(function))
+    if hasattr(loop, "_cache"):
+        loop._cache = _Forgiving(loop._cache)
+    return cast(_F, loop)
 
 
 def inlined(function: _F) -> _F:
@@ -36,35 +41,32 @@ def inlined(function: _F) -> _F:
     return cast(_F, numba.njit(inline="always", fastmath=FASTMATH, error_model="numpy")(function))
 
 
-def set_threads(threads: int) -> None:
-    """Use `threads` cores from now on; 0 = all that this process may use."""
-    global _pool, _threads
-    with _lock:
-        if _pool is not None:
-            _pool.shutdown(wait=True)
-        _pool, _threads = None, threads
+class _Forgiving:
+    """A loop's cache whose disk may be full, or whose files damaged: then machine code is compiled and not kept."""
+
+    def __init__(self, cache: Any) -> None:  # noqa: ANN401  numba has no types
+        self._of_numba = cache
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401
+        return getattr(self._of_numba, name)
+
+    def load_overload(self, *arguments: object) -> Any:  # noqa: ANN401
+        try:
+            return self._of_numba.load_overload(*arguments)
+        except Exception as error:  # whatever damaged files make of unpickling
+            _tell_once(f"machine code kept in {self._of_numba.cache_path} cannot be read ({error!r}): it is compiled anew")
+            with suppress(Exception):
+                self._of_numba.flush()
+            return None
+
+    def save_overload(self, *arguments: object) -> None:
+        try:
+            self._of_numba.save_overload(*arguments)
+        except Exception as error:  # the disk is full, the folder gone, or a file there is damaged
+            _tell_once(f"machine code cannot be kept in {self._of_numba.cache_path} ({error!r}): the next run compiles anew")
 
 
-def thread_count() -> int:
-    """Cores in use."""
-    if _threads:
-        return _threads
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def over_rows(loop: Callable[..., Any], rows: int, *arguments: object, multiple: int = 1) -> None:
-    """Call `loop(first, last, *arguments)` for row ranges that cover 0 .. rows, on all cores. Ranges start at whole multiples of `multiple`."""
-    global _pool
-    threads = thread_count()
-    chunk = max(1, -(-rows // (threads * _CHUNKS_PER_THREAD * multiple))) * multiple
-    starts = range(0, rows, chunk)
-    if threads == 1 or len(starts) == 1:
-        for start in starts:
-            loop(start, min(start + chunk, rows), *arguments)
-        return
-    with _lock:
-        if _pool is None:
-            _pool = ThreadPoolExecutor(threads, thread_name_prefix="burstsr")
-        pool = _pool
-    for future in [pool.submit(loop, start, min(start + chunk, rows), *arguments) for start in starts]:
-        future.result()
+def _tell_once(text: str) -> None:
+    if text not in _told:
+        _told.add(text)
+        log.info(text)

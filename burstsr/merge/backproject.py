@@ -6,17 +6,18 @@ Departs: Wronski 2019 ends at the merge, whose kernels and pixels blur.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from burstsr.ground.compiled import over_rows
 from burstsr.ground.noise import MERGED_SHARE, Noise
 from burstsr.ground.sensor import CHANNEL_SHARE
 
 Floats = NDArray[np.float32]
-_STRIP = 256  # output rows at a time
+_STRIP = 64  # output rows at a time
 _REACH = 2.0  # raw pixels around a place in which energy is averaged; less takes chance for detail: specks
 
 
@@ -32,14 +33,20 @@ def combine(merged: Floats, weight: Floats, single: Floats, steady: Floats, nois
     reach = _reach(scale)
     share = np.empty(merged.shape[:2], np.float32)
     calm = np.asarray(cv2.resize(steady, (merged.shape[1], merged.shape[0]), interpolation=cv2.INTER_LINEAR), np.float32)
-    for inner, outer, crop in _strips(merged.shape[0], reach):
+
+    def weigh(inner: slice, outer: slice, crop: slice) -> None:
         level = np.maximum(merged[outer] @ CHANNEL_SHARE, 0.0)
         energy = _mean_around(((single[outer] - merged[outer]) @ CHANNEL_SHARE) ** 2, reach)
         fallen = calm[outer]
         beyond = (1.0 - np.minimum(MERGED_SHARE * fallen / np.maximum(weight[outer, :, 1], 1e-6), 1.0)) / fallen
         share[inner] = np.clip(1.0 - significance * beyond * (luma_alpha * level + luma_beta) / np.maximum(energy, 1e-12), 0.0, 1.0)[crop]
-    for rows, _, _ in _strips(merged.shape[0], reach):
+
+    def mix(rows: slice, outer: slice, crop: slice) -> None:
         merged[rows] += share[rows, :, None] * (single[rows] - merged[rows])
+
+    _over_strips(weigh, merged.shape[0], reach)
+    _over_strips(mix, merged.shape[0], reach)
+
 
 def add_significant(picture: Floats, residual: Floats, weight: Floats, noise: Noise, gain: float, significance: float, scale: float) -> None:
     """Add `gain` times the merged residual to `picture`, in place, where it exceeds its noise.
@@ -50,13 +57,19 @@ def add_significant(picture: Floats, residual: Floats, weight: Floats, noise: No
     alpha, beta = noise.alpha.astype(np.float32), noise.beta.astype(np.float32)
     reach = _reach(scale)
     share = np.empty(picture.shape[:2], np.float32)
-    for inner, outer, crop in _strips(picture.shape[0], reach):
+
+    def weigh(inner: slice, outer: slice, crop: slice) -> None:
         variance = (alpha * np.maximum(picture[outer], 0.0) + beta) * np.float32(MERGED_SHARE) / np.maximum(weight[outer], MERGED_SHARE)
         energy = _mean_around((residual[outer] ** 2 / variance) @ CHANNEL_SHARE, reach)
         share[inner] = np.clip(1.0 - significance / np.maximum(energy, 1e-6), 0.0, 1.0)[crop]
-    for rows, _, _ in _strips(picture.shape[0], reach):
+
+    def add(rows: slice, outer: slice, crop: slice) -> None:
         picture[rows] += (np.float32(gain) * share[rows, :, None]) * residual[rows]
         np.minimum(picture[rows], 1.0, out=picture[rows])
+
+    _over_strips(weigh, picture.shape[0], reach)
+    _over_strips(add, picture.shape[0], reach)
+
 
 def _reach(scale: float) -> int:
     return round(_REACH * scale)
@@ -66,9 +79,13 @@ def _mean_around(values: NDArray[np.floating], reach: int) -> Floats:
     return np.asarray(cv2.blur(np.ascontiguousarray(values, np.float32), (2 * reach + 1, 2 * reach + 1), borderType=cv2.BORDER_REPLICATE))
 
 
-def _strips(rows: int, reach: int) -> Iterator[tuple[slice, slice, slice]]:
-    """Rows to write, rows to look at, and the former within the latter."""
-    for start in range(0, rows, _STRIP):
-        stop = min(start + _STRIP, rows)
-        first = max(start - reach, 0)
-        yield slice(start, stop), slice(first, min(stop + reach, rows)), slice(start - first, stop - first)
+def _over_strips(do: Callable[[slice, slice, slice], None], rows: int, reach: int) -> None:
+    """Call `do` on all cores with the rows to write, the rows to look at, and the former within the latter, strip by strip."""
+
+    def some(first: int, last: int) -> None:
+        for start in range(first, last, _STRIP):
+            stop = min(start + _STRIP, last)
+            low = max(start - reach, 0)
+            do(slice(start, stop), slice(low, min(stop + reach, rows)), slice(start - low, stop - low))
+
+    over_rows(some, rows, multiple=_STRIP)

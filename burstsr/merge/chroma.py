@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from burstsr.ground.burst import BLUE, GREEN, RED
+from burstsr.ground.compiled import over_rows, thread_count
 from burstsr.ground.noise import MERGED_SHARE, Noise
 from burstsr.ground.sensor import CHANNEL_SHARE
 
@@ -34,16 +35,27 @@ def calm_chroma(picture: Floats, weight: Floats, noise: Noise, neutral: NDArray[
     reach = max(1, round(_REACH_PX * scale))
     halo = 4 * reach  # four box means, one after another
     rows = picture.shape[0]
-    pending: tuple[slice, Floats] | None = None
-    for start in range(0, rows, max(_STRIP, halo)):
-        stop = min(start + max(_STRIP, halo), rows)
-        first, last = max(start - halo, 0), min(stop + halo, rows)
-        calm = _calmed(picture[first:last], weight[first:last], noise, gain, reach, significance)[start - first : stop - first]
-        if pending is not None:  # only now: this strip still looked at those rows
-            picture[pending[0]] = pending[1]
-        pending = slice(start, stop), calm
-    if pending is not None:
-        picture[pending[0]] = pending[1]
+    ranges = [*range(0, max(rows - halo, 1), max(rows // (4 * thread_count()), _STRIP, halo)), rows]
+    # neighbouring ranges look at these rows as they are now
+    above = {row: picture[row - halo : row].copy() for row in ranges[1:-1]}
+    below = {row: picture[row : row + halo].copy() for row in ranges[1:-1]}
+
+    def calm(first: int, last: int) -> None:
+        done: tuple[slice, Floats] | None = None
+        for start in range(first, last, _STRIP):
+            stop = min(start + _STRIP, last)
+            low, high = max(start - halo, 0), min(stop + halo, rows)
+            parts = [above[first][low - first :]] if low < first else []
+            parts.append(picture[max(low, first) : min(high, last)])
+            parts += [below[last][: high - last]] if high > last else []
+            calmed = _calmed(np.concatenate(parts), weight[low:high], noise, gain, reach, significance)[start - low : stop - low]
+            if done is not None:  # only now: this strip still looked at those rows
+                picture[done[0]] = done[1]
+            done = slice(start, stop), calmed
+        if done is not None:
+            picture[done[0]] = done[1]
+
+    over_rows(lambda i, j: [calm(ranges[k], ranges[k + 1]) for k in range(i, j)], len(ranges) - 1)
 
 
 def _calmed(picture: Floats, weight: Floats, noise: Noise, gain: Floats, reach: int, significance: float) -> Floats:
@@ -71,9 +83,7 @@ def _calmed(picture: Floats, weight: Floats, noise: Noise, gain: Floats, reach: 
     return np.asarray(np.minimum(out, np.float32(1.0)), np.float32)
 
 
-def _calm_difference(
-    difference: Floats, luma: Floats, mean_luma: Floats, spread: Floats, variance: Floats, reach: int, significance: float
-) -> Floats:
+def _calm_difference(difference: Floats, luma: Floats, mean_luma: Floats, spread: Floats, variance: Floats, reach: int, significance: float) -> Floats:
     mean = _box(difference, reach)
     slope = (_box(luma * difference, reach) - mean_luma * mean) / (spread + np.float32(_RIDGE) * variance + np.float32(1e-9))
     fit = _box(slope, reach) * luma + _box(mean - slope * mean_luma, reach)

@@ -1,80 +1,215 @@
-"""Loops over the raw frame: what a picture leaves unexplained of it, and which of its samples lie on the reference's own. As in `paper.py`."""
+"""Loops over the raw frame: its samples, what a picture leaves unexplained of them, and which of them lie on the reference's own. As in `paper.py`.
+
+`split` and `split_residuals` write planes, as `loops.py` wants them.
+"""
 
 import math
 
 import numpy as np
 
 from burstsr.ground.compiled import compiled, inlined
-from burstsr.merge.loops import between_tiles, exp_negative, row_positions
+from burstsr.merge.loops import BORDER, between_tiles
 
 f4 = np.float32
+u8 = np.uint64
+_TWO, _ONE = np.uint64(2), np.uint64(1)
+
+
+@inlined
+def mirrored(i, length):
+    """A whole coordinate beyond a border, mirrored at the outermost sample; at most once."""
+    i = -i if i < 0 else i
+    i = 2 * (length - 1) - i if i >= length else i
+    return min(max(i, 0), length - 1)
+
+
+@inlined
+def split_row(row, j, red, out, at, stride):
+    """Every second of a row's values, in `out` from `at` on, beginning with column X = j of the planes; the others lie in the other plane."""
+    width = len(row)
+    shift = j - red - BORDER
+    k0 = (1 - shift) // 2  # first whole inside the row
+    k1 = (width - shift + 1) // 2
+    for k in range(k0):
+        out[at + k] = row[mirrored(2 * k + shift, width)]
+    inside = row[2 * k0 + shift :]
+    start = u8(at + k0)
+    for k in range(u8(k1 - k0)):
+        out[start + k] = inside[_TWO * k]
+    for k in range(k1, stride):
+        out[at + k] = row[mirrored(2 * k + shift, width)]
+
+
+@inlined
+def sample_row(mosaic, y, black, gain, row):
+    """A raw frame's row as samples, none above 1."""
+    numbers = mosaic[y]
+    b0 = black[y & 1, 0]
+    b1 = black[y & 1, 1]
+    g0 = gain[y & 1, 0]
+    g1 = gain[y & 1, 1]
+    for k in range(u8(len(row) // 2)):
+        row[_TWO * k] = min((f4(numbers[_TWO * k]) - b0) * g0, f4(1))
+        row[_TWO * k + _ONE] = min((f4(numbers[_TWO * k + _ONE]) - b1) * g1, f4(1))
+
+
+@compiled
+def split(mosaic, black, gain, red, top, rows, stride, base, planes):
+    """Samples of a frame, 1.0 = saturation and none above, as four planes of `rows` rows from Y = top on, from planes[base] on.
+
+    mosaic: (H, W) uint16. black, gain: (2, 2) float32 per site. red: its row and column in a quad.
+    """
+    height, width = mosaic.shape
+    row = np.empty(width, f4)
+    for n in range(2 * rows):
+        sample_row(mosaic, mirrored(top + n - red[0] - BORDER, height), black, gain, row)
+        for j in range(2):
+            split_row(row, j, red[1], planes, base + ((2 * (n & 1) + j) * rows + (n >> 1)) * stride, stride)
+
+
+@compiled
+def segments_between(positions, tile, tiles):
+    """`between_tiles`, and the segments of equal tile: their first positions, ended by the number of all, and their tiles."""
+    lower, share = between_tiles(positions, tile, tiles)
+    starts = [0]
+    of_tile = [lower[0]]
+    for o in range(1, len(lower)):
+        if lower[o] != lower[o - 1]:
+            starts.append(o)
+            of_tile.append(lower[o])
+    starts.append(len(lower))
+    return lower, share, np.array(starts), np.array(of_tile)
+
+
+@inlined
+def row_shifts(flow, i, v, segments, of_tile, share, dy, dx):
+    """Flow of a row's pixels, between tile rows i and the next at v; bilinear between tile centres."""
+    ntx = flow.shape[1]
+    i1 = min(i + 1, flow.shape[0] - 1)
+    for n in range(len(of_tile)):
+        j = of_tile[n]
+        j1 = min(j + 1, ntx - 1)
+        y0 = flow[i, j, 0] + v * (flow[i1, j, 0] - flow[i, j, 0])
+        y1 = flow[i, j1, 0] + v * (flow[i1, j1, 0] - flow[i, j1, 0]) - y0
+        x0 = flow[i, j, 1] + v * (flow[i1, j, 1] - flow[i, j, 1])
+        x1 = flow[i, j1, 1] + v * (flow[i1, j1, 1] - flow[i, j1, 1]) - x0
+        u = share[segments[n] : segments[n + 1]]
+        out_y = dy[segments[n] : segments[n + 1]]
+        out_x = dx[segments[n] : segments[n + 1]]
+        for k in range(len(u)):
+            out_y[k] = y0 + u[k] * y1
+            out_x[k] = x0 + u[k] * x1
 
 
 @inlined
 def square_mean(picture, y, x, side, taps, channel):
-    """Mean of one channel over the square [y, y + side] x [x, x + side] in edge coordinates (pixel i covers i .. i + 1), borders continued."""
+    """Mean of one channel over the square [y, y + side] x [x, x + side] in edge coordinates (pixel i covers i .. i + 1), borders continued.
+
+    taps: pixels along a side that it may touch.
+    """
     height, width = picture.shape[:2]
     y0 = int(math.floor(y))
     x0 = int(math.floor(x))
+    fy = y - f4(y0)
+    fx = x - f4(x0)
     total = f4(0)
-    for i in range(y0, y0 + taps):
+    inside = y0 >= 0 and x0 >= 0 and y0 + taps <= height and x0 + taps <= width
+    for i in range(taps):
         row = f4(0)
-        k = min(max(i, 0), height - 1)
-        for j in range(x0, x0 + taps):
-            share = max(min(f4(j + 1), x + side) - max(f4(j), x), f4(0))
-            row += share * picture[np.uint64(k), np.uint64(min(max(j, 0), width - 1)), np.uint64(channel)]
-        total += row * max(min(f4(i + 1), y + side) - max(f4(i), y), f4(0))
+        k = y0 + i if inside else min(max(y0 + i, 0), height - 1)
+        for j in range(taps):
+            share = max(min(f4(j + 1), fx + side) - max(f4(j), fx), f4(0))
+            l = x0 + j if inside else min(max(x0 + j, 0), width - 1)  # noqa: E741
+            row += share * picture[u8(k), u8(l), u8(channel)]
+        total += row * max(min(f4(i + 1), fy + side) - max(f4(i), fy), f4(0))
     return total / (side * side)
 
 
-@compiled
-def residuals(first, last, mosaic, cfa, picture, scale, back, tile, out):
-    """What a picture leaves unexplained of a frame: out(q) = x(q) - mean of the picture over the pixel's square at p = q + back(q).
-
-    Rows first .. last of the raw frame; mosaic and out: (H, W). picture: (H', W', 3). back: (nty, ntx, 2), the inverse flow.
-    A saturated sample says no more than that the light is at least as strong.
+@inlined
+def residual_row(row, y, red, picture, scale, dy, dx):
+    """A row's samples less what the picture says of them: its mean over the pixel's square, moved by the row's shifts. A saturated sample says no more
+    than that the light is at least as strong.
     """
-    height, width = mosaic.shape
     s = f4(scale)
     taps = int(math.ceil(scale)) + 1
-    y = np.arange(height).astype(f4)
-    x = np.arange(width).astype(f4)
-    row_of, row_share, _, _ = between_tiles(y, tile, back.shape[0])
-    _, share, segments, of_tile = between_tiles(x, tile, back.shape[1])
-    py = np.empty(width, f4)
-    px = np.empty(width, f4)
-    for qy in range(first, last):
-        row_positions(y[qy], back, row_of[qy], row_share[qy], segments, of_tile, share, x, py, px)
-        for phase in range(2):
-            channel = cfa[qy & 1, phase]
-            for qx in range(phase, width, 2):
-                left = mosaic[qy, qx] - square_mean(picture, py[qx] * s, px[qx] * s, s, taps, channel)
-                out[qy, qx] = f4(0) if mosaic[qy, qx] >= f4(1) and left < f4(0) else left
+    for phase in range(2):
+        channel = ((y + red[0]) & 1) + ((phase + red[1]) & 1)
+        for x in range(phase, len(row), 2):
+            py = (f4(y) + dy[x]) * s
+            px = (f4(x) + dx[x]) * s
+            mean = square_mean(picture, py, px, s, 3, channel) if taps == 3 else square_mean(picture, py, px, s, taps, channel)
+            left = row[x] - mean
+            row[x] = f4(0) if row[x] >= f4(1) and left < f4(0) else left
 
 
 @compiled
-def same_site_mean(first, last, mosaic, flow, tile, trust, precision, num, den):
-    """Add a frame's samples that lie at the reference's own: of each raw pixel's site the nearest sample, by its distance.
+def split_residuals(mosaic, black, gain, red, top, rows, stride, base, planes, picture, scale, back, tile):
+    """`split`, of what a picture leaves unexplained: x(q) - mean of the picture over the pixel's square at p = q + back(q).
 
-    num(p) += R exp(-1/2 precision |c - q|^2) x(c), c the sample nearest to q = p + flow(p) with p's CFA site. mosaic, num, den: (H, W).
+    picture: (H', W', 3). back: (nty, ntx, 2), the inverse flow.
     """
     height, width = mosaic.shape
-    y = np.arange(height).astype(f4)
-    x = np.arange(width).astype(f4)
-    row_of, row_share, _, _ = between_tiles(y, tile, flow.shape[0])
-    _, share, segments, of_tile = between_tiles(x, tile, flow.shape[1])
-    qy = np.empty(width, f4)
-    qx = np.empty(width, f4)
+    row = np.empty(width, f4)
+    dy = np.empty(width, f4)
+    dx = np.empty(width, f4)
+    row_of, row_share = between_tiles(np.arange(height), tile, back.shape[0])
+    _, share, segments, of_tile = segments_between(np.arange(width), tile, back.shape[1])
+    for n in range(2 * rows):
+        y = mirrored(top + n - red[0] - BORDER, height)
+        sample_row(mosaic, y, black, gain, row)
+        row_shifts(back, row_of[y], row_share[y], segments, of_tile, share, dy, dx)
+        residual_row(row, y, red, picture, scale, dy, dx)
+        for j in range(2):
+            split_row(row, j, red[1], planes, base + ((2 * (n & 1) + j) * rows + (n >> 1)) * stride, stride)
+
+
+@inlined
+def exp_negative(x):
+    """exp(x) for x <= 0, cut off at exp(-24); relative error below 2e-4 down to exp(-8), 2 % at the end: exp(x / 32) by degree 5, squared five times."""
+    x = max(x, f4(-24.0)) * f4(1.0 / 32.0)
+    p = f4(1.0 / 120.0) * x + f4(1.0 / 24.0)
+    p = p * x + f4(1.0 / 6.0)
+    p = p * x + f4(0.5)
+    p = p * x + f4(1.0)
+    p = p * x + f4(1.0)
+    p = p * p
+    p = p * p
+    p = p * p
+    p = p * p
+    return p * p
+
+
+@compiled
+def same_site_mean(first, last, mosaic, black, gain, flow, tile, trust, precision, num, den):
+    """Add a frame's samples that lie at the reference's own: of each raw pixel's site the nearest sample, by its distance.
+
+    num(p) += R exp(-1/2 precision |c - q|^2) x(c), c the sample nearest to q = p + flow(p) with p's CFA site. mosaic (H, W) uint16; num, den: (H, W).
+    """
+    height, width = mosaic.shape
+    row_of, row_share = between_tiles(np.arange(height), tile, flow.shape[0])
+    _, share, segments, of_tile = segments_between(np.arange(width), tile, flow.shape[1])
+    dy = np.empty(width, f4)
+    dx = np.empty(width, f4)
+    w = np.empty(width, f4)
+    half = f4(0.5)
     for py in range(first, last):
-        row_positions(y[py], flow, row_of[py], row_share[py], segments, of_tile, share, x, qy, qx)
+        row_shifts(flow, row_of[py], row_share[py], segments, of_tile, share, dy, dx)
+        for px in range(u8(width)):
+            my = f4(2) * math.floor(half * dy[px] + half)
+            mx = f4(2) * math.floor(half * dx[px] + half)
+            ey = my - dy[px]
+            ex = mx - dx[px]
+            w[px] = exp_negative(-half * precision * (ey * ey + ex * ex))
+            dy[px] = my
+            dx[px] = mx
         trust_row = trust[py >> 1]
         for px in range(width):
-            cy = py + 2 * int(math.floor(f4(0.5) * (qy[px] - f4(py)) + f4(0.5)))
-            cx = px + 2 * int(math.floor(f4(0.5) * (qx[px] - f4(px)) + f4(0.5)))
+            if w[px] < f4(1e-6):
+                continue
+            cy = py + int(dy[px])
+            cx = px + int(dx[px])
             if cy < 0 or cx < 0 or cy >= height or cx >= width:
                 continue
-            dy = f4(cy) - qy[px]
-            dx = f4(cx) - qx[px]
-            w = trust_row[px >> 1] * exp_negative(f4(-0.5) * precision * (dy * dy + dx * dx))
-            num[py, px] += w * mosaic[np.uint64(cy), np.uint64(cx)]
-            den[py, px] += w
+            r = w[px] * trust_row[px >> 1]
+            num[py, px] += r * min((f4(mosaic[u8(cy), u8(cx)]) - black[py & 1, px & 1]) * gain[py & 1, px & 1], f4(1))
+            den[py, px] += r

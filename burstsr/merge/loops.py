@@ -1,10 +1,14 @@
-"""The merge's loops. Same arithmetic as `paper.py`, one output row at a time, `BLOCK` pixels at a time.
+"""The merge's loops: all frames into a band of output rows. Same sums as `paper.py`.
 
-num_c(o) += sum over the 3 x 3 samples around q = p + flow(p) of  R(p) exp(-1/2 d^T Omega^-1 d) x,   den_c likewise without x   (Wronski 2019, eq. 1)
+num_c(o) = sum over frames and the 3 x 3 samples around q = p + flow(p) of  R(p) exp(-1/2 d^T Omega^-1 d) x,   den_c likewise without x   (Wronski 2019, eq. 1)
 
-A block's intermediate rows lie in one scratch array at constant distances, so that LLVM sees that they do not overlap and vectorises. Sites are
-the four places (y % 2, x % 2) of the CFA; around a sample of site (i, j) the 3 x 3 samples fall into four classes: itself, 4 corners, left and
-right, up and down, of sites (i, j), (1-i, 1-j), (i, 1-j), (1-i, j).
+What makes it fast. Output pixels are taken phase by phase: the n-th output pixel of every quad along a row. Then neighbours in a loop have
+neighbouring kernels, trusts and samples, once the samples of the CFA's four sites lie apart ("planes"), and which colour a sample has is known
+outside the loop. Sums of a few rows stay in cache over all frames. The nine weights are products: with d = (ey + i, ex + j) and
+-1/2 Omega^-1 = [[a, b/2], [b/2, c]], exp(d^T .. d) = exp(ey, ex) U^i V^j exp(a)^|i| exp(c)^|j| exp(b)^ij, U = exp(2 a ey + b ex), V = exp(2 c ex + b ey):
+three exponentials a pixel instead of nine.
+
+Planes: raw (y, x) lies in plane (Y % 2, X % 2) at (Y // 2, X // 2) with Y = y + red's row + 2, X = x + red's column + 2, so that plane 0 is red, 3 blue.
 """
 
 import math
@@ -14,20 +18,20 @@ import numpy as np
 from burstsr.ground.compiled import compiled, inlined
 
 f4 = np.float32
-BORDER = 2  # mirrored samples around the mosaic
-BLOCK = 64  # output pixels at a time
-# first elements of the scratch rows: distances, kernel, trust, nearest sample, its parities, 9 taps, 8 class sums, 8 site sums
-_Y, _X, _A, _B, _C, _R, _CY, _CX, _I, _J, _TAP, _CLASS, _SITE = (BLOCK * i for i in (0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 19, 27))
-_SCRATCH = BLOCK * 35
+u8 = np.uint64
+BLOCK = 64  # quads at a time: four vectors of 16
+CHUNK = 128  # quads whose sums stay in cache
+GROUP = 8  # rows of quads whose sums stay in cache
+NARROWEST = f4(100.0)  # 1/px^2; of the kernels, as a sum of both axes' precisions: beyond, weights would leave the range of numbers
+BORDER = 2  # added to raw coordinates before they are split into planes
+_SUMS = 6  # num and den of three colours
+_KERNEL = 7  # a, b, c, and the exponentials of a, c, b, -b
 
 
 @inlined
-def exp_negative(x):
-    """exp(x) for x <= 0, cut off at exp(-24); relative error below 2e-4 down to exp(-8), 2 % at the end. A polynomial, since libm's does not vectorise.
-
-    exp(x / 32) by degree 5, squared five times.
-    """
-    x = max(x, f4(-24.0)) * f4(1.0 / 32.0)
+def exp(x):
+    """The exponential of -80 to 80, to 1.5e-4 between -20 and 20. A polynomial, since libm's does not vectorise: of x / 64, degree 5, squared six times."""
+    x = x * f4(1.0 / 64.0)
     p = f4(1.0 / 120.0) * x + f4(1.0 / 24.0)
     p = p * x + f4(1.0 / 6.0)
     p = p * x + f4(0.5)
@@ -37,237 +41,348 @@ def exp_negative(x):
     p = p * p
     p = p * p
     p = p * p
+    p = p * p
     return p * p
-
-
-@inlined
-def gaussian(a, b, c, dy, dx):
-    """exp(-1/2 d^T Omega^-1 d), with Omega^-1 = -2 [[a, b / 2], [b / 2, c]]."""
-    return exp_negative((a * dy + b * dx) * dy + c * dx * dx)
 
 
 @compiled
 def between_tiles(positions, tile, tiles):
-    """For raw positions along an axis: the tile centre before each and how far it lies towards the next (beyond the last: extrapolated), and
-    the segments of equal tile: their first pixels, ended by the number of pixels, and their tiles.
-    """
+    """For raw positions along an axis: the tile centre before each, and how far it lies towards the next (beyond the last: extrapolated)."""
     count = len(positions)
     lower = np.empty(count, np.int64)
     share = np.empty(count, f4)
     for o in range(count):
-        t = (positions[o] + f4(0.5)) / f4(tile) - f4(0.5)
+        t = (positions[o] + 0.5) / tile - 0.5
         i = min(max(int(math.floor(t)), 0), max(tiles - 2, 0))
         lower[o] = i
-        share[o] = t - f4(i) if tiles > 1 else f4(0)
-    starts = [0]
-    of_tile = [lower[0]]
-    for o in range(1, count):
-        if lower[o] != lower[o - 1]:
-            starts.append(o)
-            of_tile.append(lower[o])
-    starts.append(count)
-    return lower, share, np.array(starts), np.array(of_tile)
+        share[o] = t - i if tiles > 1 else 0.0
+    return lower, share
 
 
-@inlined
-def row_positions(y, flow, i, v, segments, of_tile, share, x, qy, qx):
-    """Positions q = p + flow(p) in the frame, of pixels of one row at raw (y, x); the flow is bilinear between tile centres.
+@compiled
+def weigh(s, kernel, k0, planes, base, size, stride, row, column, sums, o0):
+    """Add a block's nine samples a pixel, where all pixels have the same nearest one but for the quad: that at (row, column), in the planes' coordinates
+    Y and X, for the block's first quad.
 
-    Segment n is the pixels segments[n] .. segments[n + 1], all between tile columns of_tile[n] and the next.
+    s: distances to it, dy and dx, and trust. A frame's planes begin at `base`; each has `size` samples, in rows of `stride`; row counts from their first.
     """
-    ntx = flow.shape[1]
-    i1 = min(i + 1, flow.shape[0] - 1)
-    for n in range(len(of_tile)):
-        j = of_tile[n]
-        j1 = min(j + 1, ntx - 1)
-        y0 = y + flow[i, j, 0] + v * (flow[i1, j, 0] - flow[i, j, 0])
-        dy = y + flow[i, j1, 0] + v * (flow[i1, j1, 0] - flow[i, j1, 0]) - y0
-        x0 = flow[i, j, 1] + v * (flow[i1, j, 1] - flow[i, j, 1])
-        dx = flow[i, j1, 1] + v * (flow[i1, j1, 1] - flow[i, j1, 1]) - x0
-        a = segments[n]
-        b = segments[n + 1]
-        u = share[a:b]
-        out = qy[a:b]
-        for k in range(b - a):
-            out[k] = y0 + u[k] * dy
-        p = x[a:b]
-        out = qx[a:b]
-        for k in range(b - a):
-            out[k] = p[k] + x0 + u[k] * dx
+    i = row & 1
+    j = column & 1
+    row_above = (row - 1) >> 1
+    column_left = (column - 1) >> 1
+    row >>= 1
+    column >>= 1
+    centre = u8(base + (2 * i + j) * size + row * stride + column)
+    up = u8(base + (3 - 2 * i - j) * size + row_above * stride + column_left)  # corners
+    left = u8(base + (2 * i + 1 - j) * size + row * stride + column_left)
+    above = u8(base + (2 - 2 * i + j) * size + row_above * stride + column)
+    down = up + u8(stride)
+    below = above + u8(stride)
+    green = i != j
+    for k in range(u8(BLOCK)):
+        ey = s[k]
+        ex = s[u8(BLOCK) + k]
+        a = kernel[k0 + k]
+        b = kernel[k0 + u8(CHUNK) + k]
+        c = kernel[k0 + u8(2 * CHUNK) + k]
+        ty = a * ey
+        tx = c * ex
+        tb = b * ex
+        w = s[u8(2 * BLOCK) + k] * exp((ty + tb) * ey + tx * ex)
+        u = exp(ty + ty + tb)
+        v = exp(tx + tx + b * ey)
+        ea = kernel[k0 + u8(3 * CHUNK) + k]
+        ec = kernel[k0 + u8(4 * CHUNK) + k]
+        eb = kernel[k0 + u8(5 * CHUNK) + k]
+        ebi = kernel[k0 + u8(6 * CHUNK) + k]
+        wd = w * (ea * u)
+        wu = w * (ea / u)
+        r = ec * v
+        l = ec / v  # noqa: E741
+        wr = w * r
+        wl = w * l
+        w1 = wd * (r * eb)
+        w2 = wd * (l * ebi)
+        w3 = wu * (r * ebi)
+        w4 = wu * (l * eb)
+        n_corners = w1 * planes[down + u8(1) + k] + w2 * planes[down + k] + w3 * planes[up + u8(1) + k] + w4 * planes[up + k]
+        d_corners = w1 + w2 + w3 + w4
+        n_across = wl * planes[left + k] + wr * planes[left + u8(1) + k]
+        d_across = wl + wr
+        n_along = wu * planes[above + k] + wd * planes[below + k]
+        d_along = wu + wd
+        n_centre = w * planes[centre + k]
+        # which colour each of the four has: of a red centre, say, the corners are blue, the others green
+        n_even = n_across if green else n_centre  # of the centre's row: red if that is even
+        d_even = d_across if green else w
+        n_odd = n_along if green else n_corners
+        d_odd = d_along if green else d_corners
+        sums[o0 + k] += n_even if i == 0 else n_odd
+        sums[o0 + u8(CHUNK) + k] += n_centre + n_corners if green else n_across + n_along
+        sums[o0 + u8(2 * CHUNK) + k] += n_odd if i == 0 else n_even
+        sums[o0 + u8(3 * CHUNK) + k] += d_even if i == 0 else d_odd
+        sums[o0 + u8(4 * CHUNK) + k] += w + d_corners if green else d_across + d_along
+        sums[o0 + u8(5 * CHUNK) + k] += d_odd if i == 0 else d_even
+
+
+@compiled
+def kernels_of(kernel, first, rows, k0, count, out):
+    """Kernels of a chunk of quads as `weigh` wants them, out (rows, _KERNEL, CHUNK); zeros beyond `count`."""
+    for y in range(rows):
+        for n in range(CHUNK):
+            a = kernel[first + y, k0 + n, 0] if n < count else f4(0)
+            b = kernel[first + y, k0 + n, 1] if n < count else f4(0)
+            c = kernel[first + y, k0 + n, 2] if n < count else f4(0)
+            wider = f4(1) / max((a + c) / NARROWEST, f4(1))
+            out[y, 0, n] = f4(-0.5) * wider * a
+            out[y, 1, n] = -wider * b
+            out[y, 2, n] = f4(-0.5) * wider * c
+        for n in range(u8(CHUNK)):
+            out[y, 3, n] = exp(out[y, 0, n])
+            out[y, 4, n] = exp(out[y, 2, n])
+            out[y, 5, n] = exp(out[y, 1, n])
+            out[y, 6, n] = exp(-out[y, 1, n])
+
+
+@compiled
+def shifts_at(flow, i, lower, share, offset, k0, slot, out, bounds):
+    """Of a chunk's pixels, phase by phase, at tile row i: out[slot] (phases, 2, CHUNK), dy, and dx + how far the pixel lies from its quad's first sample.
+
+    bounds[slot] (phases, blocks, 4): least and largest dy, least and largest dx of each block.
+    """
+    last = flow.shape[1] - 1
+    for p in range(lower.shape[0]):
+        for n in range(CHUNK):
+            j = u8(lower[p, k0 + n])
+            j1 = min(j + u8(1), u8(last))
+            u = share[p, k0 + n]
+            out[slot, p, 0, n] = flow[i, j, 0] + u * (flow[i, j1, 0] - flow[i, j, 0])
+            out[slot, p, 1, n] = flow[i, j, 1] + u * (flow[i, j1, 1] - flow[i, j, 1]) + offset[p, k0 + n]
+        for m in range(CHUNK // BLOCK):
+            for axis in range(2):
+                low = f4(np.inf)
+                high = f4(-np.inf)
+                for n in range(u8(m * BLOCK), u8(m * BLOCK + BLOCK)):
+                    low = min(low, out[slot, p, axis, n])
+                    high = max(high, out[slot, p, axis, n])
+                bounds[slot, p, m, 2 * axis] = low
+                bounds[slot, p, m, 2 * axis + 1] = high
 
 
 @inlined
-def block_positions(s, qy_block, qx_block, height, width):
-    """Nearest sample, distance to it, parities, and whether the frame shows the place (into the trust row), for a block of a row."""
-    y_last = f4(height) - f4(0.5)
-    x_last = f4(width) - f4(0.5)
+def mixed(low, high, next_low, next_high, v):
+    """Bounds of (1 - v) f + v g from those of f and g; v may lie beyond 0 .. 1."""
+    u = f4(1) - v
+    least = (u * low if u >= f4(0) else u * high) + (v * next_low if v >= f4(0) else v * next_high)
+    largest = (u * high if u >= f4(0) else u * low) + (v * next_high if v >= f4(0) else v * next_low)
+    return least, largest
+
+
+@compiled
+def spread(s, shifts, slot, slot1, p, n0, v, part, whole, x0, height, width, trust):
+    """Of a block's pixels: distances to their nearest samples, 0 where the frame does not show them, and behind them those samples, and trust.
+
+    The samples count from row `whole` and from each quad's first column. x0: that of the block.
+    """
     half = f4(0.5)
-    for k in range(BLOCK):
-        q = qy_block[k]
-        inside = f4(1) if q >= -half else f4(0)
-        inside = inside if q <= y_last else f4(0)
-        q = min(max(q, -half), y_last)
-        c = min(math.floor(q + half), f4(height - 1))
-        s[_CY + k] = c
-        s[_I + k] = c - f4(2) * math.floor(half * c)
-        s[_Y + k] = c - q
-        s[_R + k] = inside
-    for k in range(BLOCK):
-        q = qx_block[k]
-        inside = s[_R + k]
-        inside = inside if q >= -half else f4(0)
-        inside = inside if q <= x_last else f4(0)
-        q = min(max(q, -half), x_last)
-        c = min(math.floor(q + half), f4(width - 1))
-        s[_CX + k] = c
-        s[_J + k] = c - f4(2) * math.floor(half * c)
-        s[_X + k] = c - q
-        s[_R + k] = inside
-
-
-@inlined
-def block_weights(s):
-    """Weights and weighted sums of the four classes of samples for a block, from distances, kernels, trust and taps."""
-    one = f4(1)
-    for k in range(BLOCK):
-        a = f4(-0.5) * s[_A + k]
-        b = -s[_B + k]
-        c = f4(-0.5) * s[_C + k]
-        r = s[_R + k]
-        dy = s[_Y + k]
-        dx = s[_X + k]
-        w = r * gaussian(a, b, c, dy, dx)
-        s[_CLASS + k] = w * s[_TAP + k]
-        s[_CLASS + BLOCK + k] = w
-        w1 = r * gaussian(a, b, c, dy, dx - one)
-        w2 = r * gaussian(a, b, c, dy, dx + one)
-        s[_CLASS + 2 * BLOCK + k] = w1 * s[_TAP + BLOCK + k] + w2 * s[_TAP + 2 * BLOCK + k]
-        s[_CLASS + 3 * BLOCK + k] = w1 + w2
-        w3 = r * gaussian(a, b, c, dy - one, dx)
-        w4 = r * gaussian(a, b, c, dy + one, dx)
-        s[_CLASS + 4 * BLOCK + k] = w3 * s[_TAP + 3 * BLOCK + k] + w4 * s[_TAP + 4 * BLOCK + k]
-        s[_CLASS + 5 * BLOCK + k] = w3 + w4
-        w1 = r * gaussian(a, b, c, dy - one, dx - one)
-        w2 = r * gaussian(a, b, c, dy - one, dx + one)
-        w3 = r * gaussian(a, b, c, dy + one, dx - one)
-        w4 = r * gaussian(a, b, c, dy + one, dx + one)
-        s[_CLASS + 6 * BLOCK + k] = (
-            w1 * s[_TAP + 5 * BLOCK + k] + w2 * s[_TAP + 6 * BLOCK + k] + w3 * s[_TAP + 7 * BLOCK + k] + w4 * s[_TAP + 8 * BLOCK + k]
-        )
-        s[_CLASS + 7 * BLOCK + k] = w1 + w2 + w3 + w4
-
-
-@inlined
-def block_sites(s):
-    """From classes, which are relative to the nearest sample, to sites (0, 0), (0, 1), (1, 0), (1, 1) of the CFA: swap where its parity is odd."""
-    for m in range(2):
-        for k in range(BLOCK):
-            a = s[_CLASS + m * BLOCK + k]
-            b = s[_CLASS + (2 + m) * BLOCK + k]
-            c = s[_CLASS + (4 + m) * BLOCK + k]
-            d = s[_CLASS + (6 + m) * BLOCK + k]
-            odd = s[_J + k] > f4(0.5)
-            p = b if odd else a
-            q = a if odd else b
-            t = d if odd else c
-            v = c if odd else d
-            odd = s[_I + k] > f4(0.5)
-            s[_SITE + m * BLOCK + k] = t if odd else p
-            s[_SITE + (2 + m) * BLOCK + k] = v if odd else q
-            s[_SITE + (4 + m) * BLOCK + k] = p if odd else t
-            s[_SITE + (6 + m) * BLOCK + k] = q if odd else v
+    u = f4(1) - v
+    for n in range(BLOCK):
+        t = u * shifts[slot, p, 0, n0 + n] + v * shifts[slot1, p, 0, n0 + n] + part
+        r = u * shifts[slot, p, 1, n0 + n] + v * shifts[slot1, p, 1, n0 + n]
+        x = x0 + f4(2 * n)
+        inside = t >= -whole - half and t <= height - whole - half and r >= -x - half and r <= width - x - half
+        cy = min(max(math.floor(t + half), -whole), height - f4(1) - whole)
+        cx = min(max(math.floor(r + half), -x), width - f4(1) - x)
+        s[n] = cy - t if inside else f4(0)
+        s[BLOCK + n] = cx - r if inside else f4(0)
+        s[3 * BLOCK + n] = cy
+        s[4 * BLOCK + n] = cx
+        s[5 * BLOCK + n] = trust[n0 + n] if inside else f4(0)
 
 
 @compiled
-def accumulate(first, last, mosaic, cfa, scale, flow, tile, kernel, trust, num, den):
-    """Add one frame to output rows first .. last of num and den, (H', 3, W') float32.
+def gather(s, n):
+    """Trust for those of a block's pixels that have the same nearest sample as its n-th, and that are not done; now they are."""
+    cy = s[3 * BLOCK + n]
+    cx = s[4 * BLOCK + n]
+    for o in range(BLOCK):
+        same = s[3 * BLOCK + o] == cy and s[4 * BLOCK + o] == cx
+        s[2 * BLOCK + o] = s[5 * BLOCK + o] if same else f4(0)
+        s[5 * BLOCK + o] = f4(0) if same else s[5 * BLOCK + o]
 
-    mosaic: (H + 4, W + 4) float32 samples with mirrored borders. cfa: (2, 2) colours. flow: (nty, ntx, 2). kernel: (H/2, W/2, 3). trust: (H/2, W/2).
+
+@compiled
+def place(s, shifts, slot, slot1, p, n0, v, cy, cx, trust):
+    """Of a block's pixels, which all have the nearest sample (cy, cx): distances to it, and trust."""
+    u = f4(1) - v
+    for n in range(u8(BLOCK)):
+        s[n] = cy - (u * shifts[slot, p, 0, n0 + n] + v * shifts[slot1, p, 0, n0 + n])
+        s[u8(BLOCK) + n] = cx - (u * shifts[slot, p, 1, n0 + n] + v * shifts[slot1, p, 1, n0 + n])
+        s[u8(2 * BLOCK) + n] = trust[n0 + n]
+
+
+@compiled
+def phases_of(columns, scale, tile, tiles, chunks):
+    """Of each phase's pixels along a row, (phases, quads in whole chunks): the tile before, how far towards the next, and where against its quad's first
+    sample. Quads that have fewer pixels repeat their last.
     """
-    height, _, width = num.shape
-    stride = mosaic.shape[1]
-    height_raw = mosaic.shape[0] - 2 * BORDER
-    width_raw = stride - 2 * BORDER
-    samples = mosaic.reshape(-1)
-    inverse = f4(1) / f4(scale)
-    padded = (width + BLOCK - 1) // BLOCK * BLOCK
-    y = (np.arange(height).astype(f4) + f4(0.5)) * inverse - f4(0.5)
-    x = (np.arange(padded).astype(f4) + f4(0.5)) * inverse - f4(0.5)
-    row_of, row_share, _, _ = between_tiles(y, tile, flow.shape[0])
-    _, share, segments, of_tile = between_tiles(x, tile, flow.shape[1])
-    quad = np.empty(padded, np.int32)
-    for ox in range(padded):
-        quad[ox] = min(max(int((x[ox] + f4(0.5)) * f4(0.5)), 0), kernel.shape[1] - 1)
-    qy = np.empty(padded, f4)
-    qx = np.empty(padded, f4)
-    s = np.zeros(_SCRATCH, f4)
-    red = 0
-    for i in range(4):
-        if cfa[i >> 1, i & 1] == 0:
-            red = i
-    green = 1 if red == 0 or red == 3 else 0
-    red_row = _SITE + red * 2 * BLOCK
-    blue_row = _SITE + (3 - red) * 2 * BLOCK
-    green_row = _SITE + green * 2 * BLOCK
-    other_row = _SITE + (3 - green) * 2 * BLOCK
-    one = np.uint64(1)
-    for oy in range(first, last):
-        ky = min(max(int((y[oy] + f4(0.5)) * f4(0.5)), 0), kernel.shape[0] - 1)
-        row_positions(y[oy], flow, row_of[oy], row_share[oy], segments, of_tile, share, x, qy, qx)
-        kernel_row = kernel[ky]
-        trust_row = trust[ky]
-        for x0 in range(0, width, BLOCK):
-            block_positions(s, qy[x0 : x0 + BLOCK], qx[x0 : x0 + BLOCK], height_raw, width_raw)
-            for k in range(BLOCK):
-                q = np.uint64(quad[x0 + k])
-                s[_A + k] = kernel_row[q, 0]
-                s[_B + k] = kernel_row[q, 1]
-                s[_C + k] = kernel_row[q, 2]
-                s[_R + k] *= trust_row[q]
-            for k in range(BLOCK):
-                centre = np.uint64((np.int64(s[_CY + k]) + BORDER) * stride + np.int64(s[_CX + k]) + BORDER)
-                up = centre - np.uint64(stride)
-                down = centre + np.uint64(stride)
-                s[_TAP + k] = samples[centre]
-                s[_TAP + BLOCK + k] = samples[centre - one]
-                s[_TAP + 2 * BLOCK + k] = samples[centre + one]
-                s[_TAP + 3 * BLOCK + k] = samples[up]
-                s[_TAP + 4 * BLOCK + k] = samples[down]
-                s[_TAP + 5 * BLOCK + k] = samples[up - one]
-                s[_TAP + 6 * BLOCK + k] = samples[up + one]
-                s[_TAP + 7 * BLOCK + k] = samples[down - one]
-                s[_TAP + 8 * BLOCK + k] = samples[down + one]
-            block_weights(s)
-            block_sites(s)
-            count = min(BLOCK, width - x0)
-            for m in range(2):
-                sums = num if m == 0 else den
-                out = sums[oy, 0, x0 : x0 + count]
-                for k in range(count):
-                    out[k] += s[red_row + m * BLOCK + k]
-                out = sums[oy, 1, x0 : x0 + count]
-                for k in range(count):
-                    out[k] += s[green_row + m * BLOCK + k] + s[other_row + m * BLOCK + k]
-                out = sums[oy, 2, x0 : x0 + count]
-                for k in range(count):
-                    out[k] += s[blue_row + m * BLOCK + k]
+    quads = len(columns) - 1
+    phases = 0
+    for k in range(quads):
+        phases = max(phases, columns[k + 1] - columns[k])
+    lower = np.zeros((phases, chunks * CHUNK), np.int64)
+    share = np.zeros((phases, chunks * CHUNK), f4)
+    offset = np.zeros((phases, chunks * CHUNK), f4)
+    x = np.empty(quads)
+    for p in range(phases):
+        for k in range(quads):
+            x[k] = (min(columns[k] + p, columns[k + 1] - 1) + 0.5) / scale - 0.5
+            offset[p, k] = x[k] - 2 * k
+        lower[p, :quads], share[p, :quads] = between_tiles(x, tile, tiles)
+    return lower, share, offset
 
 
 @compiled
-def normalise(first, last, num, den):
-    """num <- num / den, then both from one colour after another (H', 3, W') to colours side by side, (H', W', 3), in the same memory."""
-    width = num.shape[2]
-    row = np.empty((3, width), f4)
-    for y in range(first, last):
-        for c in range(3):
-            for x in range(width):
-                row[c, x] = num[y, c, x] / den[y, c, x]
-        out = num[y].reshape(-1)
-        for x in range(width):
-            for c in range(3):
-                out[3 * x + c] = row[c, x]
-        row[:] = den[y]
-        out = den[y].reshape(-1)
-        for x in range(width):
-            for c in range(3):
-                out[3 * x + c] = row[c, x]
+def add_frame(
+    q0, q1, k0, count, y, row_of, row_share, rows, lower, share, offset, flow, trusts, kernels, planes, base, size, stride, top, red, shape, scratch, sums
+):
+    """Add a frame's samples to the sums of a chunk of quads, rows q0 .. q1.
+
+    y, row_of, row_share: of output rows, from rows[q0] on: raw position, tile row before, how far towards the next. trusts: (q1 - q0, w).
+    """
+    height, width = shape
+    shifts, bounds, trust, s = scratch
+    phases = lower.shape[0]
+    last = flow.shape[0] - 1
+    known0 = -1  # tile rows whose shifts are in the two slots
+    known1 = -1
+    for q in range(q0, q1):
+        most = f4(0)
+        for n in range(count):
+            trust[n] = trusts[q - q0, k0 + n]
+            most = max(most, trust[n])
+        for n in range(count, CHUNK):
+            trust[n] = f4(0)
+        if most == f4(0):
+            continue
+        for oy in range(rows[q] - rows[q0], rows[q + 1] - rows[q0]):
+            i = row_of[oy]
+            v = row_share[oy]
+            for tile_row in range(i, min(i + 1, last) + 1):
+                if tile_row != (known1 if tile_row & 1 else known0):
+                    shifts_at(flow, tile_row, lower, share, offset, k0, u8(tile_row & 1), shifts, bounds)
+                    if tile_row & 1:
+                        known1 = tile_row
+                    else:
+                        known0 = tile_row
+            slot = u8(i & 1)
+            slot1 = u8(min(i + 1, last) & 1)
+            whole = int(math.floor(y[oy] + 0.5))
+            part = f4(y[oy] - whole)
+            for p in range(u8(phases)):
+                for m in range(u8((count + BLOCK - 1) // BLOCK)):
+                    low, high = mixed(bounds[slot, p, m, 0], bounds[slot, p, m, 1], bounds[slot1, p, m, 0], bounds[slot1, p, m, 1], v)
+                    left, right = mixed(bounds[slot, p, m, 2], bounds[slot, p, m, 3], bounds[slot1, p, m, 2], bounds[slot1, p, m, 3], v)
+                    if f4(whole) + high + part < f4(-1) or f4(whole) + low + part > f4(height):
+                        continue
+                    n0 = m * u8(BLOCK)
+                    x0 = 2 * (k0 + np.int64(n0))
+                    cy = int(math.floor(low + part + f4(0.499)))
+                    cx = int(math.floor(left + f4(0.499)))
+                    alike = cy == int(math.floor(high + part + f4(0.501))) and cx == int(math.floor(right + f4(0.501)))
+                    alike = alike and whole + cy >= 1 and whole + cy < height - 1 and x0 + cx >= 1 and x0 + cx + 2 * BLOCK < width
+                    if alike:
+                        place(s, shifts, slot, slot1, p, n0, v, f4(cy) - part, f4(cx), trust)
+                    else:
+                        spread(s, shifts, slot, slot1, p, n0, v, part, f4(whole), f4(x0), f4(height), f4(width), trust)
+                    n = 0
+                    while n < BLOCK:
+                        if alike:
+                            n = BLOCK
+                        else:  # those pixels together that have the same nearest sample
+                            while n < BLOCK and s[5 * BLOCK + n] == f4(0):
+                                n += 1
+                            if n == BLOCK:
+                                break
+                            cy = int(s[3 * BLOCK + n])
+                            cx = int(s[4 * BLOCK + n])
+                            gather(s, n)
+                        row = whole + cy + red[0] + BORDER - top
+                        column = x0 + cx + red[1] + BORDER
+                        kernel_at = u8((q - q0) * _KERNEL * CHUNK) + n0
+                        sums_at = (u8(oy * phases) + p) * u8(_SUMS * CHUNK) + n0
+                        weigh(s, kernels, kernel_at, planes, base, size, stride, row, column, sums, sums_at)
+
+
+@compiled
+def finish(q0, q1, k0, count, phases, rows, columns, sums, weight, picture, weights):
+    """From sums to the picture, in which stands what counts `weight`, and to weights."""
+    for oy in range(rows[q0], rows[q1]):
+        for p in range(phases):
+            for n in range(count):
+                ox = columns[k0 + n] + p
+                if ox < columns[k0 + n + 1]:
+                    at = ((oy - rows[q0]) * phases + p) * _SUMS * CHUNK + n
+                    for c in range(3):
+                        den = sums[u8(at + (3 + c) * CHUNK)]
+                        picture[oy, ox, c] = (weight * picture[oy, ox, c] + sums[u8(at + c * CHUNK)]) / (weight + den)
+                        weights[oy, ox, c] = den
+
+
+@compiled
+def accumulate(first, last, planes, bases, tops, sizes, stride, shape, red, scale, flows, tile, kernel, trusts, weight, rows, columns, picture, weights):
+    """Merge all frames into the output rows of quad rows first .. last.
+
+    planes: float32, the frames' planes one after another; bases, tops, sizes (N,): where each frame's begin, their first row Y (even), samples of a plane.
+    stride: of a plane's row. shape: (H, W) of a frame. red: row and column of red in a quad. flows: (N, nty, ntx, 2). kernel: (h, w, 3).
+    trusts: (N, last - first, w). rows (h + 1,), columns (w + 1,): first output row and column of each quad. picture (H', W', 3): what stands in with
+    `weight`; becomes the merged picture. weights (H', W', 3): become the sums of weights.
+    """
+    quads = kernel.shape[1]
+    chunks = (quads + CHUNK - 1) // CHUNK
+    lower, share, offset = phases_of(columns, scale, tile, flows.shape[2], chunks)
+    phases = lower.shape[0]
+    y = (np.arange(rows[first], rows[last]) + 0.5) / scale - 0.5
+    row_of, row_share = between_tiles(y, tile, flows.shape[1])
+    most = 0
+    for q in range(first, last, GROUP):
+        most = max(most, rows[min(q + GROUP, last)] - rows[q])
+    sums = np.empty(most * phases * _SUMS * CHUNK, f4)
+    kernels = np.empty((GROUP, _KERNEL, CHUNK), f4)
+    shifts = np.empty((2, phases, 2, CHUNK), f4)
+    bounds = np.empty((2, phases, CHUNK // BLOCK, 4), f4)
+    scratch = (shifts, bounds, np.zeros(CHUNK, f4), np.zeros(6 * BLOCK, f4))
+    for q0 in range(first, last, GROUP):
+        q1 = min(q0 + GROUP, last)
+        o0 = rows[q0] - rows[first]
+        for k0 in range(0, quads, CHUNK):
+            count = min(CHUNK, quads - k0)
+            kernels_of(kernel, q0, q1 - q0, k0, count, kernels)
+            sums[:] = f4(0)
+            for f in range(flows.shape[0]):
+                add_frame(
+                    q0,
+                    q1,
+                    k0,
+                    count,
+                    y[o0:],
+                    row_of[o0:],
+                    row_share[o0:],
+                    rows,
+                    lower,
+                    share,
+                    offset,
+                    flows[f],
+                    trusts[f, q0 - first : q1 - first],
+                    kernels.reshape(-1),
+                    planes,
+                    bases[f],
+                    sizes[f],
+                    stride,
+                    tops[f],
+                    red,
+                    shape,
+                    scratch,
+                    sums,
+                )
+            finish(q0, q1, k0, count, phases, rows, columns, sums, weight, picture, weights)

@@ -10,6 +10,7 @@ from burstsr.ground.flow import Flow
 
 Array = NDArray[np.float64]
 BORDER = 2
+NARROWEST = 100.0  # 1/px^2; narrower kernels, by both axes' precisions together, count as that
 
 
 def accumulate(
@@ -38,6 +39,8 @@ def accumulate(
     cy = np.clip(np.floor(qy + 0.5).astype(int), 0, height - 1)
     cx = np.clip(np.floor(qx + 0.5).astype(int), 0, width - 1)
     a, b, c = np.moveaxis(kernel[ky, kx].astype(np.float64), -1, 0)
+    wider = np.maximum((a + c) / NARROWEST, 1.0)
+    a, b, c = a / wider, b / wider, c / wider
     for i in (-1, 0, 1):
         for j in (-1, 0, 1):
             dy, dx = cy + i - qy, cx + j - qx
@@ -75,9 +78,7 @@ def _box_mean(plane: Array, y: float, x: float, side: float) -> float:
     return float(wy @ cut @ wx) / side**2
 
 
-def same_site_mean(
-    first: int, last: int, mosaic: Array, flow: NDArray[np.float32], tile: int, trust: Array, precision: float, num: Array, den: Array
-) -> None:
+def same_site_mean(first: int, last: int, mosaic: Array, flow: NDArray[np.float32], tile: int, trust: Array, precision: float, num: Array, den: Array) -> None:
     """num(p) += R exp(-1/2 precision |c - q|^2) x(c), c the sample nearest to q = p + flow(p) of p's CFA site; den likewise without x."""
     height, width = mosaic.shape
     y, x = np.mgrid[first:last, :width]

@@ -1,4 +1,4 @@
-"""Kernel accumulation on CFA samples: a streaming accumulator, one frame at a time (Wronski 2019, section 5.1)."""
+"""Kernel accumulation on CFA samples (Wronski 2019, section 5.1): all frames, a band of output rows at a time."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from burstsr.ground.burst import Frame
 from burstsr.ground.compiled import over_rows
 from burstsr.ground.coords import output_length
 from burstsr.ground.flow import Flow
-from burstsr.ground.sensor import clipped_samples
 from burstsr.merge import frame_loops, loops
+from burstsr.merge.bands import QUADS, Planes, RowReach, alike, first_outputs, levels_of, red_site, stacked
 
 Floats = NDArray[np.float32]
 
@@ -18,38 +18,65 @@ Floats = NDArray[np.float32]
 class Accumulator:
     """Weighted sums of samples per output pixel and colour.
 
-    kernel: (H/2, W/2, 3) float32 inverse covariances of the reference's quads. weight: what the fallback counts, in samples.
-    fallback: (H', W', 3) float32 picture that stands where no frame gave a colour any weight; None = zeros.
-    explained: (H', W', 3) float32 picture; with it, what it leaves unexplained of the frames is merged instead of their samples.
+    kernel: (H/2, W/2, 3) float32 inverse covariances of the reference's quads; narrower ones than 0.1 raw pixels count as that.
+    weight: what the fallback counts, in samples. fallback: (H', W', 3) float32 picture that stands where no frame gave a colour any weight; it becomes
+    the result, in its own memory; None = zeros. explained: (H', W', 3) float32 picture; with it, what it leaves unexplained of the frames is merged
+    instead of their samples.
     """
 
     def __init__(self, scale: float, kernel: Floats, weight: float, fallback: Floats | None = None, explained: Floats | None = None) -> None:
-        self._scale = np.float32(scale)
+        self._scale = float(scale)
         self._kernel = kernel
         self._weight = np.float32(weight)
         self._explained = explained
-        height, width = (output_length(2 * n, scale) for n in kernel.shape[:2])
-        self._num = np.zeros((height, 3, width), np.float32)
-        self._den = np.full((height, 3, width), self._weight, np.float32)
-        if fallback is not None:
-            np.multiply(np.moveaxis(fallback, 2, 1), self._weight, out=self._num)
+        self._shape = (2 * kernel.shape[0], 2 * kernel.shape[1])
+        size = (*(output_length(n, scale) for n in self._shape), 3)
+        self._picture = np.zeros(size, np.float32) if fallback is None else fallback
+        self._frames: list[Frame] = []
+        self._flows: list[Flow] = []
+        self._trusts: list[Floats] = []
 
     def add(self, frame: Frame, flow: Flow, trust: Floats) -> None:
-        """Add a frame, displaced by `flow`, with trust (H/2, W/2) in 0 .. 1 per quad of the reference."""
-        mosaic = clipped_samples(frame)
-        cfa = frame.info.cfa.astype(np.int64)
-        if self._explained is not None:
-            left = np.empty_like(mosaic)
-            over_rows(frame_loops.residuals, mosaic.shape[0], mosaic, cfa, self._explained, self._scale, flow.inverse().tiles, flow.tile_px, left)
-            mosaic = left
-        mosaic = np.pad(mosaic, loops.BORDER, mode="reflect")
-        rows = self._num.shape[0]
-        over_rows(loops.accumulate, rows, mosaic, cfa, self._scale, flow.tiles, flow.tile_px, self._kernel, trust, self._num, self._den)
+        """Add a frame, displaced by `flow`, with trust (H/2, W/2) in 0 .. 1 per quad of the reference. Nothing is computed before `result`."""
+        self._frames.append(frame)
+        self._flows.append(flow)
+        self._trusts.append(trust)
 
-    def result(self) -> tuple[Floats, Floats]:
-        """Picture and weight, both (H', W', 3) float32; weight in samples, the fallback's taken off. Ends the accumulator."""
-        over_rows(loops.normalise, self._num.shape[0], self._num, self._den)
-        height, _, width = self._num.shape
-        picture, weight = (sums.reshape(height, width, 3) for sums in (self._num, self._den))
-        weight -= self._weight
-        return picture, weight
+    def result(self, weights: Floats | None = None) -> tuple[Floats, Floats]:
+        """Picture and weight, both (H', W', 3) float32; weight in samples, without the fallback's. Ends the accumulator.
+
+        weights: memory for the weight, such as an earlier result's.
+        """
+        weights = np.empty_like(self._picture) if weights is None else weights
+        if self._frames:
+            self._merge(weights)
+        else:
+            weights[:] = 0
+        return self._picture, weights
+
+    def _merge(self, weights: Floats) -> None:
+        height, width = self._shape
+        info = self._frames[0].info
+        red, levels = red_site(info), levels_of(info)
+        flows = alike(self._flows, self._shape)
+        tile = flows[0].tile_px
+        tiles = stacked([flow.tiles for flow in flows])
+        backs = [flow.inverse().tiles for flow in flows] if self._explained is not None else []
+        reaches = [RowReach(flow, height, width) for flow in flows]
+        rows, columns = (first_outputs(n // 2, length, self._scale) for n, length in zip(self._shape, self._picture.shape, strict=False))
+
+        def band(first: int, last: int) -> None:
+            least, largest = np.array([reach.of(2 * first, 2 * last) for reach in reaches]).T
+            planes = Planes.for_rows(least, largest, width, red)
+            for f, frame in enumerate(self._frames):
+                place = (int(planes.tops[f]), int(planes.rows[f]), planes.stride, int(planes.bases[f]), planes.values)
+                if self._explained is None:
+                    frame_loops.split(frame.mosaic, *levels, red, *place)
+                else:
+                    frame_loops.split_residuals(frame.mosaic, *levels, red, *place, self._explained, self._scale, backs[f], tile)
+            trusts = stacked([trust[first:last] for trust in self._trusts])
+            places = (planes.values, planes.bases, planes.tops, planes.sizes, planes.stride)
+            motion = (tiles, tile, self._kernel, trusts)
+            loops.accumulate(first, last, *places, self._shape, red, self._scale, *motion, self._weight, rows, columns, self._picture, weights)
+
+        over_rows(lambda first, last: [band(q, min(q + QUADS, last)) for q in range(first, last, QUADS)], height // 2, multiple=QUADS)

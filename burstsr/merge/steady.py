@@ -13,6 +13,7 @@ from burstsr.ground.compiled import over_rows
 from burstsr.ground.flow import Flow
 from burstsr.ground.sensor import clipped_samples
 from burstsr.merge import frame_loops
+from burstsr.merge.bands import levels_of
 
 Floats = NDArray[np.float32]
 _SIGMA_PX = 0.15  # raw pixels by which a sample may lie beside the reference's to count 0.6
@@ -27,9 +28,9 @@ class SteadyMean:
 
     def add(self, frame: Frame, flow: Flow, trust: Floats) -> None:
         """Add a frame other than the reference, displaced by `flow`, with trust (H/2, W/2)."""
-        mosaic = clipped_samples(frame)
+        samples = (frame.mosaic, *levels_of(frame.info))
         precision = np.float32(1 / _SIGMA_PX**2)
-        over_rows(frame_loops.same_site_mean, mosaic.shape[0], mosaic, flow.tiles, flow.tile_px, trust, precision, self._num, self._den)
+        over_rows(frame_loops.same_site_mean, frame.mosaic.shape[0], *samples, flow.tiles, flow.tile_px, trust, precision, self._num, self._den)
 
     def result(self) -> tuple[Floats, Floats]:
         """Samples (H, W), and by how much their noise variance has fallen, per quad: (H/2, W/2), at least 1. Ends the accumulator."""

@@ -11,7 +11,7 @@ from scipy.optimize import nnls
 
 from burstsr.ground.burst import Burst, Frame
 from burstsr.ground.noise import Noise
-from burstsr.ground.sensor import samples
+from burstsr.ground.sensor import mean_sample, samples
 
 _LOG = logging.getLogger(__name__)
 _BLOCK = 8  # samples of one colour along a block's side
@@ -89,5 +89,5 @@ def _fit(level: NDArray[np.float64], square: NDArray[np.float64]) -> tuple[float
 
 def snr_of(frame: Frame, noise: Noise) -> float:
     """Mean level over the noise deviation at that level (dimensionless), on green; what settings depend on."""
-    level = float(samples(frame.mosaic, frame.info.levels).mean(dtype=np.float64))
+    level = mean_sample(frame)
     return max(level, 0.0) / float(np.sqrt(max(float(noise.variance(level, 1)), 1e-18)))

@@ -1,59 +1,218 @@
-"""Robustness's loop. Same arithmetic as `paper.py`."""
+"""Robustness's loops. Same arithmetic as `paper.py`, row by row; pictures of quads lie as planes (3, h, w)."""
 
 import math
 
 import numpy as np
 
-from burstsr.ground.compiled import compiled
+from burstsr.ground.compiled import compiled, inlined
 
 f4 = np.float32
+u8 = np.uint64
 MOST = f4(10)
 UNSEEN = f4(-1)
 
 
-@compiled
-def mismatch_rows(first, last, ref_mean, ref_variance, mean, flow, tile, curve_variance, curve_difference, out):
-    """Mismatch per quad: d^2 / sigma^2 with d and sigma corrected for noise, at most MOST; UNSEEN where the frame does not show the quad.
+@inlined
+def quad_row(mosaic, black, scale, red, y, out, slot):
+    """One row of quads' R, G, B, the two greens averaged, to out[slot, :, 1:-1], its ends repeated to either side."""
+    ry, rx = red // 2, red % 2
+    sr, sg, sh, sb = scale[ry, rx], f4(0.5) * scale[ry, 1 - rx], f4(0.5) * scale[1 - ry, rx], scale[1 - ry, 1 - rx]
+    br, bg, bh, bb = black[ry, rx], black[ry, 1 - rx], black[1 - ry, rx], black[1 - ry, 1 - rx]
+    upper = mosaic[2 * y + ry]
+    lower = mosaic[2 * y + 1 - ry]
+    w = out.shape[2] - 2
+    p, q = u8(rx), u8(1 - rx)
+    one = u8(1)
+    for x in range(u8(w)):
+        k = x + x
+        out[slot, 0, one + x] = (f4(upper[k + p]) - br) * sr
+        out[slot, 1, one + x] = (f4(upper[k + q]) - bg) * sg + (f4(lower[k + p]) - bh) * sh
+        out[slot, 2, one + x] = (f4(lower[k + q]) - bb) * sb
+    for c in range(3):
+        out[slot, c, 0] = out[slot, c, 1]
+        out[slot, c, w + 1] = out[slot, c, w]
 
-    ref_mean, ref_variance, mean: (h, w, 3) 3 x 3 means and variances of quads. flow: (nty, ntx, 2) raw pixels. Curves: (3, n) over level 0 .. 1.
-    """
-    height, width = ref_mean.shape[:2]
-    nty, ntx = flow.shape[:2]
+
+@compiled
+def mean_rows(first, last, mosaic, black, scale, red, out):
+    """3 x 3 means of quads, (3, h, w), borders repeated. black, scale (2, 2); red: 2 y + x of the red site."""
+    h, w = out.shape[1:]
+    ring = np.empty((3, 3, w + 2), f4)
+    total = np.empty(w + 2, f4)
+    ninth = f4(1.0 / 9.0)
+    one, two = u8(1), u8(2)
+    for y in range(max(first - 1, 0), min(first + 1, h)):
+        quad_row(mosaic, black, scale, red, y, ring, y % 3)
+    for y in range(first, last):
+        if y + 1 < h:
+            quad_row(mosaic, black, scale, red, y + 1, ring, (y + 1) % 3)
+        i, j, k = u8(max(y - 1, 0) % 3), u8(y % 3), u8(min(y + 1, h - 1) % 3)
+        for c in range(3):
+            for x in range(u8(w + 2)):
+                total[x] = ring[i, c, x] + ring[j, c, x] + ring[k, c, x]
+            for x in range(u8(w)):
+                out[c, y, x] = (total[x] + total[x + one] + total[x + two]) * ninth
+
+
+@compiled
+def guide_rows(first, last, mosaic, black, scale, red, curve_variance, mean, sigma2):
+    """As `mean_rows`; sigma2 (h, w): the channels' sum of the larger of the 3 x 3 variance and that of noise at the mean. curve_variance (3, n)."""
+    h, w = sigma2.shape
     steps = curve_variance.shape[1] - 1
+    ring = np.empty((3, 3, w + 2), f4)
+    ninth = f4(1.0 / 9.0)
+    for y in range(max(first - 1, 0), min(first + 1, h)):
+        quad_row(mosaic, black, scale, red, y, ring, y % 3)
+    for y in range(first, last):
+        if y + 1 < h:
+            quad_row(mosaic, black, scale, red, y + 1, ring, (y + 1) % 3)
+        i, j, k = u8(max(y - 1, 0) % 3), u8(y % 3), u8(min(y + 1, h - 1) % 3)
+        sigma2[y] = f4(0)
+        for c in range(3):
+            for x in range(u8(w)):
+                total = f4(0)
+                for d in range(u8(3)):
+                    total += ring[i, c, x + d] + ring[j, c, x + d] + ring[k, c, x + d]
+                m = total * ninth
+                spread = f4(0)
+                for d in range(u8(3)):
+                    p, q, r = ring[i, c, x + d] - m, ring[j, c, x + d] - m, ring[k, c, x + d] - m
+                    spread += p * p + q * q + r * r
+                mean[c, y, x] = m
+                at = u8(np.int32(min(max(m * f4(steps) + f4(0.5), f4(0)), f4(steps))))
+                sigma2[y, x] += max(spread * ninth, curve_variance[c, at])
+
+
+@compiled
+def mismatch_rows(first, last, ref_mean, sigma2, mean, flow, tile, curve_difference, out):
+    """Mismatch per quad: d^2 / sigma^2 with d corrected for noise, at most MOST; UNSEEN where the frame does not show the quad.
+
+    ref_mean, mean (3, h, w): 3 x 3 means of quads. sigma2 (h, w). flow (nty, ntx, 2): raw pixels. curve_difference (3, n) over level 0 .. 1.
+    Along a row the frame's nearest quads mostly lie side by side: runs of them are one loop.
+    """
+    height, width = out.shape
+    nty, ntx = flow.shape[:2]
+    steps = f4(curve_difference.shape[1] - 1)
+    line = np.empty((2, ntx), f4)
+    weights = np.empty((3, width), f4)  # of the lower and the right neighbours; 0 where unseen
+    cells = np.empty((2, width), np.int32)
+    one = u8(1)
     for y in range(first, last):
         ty = (f4(2) * f4(y) + f4(1)) / f4(tile) - f4(0.5)
         i = min(max(int(math.floor(ty)), 0), max(nty - 2, 0))
         v = ty - f4(i) if nty > 1 else f4(0)
         i1 = min(i + 1, nty - 1)
+        for j in range(ntx):
+            for axis in range(2):
+                line[axis, j] = (f4(1) - v) * flow[i, j, axis] + v * flow[i1, j, axis]
         for x in range(width):
             tx = (f4(2) * f4(x) + f4(1)) / f4(tile) - f4(0.5)
             j = min(max(int(math.floor(tx)), 0), max(ntx - 2, 0))
             u = tx - f4(j) if ntx > 1 else f4(0)
             j1 = min(j + 1, ntx - 1)
-            fy = (f4(1) - v) * ((f4(1) - u) * flow[i, j, 0] + u * flow[i, j1, 0]) + v * ((f4(1) - u) * flow[i1, j, 0] + u * flow[i1, j1, 0])
-            fx = (f4(1) - v) * ((f4(1) - u) * flow[i, j, 1] + u * flow[i, j1, 1]) + v * ((f4(1) - u) * flow[i1, j, 1] + u * flow[i1, j1, 1])
-            qy = f4(y) + f4(0.5) * fy
-            qx = f4(x) + f4(0.5) * fx
-            if not (qy > f4(-0.5) and qx > f4(-0.5) and qy < f4(height) - f4(0.5) and qx < f4(width) - f4(0.5)):
-                out[y, x] = UNSEEN
-                continue
+            qy = f4(y) + f4(0.5) * ((f4(1) - u) * line[0, u8(j)] + u * line[0, u8(j1)])
+            qx = f4(x) + f4(0.5) * ((f4(1) - u) * line[1, u8(j)] + u * line[1, u8(j1)])
+            seen = qy > f4(-0.5) and qx > f4(-0.5) and qy < f4(height) - f4(0.5) and qx < f4(width) - f4(0.5)
             qy = min(max(qy, f4(0)), f4(height - 1))
             qx = min(max(qx, f4(0)), f4(width - 1))
-            a = min(int(qy), max(height - 2, 0))
-            b = min(int(qx), max(width - 2, 0))
-            a1 = min(a + 1, height - 1)
-            b1 = min(b + 1, width - 1)
-            p = qy - f4(a)
-            q = qx - f4(b)
-            d2 = f4(0)
-            s2 = f4(0)
-            for c in range(3):
-                m = (f4(1) - p) * ((f4(1) - q) * mean[a, b, c] + q * mean[a, b1, c]) + p * ((f4(1) - q) * mean[a1, b, c] + q * mean[a1, b1, c])
-                d = ref_mean[y, x, c] - m
-                k = min(max(int(ref_mean[y, x, c] * f4(steps) + f4(0.5)), 0), steps)
-                noise_d = curve_difference[c, k]
-                dd = d * d
-                shrink = dd / (dd + noise_d + f4(1e-20))
-                d2 += dd * shrink * shrink
-                s2 += max(ref_variance[y, x, c], curve_variance[c, k])
-            out[y, x] = min(d2 / (s2 + f4(1e-20)), MOST)
+            a = min(np.int32(qy), np.int32(max(height - 2, 0)))
+            b = min(np.int32(qx), np.int32(max(width - 2, 0)))
+            cells[0, x] = a
+            cells[1, x] = b
+            weights[0, x] = qy - f4(a)
+            weights[1, x] = qx - f4(b)
+            weights[2, x] = f4(1) if seen else f4(0)
+        begin = 0
+        while begin < width:
+            a = cells[0, begin]
+            shift = cells[1, begin] - begin
+            end = begin + 1
+            while end < width and cells[0, end] == a and cells[1, end] - end == shift:
+                end += 1
+            top = u8(a)
+            below = u8(min(a + 1, height - 1))
+            left = u8(begin + shift)
+            right = left + (one if width > 1 else u8(0))
+            for n in range(u8(end - begin)):
+                x = u8(begin) + n
+                p = weights[0, x]
+                q = weights[1, x]
+                d2 = f4(0)
+                for c in range(u8(3)):
+                    upper = (f4(1) - q) * mean[c, top, left + n] + q * mean[c, top, right + n]
+                    lower = (f4(1) - q) * mean[c, below, left + n] + q * mean[c, below, right + n]
+                    r = ref_mean[c, y, x]
+                    d = r - ((f4(1) - p) * upper + p * lower)
+                    noise_d = curve_difference[c, u8(np.int32(min(max(r * steps + f4(0.5), f4(0)), steps)))]
+                    dd = d * d
+                    shrink = dd / (dd + noise_d + f4(1e-20))
+                    d2 += dd * shrink * shrink
+                m = min(d2 / (sigma2[y, x] + f4(1e-20)), MOST)
+                out[y, x] = m if weights[2, x] > f4(0) else UNSEEN
+            begin = end
+
+
+@inlined
+def exp_below(x):
+    """exp(x) for x <= 0: to 3e-6 of its value from -10, and no more than 1e-7 away below."""
+    t = max(x, f4(-20)) * f4(1.0 / 64.0)
+    e = f4(1) + t * (f4(1) + t * (f4(1 / 2) + t * (f4(1 / 6) + t * (f4(1 / 24) + t * (f4(1 / 120) + t * f4(1 / 720))))))
+    e *= e
+    e *= e
+    e *= e
+    e *= e
+    e *= e
+    return e * e
+
+
+@compiled
+def trust_rows(first, last, mismatch, side, factor, tile, tolerance, threshold, out):
+    """Trust per quad: clip(S exp(-m / tolerance) - threshold, 0, 1), the least of 3 x 3, with m the mean mismatch over side x side quads seen.
+
+    mismatch (h, w) with UNSEEN, where trust is 0; factor (nty, ntx): S per tile of `tile` raw pixels.
+    """
+    h, w = out.shape
+    reach = side // 2
+    columns = np.zeros((2, w + 2 * reach), f4)  # sums over the rows around: mismatch, and how many are seen; the borders' repeated
+    strict = np.empty(w, f4)
+    ring = np.empty((3, w + 2), f4)
+    least = np.empty(w + 2, f4)
+    begin = max(first - 1, 0)
+    one, two = u8(1), u8(2)
+    wide = u8(side)
+    for y in range(begin, min(last + 1, h)):
+        columns[:] = f4(0)
+        for dy in range(-reach, reach + 1):
+            r = u8(min(max(y + dy, 0), h - 1))
+            for x in range(u8(w)):
+                k = x + u8(reach)
+                m = mismatch[r, x]
+                seen = f4(0) if m == UNSEEN else f4(1)
+                columns[0, k] += m * seen
+                columns[1, k] += seen
+        for k in range(reach):
+            for n in range(2):
+                columns[n, k] = columns[n, reach]
+                columns[n, w + reach + k] = columns[n, w + reach - 1]
+        ty = min(2 * y // tile, factor.shape[0] - 1)
+        for x in range(w):
+            strict[x] = factor[ty, min(2 * x // tile, factor.shape[1] - 1)]
+        slot = u8(y % 3)
+        for x in range(u8(w)):
+            total = f4(0)
+            seen = f4(0)
+            for k in range(wide):
+                total += columns[0, x + k]
+                seen += columns[1, x + k]
+            value = strict[x] * exp_below(-total / (max(seen, f4(1e-6)) * tolerance)) - threshold
+            ring[slot, x + one] = min(max(value, f4(0)), f4(1))
+        ring[slot, 0] = ring[slot, 1]
+        ring[slot, u8(w + 1)] = ring[slot, u8(w)]
+        for r in range(y - 1, y + 1):  # rows whose last neighbour this is
+            if (r == y - 1 or y == h - 1) and first <= r < last:
+                i, j, k = u8(max(r - 1, 0) % 3), u8(r % 3), u8(min(r + 1, h - 1) % 3)
+                for x in range(u8(w + 2)):
+                    least[x] = min(ring[i, x], min(ring[j, x], ring[k, x]))
+                for x in range(u8(w)):
+                    shown = f4(0) if mismatch[r, x] == UNSEEN else f4(1)
+                    out[r, x] = shown * min(least[x], min(least[x + one], least[x + two]))

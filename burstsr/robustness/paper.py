@@ -3,44 +3,88 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from burstsr.ground import paper as ground
 from burstsr.ground.flow import Flow
 
 Array = NDArray[np.float64]
+Mosaic = NDArray[np.uint16]
 MOST, UNSEEN = 10.0, -1.0
+
+
+def mean_rows(first: int, last: int, mosaic: Mosaic, black: Array, scale: Array, red: int, out: Array) -> None:
+    """3 x 3 means of quads, as planes."""
+    out[:, first:last] = _around(_quads(mosaic, black, scale, red), 3).mean((-2, -1))[:, first:last]
+
+
+def guide_rows(
+    first: int, last: int, mosaic: Mosaic, black: Array, scale: Array, red: int, curve_variance: Array, mean: Array, sigma2: Array
+) -> None:
+    """3 x 3 means, and the sum over channels of max(variance, noise's variance at the mean)."""
+    around = _around(_quads(mosaic, black, scale, red), 3)
+    means, variances = around.mean((-2, -1)), around.var((-2, -1))
+    mean[:, first:last] = means[:, first:last]
+    sigma2[first:last] = np.maximum(variances, _at_level(curve_variance, means)).sum(0)[first:last]
 
 
 def mismatch_rows(
     first: int,
     last: int,
     ref_mean: Array,
-    ref_variance: Array,
+    sigma2: Array,
     mean: Array,
     flow: NDArray[np.float32],
     tile: int,
-    curve_variance: Array,
     curve_difference: Array,
     out: Array,
 ) -> None:
     """d^2 / sigma^2, at most MOST; UNSEEN where the frame does not show the place."""
-    height, width = ref_mean.shape[:2]
+    height, width = out.shape
     y, x = np.mgrid[first:last, :width]
     shift = Flow(flow, tile).at(2 * y + 0.5, 2 * x + 0.5)
     qy, qx = y + 0.5 * shift[..., 0], x + 0.5 * shift[..., 1]
     seen = (qy > -0.5) & (qx > -0.5) & (qy < height - 0.5) & (qx < width - 0.5)
-    warped = _bilinear(mean, np.clip(qy, 0, height - 1), np.clip(qx, 0, width - 1))
-    steps = curve_variance.shape[1] - 1
-    index = np.clip((ref_mean[first:last] * steps + 0.5).astype(int), 0, steps)
-    channel = np.arange(3)
-    d = ref_mean[first:last] - warped
-    d = d * d**2 / (d**2 + curve_difference[channel, index] + 1e-20)
-    sigma2 = np.maximum(ref_variance[first:last], curve_variance[channel, index]).sum(-1)
-    out[first:last] = np.where(seen, np.minimum((d**2).sum(-1) / (sigma2 + 1e-20), MOST), UNSEEN)
+    warped = np.stack([_bilinear(plane, np.clip(qy, 0, height - 1), np.clip(qx, 0, width - 1)) for plane in mean])
+    d = ref_mean[:, first:last] - warped
+    d = d * d**2 / (d**2 + _at_level(curve_difference, ref_mean[:, first:last]) + 1e-20)
+    out[first:last] = np.where(seen, np.minimum((d**2).sum(0) / (sigma2[first:last] + 1e-20), MOST), UNSEEN)
+
+
+def trust_rows(
+    first: int, last: int, mismatch: Array, side: int, factor: Array, tile: int, tolerance: float, threshold: float, out: Array
+) -> None:
+    """clip(S exp(-m / tolerance) - t, 0, 1), eroded; 0 where UNSEEN."""
+    seen = (mismatch != UNSEEN).astype(np.float64)
+    m = _around(mismatch * seen, side).sum((-2, -1)) / np.maximum(_around(seen, side).sum((-2, -1)), 1e-6)
+    rows, columns = (np.minimum(2 * np.arange(n) // tile, count - 1) for n, count in zip(out.shape, factor.shape, strict=True))
+    trust = np.clip(factor[np.ix_(rows, columns)] * np.exp(-m / tolerance) - threshold, 0, 1)
+    out[first:last] = (_around(trust, 3).min((-2, -1)) * seen)[first:last]
+
+
+def _quads(mosaic: Mosaic, black: Array, scale: Array, red: int) -> Array:
+    quads = np.empty((mosaic.shape[0] // 2, mosaic.shape[1] // 2, 3))
+    repeated = (np.tile(v, (1, mosaic.shape[1] // 2 + 1))[:, : mosaic.shape[1]] for v in (black, scale))
+    ground.quad_rows(0, len(quads), mosaic, *repeated, red, quads)
+    return np.moveaxis(quads, -1, 0)
+
+
+def _around(picture: Array, side: int) -> Array:
+    """(..., h, w, side, side) what lies around each place, borders repeated."""
+    padded = np.pad(picture, [(0, 0)] * (picture.ndim - 2) + [(side // 2, side // 2)] * 2, mode="edge")
+    return np.asarray(sliding_window_view(padded, (side, side), axis=(-2, -1)))  # type: ignore[call-overload]
+
+
+def _at_level(curve: Array, level: Array) -> Array:
+    """A curve's (3, n) value at each level of planes (3, ...)."""
+    steps = curve.shape[1] - 1
+    index = np.clip((level * steps + 0.5).astype(int), 0, steps)
+    return np.stack([values[k] for values, k in zip(curve, index, strict=True)])
 
 
 def _bilinear(picture: Array, y: Array, x: Array) -> Array:
     i, j = (np.minimum(v.astype(int), n - 2) if n > 1 else np.zeros(v.shape, int) for v, n in ((y, picture.shape[0]), (x, picture.shape[1])))
     i1, j1 = np.minimum(i + 1, picture.shape[0] - 1), np.minimum(j + 1, picture.shape[1] - 1)
-    v, u = (y - i)[..., None], (x - j)[..., None]
+    v, u = y - i, x - j
     return np.asarray((1 - v) * ((1 - u) * picture[i, j] + u * picture[i, j1]) + v * ((1 - u) * picture[i1, j] + u * picture[i1, j1]))

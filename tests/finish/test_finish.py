@@ -4,8 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tolerances
 
-from burstsr.finish import finish, finish_linear, finish_uint8, finish_uint16, orient, unorient
+from burstsr.finish import finish, finish_linear, finish_uint8, finish_uint16, loops, orient, paper, unorient
 from burstsr.finish.colour import SRGB_TO_XYZ, balance_gains, camera_to_srgb, encode_srgb, linear_srgb, tone_curve
 from burstsr.ground.burst import Colour, FrameInfo, Levels, Picture, cfa_array
 from burstsr.settings import FinishSettings
@@ -170,3 +171,20 @@ def test_a_matrix_that_means_nothing_counts_as_unknown():
 def test_values_below_black_stay_finite():
     shown = finish(picture_of(np.full((8, 8, 3), -0.1), CAMERAS["known"]), FinishSettings())
     assert np.array_equal(shown, np.zeros_like(shown))
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (5, 7), (40, 33)])
+def test_engines_agree(shape, rng):
+    rgb = rng.uniform(-0.05, 1.05, (*shape, 3)).astype(np.float32)
+    rgb[0, 0] = (1, 0, 1)
+    gains, matrix = np.array([2.0, 1.0, 1.4], np.float32), (camera_to_srgb(CAMERAS["known"]) * 1.3).astype(np.float32)
+    for contrast in (0, 0.9):
+        results = []
+        for engine in (paper, loops):
+            encoded, luma = np.empty_like(rgb), np.empty(shape, np.float32)
+            engine.encode_rows(0, shape[0], rgb, gains, matrix, np.float32(contrast), encoded, luma)
+            results.append((encoded.copy(), luma))
+            engine.sharpen_rows(0, shape[0], luma, luma[::-1].copy(), np.float32(0.7), encoded)
+            results[-1] += (encoded,)
+        for slow, fast in zip(*results, strict=True):
+            np.testing.assert_allclose(fast, slow, atol=tolerances.FINISH_ABSOLUTE)

@@ -7,9 +7,9 @@ from tolerances import MERGE_ABSOLUTE
 
 from burstsr.ground.coords import raw_position
 from burstsr.ground.flow import Flow
-from burstsr.merge import Accumulator, loops, paper
+from burstsr.ground.sensor import clipped_samples
+from burstsr.merge import Accumulator, frame_loops, loops, paper
 
-ENGINES = {"paper": paper, "loops": loops}
 ORDERS = ["RGGB", "BGGR", "GRBG", "GBRG"]
 TINY = 1e-6
 
@@ -123,43 +123,77 @@ def test_saturated_samples_are_exactly_one():
     np.testing.assert_allclose(picture, 1.0, atol=1e-6)
 
 
-@pytest.mark.parametrize("shape", [(32, 32), (16, 16), (18, 34)])
-@pytest.mark.parametrize("scale", [1.0, 1.7, 2.0, 3.0])
-@pytest.mark.parametrize("kind", ["random", "constant", "nan"])
-def test_engines_agree(shape, scale, kind, rng):
-    mosaic = rng.uniform(0, 1, (shape[0] + 4, shape[1] + 4)).astype(np.float32)
-    if kind == "constant":
-        mosaic[:] = 0.25
-    if kind == "nan":
-        mosaic[7, 9] = np.nan
-    grid = (-(-shape[0] // 16), -(-shape[1] // 16))
-    flow = rng.normal(0, 1.5, (*grid, 2)).astype(np.float32)
-    v = rng.normal(0, 1.5, (shape[0] // 2, shape[1] // 2, 3, 2))
+def by_paper(frames, flows, trusts, kernel, scale, weight, fallback, explained=None):
+    """What `Accumulator` computes, by the paper's loops."""
+    height, _, width = fallback.shape[0], 3, fallback.shape[1]
+    num, den = np.moveaxis(fallback.astype(np.float64) * weight, 2, 1).copy(), np.full((height, 3, width), weight)
+    for frame, flow, trust in zip(frames, flows, trusts, strict=True):
+        mosaic, cfa = clipped_samples(frame).astype(np.float64), frame.info.cfa.astype(np.int64)
+        if explained is not None:
+            left = np.empty_like(mosaic)
+            paper.residuals(0, len(mosaic), mosaic, cfa, explained, scale, flow.inverse().tiles, flow.tile_px, left)
+            mosaic = left
+        mosaic = np.pad(mosaic, paper.BORDER, mode="reflect")
+        paper.accumulate(0, height, mosaic, cfa, scale, flow.tiles, flow.tile_px, kernel.astype(np.float64), trust.astype(np.float64), num, den)
+    paper.normalise(0, height, num, den)
+    return num.reshape(height, width, 3), den.reshape(height, width, 3) - weight
+
+
+def random_kernels(quads, rng):
+    v = rng.normal(0, 1.5, (*quads, 3, 2))
     t = np.einsum("yxka,yxkb->yxab", v, v) + np.eye(2)
-    kernel = np.ascontiguousarray(np.stack([t[..., 0, 0], t[..., 0, 1], t[..., 1, 1]], -1), np.float32)
-    trust = rng.uniform(0, 1, kernel.shape[:2]).astype(np.float32)
-    size = (round(scale * shape[0]), 3, round(scale * shape[1]))
-    cfa = np.array([[1, 0], [2, 1]], np.int64)
-    results = []
-    for module in ENGINES.values():
-        num, den = np.zeros(size, np.float32), np.full(size, 0.01, np.float32)
-        module.accumulate(0, size[0], mosaic, cfa, np.float32(scale), flow, 16, kernel, trust, num, den)
-        module.normalise(0, size[0], num, den)
-        results.append(tuple(sums.reshape(size[0], size[2], 3) for sums in (num, den)))
-    (a, wa), (b, wb) = results
-    close = np.abs(wa - wb) <= MERGE_ABSOLUTE + 1e-3 * wa
-    assert close.mean() > 0.999  # where a position falls between two samples to rounding, engines may take either
-    np.testing.assert_array_equal(np.isnan(a), np.isnan(b))
-    assert kind == "nan" or np.isfinite(b).all()
-    good = close & ~np.isnan(a)
-    np.testing.assert_allclose(a[good], b[good], atol=MERGE_ABSOLUTE * 2)
+    return np.ascontiguousarray(np.stack([t[..., 0, 0], t[..., 0, 1], t[..., 1, 1]], -1), np.float32)
 
 
-def test_polynomial_exp():
+# wild: tiles that disagree by pixels; calm: as hands move, where all pixels of a block have the same nearest sample but for the quad
+@pytest.mark.parametrize("motion", ["wild", "calm", "outside"])
+@pytest.mark.parametrize("shape", [(32, 32), (2, 2), (18, 34), (40, 610)])
+@pytest.mark.parametrize("scale", [1.0, 1.7, 2.0, 3.0])
+def test_loops_agree_with_the_paper(shape, scale, motion, rng):
+    cfa = ORDERS[rng.integers(4)]
+    frames = [frame_of(rng.uniform(0, 1, shape), cfa=cfa, name=f"{i}.dng") for i in range(2)]
+    grid, quads = (-(-shape[0] // 16), -(-shape[1] // 16), 2), (shape[0] // 2, shape[1] // 2)
+    spread = {"wild": 1.5, "calm": 0.01, "outside": 0.5}[motion]
+    shift = (0.3, -1.2) if motion != "outside" else (shape[0] / 2, -shape[1] / 3)
+    flows = [Flow((rng.normal(0, spread, grid) + shift).astype(np.float32), 16) for _ in frames]
+    trusts = [rng.uniform(0, 1, quads).astype(np.float32) * (rng.uniform(0, 1, quads) > 0.2) for _ in frames]
+    size = (round(scale * shape[0]), round(scale * shape[1]), 3)
+    fallback, kernel = rng.uniform(0, 1, size).astype(np.float32), random_kernels(quads, rng)
+    for explained in (None, rng.uniform(0, 1, size).astype(np.float32)):
+        accumulator = Accumulator(scale, kernel, 0.01, fallback=fallback.copy(), explained=explained)
+        for frame, flow, trust in zip(frames, flows, trusts, strict=True):
+            accumulator.add(frame, flow, trust.astype(np.float32))
+        found, weight = accumulator.result()
+        expected, expected_weight = by_paper(frames, flows, trusts, kernel, scale, 0.01, fallback, explained)
+        close = np.abs(weight - expected_weight) <= MERGE_ABSOLUTE + 1e-3 * expected_weight
+        assert close.mean() > 0.998  # where a position falls between two samples to rounding, engines may take either
+        np.testing.assert_allclose(found[close], expected[close], atol=MERGE_ABSOLUTE * 2)
+
+
+def test_kernels_narrower_than_a_tenth_of_a_pixel_count_as_that(rng):
+    frame, shape = frame_of(rng.uniform(0, 1, (32, 32))), (32, 32)
+    at, narrow = (merged([frame], [Flow(np.full((2, 2, 2), 0.21, np.float32), 16)], sigma=s) for s in (np.sqrt(2) / 10, 0.001))
+    np.testing.assert_allclose(narrow[0], at[0], atol=1e-5)
+    assert np.isfinite(narrow[0]).all() and shape == (32, 32)
+
+
+def test_flows_on_other_tiles_are_merged_too(rng):
+    frames = [frame_of(rng.uniform(0, 1, (32, 32)), name=f"{i}.dng") for i in range(2)]
+    one, _ = merged(frames, [still((32, 32)), still((32, 32))])
+    other, _ = merged(frames, [still((32, 32)), still((32, 32), tile=8)])
+    np.testing.assert_allclose(one, other, atol=1e-6)
+
+
+def test_polynomial_exponentials():
     import numba
 
-    call = numba.njit(lambda x: loops.exp_negative(x))
+    of_merge, of_frames = numba.njit(lambda x: loops.exp(x)), numba.njit(lambda x: frame_loops.exp_negative(x))
+    x = np.linspace(-50, 50, 501, dtype=np.float32)
+    value = np.array([of_merge(v) for v in x])
+    near = np.abs(x) < 20
+    np.testing.assert_allclose(value[near], np.exp(x[near]), rtol=1.5e-4)
+    np.testing.assert_allclose(value, np.exp(x), rtol=3e-2)
     x = np.linspace(-23.9, 0, 500, dtype=np.float32)
-    value = np.array([call(v) for v in x])
+    value = np.array([of_frames(v) for v in x])
     np.testing.assert_allclose(value[x > -8], np.exp(x[x > -8]), rtol=2e-4)
     np.testing.assert_allclose(value, np.exp(x), rtol=2e-2)

@@ -1,0 +1,23 @@
+"""Plain NumPy twin of `loops`."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from burstsr.finish.colour import CONTRAST, LUMA, Pixels, encode_srgb, linear_srgb, tone_curve
+
+
+def encode_rows(
+    first: int, last: int, rgb: Pixels, gains: NDArray[np.float32], matrix: NDArray[np.float32], contrast: np.float32, encoded: Pixels, luma: Pixels
+) -> None:
+    """White balance, highlights, matrix, sRGB encoding and contrast."""
+    linear = linear_srgb(rgb[first:last], gains.astype(np.float64), matrix.astype(np.float64))
+    encoded[first:last] = tone_curve(encode_srgb(linear), float(contrast) / CONTRAST)
+    luma[first:last] = encoded[first:last] @ LUMA
+
+
+def sharpen_rows(first: int, last: int, luma: Pixels, blurred: Pixels, strength: np.float32, encoded: Pixels) -> None:
+    """Unsharp mask: every channel gets the same detail added, so that colours keep their hue."""
+    detail = strength * (luma[first:last] - blurred[first:last])
+    encoded[first:last] = np.clip(encoded[first:last] + detail[:, :, None], 0, 1)

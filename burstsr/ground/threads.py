@@ -1,0 +1,48 @@
+"""How many cores are used, and loops spread over them."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+_CHUNKS_PER_THREAD = 4
+_pool: ThreadPoolExecutor | None = None
+_threads = 0
+_lock = threading.Lock()
+
+
+def set_threads(threads: int) -> None:
+    """Use `threads` cores from now on; 0 = all that this process may use."""
+    global _pool, _threads
+    with _lock:
+        if _pool is not None:
+            _pool.shutdown(wait=True)
+        _pool, _threads = None, threads
+
+
+def thread_count() -> int:
+    """Cores in use."""
+    if _threads:
+        return _threads
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def over_rows(loop: Callable[..., Any], rows: int, *arguments: object, multiple: int = 1) -> None:
+    """Call `loop(first, last, *arguments)` for row ranges that cover 0 .. rows, on all cores. Ranges start at whole multiples of `multiple`."""
+    global _pool
+    threads = thread_count()
+    chunk = max(1, -(-rows // (threads * _CHUNKS_PER_THREAD * multiple))) * multiple
+    starts = range(0, rows, chunk)
+    if threads == 1 or len(starts) == 1:
+        for start in starts:
+            loop(start, min(start + chunk, rows), *arguments)
+        return
+    with _lock:
+        if _pool is None:
+            _pool = ThreadPoolExecutor(threads, thread_name_prefix="burstsr")
+        pool = _pool
+    for future in [pool.submit(loop, start, min(start + chunk, rows), *arguments) for start in starts]:
+        future.result()
