@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 
 from burstsr.align import Aligner, phases, sharpest
 from burstsr.covariance import kernels
 from burstsr.defects import find_defects, repaired
-from burstsr.demosaic import demosaic, enlarge
+from burstsr.demosaic import demosaic, enlarge, enlarge_rows
 from burstsr.ground.burst import Burst, Picture
 from burstsr.ground.errors import SettingsError
 from burstsr.ground.flow import Flow
+from burstsr.ground.trust import packed
 from burstsr.merge import Accumulator, SteadyMean, add_significant, calm_chroma, combine
 from burstsr.noise import noise_of, snr_of
 from burstsr.reconstruct import View, reconstruct
@@ -50,7 +52,6 @@ def super_resolve(burst: Burst, settings: Settings | None = None, progress: Prog
     aligner = Aligner(reference, noise, tuned.align)
     guide = Guide(reference, noise, tuned.robustness)
     steady = SteadyMean(reference)
-    merge = Accumulator(tuned.scale, kernel, tuned.merge.fallback_weight, fallback=enlarge(demosaic(reference), tuned.scale))
     record.stage("prepare the reference")
 
     flows, trusts = [], []
@@ -60,35 +61,39 @@ def super_resolve(burst: Burst, settings: Settings | None = None, progress: Prog
         else:
             flow = record.timed("align", aligner.flow_of, frame) if i != index else Flow.zero(frame.info.shape, tuned.align.tile_px)
         trust = record.timed("robustness", guide.trust_of, frame, flow) if i != index else np.ones(kernel.shape[:2], np.float32)
-        merge.add(frame, flow, trust)
         if i != index:
             record.timed("merge", steady.add, frame, flow, trust)
         record.frame(i, flow, trust, reference=i == index)
         flows.append(flow)
-        trusts.append(trust)
-    picture, weight = merge.result()
+        trusts.append(packed(trust))
+    del aligner, guide, trust
+    merge = Accumulator(tuned.scale, kernel, tuned.merge.fallback_weight, fallback=enlarge(demosaic(reference), tuned.scale))
+    for frame, flow, kept in zip(frames, flows, trusts, strict=True):
+        merge.add(frame, flow, kept)
+    picture, sums = merge.result()
+    weight = sums.astype(np.float16)  # what is left to do needs it roughly
     record.stage("merge")
-    del merge, aligner, guide
+    del merge, sums
 
     if tuned.merge.passes > 0:
         calmer, fallen = steady.result()
-        single = enlarge(demosaic(reference, calmer), tuned.scale)
+        single = partial(enlarge_rows, demosaic(reference, calmer), tuned.scale)
         combine(picture, weight, single, fallen, noise, tuned.merge.single_significance, tuned.scale)
         record.stage("merge")
         del single, calmer, fallen
     del steady
     for _ in range(tuned.merge.passes if phases(flows, tuned.scale) > 1 else 0):  # frames that saw the same explain nothing new
         unexplained = Accumulator(tuned.scale, kernel, tuned.merge.fallback_weight, explained=picture)
-        for frame, flow, trust in zip(frames, flows, trusts, strict=True):
-            unexplained.add(frame, flow, trust)
-        residual, weight = unexplained.result(weight)
+        for frame, flow, kept in zip(frames, flows, trusts, strict=True):
+            unexplained.add(frame, flow, kept)
+        residual, _ = unexplained.result(weighed=False)
         add_significant(picture, residual, weight, noise, tuned.merge.gain, tuned.merge.significance, tuned.scale)
         record.stage("sharpen")
         del residual, unexplained
     calm_chroma(picture, weight, noise, reference.info.colour.as_shot_neutral, tuned.scale, tuned.merge.chroma_significance)
     record.stage("sharpen")
     if tuned.mode == "best":
-        views = [View(*seen) for seen in zip(burst, flows, trusts, strict=True)]
+        views = [View(*seen) for seen in zip(frames, flows, trusts, strict=True)]
         neutral = reference.info.colour.as_shot_neutral
         outcome = reconstruct(picture, views, index, noise, neutral, tuned.scale, tuned.reconstruct, defects, record.tiles)
         picture = outcome.picture

@@ -91,7 +91,7 @@ class Record:
         self.stage("reconstruct")
 
     def picture(
-        self, rgb: NDArray[np.float32], weight: NDArray[np.float32], index: int, noise: Noise, noise_source: str, defects: int, tuned: Settings
+        self, rgb: NDArray[np.float32], weight: NDArray[np.floating], index: int, noise: Noise, noise_source: str, defects: int, tuned: Settings
     ) -> Picture:
         """The finished Picture with its report."""
         neutral = self._burst.info.colour.as_shot_neutral if tuned.merge.chroma_significance > 0 else None
@@ -125,13 +125,13 @@ class Record:
             self._progress(stage, len(self._frames), len(self._burst))
 
 
-def noise_left(noise: Noise, weight: NDArray[np.float32], neutral: NDArray[np.float64] | None) -> Noise:
+def noise_left(noise: Noise, weight: NDArray[np.floating], neutral: NDArray[np.float64] | None) -> Noise:
     """Noise of the merged picture where it is grey and flat.
 
     Each channel's variance over 2 sum(w), the value of sum(w^2) / sum(w)^2 for densely sampled Gaussians, at most 1. neutral (3,), camera RGB of a
     neutral object: colour differences were smoothed, so all channels carry the noise of luma, in white-balanced units; None: they were not.
     """
-    sample = weight[::7, ::7].reshape(-1, 3)
+    sample = weight[::7, ::7].reshape(-1, 3).astype(np.float32)
     factor = np.minimum(MERGED_SHARE / np.maximum(np.median(sample, axis=0).astype(np.float64), MERGED_SHARE), 1.0)
     alpha, beta = noise.alpha * factor, noise.beta * factor
     if neutral is None:

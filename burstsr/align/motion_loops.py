@@ -1,12 +1,18 @@
 """Alignment's loops over tiles: the whole frame's affine motion, and the field around it. Same arithmetic as `paper.py`."""
 
+from __future__ import annotations
+
 import numpy as np
+from numpy.typing import NDArray
 
 from burstsr.ground.compiled import compiled
 
+Array = NDArray[np.float64]
+Floats = NDArray[np.float32]
+
 
 @compiled
-def affine_sums(first, last, position, flow, information, weight, normal, right):
+def affine_sums(first: int, last: int, position: Array, flow: Array, information: Array, weight: Array, normal: Array, right: Array) -> None:
     """Adds tiles first .. last to the normal equations of an affine motion: normal (3, 2, 3, 2), right (3, 2), all float64.
 
     position, flow (n, 2); information (n, 2, 2); weight (n,). Unknowns (term of [1, y, x], axis).
@@ -43,7 +49,7 @@ def affine_sums(first, last, position, flow, information, weight, normal, right)
 
 
 @compiled
-def affine_misfits(first, last, position, flow, information, coefficients, out):
+def affine_misfits(first: int, last: int, position: Array, flow: Array, information: Array, coefficients: Array, out: Array) -> None:
     """out (n,): r^T I r with r what the affine motion, coefficients (3, 2) for [1, y, x], leaves of the flow."""
     for t in range(first, last):
         y = position[t, 0]
@@ -54,7 +60,7 @@ def affine_misfits(first, last, position, flow, information, coefficients, out):
 
 
 @compiled
-def weighted_median(values, weights):
+def weighted_median(values: Array, weights: Array) -> float:
     """The smallest of the values (n,) that, with all below it, has half the weight; 0 where there is none. By repeated partition."""
     total = 0.0
     for i in range(weights.shape[0]):
@@ -94,15 +100,15 @@ def weighted_median(values, weights):
         if below >= wanted and low > first:
             last = low
         elif below + equal >= wanted or high == last:
-            return v[low] if low < high else pivot
+            return float(pivot)
         else:
             wanted -= below + equal
             first = high
-    return v[first]
+    return float(v[first])
 
 
 @compiled
-def relax(base, pull, sweeps, field):
+def relax(base: Floats, pull: Floats, sweeps: int, field: Floats) -> None:
     """Jacobi sweeps d <- base + P (sum of d over the four neighbours), in place.
 
     field (2, h + 2, w + 2) float32 with a border of zeros: (dy, dx). base (2, h, w); pull (3, h, w): P's yy, yx, xx.

@@ -162,9 +162,7 @@ def _residual(ref: Array, frame: Array, window: tuple[slice, slice], f: Array) -
     return np.where(seen, ref[window] - value, 0.0), seen
 
 
-def affine_sums(
-    first: int, last: int, position: Array, flow: Array, information: Array, weight: Array, normal: Array, right: Array
-) -> None:
+def affine_sums(first: int, last: int, position: Array, flow: Array, information: Array, weight: Array, normal: Array, right: Array) -> None:
     """Adds D^T W D and D^T W f, W = weight times information, D = [1, y, x] per axis."""
     design = np.column_stack([np.ones(last - first), position[first:last]])
     scaled = information[first:last] * weight[first:last, None, None]

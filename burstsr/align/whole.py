@@ -63,7 +63,7 @@ def fit_affine(position: Array, flow: Array, information: Array, rounds: int = 8
         motion_loops.affine_sums(0, tiles, position, flow, information, weight, normal, right)
         square = normal.reshape(6, 6)
         square[np.arange(2, 6), np.arange(2, 6)] += ridge
-        coefficients = np.linalg.lstsq(square, right.reshape(6), rcond=1e-10)[0].reshape(3, 2)
+        coefficients = np.asarray(np.linalg.lstsq(square, right.reshape(6), rcond=1e-10)[0].reshape(3, 2), np.float64)
         motion_loops.affine_misfits(0, tiles, position, flow, information, coefficients, squared)
         typical = max(weighted_median(squared, worth) / 1.386, 1e-12)  # 1.386 = median of chi^2 with two degrees of freedom
         deviation = np.sqrt(np.maximum(squared, 0.0) / typical)

@@ -8,6 +8,7 @@ from burstsr.ground.compiled import compiled
 
 f4 = np.float32
 u8 = np.uint64
+_STRIP = 8  # rows whose tensors stay in cache
 
 
 @compiled
@@ -82,3 +83,13 @@ def inverse_covariances(first, last, tensor, k_detail, k_denoise, d_threshold, d
             out[y, x, 0] = p * vy * vy + q * vx * vx
             out[y, x, 1] = (p - q) * vy * vx
             out[y, x, 2] = p * vx * vx + q * vy * vy
+
+
+@compiled
+def kernel_rows(first, last, quads, k_detail, k_denoise, d_threshold, d_transition, k_stretch, k_shrink, out):
+    """`inverse_covariances` of the structure tensors of quads (h, w), a few rows at a time."""
+    tensor = np.empty((_STRIP, quads.shape[1], 3), f4)
+    for y in range(first, last, _STRIP):
+        end = min(y + _STRIP, last)
+        tensor_rows(y, end, quads, y, tensor)
+        inverse_covariances(0, end - y, tensor, k_detail, k_denoise, d_threshold, d_transition, k_stretch, k_shrink, out[y:end])

@@ -45,5 +45,23 @@ def inverse_covariances(
     out[first:last] = np.stack([inverse[..., 0, 0], inverse[..., 0, 1], inverse[..., 1, 1]], axis=-1)
 
 
+def kernel_rows(
+    first: int,
+    last: int,
+    quads: Array,
+    k_detail: float,
+    k_denoise: float,
+    d_threshold: float,
+    d_transition: float,
+    k_stretch: float,
+    k_shrink: float,
+    out: Array,
+) -> None:
+    """Omega^-1 per quad."""
+    tensor = np.empty((*quads.shape, 3))
+    tensor_rows(first, last, quads, 0, tensor)
+    inverse_covariances(first, last, tensor, k_detail, k_denoise, d_threshold, d_transition, k_stretch, k_shrink, out)
+
+
 def _outer(v: Array) -> Array:
     return np.asarray(v[..., :, None] * v[..., None, :])

@@ -12,8 +12,6 @@ from burstsr.ground.noise import Noise
 from burstsr.ground.sensor import stabilised_quads
 from burstsr.settings import CovarianceSettings
 
-_STRIP = 8  # rows whose tensors stay in cache
-
 
 def kernels(frame: Frame, noise: Noise, settings: CovarianceSettings) -> NDArray[np.float32]:
     """Inverse covariance per quad: (H/2, W/2, 3) float32, (yy, yx, xx) in 1/px^2 of raw pixels, positive definite.
@@ -26,15 +24,7 @@ def kernels(frame: Frame, noise: Noise, settings: CovarianceSettings) -> NDArray
     out = np.empty((*quads.shape, 3), np.float32)
     s = settings
     values = [np.float32(v) for v in (s.k_detail_px, s.k_denoise, s.d_threshold, s.d_transition, s.k_stretch, s.k_shrink)]
-
-    def rows(first: int, last: int) -> None:
-        tensor = np.empty((_STRIP, quads.shape[1], 3), np.float32)
-        for y in range(first, last, _STRIP):
-            end = min(y + _STRIP, last)
-            loops.tensor_rows(y, end, quads, y, tensor)
-            loops.inverse_covariances(0, end - y, tensor, *values, out[y:end])
-
-    over_rows(rows, len(quads), multiple=_STRIP)
+    over_rows(loops.kernel_rows, len(quads), quads, *values, out)
     return out
 
 

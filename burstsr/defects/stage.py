@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from burstsr.ground.burst import Burst, Frame
+from burstsr.ground.compiled import over_rows
 from burstsr.ground.noise import Noise
 from burstsr.settings import DefectSettings
 
@@ -27,19 +26,17 @@ def find_defects(burst: Burst, noise: Noise, settings: DefectSettings) -> NDArra
     if not settings.repair or len(burst) < _FEWEST_FRAMES:
         return none
     found = _candidates(burst.frames[0], noise, settings.threshold_sigma / 2)
-    if len(found) == 0:
-        return none
-    total, shares = np.zeros(len(found)), np.zeros(len(found))
-    keep = np.ones(len(found), bool)
-    sign = np.zeros(len(found))
+    total, shares, sign = np.zeros(len(found)), np.zeros(len(found)), np.zeros(len(found))
     for frame in burst:
+        if len(found) == 0:
+            return none
         excess, spread = _excess(frame, found, noise)
         sign = np.where(sign == 0, np.sign(excess), sign)
-        keep &= (np.sign(excess) == sign) & (np.abs(excess) >= settings.threshold_sigma / 2)
-        total += np.abs(excess)
-        shares += spread
+        total, shares = total + np.abs(excess), shares + spread
+        keep = (np.sign(excess) == sign) & (np.abs(excess) >= settings.threshold_sigma / 2)
+        found, total, shares, sign = found[keep], total[keep], shares[keep], sign[keep]
     allowed = _SHARE_OF_NEIGHBOURS + _SHARE_NOISE / np.maximum(total / np.sqrt(len(burst)), 1e-9)
-    return np.asarray(found[keep & (total / len(burst) >= settings.threshold_sigma) & (shares / len(burst) < allowed)])
+    return np.asarray(found[(total / len(burst) >= settings.threshold_sigma) & (shares / len(burst) < allowed)])
 
 
 def repaired(frame: Frame, defects: NDArray[np.int64]) -> Frame:
@@ -59,15 +56,19 @@ def repaired(frame: Frame, defects: NDArray[np.int64]) -> Frame:
 
 
 def _candidates(frame: Frame, noise: Noise, sigmas: float) -> NDArray[np.int64]:
-    found = []
-    for i in (0, 1):
-        for j in (0, 1):
-            plane = np.ascontiguousarray(frame.mosaic[i::2, j::2])
+    found: list[NDArray[np.int64]] = [np.zeros((0, 2), np.int64)] * 4
+    mosaic = frame.mosaic
+
+    def planes(first: int, last: int) -> None:
+        for k in range(first, last):
+            i, j = divmod(k, 2)
+            plane = np.ascontiguousarray(mosaic[i::2, j::2])
             high, low = cv2.dilate(plane, _RING), cv2.erode(plane, _RING)
-            deviation = _deviation_dn(frame, noise, plane, i, j)
-            out = (plane > high + sigmas * deviation) | (plane + sigmas * deviation < low)
-            y, x = np.nonzero(out)
-            found.append(np.column_stack([2 * y + i, 2 * x + j]))
+            margin = sigmas * _deviation_dn(frame, noise, plane, i, j)
+            y, x = np.nonzero((plane > high + margin) | (plane + margin < low))
+            found[k] = np.column_stack([2 * y + i, 2 * x + j])
+
+    over_rows(planes, 4)
     return np.concatenate(found)
 
 

@@ -125,7 +125,7 @@ def developed(s, k):
 
 @compiled
 def enlarge_rows(first, last, picture, rows, row_taps, columns, column_taps, base, out):
-    """Rows first .. last of the enlarged picture, in out[o - base]; see `stage.enlarge`.
+    """Rows base + first .. base + last of the enlarged picture, in out from `first` on; see `stage.enlarge`.
 
     Row o is made of four rows from rows[o] on, repeated beyond the border, with row_taps[o], and each of them so of columns.
     """
@@ -137,7 +137,7 @@ def enlarge_rows(first, last, picture, rows, row_taps, columns, column_taps, bas
     starts = np.empty(wide, u8)
     for o in range(wide):
         starts[o] = 3 * (columns[o] + 2)
-    for o in range(first, last):
+    for o in range(base + first, base + last):
         for k in range(4):
             r = min(max(rows[o] + k, 0), height - 1)
             if held[r & 3] != r:

@@ -36,14 +36,15 @@ def demosaic_rows(first: int, last: int, samples: Floats, cfa: NDArray[np.uint8]
 def enlarge_rows(
     first: int, last: int, picture: Floats, rows: NDArray[np.int64], row_taps: Floats, columns: NDArray[np.int64], column_taps: Floats, base: int, out: Floats
 ) -> None:
-    """See `stage.enlarge`. Row o of the result, in out[o - base], is made of four rows from rows[o] on, repeated beyond the border, with row_taps[o]."""
+    """See `stage.enlarge`. Row o of the result, out[o - base], is made of four rows from rows[o] on, repeated beyond the border, with row_taps[o]."""
     root = np.sqrt(np.maximum(picture, 0.0)).astype(np.float64)
     tap = np.arange(4)
-    y = np.clip(rows[first:last, None] + tap, 0, picture.shape[0] - 1)
+    wanted = slice(base + first, base + last)
+    y = np.clip(rows[wanted, None] + tap, 0, picture.shape[0] - 1)
     x = np.clip(columns[:, None] + tap, 0, picture.shape[1] - 1)
     wide = np.einsum("yokc,ok->yoc", root[:, x], column_taps)
-    large = np.einsum("okxc,ok->oxc", wide[y], row_taps[first:last])
-    out[first - base : last - base] = np.maximum(large, 0.0) ** 2
+    large = np.einsum("okxc,ok->oxc", wide[y], row_taps[wanted])
+    out[first:last] = np.maximum(large, 0.0) ** 2
 
 
 def _sites(cfa: NDArray[np.uint8], channel: int) -> list[tuple[int, int]]:

@@ -45,12 +45,7 @@ def enlarge_rows(picture: Floats, scale: float, first: int, last: int, out: Floa
     if scale == 1.0:
         out[:] = picture[first:last]
         return out
-    arguments = (*_taps(height, scale), *_taps(width, scale))
-
-    def strip(begin: int, end: int) -> None:
-        loops.enlarge_rows(first + begin, first + end, picture, *arguments, first, out)
-
-    over_rows(strip, last - first, multiple=_STRIP)
+    over_rows(loops.enlarge_rows, last - first, picture, *_taps(height, scale), *_taps(width, scale), first, out, multiple=_STRIP)
     return out
 
 

@@ -24,9 +24,7 @@ def quad_rows(first: int, last: int, mosaic: Mosaic, black: Array, scale: Array,
     out[first:last, :, 2] = x[1 - ry :: 2, 1 - rx :: 2]
 
 
-def stabilised_quad_rows(
-    first: int, last: int, mosaic: Mosaic, black: Array, scale: Array, gain: float, offset: float, factor: float, out: Array
-) -> None:
+def stabilised_quad_rows(first: int, last: int, mosaic: Mosaic, black: Array, scale: Array, gain: float, offset: float, factor: float, out: Array) -> None:
     """Stabilised mean of each quad's four samples."""
     x = _samples(first, last, mosaic, black, scale)
     mean = (x[::2, ::2] + x[::2, 1::2] + x[1::2, ::2] + x[1::2, 1::2]) / 4

@@ -11,6 +11,7 @@ from typing import Any
 _CHUNKS_PER_THREAD = 4
 _pool: ThreadPoolExecutor | None = None
 _threads = 0
+_worker = threading.local()  # in the pool's threads it has `busy`
 _lock = threading.Lock()
 
 
@@ -31,18 +32,21 @@ def thread_count() -> int:
 
 
 def over_rows(loop: Callable[..., Any], rows: int, *arguments: object, multiple: int = 1) -> None:
-    """Call `loop(first, last, *arguments)` for row ranges that cover 0 .. rows, on all cores. Ranges start at whole multiples of `multiple`."""
+    """Call `loop(first, last, *arguments)` for row ranges that cover 0 .. rows, on all cores. Ranges start at whole multiples of `multiple`.
+
+    Within such a loop it goes on in the loop's own thread: all are at work.
+    """
     global _pool
     threads = thread_count()
     chunk = max(1, -(-rows // (threads * _CHUNKS_PER_THREAD * multiple))) * multiple
     starts = range(0, rows, chunk)
-    if threads == 1 or len(starts) == 1:
+    if threads == 1 or len(starts) == 1 or hasattr(_worker, "busy"):
         for start in starts:
             loop(start, min(start + chunk, rows), *arguments)
         return
     with _lock:
         if _pool is None:
-            _pool = ThreadPoolExecutor(threads, thread_name_prefix="burstsr")
+            _pool = ThreadPoolExecutor(threads, "burstsr", setattr, (_worker, "busy", True))
         pool = _pool
     for future in [pool.submit(loop, start, min(start + chunk, rows), *arguments) for start in starts]:
         future.result()

@@ -17,16 +17,18 @@ from burstsr.ground.noise import MERGED_SHARE, Noise
 from burstsr.ground.sensor import CHANNEL_SHARE
 
 Floats = NDArray[np.float32]
-_STRIP = 64  # output rows at a time
+_STRIP = 32  # output rows at a time
 _REACH = 2.0  # raw pixels around a place in which energy is averaged; less takes chance for detail: specks
 
 
-def combine(merged: Floats, weight: Floats, single: Floats, steady: Floats, noise: Noise, significance: float, scale: float) -> None:
+def combine(
+    merged: Floats, weight: NDArray[np.floating], single: Callable[[int, int], Floats], steady: Floats, noise: Noise, significance: float, scale: float
+) -> None:
     """Turn `merged` in place into a starting point: the merged picture, plus what the reference frame's own picture adds beyond its noise.
 
-    merged, weight (sum of kernel weights, in samples), single: (H', W', 3). The difference counts by 1 - significance * v / its mean square on luma
-    within 2 raw pixels, at least 0; v is the noise variance that the single picture has beyond the merge. steady (h, w), any smaller size: by how much
-    the single picture's noise variance is below a sample's.
+    merged, weight (sum of kernel weights, in samples): (H', W', 3). single(first, last): those rows of the frame's own picture. The difference counts by
+    1 - significance * v / its mean square on luma within 2 raw pixels, at least 0; v is the noise variance that the single picture has beyond the merge.
+    steady (h, w), any smaller size: by how much the single picture's noise variance is below a sample's.
     Detail comes from the single frame, whose demosaicing knows edges; flat places from the merge, which has less noise.
     """
     luma_alpha, luma_beta = (float((CHANNEL_SHARE**2) @ v) for v in (noise.alpha, noise.beta))
@@ -36,19 +38,20 @@ def combine(merged: Floats, weight: Floats, single: Floats, steady: Floats, nois
 
     def weigh(inner: slice, outer: slice, crop: slice) -> None:
         level = np.maximum(merged[outer] @ CHANNEL_SHARE, 0.0)
-        energy = _mean_around(((single[outer] - merged[outer]) @ CHANNEL_SHARE) ** 2, reach)
+        large = single(outer.start, outer.stop)
+        energy = _mean_around(((large - merged[outer]) @ CHANNEL_SHARE) ** 2, reach)
         fallen = calm[outer]
-        beyond = (1.0 - np.minimum(MERGED_SHARE * fallen / np.maximum(weight[outer, :, 1], 1e-6), 1.0)) / fallen
+        beyond = (1.0 - np.minimum(MERGED_SHARE * fallen / np.maximum(weight[outer, :, 1].astype(np.float32), 1e-6), 1.0)) / fallen
         share[inner] = np.clip(1.0 - significance * beyond * (luma_alpha * level + luma_beta) / np.maximum(energy, 1e-12), 0.0, 1.0)[crop]
 
     def mix(rows: slice, outer: slice, crop: slice) -> None:
-        merged[rows] += share[rows, :, None] * (single[rows] - merged[rows])
+        merged[rows] += share[rows, :, None] * (single(rows.start, rows.stop) - merged[rows])
 
     _over_strips(weigh, merged.shape[0], reach)
     _over_strips(mix, merged.shape[0], reach)
 
 
-def add_significant(picture: Floats, residual: Floats, weight: Floats, noise: Noise, gain: float, significance: float, scale: float) -> None:
+def add_significant(picture: Floats, residual: Floats, weight: NDArray[np.floating], noise: Noise, gain: float, significance: float, scale: float) -> None:
     """Add `gain` times the merged residual to `picture`, in place, where it exceeds its noise.
 
     picture, residual, weight (sum of kernel weights, in samples): (H', W', 3). The factor is 1 - significance / (mean square of residual over its noise
@@ -59,7 +62,7 @@ def add_significant(picture: Floats, residual: Floats, weight: Floats, noise: No
     share = np.empty(picture.shape[:2], np.float32)
 
     def weigh(inner: slice, outer: slice, crop: slice) -> None:
-        variance = (alpha * np.maximum(picture[outer], 0.0) + beta) * np.float32(MERGED_SHARE) / np.maximum(weight[outer], MERGED_SHARE)
+        variance = (alpha * np.maximum(picture[outer], 0.0) + beta) * np.float32(MERGED_SHARE) / np.maximum(weight[outer].astype(np.float32), MERGED_SHARE)
         energy = _mean_around((residual[outer] ** 2 / variance) @ CHANNEL_SHARE, reach)
         share[inner] = np.clip(1.0 - significance / np.maximum(energy, 1e-6), 0.0, 1.0)[crop]
 

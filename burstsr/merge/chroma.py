@@ -10,19 +10,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from burstsr.ground.burst import BLUE, GREEN, RED
-from burstsr.ground.compiled import over_rows, thread_count
+from burstsr.ground.compiled import over_rows
 from burstsr.ground.noise import MERGED_SHARE, Noise
 from burstsr.ground.sensor import CHANNEL_SHARE
 
 Floats = NDArray[np.float32]
 _REACH_PX = 2.0  # raw pixels around a place that its colour is judged by
-_STRIP = 256  # output rows at a time
+_STRIP = 64  # output rows at a time
+_RANGE = 512  # output rows that one thread takes; the same for any number of threads, since sums round as strips begin
 _RIDGE = 4.0  # noise variances by which luma must vary to carry colour
 _OFFSET = 3.0  # read noise deviations added before the square root, so that noise around black stays on its straight part
 _DARKEST = 1e-3  # level below which the square root's slope is no longer followed
 
 
-def calm_chroma(picture: Floats, weight: Floats, noise: Noise, neutral: NDArray[np.float64], scale: float, significance: float) -> None:
+def calm_chroma(picture: Floats, weight: NDArray[np.floating], noise: Noise, neutral: NDArray[np.float64], scale: float, significance: float) -> None:
     """Smooth the colour differences of `picture` (H', W', 3), in place; luma stays as it is.
 
     On square roots of white-balanced values. Each difference, R - G and B - G, becomes a linear function of luma within 2 raw pixels (guided filter:
@@ -35,12 +36,16 @@ def calm_chroma(picture: Floats, weight: Floats, noise: Noise, neutral: NDArray[
     reach = max(1, round(_REACH_PX * scale))
     halo = 4 * reach  # four box means, one after another
     rows = picture.shape[0]
-    ranges = [*range(0, max(rows - halo, 1), max(rows // (4 * thread_count()), _STRIP, halo)), rows]
+    ranges = [*range(0, max(rows - halo, 1), max(_RANGE, halo)), rows]
     # neighbouring ranges look at these rows as they are now
     above = {row: picture[row - halo : row].copy() for row in ranges[1:-1]}
     below = {row: picture[row : row + halo].copy() for row in ranges[1:-1]}
 
-    def calm(first: int, last: int) -> None:
+    def calm(index: int, end: int) -> None:
+        for first, last in zip(ranges[index:end], ranges[index + 1 : end + 1], strict=True):
+            calm_range(first, last)
+
+    def calm_range(first: int, last: int) -> None:
         done: tuple[slice, Floats] | None = None
         for start in range(first, last, _STRIP):
             stop = min(start + _STRIP, last)
@@ -48,14 +53,14 @@ def calm_chroma(picture: Floats, weight: Floats, noise: Noise, neutral: NDArray[
             parts = [above[first][low - first :]] if low < first else []
             parts.append(picture[max(low, first) : min(high, last)])
             parts += [below[last][: high - last]] if high > last else []
-            calmed = _calmed(np.concatenate(parts), weight[low:high], noise, gain, reach, significance)[start - low : stop - low]
+            calmed = _calmed(np.concatenate(parts), weight[low:high].astype(np.float32), noise, gain, reach, significance)[start - low : stop - low]
             if done is not None:  # only now: this strip still looked at those rows
                 picture[done[0]] = done[1]
             done = slice(start, stop), calmed
         if done is not None:
             picture[done[0]] = done[1]
 
-    over_rows(lambda i, j: [calm(ranges[k], ranges[k + 1]) for k in range(i, j)], len(ranges) - 1)
+    over_rows(calm, len(ranges) - 1)
 
 
 def _calmed(picture: Floats, weight: Floats, noise: Noise, gain: Floats, reach: int, significance: float) -> Floats:

@@ -125,21 +125,54 @@ def square_mean(picture, y, x, side, taps, channel):
     return total / (side * side)
 
 
-@inlined
-def residual_row(row, y, red, picture, scale, dy, dx):
+@compiled
+def residual_row(row, y, red, picture, flat, scale, dy, dx, start, weights, total):
     """A row's samples less what the picture says of them: its mean over the pixel's square, moved by the row's shifts. A saturated sample says no more
     than that the light is at least as strong.
+
+    flat: the picture in one row. Scratch, a value a quad: start, of the first number that a square touches; weights (2 taps, w), of rows and of columns;
+    total.
     """
+    height, width = picture.shape[:2]
     s = f4(scale)
     taps = int(math.ceil(scale)) + 1
+    quads = u8(len(row) // 2)
+    area = f4(1) / (s * s)
     for phase in range(2):
         channel = ((y + red[0]) & 1) + ((phase + red[1]) & 1)
-        for x in range(phase, len(row), 2):
-            py = (f4(y) + dy[x]) * s
-            px = (f4(x) + dx[x]) * s
-            mean = square_mean(picture, py, px, s, 3, channel) if taps == 3 else square_mean(picture, py, px, s, taps, channel)
-            left = row[x] - mean
-            row[x] = f4(0) if row[x] >= f4(1) and left < f4(0) else left
+        beyond = 0
+        for k in range(quads):
+            py = (f4(y) + dy[_TWO * k + u8(phase)]) * s
+            px = (f4(_TWO * k + u8(phase)) + dx[_TWO * k + u8(phase)]) * s
+            y0 = math.floor(py)
+            x0 = math.floor(px)
+            beyond += 1 if y0 < f4(0) or x0 < f4(0) or y0 + f4(taps) > f4(height) or x0 + f4(taps) > f4(width) else 0
+            total[k] = f4(0)
+            weights[0, k] = py - y0
+            weights[taps, k] = px - x0
+            y0 = max(min(y0, f4(height - taps)), f4(0))
+            x0 = max(min(x0, f4(width - taps)), f4(0))
+            start[k] = (np.int64(y0) * width + np.int64(x0)) * 3 + channel
+        for axis in range(2):
+            for i in range(taps - 1, -1, -1):  # the first of them holds what the others need
+                for k in range(quads):
+                    part = weights[u8(axis * taps), k]
+                    weights[u8(axis * taps + i), k] = max(min(f4(i + 1), part + s) - max(f4(i), part), f4(0))
+        for i in range(taps):
+            for j in range(taps):
+                step = u8((i * width + j) * 3)
+                for k in range(quads):
+                    total[k] += weights[u8(i), k] * weights[u8(taps + j), k] * flat[u8(start[k]) + step]
+        if beyond > 0:
+            for k in range(quads):
+                py = (f4(y) + dy[_TWO * k + u8(phase)]) * s
+                px = (f4(_TWO * k + u8(phase)) + dx[_TWO * k + u8(phase)]) * s
+                if py < f4(0) or px < f4(0) or py + f4(taps) >= f4(height) or px + f4(taps) >= f4(width):
+                    total[k] = square_mean(picture, py, px, s, taps, channel) * s * s
+        for k in range(quads):
+            x = row[_TWO * k + u8(phase)]
+            left = x - total[k] * area
+            row[_TWO * k + u8(phase)] = f4(0) if x >= f4(1) and left < f4(0) else left
 
 
 @compiled
@@ -152,13 +185,18 @@ def split_residuals(mosaic, black, gain, red, top, rows, stride, base, planes, p
     row = np.empty(width, f4)
     dy = np.empty(width, f4)
     dx = np.empty(width, f4)
+    taps = int(math.ceil(scale)) + 1
+    start = np.empty(width // 2, np.int64)
+    weights = np.empty((2 * taps, width // 2), f4)
+    total = np.empty(width // 2, f4)
+    flat = picture.reshape(-1)
     row_of, row_share = between_tiles(np.arange(height), tile, back.shape[0])
     _, share, segments, of_tile = segments_between(np.arange(width), tile, back.shape[1])
     for n in range(2 * rows):
         y = mirrored(top + n - red[0] - BORDER, height)
         sample_row(mosaic, y, black, gain, row)
         row_shifts(back, row_of[y], row_share[y], segments, of_tile, share, dy, dx)
-        residual_row(row, y, red, picture, scale, dy, dx)
+        residual_row(row, y, red, picture, flat, scale, dy, dx, start, weights, total)
         for j in range(2):
             split_row(row, j, red[1], planes, base + ((2 * (n & 1) + j) * rows + (n >> 1)) * stride, stride)
 

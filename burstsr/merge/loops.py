@@ -326,7 +326,8 @@ def finish(q0, q1, k0, count, phases, rows, columns, sums, weight, picture, weig
                     for c in range(3):
                         den = sums[u8(at + (3 + c) * CHUNK)]
                         picture[oy, ox, c] = (weight * picture[oy, ox, c] + sums[u8(at + c * CHUNK)]) / (weight + den)
-                        weights[oy, ox, c] = den
+                        if weights.size > 0:
+                            weights[oy, ox, c] = den
 
 
 @compiled
@@ -336,7 +337,7 @@ def accumulate(first, last, planes, bases, tops, sizes, stride, shape, red, scal
     planes: float32, the frames' planes one after another; bases, tops, sizes (N,): where each frame's begin, their first row Y (even), samples of a plane.
     stride: of a plane's row. shape: (H, W) of a frame. red: row and column of red in a quad. flows: (N, nty, ntx, 2). kernel: (h, w, 3).
     trusts: (N, last - first, w). rows (h + 1,), columns (w + 1,): first output row and column of each quad. picture (H', W', 3): what stands in with
-    `weight`; becomes the merged picture. weights (H', W', 3): become the sums of weights.
+    `weight`; becomes the merged picture. weights (H', W', 3): become the sums of weights; none wanted: of size 0.
     """
     quads = kernel.shape[1]
     chunks = (quads + CHUNK - 1) // CHUNK

@@ -9,6 +9,7 @@ from burstsr.ground.burst import Frame
 from burstsr.ground.compiled import over_rows
 from burstsr.ground.coords import output_length
 from burstsr.ground.flow import Flow
+from burstsr.ground.trust import unpacked
 from burstsr.merge import frame_loops, loops
 from burstsr.merge.bands import QUADS, Planes, RowReach, alike, first_outputs, levels_of, red_site, stacked
 
@@ -34,20 +35,17 @@ class Accumulator:
         self._picture = np.zeros(size, np.float32) if fallback is None else fallback
         self._frames: list[Frame] = []
         self._flows: list[Flow] = []
-        self._trusts: list[Floats] = []
+        self._trusts: list[Floats | NDArray[np.uint8]] = []
 
-    def add(self, frame: Frame, flow: Flow, trust: Floats) -> None:
-        """Add a frame, displaced by `flow`, with trust (H/2, W/2) in 0 .. 1 per quad of the reference. Nothing is computed before `result`."""
+    def add(self, frame: Frame, flow: Flow, trust: Floats | NDArray[np.uint8]) -> None:
+        """Add a frame, displaced by `flow`, with trust (H/2, W/2) in 0 .. 1 per quad of the reference, or packed. Nothing is computed before `result`."""
         self._frames.append(frame)
         self._flows.append(flow)
         self._trusts.append(trust)
 
-    def result(self, weights: Floats | None = None) -> tuple[Floats, Floats]:
-        """Picture and weight, both (H', W', 3) float32; weight in samples, without the fallback's. Ends the accumulator.
-
-        weights: memory for the weight, such as an earlier result's.
-        """
-        weights = np.empty_like(self._picture) if weights is None else weights
+    def result(self, weighed: bool = True) -> tuple[Floats, Floats]:
+        """Picture and weight, both (H', W', 3) float32; weight in samples, without the fallback's; not weighed: of size 0. Ends the accumulator."""
+        weights = np.empty(self._picture.shape if weighed else (0, 0, 0), np.float32)
         if self._frames:
             self._merge(weights)
         else:
@@ -74,9 +72,13 @@ class Accumulator:
                     frame_loops.split(frame.mosaic, *levels, red, *place)
                 else:
                     frame_loops.split_residuals(frame.mosaic, *levels, red, *place, self._explained, self._scale, backs[f], tile)
-            trusts = stacked([trust[first:last] for trust in self._trusts])
+            trusts = stacked([unpacked(trust[first:last]) for trust in self._trusts])
             places = (planes.values, planes.bases, planes.tops, planes.sizes, planes.stride)
             motion = (tiles, tile, self._kernel, trusts)
             loops.accumulate(first, last, *places, self._shape, red, self._scale, *motion, self._weight, rows, columns, self._picture, weights)
 
-        over_rows(lambda first, last: [band(q, min(q + QUADS, last)) for q in range(first, last, QUADS)], height // 2, multiple=QUADS)
+        def bands(first: int, last: int) -> None:
+            for start in range(first, last, QUADS):
+                band(start, min(start + QUADS, last))
+
+        over_rows(bands, height // 2, multiple=QUADS)

@@ -13,6 +13,7 @@ from burstsr.ground.burst import Frame
 from burstsr.ground.flow import Flow
 from burstsr.ground.noise import Noise
 from burstsr.ground.sensor import samples
+from burstsr.ground.trust import unpacked
 from burstsr.reconstruct import loops, solve_loops
 from burstsr.reconstruct.tiles import Tile, box_in_frame
 
@@ -23,11 +24,11 @@ _ONLY_NOISE = 1e-12
 
 @dataclass(frozen=True)
 class View:
-    """A frame, where it shows what the reference shows, and how far to believe it: trust (H/2, W/2) per quad of the reference, 0 to 1."""
+    """A frame, where it shows what the reference shows, and how far to believe it: trust (H/2, W/2) per quad of the reference, 0 to 1 or packed."""
 
     frame: Frame
     flow: Flow
-    trust: Floats
+    trust: Floats | NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ class TileData:
         level = np.stack([cv2.blur(plane, (3, 3)) for plane in start])
         self._certainty = 1 / np.maximum(alpha * np.maximum(level, 0) + beta, np.float32(_ONLY_NOISE))
         self._crops = [_crop(view.frame, box_in_frame(tile, view.flow, scale, view.frame.info.shape), noise, defects, rng) for view in views]
-        self.trusts = [np.ascontiguousarray(view.trust[np.ix_(*_within((self._rows, self._columns), view.trust.shape))]) for view in views]
+        self.trusts = [np.ascontiguousarray(unpacked(view.trust[np.ix_(*_within((self._rows, self._columns), view.trust.shape))])) for view in views]
 
     def equations(self, trusts: Sequence[Floats]) -> Equations:
         """Normal equations of all samples, weighted by trust (m, n) per quad of the tile and by 1 / variance."""

@@ -208,11 +208,10 @@ def trust_rows(first, last, mismatch, side, factor, tile, tolerance, threshold, 
             ring[slot, x + one] = min(max(value, f4(0)), f4(1))
         ring[slot, 0] = ring[slot, 1]
         ring[slot, u8(w + 1)] = ring[slot, u8(w)]
-        for r in range(y - 1, y + 1):  # rows whose last neighbour this is
-            if (r == y - 1 or y == h - 1) and first <= r < last:
-                i, j, k = u8(max(r - 1, 0) % 3), u8(r % 3), u8(min(r + 1, h - 1) % 3)
-                for x in range(u8(w + 2)):
-                    least[x] = min(ring[i, x], min(ring[j, x], ring[k, x]))
-                for x in range(u8(w)):
-                    shown = f4(0) if mismatch[r, x] == UNSEEN else f4(1)
-                    out[r, x] = shown * min(least[x], min(least[x + one], least[x + two]))
+        for r in range(max(y - 1, first), last if y == h - 1 else min(y, last)):  # rows whose last neighbour this is
+            i, j, k = u8((r + 2) % 3 if r > 0 else 0), u8(r % 3), u8((r + 1) % 3 if r + 1 < h else r % 3)
+            for x in range(u8(w + 2)):
+                least[x] = min(ring[i, x], min(ring[j, x], ring[k, x]))
+            for x in range(u8(w)):
+                shown = f4(0) if mismatch[r, x] == UNSEEN else f4(1)
+                out[r, x] = shown * min(least[x], min(least[x + one], least[x + two]))

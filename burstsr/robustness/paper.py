@@ -19,9 +19,7 @@ def mean_rows(first: int, last: int, mosaic: Mosaic, black: Array, scale: Array,
     out[:, first:last] = _around(_quads(mosaic, black, scale, red), 3).mean((-2, -1))[:, first:last]
 
 
-def guide_rows(
-    first: int, last: int, mosaic: Mosaic, black: Array, scale: Array, red: int, curve_variance: Array, mean: Array, sigma2: Array
-) -> None:
+def guide_rows(first: int, last: int, mosaic: Mosaic, black: Array, scale: Array, red: int, curve_variance: Array, mean: Array, sigma2: Array) -> None:
     """3 x 3 means, and the sum over channels of max(variance, noise's variance at the mean)."""
     around = _around(_quads(mosaic, black, scale, red), 3)
     means, variances = around.mean((-2, -1)), around.var((-2, -1))
@@ -52,9 +50,7 @@ def mismatch_rows(
     out[first:last] = np.where(seen, np.minimum((d**2).sum(0) / (sigma2[first:last] + 1e-20), MOST), UNSEEN)
 
 
-def trust_rows(
-    first: int, last: int, mismatch: Array, side: int, factor: Array, tile: int, tolerance: float, threshold: float, out: Array
-) -> None:
+def trust_rows(first: int, last: int, mismatch: Array, side: int, factor: Array, tile: int, tolerance: float, threshold: float, out: Array) -> None:
     """clip(S exp(-m / tolerance) - t, 0, 1), eroded; 0 where UNSEEN."""
     seen = (mismatch != UNSEEN).astype(np.float64)
     m = _around(mismatch * seen, side).sum((-2, -1)) / np.maximum(_around(seen, side).sum((-2, -1)), 1e-6)
@@ -65,15 +61,16 @@ def trust_rows(
 
 def _quads(mosaic: Mosaic, black: Array, scale: Array, red: int) -> Array:
     quads = np.empty((mosaic.shape[0] // 2, mosaic.shape[1] // 2, 3))
-    repeated = (np.tile(v, (1, mosaic.shape[1] // 2 + 1))[:, : mosaic.shape[1]] for v in (black, scale))
-    ground.quad_rows(0, len(quads), mosaic, *repeated, red, quads)
+    repeats = (1, mosaic.shape[1] // 2 + 1)
+    black, scale = np.tile(black, repeats)[:, : mosaic.shape[1]], np.tile(scale, repeats)[:, : mosaic.shape[1]]
+    ground.quad_rows(0, len(quads), mosaic, black, scale, red, quads)
     return np.moveaxis(quads, -1, 0)
 
 
 def _around(picture: Array, side: int) -> Array:
     """(..., h, w, side, side) what lies around each place, borders repeated."""
     padded = np.pad(picture, [(0, 0)] * (picture.ndim - 2) + [(side // 2, side // 2)] * 2, mode="edge")
-    return np.asarray(sliding_window_view(padded, (side, side), axis=(-2, -1)))  # type: ignore[call-overload]
+    return np.asarray(sliding_window_view(padded, (side, side), axis=(-2, -1)))
 
 
 def _at_level(curve: Array, level: Array) -> Array:

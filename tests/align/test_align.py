@@ -5,15 +5,16 @@ import pytest
 from conftest import frame_of
 from tolerances import FLOW_ISO_100_PX, FLOW_LOOPS_PX, FLOW_SHIFT_PX, MATCH_COST
 
-from burstsr.align import Aligner, sharpest
+from burstsr.align import Aligner, frame_loops, motion_loops, sharpest
 from burstsr.align import loops as align_loops
 from burstsr.align import paper as align_paper
-from burstsr.align.grey import gradients
+from burstsr.align.grey import grey, mean_squared_slope
 from burstsr.align.information import noise_gain, weighted_median, without_noise
 from burstsr.align.posterior import smooth_deviation
 from burstsr.align.whole import fit_affine, translation
 from burstsr.ground.burst import Burst
 from burstsr.ground.noise import Noise
+from burstsr.ground.sensor import samples, site_rows, stabilisation, stabilise
 from burstsr.settings import AlignSettings
 from burstsr.world import SimulateSettings, flow_at, simulate_burst
 from burstsr.world.motion import FrameMotion
@@ -38,12 +39,56 @@ def matched(engine, ref, frame, tile=16, radius=3, penalty=0.0, candidates=None)
 def registered(engine, ref, frame, start=0.0, iterations=6, tile=16):
     shape = (-(-ref.shape[0] // tile), -(-ref.shape[1] // tile))
     module = ENGINES[engine]
-    gy, gx = gradients(ref)
     sums, out, cost = np.zeros((*shape, 4), np.float32), np.zeros((*shape, 2), np.float32), np.zeros(shape, np.float32)
-    module.tile_hessians(0, shape[0], gy, gx, tile, 4, sums)
+    module.tile_hessians(0, shape[0], ref, tile, 4, sums)
     begin = np.full((*shape, 2), start, np.float32)
-    module.register_tiles(0, shape[0], ref, gy, gx, frame, tile, 4, sums, iterations, np.float32(4), begin, out, cost)
+    module.register_tiles(0, shape[0], ref, frame, tile, 4, sums, iterations, np.float32(4), begin, out, cost)
     return out, cost
+
+
+GREYS = {"paper": align_paper, "loops": frame_loops}
+MOTIONS = {"paper": align_paper, "loops": motion_loops}
+
+
+@pytest.mark.parametrize("shape", [(2, 2), (8, 6), (40, 54)])
+def test_grey_is_the_low_passed_mosaic_in_deviations_of_noise(rng, engine, shape):
+    import cv2
+
+    from burstsr.align.information import LOW_PASS
+
+    frame, noise = frame_of(rng.uniform(0, 1, shape)), Noise.of_iso(400)
+    filtered = cv2.sepFilter2D(samples(frame.mosaic, frame.info.levels), cv2.CV_32F, LOW_PASS, LOW_PASS, borderType=cv2.BORDER_REFLECT_101)
+    expected = stabilise(filtered, noise)
+    out = np.zeros(shape, np.float32)
+    GREYS[engine].grey_rows(0, shape[0], frame.mosaic, *site_rows(frame.info.levels, shape[1]), *stabilisation(noise), 0, 0, out)
+    np.testing.assert_allclose(out, expected, rtol=1e-5)
+    np.testing.assert_allclose(grey(frame, noise), expected, rtol=1e-5)
+    part = grey(frame, noise, slice(1, shape[0]), slice(shape[1] // 2, shape[1]))
+    np.testing.assert_allclose(part, expected[1:, shape[1] // 2 :], rtol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 5), (7, 2), (16, 24)])
+def test_squared_slopes_agree(rng, shape):
+    picture = rng.normal(0, 3, shape).astype(np.float32)
+    outs = [np.zeros(shape[0], np.float32) for _ in GREYS]
+    for module, out in zip(GREYS.values(), outs, strict=True):
+        module.squared_slopes(0, shape[0], picture, out)
+    np.testing.assert_allclose(outs[0], outs[1], rtol=1e-5, atol=1e-6)
+
+
+def test_slope_of_a_ramp():
+    y, x = np.mgrid[:50, :60].astype(np.float32)
+    assert mean_squared_slope(2 * y - 3 * x) == pytest.approx(13, rel=0.05)
+
+
+@pytest.mark.parametrize("shape", [(33, 18), (16, 16), (64, 80)])
+@pytest.mark.parametrize("margin", [0, 4, 8])
+def test_hessians_agree(rng, shape, margin):
+    ref = rng.normal(0, 1, shape).astype(np.float32)
+    outs = [np.zeros((-(-shape[0] // 16), -(-shape[1] // 16), 4), np.float32) for _ in ENGINES]
+    for module, out in zip(ENGINES.values(), outs, strict=True):
+        module.tile_hessians(0, len(out), ref, 16, margin, out)
+    np.testing.assert_allclose(outs[0], outs[1], rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -128,7 +173,7 @@ def test_noise_gain_is_what_noise_does(rng):
     level = cv2.sepFilter2D(white, cv2.CV_32F, LOW_PASS, LOW_PASS)
     for i in range(3):
         variance, slope = noise_gain(i)
-        gy, _ = gradients(level)
+        gy, _ = align_paper.slopes(level)
         assert level.var() == pytest.approx(variance, rel=0.05)
         assert gy.var() == pytest.approx(slope, rel=0.05)
         level = cv2.pyrDown(level)
@@ -140,9 +185,8 @@ def test_noise_alone_has_no_information(rng):
     from burstsr.align.information import LOW_PASS
 
     white = rng.normal(0, 1, (512, 512)).astype(np.float32)
-    gy, gx = gradients(cv2.sepFilter2D(white, cv2.CV_32F, LOW_PASS, LOW_PASS))
     sums = np.zeros((32, 32, 4), np.float32)
-    align_loops.tile_hessians(0, 32, gy, gx, 16, 8, sums)
+    align_loops.tile_hessians(0, 32, cv2.sepFilter2D(white, cv2.CV_32F, LOW_PASS, LOW_PASS), 16, 8, sums)
     _, information = without_noise(sums, 0)
     assert np.trace(information, axis1=2, axis2=3).max() < 20  # 0.2 px deviation at best
     assert (np.trace(information, axis1=2, axis2=3) == 0).mean() > 0.9
@@ -152,6 +196,59 @@ def test_weighted_median():
     assert weighted_median(np.array([1.0, 2.0, 9.0]), np.array([1.0, 1.0, 3.0])) == 9.0
     assert weighted_median(np.array([3.0, 1.0, 2.0]), np.ones(3)) == 2.0
     assert weighted_median(np.zeros(3), np.zeros(3)) == 0.0
+
+
+def test_structure_and_worth_share_the_sums_axes(rng):
+    """Without noise to take off, the structure is the sums themselves, whatever their axes; large sums are worth much along their larger axis."""
+    slopes = rng.normal(0, 40, (5, 6, 50, 2)) * rng.uniform(0.1, 1, (5, 6, 1, 2))
+    full = np.einsum("yxna,yxnb->yxab", slopes, slopes)
+    sums = np.stack([full[..., 0, 0], full[..., 0, 1], full[..., 1, 1], np.full((5, 6), 50.0)], -1).astype(np.float32)
+    structure, worth = without_noise(sums, 0)
+    from_noise = 50 * noise_gain(0)[1]
+    np.testing.assert_allclose(structure, full - from_noise * np.eye(2), rtol=1e-5, atol=1e-2)
+    for a, b in ((structure, worth), (structure, full)):
+        np.testing.assert_allclose(a @ b, b @ a, rtol=1e-5, atol=1e-3 * np.abs(a).max() * np.abs(b).max())
+
+
+@pytest.mark.parametrize("kind", ["spread", "ties", "zeros", "sorted"])
+@pytest.mark.parametrize("count", [1, 2, 3, 10, 1000])
+def test_weighted_medians_agree(rng, kind, count):
+    values = {"spread": rng.normal(0, 1, count), "ties": rng.integers(0, 4, count) * 1.0, "zeros": np.zeros(count), "sorted": np.arange(count) * 1.0}[kind]
+    for weights in (np.ones(count), rng.integers(0, 3, count) * 1.0, np.zeros(count), np.eye(1, count, count // 2)[0]):
+        assert motion_loops.weighted_median(values, weights) == align_paper.weighted_median(values, weights)
+
+
+def test_affine_engines_agree(rng):
+    position, flow = rng.uniform(-1, 1, (50, 2)), rng.normal(0, 2, (50, 2))
+    factor = rng.normal(0, 1, (50, 2, 2))
+    information, weight = factor @ factor.transpose(0, 2, 1), rng.uniform(0, 1, 50)
+    results = []
+    for module in MOTIONS.values():
+        normal, right, misfit = np.zeros((3, 2, 3, 2)), np.zeros((3, 2)), np.zeros(50)
+        module.affine_sums(0, 50, position, flow, information, weight, normal, right)
+        module.affine_misfits(0, 50, position, flow, information, right, misfit)
+        results.append((normal, right, misfit))
+    for a, b in zip(*results, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("sweeps", [0, 1, 4, 7])
+def test_relaxations_agree(rng, sweeps):
+    base, pull = rng.normal(0, 1, (2, 5, 7)).astype(np.float32), rng.uniform(-0.1, 0.2, (3, 5, 7)).astype(np.float32)
+    fields = [np.zeros((2, 7, 9), np.float32) for _ in MOTIONS]
+    for module, field in zip(MOTIONS.values(), fields, strict=True):
+        module.relax(base, pull, sweeps, field)
+    np.testing.assert_allclose(fields[0], fields[1], rtol=1e-4, atol=1e-5)
+    assert (fields[1][:, [0, -1]] == 0).all()
+
+
+def test_a_flow_does_not_depend_on_the_frames_before(texture):
+    noise = Noise.of_iso(100)
+    frames = [textured_frame(texture, (96, 128), 0.4 * k, -0.7 * k) for k in range(3)]
+    aligner = Aligner(frames[0], noise, AlignSettings())
+    flows = [aligner.flow_of(frames[k]).tiles for k in (1, 2, 1)]
+    np.testing.assert_array_equal(flows[0], flows[2])
+    np.testing.assert_array_equal(flows[1], Aligner(frames[0], noise, AlignSettings()).flow_of(frames[2]).tiles)
 
 
 def test_tiles_without_information_follow_their_neighbours(rng):

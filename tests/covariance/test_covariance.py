@@ -79,3 +79,18 @@ def test_ordinary_settings_are_for_bright_bursts():
     s = CovarianceSettings()
     assert Settings().for_snr(100).covariance.k_detail_px == s.k_detail_px
     assert Settings().for_snr(0).covariance.k_detail_px == s.k_detail_dark_px
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 7), (6, 1), (21, 34)])
+def test_tensors_agree(shape, rng):
+    quads = rng.normal(0, 4, shape).astype(np.float32)
+    a, b = np.zeros((*shape, 3), np.float32), np.zeros((*shape, 3), np.float32)
+    half = shape[0] // 2
+    for rows in ((0, half), (half, shape[0])):
+        paper.tensor_rows(*rows, quads, 0, a)
+        loops.tensor_rows(*rows, quads, 0, b)
+    np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
+    for module, out in ((paper, a), (loops, b)):
+        module.kernel_rows(0, half, quads, *VALUES, out)
+        module.kernel_rows(half, shape[0], quads, *VALUES, out)
+    np.testing.assert_allclose(a, b, atol=KERNEL_RELATIVE * np.abs(a).max())

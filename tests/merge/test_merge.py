@@ -192,7 +192,7 @@ def test_polynomial_exponentials():
     value = np.array([of_merge(v) for v in x])
     near = np.abs(x) < 20
     np.testing.assert_allclose(value[near], np.exp(x[near]), rtol=1.5e-4)
-    np.testing.assert_allclose(value, np.exp(x), rtol=3e-2)
+    np.testing.assert_allclose(value, np.exp(x), rtol=6e-2)
     x = np.linspace(-23.9, 0, 500, dtype=np.float32)
     value = np.array([of_frames(v) for v in x])
     np.testing.assert_allclose(value[x > -8], np.exp(x[x > -8]), rtol=2e-4)

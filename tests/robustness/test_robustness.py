@@ -7,6 +7,7 @@ from tolerances import TRUST_ABSOLUTE
 
 from burstsr.ground.flow import Flow
 from burstsr.ground.noise import Noise
+from burstsr.ground.sensor import red_site, site_rows
 from burstsr.robustness import Guide, loops, paper
 from burstsr.robustness.noise_curves import clipped_variance, noise_curves
 from burstsr.settings import RobustnessSettings
@@ -76,25 +77,66 @@ def test_disabled_trusts_everything(texture, rng):
     assert (out == 1).all()
 
 
-@pytest.mark.parametrize("shape", [(32, 48), (17, 33), (1, 1), (8, 9)])
+SHAPES = [(32, 48), (17, 33), (1, 1), (8, 9)]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("plant_nan", [False, True])
-def test_engines_agree(shape, plant_nan, rng):
-    mean = rng.uniform(-0.05, 1.1, (*shape, 3)).astype(np.float32)
+@pytest.mark.parametrize("spread", [0.02, 2.0])
+def test_engines_agree(shape, plant_nan, spread, rng):
+    mean = rng.uniform(-0.05, 1.1, (3, *shape)).astype(np.float32)
     other = (mean + rng.normal(0, 0.02, mean.shape)).astype(np.float32)
-    variance = rng.uniform(0, 1e-3, mean.shape).astype(np.float32)
+    sigma2 = rng.uniform(1e-4, 3e-3, shape).astype(np.float32)
     if plant_nan:
-        other[0, 0] = np.nan
+        other[:, 0, 0] = np.nan
     tile = 16
     grid = (-(-2 * shape[0] // tile), -(-2 * shape[1] // tile))
-    flow = rng.normal(0, 2, (*grid, 2)).astype(np.float32)
-    curves = noise_curves(NOISE, -0.05)
+    flow = rng.normal(0, spread, (*grid, 2)).astype(np.float32)
     results = []
     for module in ENGINES.values():
         out = np.zeros(shape, np.float32)
-        module.mismatch_rows(0, shape[0], mean, variance, other, flow, tile, *curves, out)
+        module.mismatch_rows(0, shape[0], mean, sigma2, other, flow, tile, noise_curves(NOISE, -0.05)[1], out)
         results.append(out)
     good = ~np.isnan(results[0])
+    np.testing.assert_array_equal(results[0] == loops.UNSEEN, results[1] == loops.UNSEEN)
     np.testing.assert_allclose(results[0][good], results[1][good], atol=TRUST_ABSOLUTE, rtol=1e-3)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("cfa", ["RGGB", "GRBG", "GBRG", "BGGR"])
+def test_means_and_variances_agree(shape, cfa, rng):
+    frame = frame_of(rng.uniform(-0.01, 1, (2 * shape[0], 2 * shape[1])), cfa=cfa)
+    arguments = (frame.mosaic, *site_rows(frame.info.levels, 2), red_site(frame))
+    curve = noise_curves(NOISE, -0.05)[0]
+    results = []
+    for module in ENGINES.values():
+        mean, same, sigma2 = np.zeros((3, *shape), np.float32), np.zeros((3, *shape), np.float32), np.zeros(shape, np.float32)
+        half = shape[0] // 2  # in two pieces
+        for rows in ((0, half), (half, shape[0])):
+            module.mean_rows(*rows, *arguments, mean)
+            module.guide_rows(*rows, *arguments, curve, same, sigma2)
+        results.append((mean, same, sigma2))
+    (mean, same, sigma2), other = results
+    np.testing.assert_allclose(mean, same, atol=1e-6)
+    np.testing.assert_allclose(mean, other[0], atol=1e-6)
+    np.testing.assert_allclose(same, other[1], atol=1e-6)
+    np.testing.assert_allclose(sigma2, other[2], rtol=1e-3)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("threshold", [0.0, 0.12])
+def test_trusts_agree(shape, threshold, rng):
+    mismatch = (rng.uniform(0, 0.1, shape) * rng.choice([0.2, 20, 100], (shape[0], 1))).astype(np.float32)
+    mismatch[rng.uniform(size=shape) < 0.1] = loops.UNSEEN
+    factor = rng.choice([2.0, 12.0], (-(-2 * shape[0] // 16), -(-2 * shape[1] // 16))).astype(np.float32)
+    results = []
+    for module in ENGINES.values():
+        out = np.zeros(shape, np.float32)
+        for rows in ((0, shape[0] // 3), (shape[0] // 3, shape[0])):
+            module.trust_rows(*rows, mismatch, 9, factor, 16, np.float32(0.12), np.float32(threshold), out)
+        results.append(out)
+    np.testing.assert_allclose(results[0], results[1], atol=TRUST_ABSOLUTE / 10)
+    assert (results[1][mismatch == loops.UNSEEN] == 0).all()
 
 
 @pytest.mark.parametrize("level", [0.0, 0.002, 0.3, 0.97, 1.0])
