@@ -8,7 +8,7 @@ from burstsr.ground.compiled import compiled
 
 f4 = np.float32
 u8 = np.uint64
-_STRIP = 8  # rows whose tensors stay in cache
+STRIP = 8  # rows whose tensors stay in cache
 
 
 @compiled
@@ -88,8 +88,8 @@ def inverse_covariances(first, last, tensor, k_detail, k_denoise, d_threshold, d
 @compiled
 def kernel_rows(first, last, quads, k_detail, k_denoise, d_threshold, d_transition, k_stretch, k_shrink, out):
     """`inverse_covariances` of the structure tensors of quads (h, w), a few rows at a time."""
-    tensor = np.empty((_STRIP, quads.shape[1], 3), f4)
-    for y in range(first, last, _STRIP):
-        end = min(y + _STRIP, last)
+    tensor = np.empty((STRIP, quads.shape[1], 3), f4)
+    for y in range(first, last, STRIP):
+        end = min(y + STRIP, last)
         tensor_rows(y, end, quads, y, tensor)
         inverse_covariances(0, end - y, tensor, k_detail, k_denoise, d_threshold, d_transition, k_stretch, k_shrink, out[y:end])

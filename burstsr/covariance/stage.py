@@ -24,7 +24,7 @@ def kernels(frame: Frame, noise: Noise, settings: CovarianceSettings) -> NDArray
     out = np.empty((*quads.shape, 3), np.float32)
     s = settings
     values = [np.float32(v) for v in (s.k_detail_px, s.k_denoise, s.d_threshold, s.d_transition, s.k_stretch, s.k_shrink)]
-    over_rows(loops.kernel_rows, len(quads), quads, *values, out)
+    over_rows(loops.kernel_rows, len(quads), quads, *values, out, multiple=loops.STRIP)
     return out
 
 

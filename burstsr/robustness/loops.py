@@ -208,7 +208,8 @@ def trust_rows(first, last, mismatch, side, factor, tile, tolerance, threshold, 
             ring[slot, x + one] = min(max(value, f4(0)), f4(1))
         ring[slot, 0] = ring[slot, 1]
         ring[slot, u8(w + 1)] = ring[slot, u8(w)]
-        for r in range(max(y - 1, first), last if y == h - 1 else min(y, last)):  # rows whose last neighbour this is
+        end = last if y == h - 1 else min(y, last)
+        for r in range(int(max(y - 1, first)), end):  # rows whose last neighbour this is
             i, j, k = u8((r + 2) % 3 if r > 0 else 0), u8(r % 3), u8((r + 1) % 3 if r + 1 < h else r % 3)
             for x in range(u8(w + 2)):
                 least[x] = min(ring[i, x], min(ring[j, x], ring[k, x]))
