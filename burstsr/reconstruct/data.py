@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -19,6 +19,7 @@ from burstsr.reconstruct.tiles import Tile, box_in_frame
 
 Floats = NDArray[np.float32]
 _AROUND = (5, 5)  # quads over which misfit is averaged
+_NEAR = (3, 3)  # quads over which brightness is averaged
 _ONLY_NOISE = 1e-12
 
 
@@ -87,15 +88,42 @@ class TileData:
 
     def misfits(self, picture: Floats) -> list[Floats]:
         """Per view, (m, n) mean squared residual over variance around each quad of the tile; inf where the view shows nothing."""
-        seen = self.blurred(picture)
         found = []
-        for (crop, place), inverse in zip(self._crops, self._inverses, strict=True):
-            total, count = np.zeros((2, len(self._rows), len(self._columns)), np.float32)
-            where = (inverse.tiles, inverse.tile_px, seen, self._corner, self._certainty, self._origin)
-            loops.misfit(crop, place, self._cfa, self._scale, *where, total, count)
+        for total, count, _ in self._residuals(picture):
             around, samples_around = cv2.blur(total, _AROUND), cv2.blur(count, _AROUND)
             found.append(np.where(samples_around > 0, around / np.maximum(samples_around, np.float32(1e-6)), np.float32(np.inf)))
         return found
+
+    def brightness(self, picture: Floats, reference: int) -> list[Floats]:
+        """Per view, (m, n) by how much the mean light around each quad of the tile differs from what the reference shows there, in deviations of that.
+
+        Means of residuals against the same picture, so that where the samples lie hardly matters; their scatter, not noise alone, is the measure.
+        """
+        means = []
+        for total, count, signed in self._residuals(picture):
+            n = np.maximum(cv2.blur(count, _NEAR), np.float32(1e-6))
+            mean = cv2.blur(signed, _NEAR) / n
+            means.append((mean, np.maximum(cv2.blur(total, _NEAR) / n - mean * mean, np.float32(1)) / (n * np.float32(_NEAR[0] * _NEAR[1]))))
+        own, variance = means[reference]
+        return [np.asarray(np.abs(m - own) / np.sqrt(v + variance), np.float32) for m, v in means]
+
+    def _residuals(self, picture: Floats) -> Iterator[tuple[Floats, Floats, Floats]]:
+        """Per view, (m, n) of its samples nearest to each quad: squared residuals over variance, how many, residuals over deviation with their signs."""
+        seen = self.blurred(picture)
+        for (crop, place), inverse in zip(self._crops, self._inverses, strict=True):
+            total, count, signed = np.zeros((3, len(self._rows), len(self._columns)), np.float32)
+            where = (inverse.tiles, inverse.tile_px, seen, self._corner, self._certainty, self._origin)
+            loops.misfit(crop, place, self._cfa, self._scale, *where, total, count, signed)
+            yield total, count, signed
+
+    def of_pixels(self, values: Floats) -> Floats:
+        """(h, w) of the tile's pixels from (m, n) of its quads, bilinear."""
+        y, x = (
+            ((np.arange(n) + o + 0.5) / self._scale / 2 - 0.5 - c).astype(np.float32)
+            for n, o, c in zip(self._tile.shape, self._origin, self._corner, strict=True)
+        )
+        at = np.broadcast_arrays(x[None], y[:, None])
+        return np.asarray(cv2.remap(values, *(np.ascontiguousarray(a) for a in at), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32)
 
     def effective_samples(self, equations: Equations) -> Floats:
         """(h, w) trusted samples of any colour per pixel."""

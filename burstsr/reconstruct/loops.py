@@ -109,8 +109,9 @@ def gather(samples, place, cfa, scale, back, tile, trust, corner, certainty, ori
 
 
 @compiled
-def misfit(samples, place, cfa, scale, back, tile, picture, corner, certainty, origin, total, count):
-    """Add up, per quad of the reference from `corner` on, squared residuals over variance of a frame's samples: total, count (m, n) float32.
+def misfit(samples, place, cfa, scale, back, tile, picture, corner, certainty, origin, total, count, signed):
+    """Add up, per quad of the reference from `corner` on, squared residuals over variance of a frame's samples, how many they are, and residuals over
+    deviation with their signs: total, count, signed (m, n) float32.
 
     picture: (3, h, w), blurred as the lens does. See `gather` for the rest. A saturated sample says no more than that the light is at least as strong.
     """
@@ -145,5 +146,7 @@ def misfit(samples, place, cfa, scale, back, tile, picture, corner, certainty, o
                 left = f4(0)
             ky = min(max(int((py - first_y) * f4(0.5) + f4(0.25)), 0), total.shape[0] - 1)
             kx = min(max(int((px - first_x) * f4(0.5) + f4(0.25)), 0), total.shape[1] - 1)
-            total[ky, kx] += left * left * certainty[c, int(start_y + f4(0.5) * s), int(start_x + f4(0.5) * s)]
+            weight = certainty[c, int(start_y + f4(0.5) * s), int(start_x + f4(0.5) * s)]
+            total[ky, kx] += left * left * weight
             count[ky, kx] += f4(1)
+            signed[ky, kx] += left * math.sqrt(weight)

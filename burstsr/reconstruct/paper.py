@@ -175,19 +175,22 @@ def shrink(plane: Array, variance: Array, pilot: Array | None, strength: float, 
     return np.asarray(total / weight)
 
 
-def misfit(where: Squares, y: Array, picture: Array, corner: Ints, certainty: Array, count: tuple[int, int]) -> tuple[Array, Array]:
-    """Per quad of the reference from quad `corner` on, `count` of them: sum of w (y - A x)^2, and how many samples that were; each (m, n).
+def misfit(where: Squares, y: Array, picture: Array, corner: Ints, certainty: Array, count: tuple[int, int]) -> tuple[Array, Array, Array]:
+    """Per quad of the reference from quad `corner` on, `count` of them: sum of w (y - A x)^2, how many samples that were, sum of w^(1/2) (y - A x);
+    each (m, n).
 
     picture: (3, h, w), blurred as the lens does. A saturated sample (y >= 1) only says that the light is at least as strong.
     """
     left = y.ravel() - sample_matrix(where, (picture.shape[1], picture.shape[2])) @ picture.ravel()
     left = np.where((y.ravel() >= 1) & (left < 0), 0.0, left)
     ky, kx = _quad(where, corner, count)
-    total, number = np.zeros(count), np.zeros(count)
-    square = left**2 * _at_centre(where, certainty)
+    total, number, signed = np.zeros(count), np.zeros(count), np.zeros(count)
+    weight = _at_centre(where, certainty)
+    square = left**2 * weight
     np.add.at(total, (ky[where.seen], kx[where.seen]), square[where.seen])
     np.add.at(number, (ky[where.seen], kx[where.seen]), 1.0)
-    return total, number
+    np.add.at(signed, (ky[where.seen], kx[where.seen]), (left * np.sqrt(weight))[where.seen])
+    return total, number, signed
 
 
 def _covered(start: float, side: float) -> tuple[Ints, Array]:

@@ -34,8 +34,12 @@ _ALL_TRUSTED = 0.995  # mean trust of a tile from which a second look is not wor
 _COARSE = 0.3  # share of the turns that shrink fewer blocks
 _SECOND_LOOK_STEPS = 4
 _REFERENCE_MISFIT = (2.5, 4.0)  # squared residual over variance of the reference, predicted from the others: from consistent to not
+_BRIGHTNESS = (2.5, 3.5)  # deviations by which a frame may be brighter than the reference: from the same light to another
 _FIRM = (0.8, 1.0)  # robustness's trust, from none to full
 _FRAME_MISFIT = (1.4, 2.0)  # the same of a frame that was used itself
+_CERTAIN_PSF = 0.85  # of the lens's deviation that is told: too wide a lens rings, too narrow a one only blurs
+_UNEXPLAINED = (2.5, 4.0)  # mean squared residual over variance: from explained to not
+_UNIMPROVED = (0.25, 0.5)  # the same over what it was at the start
 _MEDIAN_OF_SQUARE = 0.455  # of a normal variate
 _PROBES = 6  # tiles that are solved twice, to measure what noise is left
 
@@ -75,7 +79,7 @@ def reconstruct(
     shares: list[float] = []
     outcome = _solved(_Solver(picture, views, reference, noise, neutral, scale, settings, defects), progress)
     for _ in range(settings.motion_passes):
-        sigma = settings.psf_sigma_px * scale
+        sigma = _CERTAIN_PSF * settings.psf_sigma_px * scale
         seen = np.asarray(cv2.GaussianBlur(outcome.picture, (0, 0), sigma), np.float32) if sigma > 0 else outcome.picture
         moved = list(views)
         for i, view in enumerate(views):
@@ -142,7 +146,7 @@ class _Solver:
         self.picture, self._views, self._reference, self._noise, self._neutral = picture, views, reference, noise, neutral
         self._scale, self._settings, self._defects = scale, settings, defects
         self._inverses = [view.flow.inverse() for view in views]
-        self._taps = _gaussian(settings.psf_sigma_px * scale)
+        self._taps = _gaussian(_CERTAIN_PSF * settings.psf_sigma_px * scale)
         self._balance = neutral.astype(np.float32)
 
     def solve(self, tile: Tile, probe: bool = False) -> _Solved:
@@ -153,6 +157,7 @@ class _Solver:
         trusts, looked = self._trusts(data, prior, start)
         equations = data.equations(trusts)
         x, turns = self._descend(data, equations, prior, start, self._settings.steps)
+        x = self._where_it_explains(data, trusts, x, start)
         if not probe:
             return _Solved(x, turns, looked)
         misfit = np.concatenate([m[(t > 0.5) & np.isfinite(m)] for m, t in zip(data.misfits(x), trusts, strict=True)])
@@ -175,14 +180,30 @@ class _Solver:
         firm = [_rising(t, *_FIRM) for t in data.trusts]
         trusts = [data.trusts[i] if i == self._reference else t for i, t in enumerate(firm)]
         others = [t for i, t in enumerate(trusts) if i != self._reference]
+        if others:
+            alike = [_falling(d, *_BRIGHTNESS) for d in data.brightness(start, self._reference)]
+            trusts = [t if i == self._reference else t * a for i, (t, a) in enumerate(zip(trusts, alike, strict=True))]
         if not others or not self._settings.second_look or np.mean([t.mean() for t in others]) > _ALL_TRUSTED:
             return trusts, False
-        optimistic = [np.zeros_like(t) if i == self._reference else np.ones_like(t) for i, t in enumerate(trusts)]
+        optimistic = [np.zeros_like(t) if i == self._reference else alike[i] for i, t in enumerate(trusts)]
         x, _ = self._descend(data, data.equations(optimistic), prior, start, _SECOND_LOOK_STEPS)
         misfits = data.misfits(x)
         still = cv2.erode(_falling(misfits[self._reference], *_REFERENCE_MISFIT), np.ones((3, 3), np.uint8))
-        believed = [t + (1 - t) * still * _falling(m, *_FRAME_MISFIT) for t, m in zip(trusts, misfits, strict=True)]
+        believed = [t + (a - t) * still * _falling(m, *_FRAME_MISFIT) for t, a, m in zip(trusts, alike, misfits, strict=True)]
         return [t if i == self._reference else np.asarray(b, np.float32) for i, (t, b) in enumerate(zip(trusts, believed, strict=True))], True
+
+    def _where_it_explains(self, data: TileData, trusts: list[Floats], x: Floats, start: Floats) -> Floats:
+        """The picture where it explains the samples, elsewhere the one that it began with: what contradicts itself (a lamp that blinks, a hot pixel) rings.
+
+        Detail that alignment just misses is left unexplained too, but far better explained than by the start.
+        """
+        left = _mean_misfit(data.misfits(x), trusts)
+        if left.max() <= _UNEXPLAINED[0]:
+            return x
+        before = _mean_misfit(data.misfits(start), trusts)
+        share = 1 - (1 - _falling(left, *_UNEXPLAINED)) * (1 - _falling(left / np.maximum(before, np.float32(1e-6)), *_UNIMPROVED))
+        share = data.of_pixels(share)
+        return np.asarray(start + share * (x - start), np.float32)
 
     def _descend(self, data: TileData, equations: Equations, prior: Prior, start: Floats, steps: int) -> tuple[Floats, int]:
         """Shrink and explain in turns. Returns the picture and the number of turns."""
@@ -202,6 +223,16 @@ class _Solver:
                 break
         z = prior.shrunk(x, 1 / pull, done, dense=True)
         return np.float32(s.blend) * z + np.float32(1 - s.blend) * x, done
+
+
+def _mean_misfit(misfits: Sequence[Floats], trusts: Sequence[Floats]) -> Floats:
+    """Mean over views, by their trust, where they show anything."""
+    total, weight = (np.zeros_like(trusts[0]) for _ in range(2))
+    for m, t in zip(misfits, trusts, strict=True):
+        seen = np.isfinite(m)
+        total[seen] += t[seen] * m[seen]
+        weight[seen] += t[seen]
+    return np.asarray(total / np.maximum(weight, np.float32(1e-6)), np.float32)
 
 
 def _falling(value: Floats, low: float, high: float) -> Floats:

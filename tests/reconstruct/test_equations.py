@@ -163,9 +163,9 @@ def test_blur_is_self_adjoint_and_keeps_constants():
 
 def misfits(case, picture):
     quads = case.trust.shape
-    total, count = np.zeros((2, *quads), np.float32)
-    loops.misfit(*case.places, picture, case.corner, case.certainty, case.origin, total, count)
-    return total, count
+    total, count, signed = np.zeros((3, *quads), np.float32)
+    loops.misfit(*case.places, picture, case.corner, case.certainty, case.origin, total, count, signed)
+    return total, count, signed
 
 
 @pytest.mark.parametrize("sigma", BLURS)
@@ -174,10 +174,11 @@ def test_misfit_engines_agree(scale, sigma, rng):
     case = case_of(scale, rng, sigma)
     case.samples[::5, ::3] = 1  # saturated
     x = (paper.blur_matrix(case.taps.astype(float), case.shape) @ rng.uniform(0, 1.4, 3 * case.shape[0] * case.shape[1])).reshape(3, *case.shape)
-    total, count = misfits(case, x.astype(np.float32))
-    T, n = paper.misfit(case.squares(), case.samples.astype(float), x, case.corner, case.certainty, case.trust.shape)
+    total, count, signed = misfits(case, x.astype(np.float32))
+    T, n, S = paper.misfit(case.squares(), case.samples.astype(float), x, case.corner, case.certainty, case.trust.shape)
     np.testing.assert_array_equal(count, n)
     close(total, T, EQUATIONS_RELATIVE)
+    close(signed, S, EQUATIONS_RELATIVE)
     assert n.sum() == case.squares().seen.sum()
 
 
