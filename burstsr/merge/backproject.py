@@ -17,7 +17,7 @@ from burstsr.ground.noise import MERGED_SHARE, Noise
 from burstsr.ground.sensor import CHANNEL_SHARE
 
 Floats = NDArray[np.float32]
-_STRIP = 32  # output rows at a time
+_STRIP = 64  # output rows at a time
 _REACH = 2.0  # raw pixels around a place in which energy is averaged; less takes chance for detail: specks
 
 

@@ -16,7 +16,7 @@ from burstsr.ground.sensor import CHANNEL_SHARE
 
 Floats = NDArray[np.float32]
 _REACH_PX = 2.0  # raw pixels around a place that its colour is judged by
-_STRIP = 64  # output rows at a time
+_STRIP = 128  # output rows at a time
 _RANGE = 512  # output rows that one thread takes; the same for any number of threads, since sums round as strips begin
 _RIDGE = 4.0  # noise variances by which luma must vary to carry colour
 _OFFSET = 3.0  # read noise deviations added before the square root, so that noise around black stays on its straight part

@@ -14,14 +14,21 @@ f4 = np.float32
 
 
 @inlined
+def floor(x):
+    """The whole number at or below x; math.floor would be a call."""
+    i = int(x)
+    return i - 1 if f4(i) > x else i
+
+
+@compiled
 def position(y, x, back, tile):
     """p = q + back(q) at q = (y, x), bilinear between tile centres."""
     nty, ntx = back.shape[:2]
     t = (y + f4(0.5)) / f4(tile) - f4(0.5)
-    i = min(max(int(math.floor(t)), 0), max(nty - 2, 0))
+    i = min(max(floor(t), 0), max(nty - 2, 0))
     v = t - f4(i) if nty > 1 else f4(0)
     t = (x + f4(0.5)) / f4(tile) - f4(0.5)
-    j = min(max(int(math.floor(t)), 0), max(ntx - 2, 0))
+    j = min(max(floor(t), 0), max(ntx - 2, 0))
     u = t - f4(j) if ntx > 1 else f4(0)
     i1 = min(i + 1, nty - 1)
     j1 = min(j + 1, ntx - 1)
@@ -32,16 +39,16 @@ def position(y, x, back, tile):
     return y + dy0 + v * (dy1 - dy0), x + dx0 + v * (dx1 - dx0)
 
 
-@inlined
+@compiled
 def cover(start, scale, share):
     """First pixel under [start, start + scale], and into `share` what part of that length each pixel from it on takes; they sum to 1."""
-    first = int(math.floor(start))
+    first = floor(start)
     for k in range(len(share)):
         share[k] = max(min(f4(first + k + 1), start + scale) - max(f4(first + k), start), f4(0)) / scale
     return first
 
 
-@inlined
+@compiled
 def spread(weight, sample, share_y, share_x, taps, first, width, normal, right):
     """Add one sample, whose square begins in pixel `first` (counted in rows of `width`), to flat normal and right. taps: reach + 1."""
     wide = 2 * taps - 1
@@ -86,8 +93,8 @@ def gather(samples, place, cfa, scale, back, tile, trust, corner, certainty, ori
             py, px = position(f4(place[0] + m), f4(place[1] + n), back, tile)
             start_y = py * s - f4(origin[0])
             start_x = px * s - f4(origin[1])
-            y0 = int(math.floor(start_y))
-            x0 = int(math.floor(start_x))
+            y0 = floor(start_y)
+            x0 = floor(start_x)
             if y0 < 0 or x0 < 0 or y0 + reach >= height or x0 + reach >= width:
                 continue
             ky = min(max(int((py - first_y) * f4(0.5) + f4(0.25)), 0), trust.shape[0] - 1)
@@ -130,8 +137,8 @@ def misfit(samples, place, cfa, scale, back, tile, picture, corner, certainty, o
             py, px = position(f4(place[0] + m), f4(place[1] + n), back, tile)
             start_y = py * s - f4(origin[0])
             start_x = px * s - f4(origin[1])
-            y0 = int(math.floor(start_y))
-            x0 = int(math.floor(start_x))
+            y0 = floor(start_y)
+            x0 = floor(start_x)
             if y0 < 0 or x0 < 0 or y0 + taps > height or x0 + taps > width:
                 continue
             c = cfa[(place[0] + m) & 1, (place[1] + n) & 1]

@@ -13,8 +13,8 @@ Floats = NDArray[np.float32]
 TO_LUMA = np.array([[0.25, 0.5, 0.25], [1, -1, 0], [0, -1, 1]], np.float32)  # luma, R - G, B - G
 TO_RGB = np.linalg.inv(TO_LUMA.astype(np.float64)).astype(np.float32)
 _OFFSETS = ((0, 0), (2, 2), (0, 2), (2, 0), (1, 1), (3, 3), (1, 3), (3, 1))  # of the blocks' lattice, one step after another
-_STEP, _COLOUR_STEP = 2
-_DENSE_STEP = 4, 2  # pixels between blocks
+_STEP, _DENSE_STEP = 4, 2  # pixels between blocks
+_COLOUR_STEP = 4  # the same, of colour differences, where luma's are dense
 _SMOOTH = (5, 5)
 
 
@@ -42,7 +42,9 @@ class Prior:
         r, g, b = self._slope2 * variance
         noise = (np.float32(0.0625) * (r + 4 * g + b), np.float32(s.chroma_noise) * (r + g), np.float32(s.chroma_noise) * (b + g))
         pilot, weight, out = np.empty_like(planes[0]), np.empty_like(planes[0]), np.empty_like(planes)
-        for plane, v, result, step in zip(planes, noise, out, (_DENSE_STEP if dense else _STEP, _COLOUR_STEP if dense else _STEP, _COLOUR_STEP if dense else _STEP), strict=True):
+        for plane, v, result, step in zip(
+            planes, noise, out, (_DENSE_STEP if dense else _STEP, _COLOUR_STEP if dense else _STEP, _COLOUR_STEP if dense else _STEP), strict=True
+        ):
             down, along = (o % step for o in _OFFSETS[turn % len(_OFFSETS)])
             shrink_loops.shrink(plane, v, plane, False, np.float32(s.threshold), down, along, step, pilot, weight)
             shrink_loops.shrink(plane, v, pilot, True, np.float32(1.0), down, along, step, result, weight)

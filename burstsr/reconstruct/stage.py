@@ -186,7 +186,7 @@ class _Solver:
         if not others or not self._settings.second_look or np.mean([t.mean() for t in others]) > _ALL_TRUSTED:
             return trusts, False
         optimistic = [np.zeros_like(t) if i == self._reference else alike[i] for i, t in enumerate(trusts)]
-        x, _ = self._descend(data, data.equations(optimistic), prior, start, _SECOND_LOOK_STEPS)
+        x, _ = self._descend(data, data.equations(optimistic), prior, start, _SECOND_LOOK_STEPS, coarse=1)
         misfits = data.misfits(x)
         still = cv2.erode(_falling(misfits[self._reference], *_REFERENCE_MISFIT), np.ones((3, 3), np.uint8))
         believed = [t + (a - t) * still * _falling(m, *_FRAME_MISFIT) for t, a, m in zip(trusts, alike, misfits, strict=True)]
@@ -205,8 +205,8 @@ class _Solver:
         share = data.of_pixels(share)
         return np.asarray(start + share * (x - start), np.float32)
 
-    def _descend(self, data: TileData, equations: Equations, prior: Prior, start: Floats, steps: int) -> tuple[Floats, int]:
-        """Shrink and explain in turns. Returns the picture and the number of turns."""
+    def _descend(self, data: TileData, equations: Equations, prior: Prior, start: Floats, steps: int, coarse: float = _COARSE) -> tuple[Floats, int]:
+        """Shrink and explain in turns, for a share `coarse` of them with fewer blocks. Returns the picture and the number of turns."""
         s = self._settings
         information = np.stack([cv2.blur(plane, _AROUND) for plane in equations.information])
         information = np.maximum(information, information.mean() * np.float32(_LEAST_INFORMATION) + np.float32(1e-9))
@@ -214,14 +214,14 @@ class _Solver:
         done, samples = 0, float(data.effective_samples(equations).sum(dtype=np.float64))
         for turn, weak in enumerate(np.geomspace(s.first, s.last, steps)):
             pull = information / np.float32(weak * weak)
-            z = prior.shrunk(x, 1 / pull, turn, turn >= _COARSE * steps)
+            z = prior.shrunk(x, 1 / pull, turn, turn >= coarse * steps)
             x = z.copy() if turn == 0 else x
             args = (equations.normal, self._taps, equations.right, pull, np.float32(s.chroma_pull), self._balance, z, s.iterations)
             excess = solve_loops.descend(*args, x, scratch)
             done += 1
             if excess < s.enough * samples:
                 break
-        z = prior.shrunk(x, 1 / pull, done, dense=True)
+        z = prior.shrunk(x, 1 / pull, done, dense=coarse < 1)
         return np.float32(s.blend) * z + np.float32(1 - s.blend) * x, done
 
 
