@@ -122,8 +122,8 @@ class TileData:
             ((np.arange(n) + o + 0.5) / self._scale / 2 - 0.5 - c).astype(np.float32)
             for n, o, c in zip(self._tile.shape, self._origin, self._corner, strict=True)
         )
-        at = np.broadcast_arrays(x[None], y[:, None])
-        return np.asarray(cv2.remap(values, *(np.ascontiguousarray(a) for a in at), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32)
+        at_y, at_x = (np.ascontiguousarray(a) for a in np.broadcast_arrays(y[:, None], x[None]))
+        return np.asarray(cv2.remap(values, at_x, at_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32)
 
     def effective_samples(self, equations: Equations) -> Floats:
         """(h, w) trusted samples of any colour per pixel."""

@@ -42,9 +42,8 @@ class Prior:
         r, g, b = self._slope2 * variance
         noise = (np.float32(0.0625) * (r + 4 * g + b), np.float32(s.chroma_noise) * (r + g), np.float32(s.chroma_noise) * (b + g))
         pilot, weight, out = np.empty_like(planes[0]), np.empty_like(planes[0]), np.empty_like(planes)
-        for plane, v, result, step in zip(
-            planes, noise, out, (_DENSE_STEP if dense else _STEP, _COLOUR_STEP if dense else _STEP, _COLOUR_STEP if dense else _STEP), strict=True
-        ):
+        steps = (_DENSE_STEP, _COLOUR_STEP, _COLOUR_STEP) if dense else (_STEP, _STEP, _STEP)
+        for plane, v, result, step in zip(planes, noise, out, steps, strict=True):
             down, along = (o % step for o in _OFFSETS[turn % len(_OFFSETS)])
             shrink_loops.shrink(plane, v, plane, False, np.float32(s.threshold), down, along, step, pilot, weight)
             shrink_loops.shrink(plane, v, pilot, True, np.float32(1.0), down, along, step, result, weight)

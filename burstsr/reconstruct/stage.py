@@ -201,8 +201,8 @@ class _Solver:
         if left.max() <= _UNEXPLAINED[0]:
             return x
         before = _mean_misfit(data.misfits(start), trusts)
-        share = 1 - (1 - _falling(left, *_UNEXPLAINED)) * (1 - _falling(left / np.maximum(before, np.float32(1e-6)), *_UNIMPROVED))
-        share = data.of_pixels(share)
+        remaining = np.asarray(left / np.maximum(before, np.float32(1e-6)), np.float32)
+        share = data.of_pixels(np.maximum(_falling(left, *_UNEXPLAINED), _falling(remaining, *_UNIMPROVED)))
         return np.asarray(start + share * (x - start), np.float32)
 
     def _descend(self, data: TileData, equations: Equations, prior: Prior, start: Floats, steps: int, coarse: float = _COARSE) -> tuple[Floats, int]:

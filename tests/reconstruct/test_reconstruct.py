@@ -52,6 +52,26 @@ def test_a_constant_scene_stays_constant(scale):
     np.testing.assert_allclose(picture, np.broadcast_to(colour, picture.shape), atol=1e-4)
 
 
+def test_another_light_does_not_count(rng):
+    """A disc as bright in every frame as it likes: contradictory samples do not ring, and the reference's light stands."""
+    y, x = np.mgrid[:96, :96]
+    disc = np.hypot(y - 48, x - 48) < 8
+    frames = []
+    for i, level in enumerate((0.6, 0.45, 0.7, 0.3, 0.5, 0.65)):
+        frames.append(np.roll(np.where(disc, level, 0.2), (i % 3 - 1, i % 2), (0, 1)) if i else np.where(disc, level, 0.2))
+    picture = super_resolve(burst_of([f + rng.normal(0, 0.002, f.shape) for f in frames]), BEST).rgb
+    inside = picture[90:104, 90:104]
+    assert np.abs(inside - 0.6).max() < 0.06 and inside.std() < 0.02
+
+
+def test_a_bright_pixel_of_one_frame_does_not_ring(rng):
+    frames = [np.full((96, 96), 0.2) + rng.normal(0, 0.002, (96, 96)) for _ in range(4)]
+    frames[2][40, 50] = 1.0
+    flat = super_resolve(burst_of(frames), BEST).rgb
+    plain = super_resolve(burst_of(frames), FAST).rgb
+    assert flat.min() > plain.min() - 0.02 and np.abs(flat - 0.2).max() < np.abs(plain - 0.2).max() + 0.02
+
+
 def test_saturated_light_stays_saturated():
     y, x = np.mgrid[:64, :64]
     lamp = np.where(np.hypot(y - 32, x - 32) < 16, 5.0, 0.1)[..., None] * np.array([0.5, 1.0, 0.7])
