@@ -1,0 +1,25 @@
+"""The curve on which networks see linear values: that of sRGB (IEC 61966-2-1), extended linearly below 0 so that noise around black survives."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+_LINEAR = 0.0031308
+_SLOPE = 12.92
+
+
+def encode(linear: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Linear values, 1.0 = white, any shape, as sRGB values.
+
+    >>> float(encode(np.float32([0.5]))[0].round(4))
+    0.7354
+    """
+    curved = 1.055 * np.maximum(linear, _LINEAR) ** np.float32(1 / 2.4) - 0.055
+    return np.asarray(np.where(linear <= _LINEAR, _SLOPE * linear, curved), np.float32)
+
+
+def decode(srgb: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The inverse of `encode`."""
+    curved = ((np.maximum(srgb, _SLOPE * _LINEAR) + 0.055) / 1.055) ** 2.4
+    return np.asarray(np.where(srgb <= _SLOPE * _LINEAR, srgb / _SLOPE, curved), np.float32)

@@ -1,0 +1,60 @@
+"""What a network is: its input, its scale and its sizes. Whoever runs one needs nothing else; no torch in here."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from burstsr.ground.errors import SettingsError
+
+ARCHITECTURES = ("srcnn", "srresnet", "rrdb", "zoom")
+INPUTS = {"y": 1, "rgb": 3, "bayer": 4}  # channels of each
+
+
+@dataclass(frozen=True)
+class Descriptor:
+    """One network.
+
+    name: as the command line says it, with the scale ("srcnn-x4"). architecture: of ARCHITECTURES. scale: output pixels per input pixel along an axis, of
+    "zoom" per raw pixel. input: "y" (BT.601 luma of sRGB), "rgb" (sRGB), both 0 to 1, or "bayer" (R, G of the red row, G of the blue row, B of
+    white-balanced samples on the curve of `single.curve`, each plane half as large as the mosaic). sizes: arguments of the network's constructor.
+    reach_px: pixels of the input (of a plane, for "bayer") that matter around a pixel; tiles overlap by as much. multiple: the input's sides are multiples of
+    it. gan: trained against a discriminator, so that it invents detail.
+    """
+
+    name: str
+    architecture: str
+    scale: int
+    input: str
+    sizes: Mapping[str, Any] = field(default_factory=dict)
+    reach_px: int = 16
+    multiple: int = 1
+    gan: bool = False
+    learned: bool = True
+
+    def __post_init__(self) -> None:
+        if self.architecture not in ARCHITECTURES:
+            raise SettingsError(f"{self.name}: architecture {self.architecture!r}; allowed is {', '.join(ARCHITECTURES)}")
+        if self.input not in INPUTS:
+            raise SettingsError(f"{self.name}: input {self.input!r}; allowed is {', '.join(INPUTS)}")
+        if not 1 <= self.scale <= 8:
+            raise SettingsError(f"{self.name}: scale {self.scale}; allowed is 1 to 8")
+
+    @property
+    def channels(self) -> int:
+        """Channels of the input."""
+        return INPUTS[self.input]
+
+    def to_json(self) -> str:
+        """One line of JSON, read back equal by `from_json`."""
+        return json.dumps({**asdict(self), "sizes": dict(self.sizes)}, sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> Descriptor:
+        """The inverse of `to_json`. Raises SettingsError."""
+        try:
+            return cls(**json.loads(text))
+        except (ValueError, TypeError) as error:
+            raise SettingsError(f"not a network's descriptor: {text[:200]!r} ({error})") from error

@@ -1,0 +1,25 @@
+"""The raw-to-RGB model of "Zoom to Learn, Learn to Zoom" (Zhang, Chen, Ng, Koltun 2019, §4): a packed Bayer mosaic through an SRResNet."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from single.networks.srresnet import SRResNet
+
+
+class Zoom(SRResNet):
+    """An SRResNet from four Bayer planes at half size to colours at `scale` times the mosaic's size: a pixel-shuffle stage more than the scale says.
+
+    Input (N, 4, H, W): R, G of the red row, G of the blue row, B. Output (N, 3, 2 scale H, 2 scale W). Both white-balanced and on the curve of
+    `single.curve`. The published size: channels 64, blocks 16; scales 2, 4 (paper: 4 and 8).
+    """
+
+    def __init__(
+        self, scale: int = 4, channels: int = 64, blocks: int = 16, kernel: int = 9, norm: bool = True, skip: bool = False, direct: bool = False
+    ) -> None:
+        super().__init__(2 * scale, channels, blocks, kernel, norm, skip, direct, inputs=4)
+
+    def colours(self, x: Tensor) -> Tensor:
+        """The planes as one colour each; that they lie half a plane's pixel apart is left to the network."""
+        return torch.stack((x[:, 0], (x[:, 1] + x[:, 2]) / 2, x[:, 3]), 1)
