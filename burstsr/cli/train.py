@@ -1,0 +1,130 @@
+"""`burstsr train`: a single-frame network, from pictures to weights."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import fields
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from burstsr.cli.bars import Bars
+from burstsr.cli.screen import say, say_json
+from burstsr.ground.errors import SettingsError
+
+if TYPE_CHECKING:
+    from single.data import Degradation, Pairs
+    from single.descriptor import Descriptor
+
+_DEFAULTS = "16 patches of 32 pixels a step, Adam from 1e-3 to 1e-6"
+
+
+def add_parser(commands: Any) -> argparse.ArgumentParser:  # noqa: ANN401  argparse keeps its type to itself
+    """The command's arguments."""
+    parser: argparse.ArgumentParser = commands.add_parser(
+        "train",
+        help="train a single-frame network (extra `single`)",
+        description=f"Train a network on folders of pictures: {_DEFAULTS}. OUT gets checkpoint.pt, from which the same command goes on, log.csv, "
+        "best.safetensors (the average of the weights, for `burstsr single --model`) and validation.png. A gan starts from a network trained without: --start.",
+    )
+    parser.add_argument("model", metavar="MODEL", help="for example srcnn-x4, srresnet-lite-x4, srgan-lite-x4, esrgan-x4, zoom-lite-x2; `list` names all")
+    parser.add_argument("--data", metavar="DIR", type=Path, nargs="+", default=[], help="pictures, or folders of them (DIV2K's layout too)")
+    parser.add_argument("--raw-data", metavar="DIR", type=Path, help="zoom: raw files with a picture of the same name beside each, instead of --data")
+    parser.add_argument("--validation", metavar="DIR", type=Path, nargs="+", help="pictures held back (default: a tenth of --data)")
+    parser.add_argument("-o", "--out", metavar="OUT", type=Path, help="folder of the training (default: the model's name)")
+    parser.add_argument("--start", metavar="FILE", type=Path, help="weights to begin with, .safetensors of the same network")
+    parser.add_argument("--steps", type=int, metavar="N", help="batches in all (default 10000)")
+    parser.add_argument("--batch", type=int, metavar="N", help="patches a batch")
+    parser.add_argument("--patch-px", type=int, metavar="PX", help="side of a patch, in pixels of the network's input")
+    parser.add_argument("--rate", type=float, metavar="R", help="Adam's first step")
+    parser.add_argument("--final-rate", type=float, metavar="R", help="its last; between them half a cosine")
+    parser.add_argument("--ema", type=float, metavar="W", help="weight of the past in the average of the weights (default 0.999)")
+    parser.add_argument("--loss", help="l1 (default), mse, ssim, ms-ssim, cobi")
+    parser.add_argument("--pixel-weight", type=float, metavar="W", help="of that loss in a gan's training (default 1)")
+    parser.add_argument("--adversarial-weight", type=float, metavar="W", help="default 0.005")
+    parser.add_argument("--perceptual-weight", type=float, metavar="W", help="of the difference of VGG-19 features; needs --vgg")
+    parser.add_argument("--vgg", metavar="FILE", help="VGG-19 weights, or `torchvision`")
+    parser.add_argument("--after-activation", action="store_true", help="perceptual loss on features behind the activation (SRGAN), not before (ESRGAN)")
+    parser.add_argument("--not-relativistic", action="store_true", help="the plain adversarial loss (SRGAN), not the relativistic average (ESRGAN)")
+    parser.add_argument("--blur-px", type=float, default=0.0, metavar="S", help="degradation: Gaussian blur up to this deviation (default 0)")
+    parser.add_argument("--noise", type=float, default=0.0, metavar="S", help="degradation: white noise up to this deviation, 0 to 1 (default 0)")
+    parser.add_argument("--jpeg", type=int, default=100, metavar="Q", help="degradation: JPEG down to this quality (default 100: none)")
+    parser.add_argument("--validate-every", type=int, metavar="N", help="steps between validations and checkpoints (default 500)")
+    parser.add_argument("--seed", type=int, metavar="N", help="default 0; the same seed gives the same training on the same machine")
+    parser.add_argument("--threads", type=int, metavar="N", help="default: all")
+    parser.add_argument("--device", metavar="NAME", help="cpu (default), cuda, mps")
+    parser.add_argument("--bf16", choices=("auto", "on", "off"), default="auto", help="16-bit brain floats; auto: where the processor has them")
+    parser.add_argument("--tensorboard", action="store_true", help="also write TensorBoard events (needs the tensorboard package)")
+    return parser
+
+
+def run(args: argparse.Namespace) -> int:
+    """Do the command; its exit status."""
+    from single.catalogue import CATALOGUE
+
+    if args.model == "list":
+        say("\n".join(CATALOGUE))
+        return 0
+    if args.model not in CATALOGUE:
+        raise SettingsError(f"MODEL {args.model}: allowed is {', '.join(CATALOGUE)}")
+    if find_spec("torch") is None or find_spec("safetensors") is None:
+        raise SettingsError("training needs PyTorch: pip install 'burstsr[single]'")
+    if bool(args.data) == bool(args.raw_data):
+        raise SettingsError("one of --data and --raw-data is needed")
+
+    from single.training.loop import BEST, Training
+    from single.training.plan import Plan
+    from single.training.validation import Validation
+
+    descriptor = CATALOGUE[args.model]
+    asked = {field.name: getattr(args, field.name) for field in fields(Plan) if getattr(args, field.name, None) is not None}
+    asked |= {"descriptor": descriptor, "gan": descriptor.gan, "bf16": {"auto": None, "on": True, "off": False}[args.bf16]}
+    asked |= {"before_activation": not args.after_activation, "relativistic": not args.not_relativistic}
+    plan = Plan(**asked)
+    out = args.out or Path(args.model)
+    pairs, held_back = _pairs(args, descriptor)
+    training = Training(plan, pairs, Validation(held_back), out, args.start or "")
+    writer = _tensorboard(out) if args.tensorboard else None
+    lines: list[dict[str, float]] = []
+
+    def report(line: dict[str, float]) -> None:
+        lines.append(line)
+        bars.stage(args.model, f"{line['val_psnr']:.2f} dB", int(line["step"]), plan.steps)
+        if writer:
+            for name, value in line.items():
+                writer.add_scalar(name, value, int(line["step"]))
+        if not args.json and not bars.shown:
+            say(", ".join(f"{name} {value:.5g}" for name, value in line.items()))
+
+    with Bars(1, show=not args.json) as bars:
+        best = training.run(report)
+    if args.json:
+        say_json({"model": args.model, "weights": str(out / BEST), "best_val_psnr": best, "steps": training.step, "lines": lines})
+    else:
+        say(f"{args.model}: {training.step} steps, best {best:.2f} dB on held-back patches -> {out / BEST}")
+    return 0
+
+
+def _pairs(args: argparse.Namespace, descriptor: Descriptor) -> tuple[Pairs, Pairs]:
+    """Training pairs, and held-back ones."""
+    from single.data import AlignedPairs, BayerPairs, Degradation, Folder, PicturePairs
+
+    degradation: Degradation = Degradation(args.blur_px, args.noise, args.jpeg)
+    if args.raw_data:
+        if descriptor.input != "bayer":
+            raise SettingsError(f"--raw-data: {descriptor.name} takes pictures; allowed with zoom models")
+        return AlignedPairs(args.raw_data, descriptor.scale), AlignedPairs(args.validation[0] if args.validation else args.raw_data, descriptor.scale)
+    folders = [Folder(args.data)]
+    folders.append(Folder(args.validation) if args.validation else folders[0].split_off(10))
+    if descriptor.input == "bayer":
+        return BayerPairs(folders[0], descriptor.scale), BayerPairs(folders[1], descriptor.scale)
+    first, second = (PicturePairs(folder, descriptor.scale, degradation, y=descriptor.input == "y") for folder in folders)
+    return first, second
+
+
+def _tensorboard(out: Path) -> Any:  # noqa: ANN401  an optional package
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError as error:
+        raise SettingsError("--tensorboard needs its package: pip install tensorboard") from error
+    return SummaryWriter(out)  # type: ignore[no-untyped-call]

@@ -1,0 +1,121 @@
+"""Training pairs: (what the network is given, what it should answer), batch by batch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from burstsr.ground.errors import InputFileError
+from single.curve import decode, encode
+from single.data.degrade import MARGIN, Degradation
+from single.data.folder import Folder
+
+LUMA = (65.481 / 255, 128.553 / 255, 24.966 / 255)  # BT.601, studio swing; plus 16 / 255
+
+
+class Pairs(Protocol):
+    """batch: (given, wanted) of `count` patches of `side` pixels of the network's input; random only by `rng`."""
+
+    def batch(self, count: int, side: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]: ...  # noqa: D102
+
+
+def luma(rgb: Tensor) -> Tensor:
+    """(N, 3, H, W) sRGB -> (N, 1, H, W) BT.601 luma, 16/255 to 235/255, the plane on which SRCNN works and papers measure."""
+    weights = torch.tensor(LUMA, dtype=rgb.dtype).view(1, 3, 1, 1)
+    return (rgb * weights).sum(1, keepdim=True) + 16 / 255
+
+
+class PicturePairs:
+    """Pictures, degraded on the fly. y: as luma. scale: of the network."""
+
+    def __init__(self, folder: Folder, scale: int, degradation: Degradation, y: bool = False) -> None:
+        self.folder, self.scale, self.degradation, self.y = folder, scale, degradation, y
+
+    def batch(self, count: int, side: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+        """(count, C, side, side) and (count, C, scale side, scale side)."""
+        patches = np.stack([self.folder.patch((side + 2 * MARGIN) * self.scale, rng) for _ in range(count)])
+        high = torch.from_numpy(patches).permute(0, 3, 1, 2).float() / 255
+        low = self.degradation(high, self.scale, torch.Generator().manual_seed(int(rng.integers(2**62))))
+        low, high = low[:, :, MARGIN:-MARGIN, MARGIN:-MARGIN], high[:, :, MARGIN * self.scale : -MARGIN * self.scale, MARGIN * self.scale : -MARGIN * self.scale]
+        return (luma(low), luma(high)) if self.y else (low.contiguous(), high.contiguous())
+
+
+class BayerPairs:
+    """Raw patches with their truth, simulated from pictures: linear light, a pixel's square, CFA, signal-dependent noise.
+
+    alpha: noise of a sample, variance = alpha x + alpha**2 / 4 in units of saturation, drawn between these log-uniformly. White balance of 1.4 to 2.4 for red
+    and blue scales their noise, as in a camera that balances afterwards.
+    """
+
+    def __init__(self, folder: Folder, scale: int, alpha: tuple[float, float] = (1e-5, 3e-3)) -> None:
+        self.folder, self.scale, self.alpha = folder, scale, alpha
+
+    def batch(self, count: int, side: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+        """(count, 4, side, side) and (count, 3, 2 scale side, 2 scale side), both on the curve of `single.curve`."""
+        given, wanted = [], []
+        for _ in range(count):
+            linear = decode(self.folder.patch(2 * side * self.scale, rng).astype(np.float32) / 255)
+            given.append(encode(self._planes(linear, rng)))
+            wanted.append(encode(linear))
+        return torch.from_numpy(np.stack(given)), torch.from_numpy(np.stack(wanted)).permute(0, 3, 1, 2).contiguous()
+
+    def _planes(self, linear: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+        """(4, side, side) white-balanced noisy samples of a (2 scale side, 2 scale side, 3) picture."""
+        height, width = (n // self.scale for n in linear.shape[:2])
+        pixels = linear.reshape(height, self.scale, width, self.scale, 3).mean((1, 3))
+        planes = np.stack((pixels[0::2, 0::2, 0], pixels[0::2, 1::2, 1], pixels[1::2, 0::2, 1], pixels[1::2, 1::2, 2]))
+        gains = np.array([rng.uniform(1.4, 2.4), 1, 1, rng.uniform(1.4, 2.4)], np.float32)[:, None, None]
+        alpha = float(np.exp(rng.uniform(*np.log(self.alpha))))
+        exposed = planes / gains
+        noisy = exposed + np.sqrt(alpha * exposed + alpha**2 / 4) * rng.standard_normal(planes.shape, np.float32)
+        return np.asarray(noisy * gains, np.float32)
+
+
+class AlignedPairs:
+    """Raw files and pictures of the same view, one folder each scene or `x.dng` beside `x.png`, as SR-RAW is laid out after its alignment.
+
+    The picture is `scale` times as large as the mosaic, in sRGB of that camera; a side that differs by up to 2 % is cut. Raises InputFileError.
+    """
+
+    RAW = (".dng", ".arw", ".cr2", ".nef")
+
+    def __init__(self, place: str | Path, scale: int) -> None:
+        self.scale = scale
+        self.pairs: list[tuple[NDArray[np.float32], NDArray[np.float32]]] = []
+        for raw in sorted(path for path in Path(place).rglob("*") if path.suffix.lower() in self.RAW):
+            picture = next((raw.with_suffix(end) for end in (".png", ".jpg", ".JPG", ".tif") if raw.with_suffix(end).is_file()), None)
+            if picture is not None:
+                self.pairs.append(self._pair(raw, picture))
+        if not self.pairs:
+            raise InputFileError(f"{place}: no raw file ({', '.join(self.RAW)}) with a picture of its name (.png, .jpg, .tif) beside it")
+
+    def _pair(self, raw: Path, path: Path) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        from burstsr.files.picture import read_picture
+        from single.mosaic import packed
+
+        planes = encode(packed(raw).planes)
+        rgb = read_picture(path).rgb
+        height, width = (2 * n * self.scale for n in planes.shape[1:])
+        if abs(rgb.shape[0] / height - 1) > 0.02 or abs(rgb.shape[1] / width - 1) > 0.02:
+            raise InputFileError(f"{path}: {rgb.shape[1]} x {rgb.shape[0]} pixels; {raw.name} at x{self.scale} needs {width} x {height}")
+        step = 2 * self.scale
+        height, width = min(height, rgb.shape[0] // step * step), min(width, rgb.shape[1] // step * step)
+        return planes[:, : height // step, : width // step], rgb[:height, :width]
+
+    def batch(self, count: int, side: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+        """As `BayerPairs.batch`; not turned, for the mosaic's order is part of the input."""
+        given, wanted = [], []
+        for _ in range(count):
+            planes, rgb = self.pairs[int(rng.integers(len(self.pairs)))]
+            if min(planes.shape[1:]) < side:
+                raise InputFileError(f"a raw plane of {planes.shape[2]} x {planes.shape[1]} is smaller than the patch of {side}")
+            y, x = int(rng.integers(planes.shape[1] - side + 1)), int(rng.integers(planes.shape[2] - side + 1))
+            step = 2 * self.scale
+            given.append(planes[:, y : y + side, x : x + side])
+            wanted.append(rgb[step * y : step * (y + side), step * x : step * (x + side)])
+        return torch.from_numpy(np.stack(given)), torch.from_numpy(np.ascontiguousarray(np.stack(wanted).transpose(0, 3, 1, 2)))

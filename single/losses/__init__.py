@@ -1,0 +1,32 @@
+"""Losses, each with its paper and equation. `pixel_loss` chooses one by its name in the training plan."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from torch import Tensor
+from torch.nn import functional
+
+from burstsr.ground.errors import SettingsError
+
+__all__ = ["pixel_loss"]
+
+
+def pixel_loss(name: str) -> Callable[[Tensor, Tensor], Tensor]:
+    """The loss of two pictures (N, C, H, W), 0 to 1, by name: l1, mse, ssim, ms-ssim (both one minus the index), cobi (on patches of RGB).
+
+    Raises SettingsError.
+    """
+    from single.losses.cobi import rgb_patch_loss
+    from single.losses.similarity import ms_ssim, ssim
+
+    losses: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+        "l1": functional.l1_loss,
+        "mse": functional.mse_loss,
+        "ssim": lambda a, b: 1 - ssim(a, b),
+        "ms-ssim": lambda a, b: 1 - ms_ssim(a, b),
+        "cobi": rgb_patch_loss,
+    }
+    if name not in losses:
+        raise SettingsError(f"loss {name!r}: allowed is {', '.join(losses)}")
+    return losses[name]

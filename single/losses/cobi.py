@@ -1,0 +1,51 @@
+"""Contextual loss (Mechrez, Talmi, Zelnik-Manor 2018, eqs. 1 to 4), and contextual bilateral loss (Zhang et al. 2019, "Zoom to Learn, Learn to Zoom", §5,
+eqs. 4 and 5): every feature of the wanted picture must find one like it in the made picture, not at the same place, but near.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from burstsr.ground.errors import SettingsError
+
+BANDWIDTH = 0.5  # h
+SPATIAL_WEIGHT = 0.5  # w_s; the paper says 0.1, with which matches wander
+PATCHES = {2: 5, 4: 10, 8: 15}  # side of the RGB patches at a scale
+_LARGEST = 96  # features along a side that are compared with each other, all with all
+_EPSILON = 1e-5
+
+
+def cobi(made: Tensor, wanted: Tensor, spatial_weight: float = SPATIAL_WEIGHT, bandwidth: float = BANDWIDTH) -> Tensor:
+    """Loss of features (N, C, H, W): mean over wanted features q of the least distance to a made one p, as a share of those to all others (softened by
+    `bandwidth`): -log of mean max of the contextual similarity. Distance: cosine about the wanted features' mean, plus `spatial_weight` times the distance of
+    places in units of the larger side. 0 spatial weight: the contextual loss. Memory grows with (H W)^2. Raises SettingsError beyond 96 x 96.
+    """
+    if made.shape != wanted.shape or max(made.shape[2:]) > _LARGEST:
+        raise SettingsError(f"CoBi of features {tuple(made.shape)} and {tuple(wanted.shape)}: equal shapes with sides up to {_LARGEST} are allowed")
+    centre = wanted.mean((0, 2, 3), keepdim=True)
+    p, q = (functional.normalize((x - centre).flatten(2), dim=1) for x in (made, wanted))
+    distance = (1 - torch.einsum("nci,ncj->nij", q, p)).clamp(min=0)  # of wanted i and made j
+    height, width = made.shape[2:]
+    y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+    places = torch.stack((y.flatten(), x.flatten()), 1).to(made) / max(height, width)
+    distance = distance + spatial_weight * torch.cdist(places, places)
+    relative = distance / (distance.amin(2, keepdim=True) + _EPSILON)
+    similarity = torch.softmax((1 - relative) / bandwidth, dim=2)
+    found: Tensor = -torch.log(similarity.amax(2).mean(1) + _EPSILON).mean()
+    return found
+
+
+def rgb_patch_loss(made: Tensor, wanted: Tensor, scale: int = 2, most: int = 48) -> Tensor:
+    """CoBi on patches of RGB (n = 5, 10, 15 pixels at x2, x4, x8) of (N, 3, H, W) pictures; patches start so far apart that at most `most` stand along a side."""
+    side = PATCHES.get(scale, 5)
+    if min(made.shape[2:]) < side:
+        raise SettingsError(f"CoBi on patches of {side} pixels: pictures of {made.shape[3]} x {made.shape[2]} are smaller")
+    step = max(1, -(-max(made.shape[2:]) // most))
+
+    def patches(x: Tensor) -> Tensor:
+        rows, columns = ((n - side) // step + 1 for n in x.shape[2:])
+        return functional.unfold(x, side, stride=step).unflatten(2, (rows, columns))
+
+    return cobi(patches(made), patches(wanted))

@@ -1,0 +1,52 @@
+"""SSIM (Wang, Bovik, Sheikh, Simoncelli 2004, eq. 13) and MS-SSIM (Wang, Simoncelli, Bovik 2003, eq. 7), differentiable."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from burstsr.ground.errors import SettingsError
+
+WINDOW, SIGMA = 11, 1.5
+C1, C2 = 0.01**2, 0.03**2  # K1 and K2 squared, for values from 0 to 1
+SCALES = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # weights of MS-SSIM's five scales
+
+
+def ssim(a: Tensor, b: Tensor) -> Tensor:
+    """Mean structural similarity of (N, C, H, W) pictures, 0 to 1, sides at least 11: 1 where equal. Gaussian window of 11 x 11, deviation 1.5, no border."""
+    luminance, structure = _parts(a, b)
+    return (luminance * structure).mean()
+
+
+def ms_ssim(a: Tensor, b: Tensor) -> Tensor:
+    """The same over scales of 1, 1/2, 1/4, 1/8, 1/16, as many as leave 11 pixels; weights renormalised where they are fewer than five."""
+    smaller = min(a.shape[-2:])
+    count = sum(smaller // 2**i >= WINDOW for i in range(len(SCALES)))
+    if count == 0:
+        raise SettingsError(f"MS-SSIM of pictures of {a.shape[-1]} x {a.shape[-2]} pixels: at least {WINDOW} along a side are needed")
+    weights = torch.tensor(SCALES[:count], dtype=a.dtype, device=a.device)
+    weights = weights / weights.sum()
+    result = torch.ones((), dtype=a.dtype, device=a.device)
+    for i in range(count):
+        luminance, structure = _parts(a, b)
+        index = structure.mean() if i < count - 1 else (luminance * structure).mean()
+        result = result * index.clamp(min=1e-6) ** weights[i]
+        a, b = functional.avg_pool2d(a, 2), functional.avg_pool2d(b, 2)
+    return result
+
+
+def _parts(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+    """Luminance, and contrast times structure, per place and channel."""
+    if min(a.shape[-2:]) < WINDOW:
+        raise SettingsError(f"SSIM of pictures of {a.shape[-1]} x {a.shape[-2]} pixels: at least {WINDOW} along a side are needed")
+    line = torch.exp(-0.5 * ((torch.arange(WINDOW, dtype=a.dtype, device=a.device) - WINDOW // 2) / SIGMA) ** 2)
+    line = (line / line.sum()).repeat(a.shape[1], 1, 1, 1)
+
+    def mean(x: Tensor) -> Tensor:
+        return functional.conv2d(functional.conv2d(x, line, groups=x.shape[1]), line.transpose(2, 3), groups=x.shape[1])
+
+    mean_a, mean_b = mean(a), mean(b)
+    variance_a, variance_b, covariance = mean(a * a) - mean_a**2, mean(b * b) - mean_b**2, mean(a * b) - mean_a * mean_b
+    luminance = (2 * mean_a * mean_b + C1) / (mean_a**2 + mean_b**2 + C1)
+    return luminance, (2 * covariance + C2) / (variance_a + variance_b + C2)

@@ -1,0 +1,187 @@
+"""The loop: batches in, steps down, checkpoints that a later run goes on from."""
+
+from __future__ import annotations
+
+import copy
+import csv
+import math
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from burstsr.files.atomic import atomic
+from burstsr.ground.errors import InputFileError, SettingsError
+from single.data.pairs import Pairs
+from single.losses import adversarial, pixel_loss
+from single.networks import build
+from single.networks.srresnet import Discriminator
+from single.training.plan import Plan
+from single.training.validation import Validation
+from single.weights_file import read_weights, write_weights
+
+CHECKPOINT, LOG, BEST = "checkpoint.pt", "log.csv", "best.safetensors"
+Report = Callable[[dict[str, float]], None]
+FIELDS = ("step", "seconds", "rate", "loss", "discriminator", "val_psnr", "val_ssim")
+
+
+class Training:
+    """One network being trained in a folder. `run` goes on from the folder's checkpoint where there is one.
+
+    pairs: where batches come from. validation: pictures never trained on. out: the folder: checkpoint.pt, log.csv, best.safetensors, and pictures of the
+    validation. start: weights to begin with, "" for random ones; a gan needs them. Raises SettingsError for a checkpoint of another plan.
+    """
+
+    def __init__(self, plan: Plan, pairs: Pairs, validation: Validation, out: Path, start: str | Path = "") -> None:
+        if plan.gan and not start and not (out / CHECKPOINT).is_file():
+            raise SettingsError("--gan starts from a trained network: --start FILE (from random weights it collapses)")
+        torch.manual_seed(plan.seed)
+        if plan.threads:
+            torch.set_num_threads(plan.threads)
+        self.plan, self.pairs, self.validation, self.out = plan, pairs, validation, out
+        self.device = torch.device(plan.device)
+        self.net = build(plan.descriptor).to(self.device)
+        if start:
+            self.net.load_state_dict(read_weights(start)[0])
+        self.average = copy.deepcopy(self.net).eval().requires_grad_(False)
+        self.optimiser = torch.optim.Adam(self.net.parameters(), plan.rate, betas=(0.9, 0.99))
+        self.judge = Discriminator(plan.discriminator_width, 256).to(self.device) if plan.gan else None
+        self.judge_optimiser = torch.optim.Adam(self.judge.parameters(), plan.rate, betas=(0.9, 0.99)) if self.judge else None
+        self.pixel = pixel_loss(plan.loss)
+        self.features = _features(plan).to(self.device) if plan.perceptual_weight else None
+        self.bf16 = _has_bf16() if plan.bf16 is None else plan.bf16
+        self.step, self.seconds, self.best = 0, 0.0, -math.inf
+        out.mkdir(parents=True, exist_ok=True)
+        if (out / CHECKPOINT).is_file():
+            self._resume()
+
+    def run(self, report: Report | None = None) -> float:
+        """Train to the plan's last step. Returns the best validation PSNR, dB. Raises FloatingPointError where the loss is no number any more."""
+        start, losses, judged = time.perf_counter() - self.seconds, [], []
+        while self.step < self.plan.steps:
+            rng = np.random.default_rng((self.plan.seed, self.step))  # of the step, so that a resumed run sees what an unbroken one does
+            given, wanted = (part.to(self.device) for part in self.pairs.batch(self.plan.batch, self.plan.patch_px, rng))
+            loss, discriminator = self._advance(given, wanted)
+            if not math.isfinite(loss):
+                raise FloatingPointError(f"step {self.step}: the loss is {loss}; try a smaller --rate")
+            losses.append(loss)
+            judged.append(discriminator)
+            self.step += 1
+            if self.step % self.plan.validate_every == 0 or self.step == self.plan.steps:
+                self.seconds = time.perf_counter() - start
+                psnr, ssim = self.validation.measure(self.average, self.out if self.step == self.plan.steps else None)
+                line = dict(zip(FIELDS, (self.step, self.seconds, self.rate, float(np.mean(losses)), float(np.mean(judged)), psnr, ssim), strict=True))
+                losses, judged = [], []
+                self._keep(line)
+                if report:
+                    report(line)
+        return self.best
+
+    @property
+    def rate(self) -> float:
+        """Adam's step now: half a cosine from the plan's first rate to its last."""
+        done = self.step / self.plan.steps
+        return self.plan.final_rate + (self.plan.rate - self.plan.final_rate) * 0.5 * (1 + math.cos(math.pi * done))
+
+    def _advance(self, given: Tensor, wanted: Tensor) -> tuple[float, float]:
+        for optimiser in (self.optimiser, self.judge_optimiser):
+            for group in optimiser.param_groups if optimiser else ():
+                group["lr"] = self.rate
+        self.net.train()
+        with self._precision():
+            made = self.net(given)
+        made = made.float()
+        loss, judged = self.plan.pixel_weight * self.pixel(made, wanted), 0.0
+        if self.features is not None:
+            loss = loss + self.plan.perceptual_weight * (self.features(made) - self.features(wanted)).abs().mean()
+        if self.judge is not None:
+            judged = self._judge(made.detach(), wanted)
+            self.judge.requires_grad_(False)
+            with self._precision():
+                real, fake = self.judge(wanted), self.judge(made)
+            loss = loss + self.plan.adversarial_weight * adversarial.generator_loss(real.float(), fake.float(), self.plan.relativistic)
+            self.judge.requires_grad_(True)
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
+        self.optimiser.step()
+        with torch.no_grad():
+            keep = min(self.plan.ema, (1 + self.step) / (10 + self.step))
+            for mean, now in zip(self.average.state_dict().values(), self.net.state_dict().values(), strict=True):
+                mean.lerp_(now, 1 - keep) if mean.is_floating_point() else mean.copy_(now)
+        return float(loss.detach()), judged
+
+    def _judge(self, made: Tensor, wanted: Tensor) -> float:
+        assert self.judge is not None and self.judge_optimiser is not None
+        with self._precision():
+            real, fake = self.judge(wanted), self.judge(made)
+        loss = adversarial.discriminator_loss(real.float(), fake.float(), self.plan.relativistic)
+        self.judge_optimiser.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.judge_optimiser.step()
+        return float(loss.detach())
+
+    def _precision(self) -> AbstractContextManager[Any]:
+        return torch.autocast(self.device.type, torch.bfloat16) if self.bf16 else nullcontext()
+
+    def _keep(self, line: dict[str, float]) -> None:
+        state = {
+            "plan": _plain(self.plan), "step": self.step, "seconds": self.seconds, "best": self.best, "net": self.net.state_dict(),
+            "average": self.average.state_dict(), "optimiser": self.optimiser.state_dict(),
+            "judge": self.judge.state_dict() if self.judge else {}, "judge_optimiser": self.judge_optimiser.state_dict() if self.judge_optimiser else {},
+        }  # fmt: skip
+        if self.plan.gan or line["val_psnr"] > self.best:  # a gan gets sharper while its PSNR falls: its last weights are the ones
+            self.best = state["best"] = line["val_psnr"]
+            write_weights(self.out / BEST, self.average, self.plan.descriptor, {"step": str(self.step), "val_psnr": f"{line['val_psnr']:.3f}"})
+        with atomic(self.out / CHECKPOINT) as temporary:
+            torch.save(state, temporary)
+        lines = _lines(self.out / LOG, before=self.step) + [line]
+        with atomic(self.out / LOG) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, FIELDS)
+            writer.writeheader()
+            writer.writerows({name: f"{float(row[name]):.6g}" for name in FIELDS} for row in lines)
+
+    def _resume(self) -> None:
+        path = self.out / CHECKPOINT
+        try:
+            state = torch.load(path, map_location=self.device, weights_only=True)
+            other = {name for name, value in _plain(self.plan).items() if state["plan"].get(name) != value} - {"threads", "device", "bf16", "validate_every"}
+        except Exception as error:
+            raise InputFileError(f"{path}: not a checkpoint that can be read ({error}); choose another folder") from error
+        if other - {"steps"}:
+            raise SettingsError(f"{path} was begun with another {', '.join(sorted(other))}; choose another folder")
+        self.step, self.seconds, self.best = int(state["step"]), float(state["seconds"]), float(state["best"])
+        self.net.load_state_dict(state["net"])
+        self.average.load_state_dict(state["average"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        if self.judge is not None and self.judge_optimiser is not None:
+            self.judge.load_state_dict(state["judge"])
+            self.judge_optimiser.load_state_dict(state["judge_optimiser"])
+
+
+def _plain(plan: Plan) -> dict[str, Any]:
+    return {**asdict(plan), "descriptor": plan.descriptor.to_json()}
+
+
+def _lines(path: Path, before: int) -> list[dict[str, Any]]:
+    """Lines of a log up to the step that a resumed run went on from."""
+    if not path.is_file():
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
+        return [row for row in csv.DictReader(file) if float(row["step"]) < before]
+
+
+def _has_bf16() -> bool:
+    return bool(torch.cuda.is_available()) or any(torch.cpu._is_avx512_bf16_supported() for _ in range(1))
+
+
+def _features(plan: Plan) -> nn.Module:
+    from single.losses.perceptual import VGG19
+
+    return VGG19.load(plan.vgg, ("conv5_4",), plan.before_activation).single()

@@ -1,0 +1,58 @@
+"""What a training is to do. No torch in here, so that the command line can say what it would do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from burstsr.ground.errors import SettingsError
+from single.descriptor import Descriptor
+
+PIXEL_LOSSES = ("l1", "mse", "ssim", "ms-ssim", "cobi")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One training. The defaults are those of the shipped weights, but for `steps`.
+
+    steps: batches in all. batch: patches a batch. patch_px: their side, in pixels of the network's input. rate, final_rate: Adam's step, from one to the other
+    along half a cosine. ema: weight of the past in the moving average of the weights, which is what is kept. loss: of PIXEL_LOSSES. gan: against a
+    discriminator; the weights start from those of a trained network. pixel_weight, adversarial_weight, perceptual_weight: of the losses in the gan stage.
+    vgg: file of VGG-19 weights for the perceptual loss, "" for none. validate_every: steps between validations, checkpoints and lines of the log.
+    bf16: None = where the processor has it.
+    """
+
+    descriptor: Descriptor
+    steps: int = 10000
+    batch: int = 16
+    patch_px: int = 32
+    rate: float = 1e-3
+    final_rate: float = 1e-6
+    ema: float = 0.999
+    loss: str = "l1"
+    gan: bool = False
+    relativistic: bool = True
+    pixel_weight: float = 1.0
+    adversarial_weight: float = 5e-3
+    perceptual_weight: float = 0.0
+    vgg: str = ""
+    before_activation: bool = True
+    discriminator_width: int = 24
+    validate_every: int = 500
+    seed: int = 0
+    threads: int = 0
+    bf16: bool | None = None
+    device: str = "cpu"
+
+    def __post_init__(self) -> None:
+        limits = (
+            ("steps", 1, 10_000_000), ("batch", 1, 1024), ("patch_px", 8, 1024), ("rate", 1e-7, 1), ("final_rate", 0, 1), ("ema", 0, 0.99999),
+            ("pixel_weight", 0, 1000), ("adversarial_weight", 0, 1000), ("perceptual_weight", 0, 1000), ("discriminator_width", 4, 512),
+            ("validate_every", 1, 1_000_000), ("seed", 0, 2**63 - 1), ("threads", 0, 1024),
+        )  # fmt: skip
+        for name, low, high in limits:
+            if not low <= getattr(self, name) <= high:
+                raise SettingsError(f"--{name.replace('_', '-')} {getattr(self, name)}: allowed is {low} to {high}")
+        if self.loss not in PIXEL_LOSSES:
+            raise SettingsError(f"--loss {self.loss}: allowed is {', '.join(PIXEL_LOSSES)}")
+        if self.perceptual_weight and not self.vgg:
+            raise SettingsError("--perceptual-weight needs the weights of a VGG-19: --vgg FILE, or --vgg torchvision where torchvision is installed")

@@ -1,0 +1,43 @@
+"""How good the network is, on pictures that it was not trained on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from skimage.metrics import structural_similarity
+from torch import Tensor, nn
+
+from burstsr.files.picture import write_png
+from single.data.pairs import Pairs
+
+_CROP = 4
+
+
+class Validation:
+    """A fixed batch of held-back patches, measured with PSNR and SSIM without a border of 4 pixels.
+
+    pairs: of pictures that training does not see. count, side: of the patches, in pixels of the input.
+    """
+
+    def __init__(self, pairs: Pairs, count: int = 16, side: int = 48) -> None:
+        self.given, self.wanted = pairs.batch(count, side, np.random.default_rng(0))
+
+    def measure(self, net: nn.Module, out: Path | None = None) -> tuple[float, float]:
+        """Mean PSNR, dB, and SSIM over the patches. out: also write what the network makes of the first of them beside the truth, as validation.png."""
+        device = next(net.parameters()).device
+        with torch.no_grad():
+            made = torch.cat([net(part.to(device)).cpu() for part in self.given.split(4)]).clamp(0, 1)
+        a, b = _inner(made), _inner(self.wanted)
+        psnr = float(np.mean(-10 * np.log10(np.maximum(((a - b) ** 2).mean((1, 2, 3)), 1e-12))))
+        ssim = float(np.mean([structural_similarity(x, y, data_range=1, channel_axis=2) for x, y in zip(a, b, strict=True)]))
+        if out is not None:
+            rows = np.concatenate([np.concatenate((x, y), 1) for x, y in zip(a[:3], b[:3], strict=True)])
+            write_png(out / "validation.png", np.rint(255 * np.repeat(rows, 3, 2)[..., :3] if rows.shape[2] == 1 else 255 * rows).astype(np.uint8))
+        return psnr, ssim
+
+
+def _inner(pictures: Tensor) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+    """(N, C, H, W) -> (N, H, W, C) without a border."""
+    return pictures[:, :, _CROP:-_CROP, _CROP:-_CROP].clamp(0, 1).permute(0, 2, 3, 1).float().numpy()

@@ -1,0 +1,59 @@
+"""Weights in a safetensors file, with the descriptor of their network in its header. Reading never runs code."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from burstsr.files.atomic import atomic
+from burstsr.ground.errors import InputFileError, OutputError
+from single.descriptor import Descriptor
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+KEY = "descriptor"
+
+
+def write_weights(path: str | Path, net: nn.Module, descriptor: Descriptor, facts: Mapping[str, str] | None = None, half: bool = False) -> None:
+    """A network's weights; half: as 16-bit floats. facts: what else the header says (training data, command). Raises OutputError."""
+    from safetensors.torch import save_file
+
+    state = {name: (value.half() if half and value.is_floating_point() else value).contiguous().cpu() for name, value in net.state_dict().items()}
+    try:
+        with atomic(Path(path)) as temporary:
+            save_file(state, temporary, {KEY: descriptor.to_json(), **(facts or {})})
+    except OSError as error:
+        raise OutputError(f"{path}: {error}") from error
+
+
+def read_header(path: str | Path) -> tuple[Descriptor | None, dict[str, str]]:
+    """The descriptor and the other facts of a safetensors file, without its weights, and without torch; no descriptor in files of others.
+
+    Raises InputFileError.
+    """
+    try:
+        with Path(path).open("rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+            if length > 100_000_000:
+                raise ValueError("no safetensors header")
+            facts = json.loads(file.read(length)).get("__metadata__", {})
+    except (OSError, ValueError, AttributeError) as error:
+        raise InputFileError(f"{path}: not a safetensors file ({error})") from error
+    found = facts.pop(KEY, None)
+    return (Descriptor.from_json(found) if found else None), facts
+
+
+def read_weights(path: str | Path) -> tuple[dict[str, Tensor], Descriptor | None]:
+    """Weights as float32 and the descriptor, None in files of others. Raises InputFileError."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    descriptor, _ = read_header(path)
+    try:
+        state = load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise InputFileError(f"{path}: not a safetensors file that can be read ({error})") from error
+    return {name: value.float() if value.is_floating_point() else value for name, value in state.items()}, descriptor
