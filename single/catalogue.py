@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from single.descriptor import Descriptor
 
 _LITE = {"channels": 48, "blocks": 8, "kernel": 3, "norm": False, "skip": True, "direct": True}
@@ -29,7 +31,7 @@ def _all() -> tuple[Descriptor, ...]:
     return tuple(found)
 
 
-def _one(name: str, architecture: str, scale: int, kind: str, sizes: dict[str, object], reach_px: int, multiple: int = 1, gan: bool = False) -> Descriptor:
+def _one(name: str, architecture: str, scale: int, kind: str, sizes: Mapping[str, object], reach_px: int, multiple: int = 1, gan: bool = False) -> Descriptor:
     return Descriptor(name, architecture, scale, kind, sizes, reach_px, multiple, gan)
 
 

@@ -127,4 +127,4 @@ def _tensorboard(out: Path) -> Any:  # noqa: ANN401  an optional package
         from torch.utils.tensorboard import SummaryWriter
     except ImportError as error:
         raise SettingsError("--tensorboard needs its package: pip install tensorboard") from error
-    return SummaryWriter(out)  # type: ignore[no-untyped-call]
+    return SummaryWriter(out)

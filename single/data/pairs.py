@@ -41,8 +41,12 @@ class PicturePairs:
         patches = np.stack([self.folder.patch((side + 2 * MARGIN) * self.scale, rng) for _ in range(count)])
         high = torch.from_numpy(patches).permute(0, 3, 1, 2).float() / 255
         low = self.degradation(high, self.scale, torch.Generator().manual_seed(int(rng.integers(2**62))))
-        low, high = low[:, :, MARGIN:-MARGIN, MARGIN:-MARGIN], high[:, :, MARGIN * self.scale : -MARGIN * self.scale, MARGIN * self.scale : -MARGIN * self.scale]
-        return (luma(low), luma(high)) if self.y else (low.contiguous(), high.contiguous())
+        low, high = _without(MARGIN, low), _without(MARGIN * self.scale, high)
+        return (luma(low), luma(high)) if self.y else (low, high)
+
+
+def _without(border: int, x: Tensor) -> Tensor:
+    return x[:, :, border:-border, border:-border].contiguous()
 
 
 class BayerPairs:
@@ -59,7 +63,7 @@ class BayerPairs:
         """(count, 4, side, side) and (count, 3, 2 scale side, 2 scale side), both on the curve of `single.curve`."""
         given, wanted = [], []
         for _ in range(count):
-            linear = decode(self.folder.patch(2 * side * self.scale, rng).astype(np.float32) / 255)
+            linear = decode(self.folder.patch(2 * side * self.scale, rng).astype(np.float32) / np.float32(255))
             given.append(encode(self._planes(linear, rng)))
             wanted.append(encode(linear))
         return torch.from_numpy(np.stack(given)), torch.from_numpy(np.stack(wanted)).permute(0, 3, 1, 2).contiguous()

@@ -38,7 +38,9 @@ def cobi(made: Tensor, wanted: Tensor, spatial_weight: float = SPATIAL_WEIGHT, b
 
 
 def rgb_patch_loss(made: Tensor, wanted: Tensor, scale: int = 2, most: int = 48) -> Tensor:
-    """CoBi on patches of RGB (n = 5, 10, 15 pixels at x2, x4, x8) of (N, 3, H, W) pictures; patches start so far apart that at most `most` stand along a side."""
+    """CoBi on patches of RGB (n = 5, 10, 15 pixels at x2, x4, x8) of (N, 3, H, W) pictures; at most about `most`
+    patches along a side.
+    """
     side = PATCHES.get(scale, 5)
     if min(made.shape[2:]) < side:
         raise SettingsError(f"CoBi on patches of {side} pixels: pictures of {made.shape[3]} x {made.shape[2]} are smaller")
@@ -46,6 +48,7 @@ def rgb_patch_loss(made: Tensor, wanted: Tensor, scale: int = 2, most: int = 48)
 
     def patches(x: Tensor) -> Tensor:
         rows, columns = ((n - side) // step + 1 for n in x.shape[2:])
-        return functional.unfold(x, side, stride=step).unflatten(2, (rows, columns))
+        found: Tensor = functional.unfold(x, side, stride=step).reshape(len(x), -1, rows, columns)
+        return found
 
     return cobi(patches(made), patches(wanted))

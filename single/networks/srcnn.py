@@ -35,8 +35,8 @@ class SRCNN(nn.Module):
                 middle = layer.kernel_size[0] // 2
                 layer.weight[0, :, :, :] = 0
                 layer.weight[0, 0, middle, middle] = 1
-            last = self.layers[-1]
-            last.weight[0, 1:] = 0.01 * torch.randn_like(last.weight[0, 1:])
+                if layer.out_channels == 1:  # the last: the identity, and a little of the others
+                    layer.weight[0, 1:].normal_(0, 0.01)
 
     def forward(self, y: Tensor) -> Tensor:
         """(N, 1, H, W) luma, 0 to 1 -> (N, 1, scale H, scale W)."""

@@ -39,7 +39,15 @@ class SRResNet(nn.Module):
     """
 
     def __init__(
-        self, scale: int = 4, channels: int = 64, blocks: int = 16, kernel: int = 9, norm: bool = True, skip: bool = False, direct: bool = False, inputs: int = 3
+        self,
+        scale: int = 4,
+        channels: int = 64,
+        blocks: int = 16,
+        kernel: int = 9,
+        norm: bool = True,
+        skip: bool = False,
+        direct: bool = False,
+        inputs: int = 3,
     ) -> None:
         super().__init__()
         if scale not in _STAGES:
