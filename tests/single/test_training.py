@@ -1,0 +1,126 @@
+import csv
+import json
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from burstsr.cli import main  # noqa: E402
+from burstsr.files.picture import write_png  # noqa: E402
+from burstsr.ground.errors import InputFileError, SettingsError  # noqa: E402
+from single.data import Degradation, Folder, PicturePairs  # noqa: E402
+from single.descriptor import Descriptor  # noqa: E402
+from single.training.loop import Training  # noqa: E402
+from single.training.plan import Plan  # noqa: E402
+from single.training.validation import Validation  # noqa: E402
+from single.weights_file import read_header, read_weights, write_weights  # noqa: E402
+
+TINY = Descriptor("tiny-x2", "srcnn", 2, "y", {"kernels": [3, 1, 3], "widths": [4, 4]}, 8)
+TINY_RGB = Descriptor("tiny-rgb-x2", "srresnet", 2, "rgb", {"channels": 8, "blocks": 1, "kernel": 3, "norm": False, "skip": True, "direct": True}, 8)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    place = tmp_path_factory.mktemp("pictures")
+    generator = np.random.default_rng(0)
+    for i in range(3):
+        coarse = generator.random((12, 16, 3))
+        write_png(place / f"{i}.png", (255 * np.kron(coarse, np.ones((6, 6, 1)))).astype(np.uint8))
+    return place
+
+
+def _training(folder, out, descriptor=TINY, start="", **changes):
+    pairs = PicturePairs(Folder([folder]), descriptor.scale, Degradation(), descriptor.input == "y")
+    plan = Plan(descriptor, **{"steps": 6, "batch": 2, "patch_px": 12, "validate_every": 2, "bf16": False, "threads": 1, **changes})
+    return Training(plan, pairs, Validation(pairs, 2, 16), out, start)
+
+
+def test_training_lowers_the_loss(folder, tmp_path):
+    training = _training(folder, tmp_path, TINY_RGB, steps=60, rate=3e-3, validate_every=20)
+    before, _ = training.validation.measure(training.average)
+    assert training.run() > before + 0.3
+
+
+def test_a_stopped_training_ends_as_an_unbroken_one(folder, tmp_path):
+    whole = _training(folder, tmp_path / "whole")
+    whole.run()
+    part = _training(folder, tmp_path / "part")
+    part.plan = Plan(**{**part.plan.__dict__})
+    with pytest.raises(KeyboardInterrupt):
+        part.run(lambda line: (_ for _ in ()).throw(KeyboardInterrupt) if line["step"] == 4 else None)
+    again = _training(folder, tmp_path / "part")
+    assert again.step == 4
+    again.run()
+    for a, b in zip(whole.average.state_dict().values(), again.average.state_dict().values(), strict=True):
+        assert torch.equal(a, b)
+    with (tmp_path / "part" / "log.csv").open() as file:
+        assert [int(row["step"]) for row in csv.DictReader(file)] == [2, 4, 6]
+
+
+def test_a_checkpoint_of_another_plan_is_refused(folder, tmp_path):
+    _training(folder, tmp_path, steps=2).run()
+    with pytest.raises(SettingsError, match=r"checkpoint.pt.*another batch"):
+        _training(folder, tmp_path, steps=2, batch=3)
+
+
+def test_a_broken_checkpoint_is_refused(folder, tmp_path):
+    (tmp_path / "checkpoint.pt").write_bytes(b"broken")
+    with pytest.raises(InputFileError, match=r"checkpoint\.pt"):
+        _training(folder, tmp_path)
+
+
+def test_a_gan_starts_from_a_trained_network_and_moves_it(folder, tmp_path):
+    with pytest.raises(SettingsError, match="--start"):
+        _training(folder, tmp_path / "gan", TINY_RGB, gan=True)
+    _training(folder, tmp_path / "pixel", TINY_RGB, steps=2).run()
+    start = tmp_path / "pixel" / "best.safetensors"
+    gan = _training(folder, tmp_path / "gan", TINY_RGB, start, gan=True, steps=2, patch_px=16, discriminator_width=4)
+    gan.run()
+    before, after = read_weights(start)[0], read_weights(tmp_path / "gan" / "best.safetensors")[0]
+    assert any(not torch.equal(before[name], after[name]) for name in before)
+
+
+def test_weights_know_their_network(tmp_path):
+    from single.networks import build
+
+    net = build(TINY)
+    write_weights(tmp_path / "w.safetensors", net, TINY, {"data": "none"})
+    state, descriptor = read_weights(tmp_path / "w.safetensors")
+    assert descriptor == TINY and read_header(tmp_path / "w.safetensors") == (TINY, {"data": "none"})
+    assert all(torch.equal(state[name], value) for name, value in net.state_dict().items())
+    (tmp_path / "no.safetensors").write_bytes(b"\0" * 40)
+    for reader in (read_header, read_weights):
+        with pytest.raises(InputFileError, match=r"no\.safetensors"):
+            reader(tmp_path / "no.safetensors")
+
+
+def test_half_precision_weights_are_near(tmp_path):
+    from single.networks import build
+
+    net = build(TINY)
+    write_weights(tmp_path / "w.safetensors", net, TINY, half=True)
+    state, _ = read_weights(tmp_path / "w.safetensors")
+    assert all(torch.allclose(state[name], value, atol=1e-3) and state[name].dtype == torch.float32 for name, value in net.state_dict().items())
+
+
+@pytest.mark.parametrize(("change", "words"), [({"steps": 0}, "--steps 0"), ({"loss": "huber"}, "huber.*l1"), ({"perceptual_weight": 1.0}, "--vgg")])
+def test_a_wrong_plan_is_refused(change, words):
+    with pytest.raises(SettingsError, match=words):
+        Plan(TINY, **change)
+
+
+def test_the_command_trains_and_says_so(folder, tmp_path, capsys):
+    line = ["train", "srcnn-lite-x2", "--data", str(folder), "-o", str(tmp_path), "--steps", "2", "--batch", "1", "--patch-px", "12", "--threads", "1"]
+    assert main([*line, "--validate-every", "1", "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["steps"] == 2 and (tmp_path / "best.safetensors").is_file() and (tmp_path / "validation.png").is_file()
+    assert read_header(tmp_path / "best.safetensors")[0].name == "srcnn-lite-x2"
+
+
+@pytest.mark.parametrize(
+    ("line", "words"), [(["vdsr-x4"], "vdsr-x4: allowed is"), (["srcnn-x4"], "--data"), (["srcnn-x4", "--raw-data", "x"], "takes pictures")]
+)
+def test_wrong_commands_say_what_is_allowed(line, words, capsys):
+    assert main(["train", *line]) == 2
+    assert words in capsys.readouterr().err
