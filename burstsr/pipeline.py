@@ -51,7 +51,7 @@ def super_resolve(burst: Burst, settings: Settings | None = None, progress: Prog
     kernel = kernels(reference, noise, tuned.covariance)
     aligner = Aligner(reference, noise, tuned.align)
     guide = Guide(reference, noise, tuned.robustness)
-    steady = SteadyMean(reference)
+    steady = SteadyMean(reference) if tuned.merge.passes > 0 else None
     record.stage("prepare the reference")
 
     flows, trusts = [], []
@@ -61,7 +61,7 @@ def super_resolve(burst: Burst, settings: Settings | None = None, progress: Prog
         else:
             flow = record.timed("align", aligner.flow_of, frame) if i != index else Flow.zero(frame.info.shape, tuned.align.tile_px)
         trust = record.timed("robustness", guide.trust_of, frame, flow) if i != index else np.ones(kernel.shape[:2], np.float32)
-        if i != index:
+        if i != index and steady:
             record.timed("merge", steady.add, frame, flow, trust)
         record.frame(i, flow, trust, reference=i == index)
         flows.append(flow)
@@ -75,7 +75,7 @@ def super_resolve(burst: Burst, settings: Settings | None = None, progress: Prog
     record.stage("merge")
     del merge, sums
 
-    if tuned.merge.passes > 0:
+    if steady:
         calmer, fallen = steady.result()
         single = partial(enlarge_rows, demosaic(reference, calmer), tuned.scale)
         combine(picture, weight, single, fallen, noise, tuned.merge.single_significance, tuned.scale)

@@ -6,15 +6,11 @@ import argparse
 from dataclasses import fields
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from burstsr.cli.bars import Bars
 from burstsr.cli.screen import say, say_json
 from burstsr.ground.errors import SettingsError
-
-if TYPE_CHECKING:
-    from single.data import Degradation, Pairs
-    from single.descriptor import Descriptor
 
 _DEFAULTS = "16 patches of 32 pixels a step, Adam from 1e-3 to 1e-6"
 
@@ -72,6 +68,8 @@ def run(args: argparse.Namespace) -> int:
     if bool(args.data) == bool(args.raw_data):
         raise SettingsError("one of --data and --raw-data is needed")
 
+    from single.data import Degradation
+    from single.training import sources
     from single.training.loop import BEST, Training
     from single.training.plan import Plan
     from single.training.validation import Validation
@@ -82,7 +80,10 @@ def run(args: argparse.Namespace) -> int:
     asked |= {"before_activation": not args.after_activation, "relativistic": not args.not_relativistic}
     plan = Plan(**asked)
     out = args.out or Path(args.model)
-    pairs, held_back = _pairs(args, descriptor)
+    if args.raw_data:
+        pairs, held_back = sources.of_raw_files(descriptor, args.raw_data, args.validation[0] if args.validation else args.raw_data)
+    else:
+        pairs, held_back = sources.of_pictures(descriptor, args.data, args.validation, Degradation(args.blur_px, args.noise, args.jpeg))
     training = Training(plan, pairs, Validation(held_back), out, args.start or "")
     writer = _tensorboard(out) if args.tensorboard else None
     lines: list[dict[str, float]] = []
@@ -103,23 +104,6 @@ def run(args: argparse.Namespace) -> int:
     else:
         say(f"{args.model}: {training.step} steps, best {best:.2f} dB on held-back patches -> {out / BEST}")
     return 0
-
-
-def _pairs(args: argparse.Namespace, descriptor: Descriptor) -> tuple[Pairs, Pairs]:
-    """Training pairs, and held-back ones."""
-    from single.data import AlignedPairs, BayerPairs, Degradation, Folder, PicturePairs
-
-    degradation: Degradation = Degradation(args.blur_px, args.noise, args.jpeg)
-    if args.raw_data:
-        if descriptor.input != "bayer":
-            raise SettingsError(f"--raw-data: {descriptor.name} takes pictures; allowed with zoom models")
-        return AlignedPairs(args.raw_data, descriptor.scale), AlignedPairs(args.validation[0] if args.validation else args.raw_data, descriptor.scale)
-    folders = [Folder(args.data)]
-    folders.append(Folder(args.validation) if args.validation else folders[0].split_off(10))
-    if descriptor.input == "bayer":
-        return BayerPairs(folders[0], descriptor.scale), BayerPairs(folders[1], descriptor.scale)
-    first, second = (PicturePairs(folder, descriptor.scale, degradation, y=descriptor.input == "y") for folder in folders)
-    return first, second
 
 
 def _tensorboard(out: Path) -> Any:  # noqa: ANN401  an optional package

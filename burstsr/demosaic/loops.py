@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from burstsr.ground.compiled import compiled, inlined
+from burstsr.ground.loops import mirrored
 
 f4 = np.float32
 u8 = np.uint64
@@ -21,14 +22,6 @@ _SUMS = u8(4 * _PLANE)
 _CHOSEN = u8(5 * _PLANE)  # x less green, in the better direction
 _WIDE = u8(6 * _PLANE)  # interpolated between the sites of a row
 _ONE, _TWO = u8(1), u8(2)
-
-
-@inlined
-def mirrored(index, length):
-    """The index, mirrored at the borders as often as it takes."""
-    period = max(2 * (length - 1), 1)
-    folded = abs(index) % period
-    return min(folded, period - folded) if length > 1 else 0
 
 
 @compiled

@@ -4,10 +4,18 @@ import math
 
 import numpy as np
 
-from burstsr.ground.compiled import compiled
+from burstsr.ground.compiled import compiled, inlined
 
 f4 = np.float32
 u8 = np.uint64
+
+
+@inlined
+def mirrored(index, length):
+    """The index, mirrored at the borders as often as it takes."""
+    period = max(2 * (length - 1), 1)
+    folded = abs(index) % period
+    return min(folded, period - folded) if length > 1 else 0
 
 
 @compiled

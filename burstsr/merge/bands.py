@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from burstsr.ground.burst import FrameInfo
 from burstsr.ground.coords import tile_centre, tile_coordinate, tile_count
 from burstsr.ground.flow import Flow
 from burstsr.merge.loops import BLOCK, BORDER
@@ -41,17 +40,6 @@ class Planes:
         stride = (width + red[1] + BORDER) // 2 + 1
         ends = np.cumsum(4 * rows * stride)
         return cls(np.zeros(int(ends[-1]) + 2 * _SLACK, np.float32), ends - 4 * rows * stride + _SLACK, tops, rows, stride)
-
-
-def red_site(info: FrameInfo) -> tuple[int, int]:
-    """Row and column of red in a quad."""
-    ((row, column),) = np.argwhere(info.cfa == 0)
-    return int(row), int(column)
-
-
-def levels_of(info: FrameInfo) -> tuple[Floats, Floats]:
-    """(2, 2) black, and what a number above it is worth in samples, per site (y % 2, x % 2)."""
-    return info.levels.black.astype(np.float32), info.levels.scale().astype(np.float32)
 
 
 def first_outputs(quads: int, length: int, scale: float) -> NDArray[np.int64]:

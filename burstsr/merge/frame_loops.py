@@ -8,19 +8,12 @@ import math
 import numpy as np
 
 from burstsr.ground.compiled import compiled, inlined
-from burstsr.merge.loops import BORDER, between_tiles
+from burstsr.ground.loops import mirrored
+from burstsr.merge.loops import BORDER, between_tiles, exp
 
 f4 = np.float32
 u8 = np.uint64
 _TWO, _ONE = np.uint64(2), np.uint64(1)
-
-
-@inlined
-def mirrored(i, length):
-    """A whole coordinate beyond a border, mirrored at the outermost sample; at most once."""
-    i = -i if i < 0 else i
-    i = 2 * (length - 1) - i if i >= length else i
-    return min(max(i, 0), length - 1)
 
 
 @inlined
@@ -201,22 +194,6 @@ def split_residuals(mosaic, black, gain, red, top, rows, stride, base, planes, p
             split_row(row, j, red[1], planes, base + ((2 * (n & 1) + j) * rows + (n >> 1)) * stride, stride)
 
 
-@inlined
-def exp_negative(x):
-    """exp(x) for x <= 0, cut off at exp(-24); relative error below 2e-4 down to exp(-8), 2 % at the end: exp(x / 32) by degree 5, squared five times."""
-    x = max(x, f4(-24.0)) * f4(1.0 / 32.0)
-    p = f4(1.0 / 120.0) * x + f4(1.0 / 24.0)
-    p = p * x + f4(1.0 / 6.0)
-    p = p * x + f4(0.5)
-    p = p * x + f4(1.0)
-    p = p * x + f4(1.0)
-    p = p * p
-    p = p * p
-    p = p * p
-    p = p * p
-    return p * p
-
-
 @compiled
 def same_site_mean(first, last, mosaic, black, gain, flow, tile, trust, precision, num, den):
     """Add a frame's samples that lie at the reference's own: of each raw pixel's site the nearest sample, by its distance.
@@ -237,7 +214,7 @@ def same_site_mean(first, last, mosaic, black, gain, flow, tile, trust, precisio
             mx = f4(2) * math.floor(half * dx[px] + half)
             ey = my - dy[px]
             ex = mx - dx[px]
-            w[px] = exp_negative(-half * precision * (ey * ey + ex * ex))
+            w[px] = exp(max(-half * precision * (ey * ey + ex * ex), f4(-24.0)))
             dy[px] = my
             dx[px] = mx
         trust_row = trust[py >> 1]

@@ -9,9 +9,10 @@ from burstsr.ground.burst import Frame
 from burstsr.ground.compiled import over_rows
 from burstsr.ground.coords import output_length
 from burstsr.ground.flow import Flow
+from burstsr.ground.sensor import red_site, site_rows
 from burstsr.ground.trust import unpacked
 from burstsr.merge import frame_loops, loops
-from burstsr.merge.bands import QUADS, Planes, RowReach, alike, first_outputs, levels_of, red_site, stacked
+from burstsr.merge.bands import QUADS, Planes, RowReach, alike, first_outputs, stacked
 
 Floats = NDArray[np.float32]
 
@@ -54,8 +55,7 @@ class Accumulator:
 
     def _merge(self, weights: Floats) -> None:
         height, width = self._shape
-        info = self._frames[0].info
-        red, levels = red_site(info), levels_of(info)
+        red, levels = divmod(red_site(self._frames[0]), 2), site_rows(self._frames[0].info.levels, 2)
         flows = alike(self._flows, self._shape)
         tile = flows[0].tile_px
         tiles = stacked([flow.tiles for flow in flows])

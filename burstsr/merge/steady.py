@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 from burstsr.ground.burst import Frame
 from burstsr.ground.compiled import over_rows
 from burstsr.ground.flow import Flow
-from burstsr.ground.sensor import clipped_samples
+from burstsr.ground.sensor import clipped_samples, site_rows
 from burstsr.merge import frame_loops
-from burstsr.merge.bands import levels_of
 
 Floats = NDArray[np.float32]
 _SIGMA_PX = 0.15  # raw pixels by which a sample may lie beside the reference's to count 0.6
@@ -28,7 +27,7 @@ class SteadyMean:
 
     def add(self, frame: Frame, flow: Flow, trust: Floats) -> None:
         """Add a frame other than the reference, displaced by `flow`, with trust (H/2, W/2)."""
-        samples = (frame.mosaic, *levels_of(frame.info))
+        samples = (frame.mosaic, *site_rows(frame.info.levels, 2))
         precision = np.float32(1 / _SIGMA_PX**2)
         over_rows(frame_loops.same_site_mean, frame.mosaic.shape[0], *samples, flow.tiles, flow.tile_px, trust, precision, self._num, self._den)
 

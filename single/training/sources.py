@@ -1,0 +1,32 @@
+"""Where a network's training pairs come from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from burstsr.ground.errors import SettingsError
+from single.data import AlignedPairs, BayerPairs, Degradation, Folder, Pairs, PicturePairs
+from single.descriptor import Descriptor
+
+_HELD_BACK = 10  # every so many-th picture, where none are named
+
+
+def of_pictures(descriptor: Descriptor, data: Sequence[Path], held_back: Sequence[Path] | None, degradation: Degradation) -> tuple[Pairs, Pairs]:
+    """Pairs for training and for validation from folders of pictures: degraded, or, for a raw-to-RGB network, as simulated raw patches.
+
+    held_back: pictures for validation; None: every tenth of `data`. Raises InputFileError.
+    """
+    training = Folder(data)
+    validation = Folder(held_back) if held_back else training.split_off(_HELD_BACK)
+    if descriptor.input == "bayer":
+        return BayerPairs(training, descriptor.scale), BayerPairs(validation, descriptor.scale)
+    y = descriptor.input == "y"
+    return PicturePairs(training, descriptor.scale, degradation, y), PicturePairs(validation, descriptor.scale, degradation, y)
+
+
+def of_raw_files(descriptor: Descriptor, data: Path, held_back: Path) -> tuple[Pairs, Pairs]:
+    """The same from folders of raw files with a picture beside each. Raises SettingsError for a network that takes no raw, InputFileError."""
+    if descriptor.input != "bayer":
+        raise SettingsError(f"--raw-data: {descriptor.name} takes pictures; allowed with zoom models")
+    return AlignedPairs(data, descriptor.scale), AlignedPairs(held_back, descriptor.scale)
