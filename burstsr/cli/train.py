@@ -70,6 +70,7 @@ def run(args: argparse.Namespace) -> int:
 
     from single.data import Degradation
     from single.training import sources
+    from single.training.events import events
     from single.training.loop import BEST, Training
     from single.training.plan import Plan
     from single.training.validation import Validation
@@ -85,15 +86,14 @@ def run(args: argparse.Namespace) -> int:
     else:
         pairs, held_back = sources.of_pictures(descriptor, args.data, args.validation, Degradation(args.blur_px, args.noise, args.jpeg))
     training = Training(plan, pairs, Validation(held_back), out, args.start or "")
-    writer = _tensorboard(out) if args.tensorboard else None
+    write = events(out) if args.tensorboard else None
     lines: list[dict[str, float]] = []
 
     def report(line: dict[str, float]) -> None:
         lines.append(line)
         bars.stage(args.model, f"{line['val_psnr']:.2f} dB", int(line["step"]), plan.steps)
-        if writer:
-            for name, value in line.items():
-                writer.add_scalar(name, value, int(line["step"]))
+        if write:
+            write(line)
         if not args.json and not bars.shown:
             say(", ".join(f"{name} {value:.5g}" for name, value in line.items()))
 
@@ -104,11 +104,3 @@ def run(args: argparse.Namespace) -> int:
     else:
         say(f"{args.model}: {training.step} steps, best {best:.2f} dB on held-back patches -> {out / BEST}")
     return 0
-
-
-def _tensorboard(out: Path) -> Any:  # noqa: ANN401  an optional package
-    try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ImportError as error:
-        raise SettingsError("--tensorboard needs its package: pip install tensorboard") from error
-    return SummaryWriter(out)

@@ -1,0 +1,24 @@
+"""A training's figures for TensorBoard."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from burstsr.ground.errors import SettingsError
+
+
+def events(out: Path) -> Callable[[Mapping[str, float]], None]:
+    """What writes a line of the log as TensorBoard events to a folder. Raises SettingsError where its package is missing."""
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError as error:
+        raise SettingsError("--tensorboard needs its package: pip install tensorboard") from error
+    writer = SummaryWriter(out)
+
+    def write(line: Mapping[str, float]) -> None:
+        for name, value in line.items():
+            writer.add_scalar(name, value, int(line["step"]))
+        writer.flush()
+
+    return write
