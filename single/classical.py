@@ -25,7 +25,7 @@ _BLOCK_ROWS = 32
 
 
 def _triangle(x: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.maximum(1 - np.abs(x), 0)
+    return np.asarray(np.maximum(1 - np.abs(x), 0))
 
 
 def _cubic(x: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -49,37 +49,37 @@ _KERNELS: dict[str, tuple[Callable[[NDArray[np.float64]], NDArray[np.float64]], 
 METHODS = ("nearest", *_KERNELS)
 
 
-def resize(picture: NDArray[Any], scale: float, method: str = "bicubic") -> Floats:
+def resize(picture: NDArray[Any], scale: float, method: str = "bicubic", shape: tuple[int, int] | None = None) -> Floats:
     """(round(s H), round(s W)) or (..., C) float32 of a picture (H, W) or (H, W, C); values as they come, not clipped: bicubic and Lanczos overshoot.
 
-    method: one of METHODS. "nearest" takes the pixel in whose area the output pixel's centre lies, also when shrinking. Scale 1 is the identity.
+    shape: height and width instead of those, where they come of an earlier rounding. method: one of METHODS. "nearest" takes the pixel in whose area the output pixel's centre lies, also when shrinking. Scale 1 is the identity.
     Raises SettingsError for another method, a scale that is not above 0, or one that leaves no pixel.
     """
     if method not in METHODS:
         raise SettingsError(f"method = {method!r}: allowed is {', '.join(METHODS)}")
     if not (np.isfinite(scale) and scale > 0):
         raise SettingsError(f"scale = {scale}: allowed is a number above 0")
-    height, width = (output_length(length, scale) for length in picture.shape[:2])
+    height, width = shape or (output_length(length, scale) for length in picture.shape[:2])
     if min(height, width) < 1:
         raise SettingsError(f"scale = {scale:g}: leaves nothing of {picture.shape[1]} x {picture.shape[0]} pixels")
     source = np.ascontiguousarray(picture, np.float32)
-    if scale == 1:
+    if scale == 1 and picture.shape[:2] == (height, width):
         return source.copy() if source is picture else source
     if method == "nearest":
-        rows, columns = (_nearest(length, scale) for length in picture.shape[:2])
+        rows, columns = _nearest(picture.shape[0], height, scale), _nearest(picture.shape[1], width, scale)
         return np.ascontiguousarray(source[rows[:, None], columns])
-    return _separable(source.reshape(*picture.shape[:2], -1), scale, method).reshape(height, width, *picture.shape[2:])
+    down, across = _weights(picture.shape[0], height, scale, method), _weights(picture.shape[1], width, scale, method)
+    return _separable(source.reshape(*picture.shape[:2], -1), down, across).reshape(height, width, *picture.shape[2:])
 
 
-def _nearest(length: int, scale: float) -> NDArray[np.intp]:
-    position = raw_position(np.arange(output_length(length, scale)), scale)
-    return np.clip(np.floor(position + 0.5), 0, length - 1).astype(np.intp)
+def _nearest(length: int, outputs: int, scale: float) -> NDArray[np.intp]:
+    position = raw_position(np.arange(outputs), scale)
+    return np.asarray(np.clip(np.floor(position + 0.5), 0, length - 1), np.intp)
 
 
-def _separable(source: Floats, scale: float, method: str) -> Floats:
+def _separable(source: Floats, down: csr_array, across: csr_array) -> Floats:
     """First along y, then along x, some output rows at a time."""
-    height, width, channels = source.shape
-    down, across = _weights(height, scale, method), _weights(width, scale, method)
+    _, width, channels = source.shape
     result = np.empty((down.shape[0], across.shape[0], channels), np.float32)
 
     def rows(first: int, last: int) -> None:
@@ -95,11 +95,11 @@ def _separable(source: Floats, scale: float, method: str) -> Floats:
     return result
 
 
-def _weights(length: int, scale: float, method: str) -> csr_array:
-    """(round(s n), n) float32: the share of every pixel in every output pixel along one axis; rows sum to 1."""
+def _weights(length: int, outputs: int, scale: float, method: str) -> csr_array:
+    """(outputs, length) float32: the share of every pixel in every output pixel along one axis; rows sum to 1."""
     kernel, reach = _KERNELS[method]
     shrink = min(scale, 1.0)
-    position = raw_position(np.arange(output_length(length, scale)), scale)
+    position = raw_position(np.arange(outputs), scale)
     taps = int(np.ceil(2 * reach / shrink)) + 2
     pixel = np.floor(position - reach / shrink).astype(np.int64)[:, None] + np.arange(taps)
     weight = kernel((pixel - position[:, None]) * shrink)

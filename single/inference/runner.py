@@ -81,7 +81,7 @@ def chosen_device(name: str) -> torch.device:
 def multiplies_bf16(device: torch.device) -> bool:
     """Whether 16-bit floats (bfloat16) are multiplied in hardware there: AVX512_BF16 or AMX on CPUs."""
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     if device.type != "cpu":
         return False
     try:

@@ -32,7 +32,7 @@ def loaded(weights: Weights) -> Loaded:
     """The network of a file. Raises InputFileError, saying what the file holds and what is allowed."""
     if weights.path.suffix == ".param":
         tensors: dict[str, Any] = {key: torch.from_numpy(value) for key, value in read_ncnn(weights.path).items()}
-        descriptor = rrdb_descriptor(tensors, weights.name, True, weights.path)
+        descriptor: Descriptor | None = rrdb_descriptor(tensors, weights.name, True, weights.path)
     else:
         tensors, descriptor = _described(weights)
     if descriptor is None:
@@ -78,12 +78,13 @@ def _stored(weights: Weights) -> tuple[object, str | None]:
 
 def _filled(descriptor: Descriptor, tensors: dict[str, Any], weights: Weights) -> nn.Module:
     try:
-        network = build(descriptor)
-        network.load_state_dict(tensors, strict=True)
+        with torch.device("meta"):  # nothing is drawn at random to be replaced
+            network = build(descriptor)
+        network.load_state_dict({key: value.float() if value.is_floating_point() else value for key, value in tensors.items()}, strict=True, assign=True)
     except (RuntimeError, TypeError, SettingsError) as error:
         lines = [line.strip() for line in str(error).splitlines()]
         raise InputFileError(f"{weights.path}: is no {descriptor.architecture} of {dict(descriptor.sizes)}: {' '.join(lines[:3])[:300]}") from error
-    return network.eval()
+    return network.requires_grad_(False).eval()
 
 
 def _foreign(weights: Weights, tensors: dict[str, Any]) -> Loaded:
