@@ -19,6 +19,7 @@ from burstsr.ground import compiling
 from burstsr.ground.burst import Burst, Picture
 from burstsr.ground.flow import Flow
 from burstsr.ground.noise import MERGED_SHARE, Noise
+from burstsr.ground.provenance import Provenance
 from burstsr.ground.sensor import CHANNEL_SHARE
 from burstsr.reconstruct import Outcome
 from burstsr.settings import Settings
@@ -113,7 +114,14 @@ class Record:
             "seconds": {name: round(s, 3) for name, s in self._seconds.items()},
             "versions": versions(),
         }
-        return Picture(rgb, self._burst.frames[index].info, self._settings.scale, left, report)
+        provenance = self._provenance()
+        report["provenance"] = provenance.plain()
+        return Picture(rgb, self._burst.frames[index].info, self._settings.scale, left, report, provenance)
+
+    def _provenance(self) -> Provenance:
+        if len(self._burst) == 1:
+            return Provenance("digitalCapture", f"Developed from one raw frame by burstsr {__version__}")
+        return Provenance("computationalCapture", f"Merged from {len(self._burst)} raw frames by burstsr {__version__}; no detail is learned")
 
     def _advice(self) -> str | None:
         if len(self._burst) > 1 and phases(self._flows, self._settings.scale) == 1:

@@ -9,7 +9,7 @@ from typing import Any
 
 from burstsr.ground.errors import SettingsError
 
-ARCHITECTURES = ("srcnn", "srresnet", "rrdb", "zoom")
+ARCHITECTURES = ("srcnn", "srresnet", "rrdb", "zoom", "foreign")  # foreign: any that spandrel knows
 INPUTS = {"y": 1, "rgb": 3, "bayer": 4}  # channels of each
 
 

@@ -22,10 +22,10 @@ def write_picture(path: Path, kind: str, picture: Picture, settings: FinishSetti
     elif kind == "exr":
         files.write_exr(path, finish.finish_linear(picture))
     elif kind == "jpg":
-        files.write_jpeg(path, finish.finish_uint8(picture, settings), info)
+        files.write_jpeg(path, finish.finish_uint8(picture, settings), info, picture.provenance)
     elif kind == "tiff":
-        files.write_tiff(path, finish.finish_uint16(picture, settings), info)
+        files.write_tiff(path, finish.finish_uint16(picture, settings), info, picture.provenance)
     elif kind == "png":
-        files.write_png(path, finish.finish_uint16(picture, settings))
+        files.write_png(path, finish.finish_uint16(picture, settings), picture.provenance)
     else:
         raise ValueError(f"format {kind!r} is unknown")

@@ -19,6 +19,7 @@ from burstsr.files import tiff
 from burstsr.files.atomic import atomic
 from burstsr.files.copied import inherited
 from burstsr.files.tiff import BYTE, LONG, SHORT, SRATIONAL, UNDEFINED, Directory, Entry, doubles, integers, rationals, text
+from burstsr.files.xmp import packet
 from burstsr.ground.burst import Frame, FrameInfo, Picture
 from burstsr.ground.errors import OutputError
 from burstsr.ground.noise import Noise
@@ -53,6 +54,7 @@ def write_dng(path: str | Path, picture: Picture) -> None:
         t.CROP_ORIGIN: integers(LONG, 0, 0),
         t.CROP_SIZE: integers(LONG, width, height),
         **_noise_tag(picture.noise),
+        **_provenance_tag(picture, first.get(t.XMP)),
     }
     inner = {tiff.EXIF_DIRECTORY: {**exposure_tags(picture.reference), **exif}, tiff.GPS_DIRECTORY: gps}
     _write(path, directory, _strips(picture.rgb, rows), tiff.STRIP_OFFSETS, inner)
@@ -148,6 +150,12 @@ def exposure_tags(info: FrameInfo) -> Directory:
         if info.time.microsecond:
             directory[t.SUBSECONDS_TAKEN] = text(f"{info.time.microsecond:06d}")
     return directory
+
+
+def _provenance_tag(picture: Picture, inherited_xmp: Entry | None) -> Directory:
+    if picture.provenance is None:
+        return {}
+    return {t.XMP: Entry(BYTE, packet(picture.provenance, inherited_xmp.data if inherited_xmp else None))}
 
 
 def _noise_tag(noise: Noise | None) -> Directory:

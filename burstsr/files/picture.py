@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import struct
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,11 +18,14 @@ from burstsr import __version__
 from burstsr.files import tags as t
 from burstsr.files import tiff
 from burstsr.files.atomic import atomic
+from burstsr.files.blocks import jpeg_with, png_with
 from burstsr.files.dng import exposure_tags
 from burstsr.files.icc import srgb_profile
 from burstsr.files.linear import read_linear_dng
+from burstsr.files.xmp import packet
 from burstsr.ground.burst import FrameInfo
 from burstsr.ground.errors import InputFileError, OutputError
+from burstsr.ground.provenance import Provenance
 
 _SRGB_IN_EXIF = 1
 _TIFF_COLOURS = (1, 2)  # grey with black at 0, RGB
@@ -38,10 +39,13 @@ class ReadPicture(NamedTuple):
     was_integer: bool
 
 
-def write_tiff(path: str | Path, srgb: NDArray[np.uint8] | NDArray[np.uint16], info: FrameInfo | None = None) -> None:
-    """(H, W, 3) uint8 or uint16 sRGB, upright, as a deflated TIFF with ICC profile; camera and time from `info`."""
+def write_tiff(path: str | Path, srgb: NDArray[np.uint8] | NDArray[np.uint16], info: FrameInfo | None = None, provenance: Provenance | None = None) -> None:
+    """(H, W, 3) uint8 or uint16 sRGB, upright, as a deflated TIFF with ICC profile; camera and time from `info`, XMP from `provenance`."""
     _check(path, srgb, np.uint8, np.uint16)
-    extra = [(t.MAKE, "s", 0, _make(info), True), (t.MODEL, "s", 0, info.camera, True)] if info and info.camera else []
+    extra: list[Any] = [(t.MAKE, "s", 0, _make(info), True), (t.MODEL, "s", 0, info.camera, True)] if info and info.camera else []
+    if provenance:
+        xmp = packet(provenance)
+        extra.append((t.XMP, "B", len(xmp), xmp, True))
     with _writing(path) as temporary:
         tifffile.imwrite(
             temporary,
@@ -66,28 +70,23 @@ def write_linear_tiff(path: str | Path, rgb: NDArray[np.float32]) -> None:
         tifffile.imwrite(temporary, rgb, photometric="rgb", planarconfig="contig", compression="zlib", predictor=True, metadata=None)
 
 
-def write_png(path: str | Path, srgb: NDArray[np.uint8] | NDArray[np.uint16]) -> None:
-    """(H, W, 3) uint8 or uint16 sRGB, upright, as PNG with ICC profile."""
+def write_png(path: str | Path, srgb: NDArray[np.uint8] | NDArray[np.uint16], provenance: Provenance | None = None) -> None:
+    """(H, W, 3) uint8 or uint16 sRGB, upright, as PNG with ICC profile; XMP from `provenance`."""
     _check(path, srgb, np.uint8, np.uint16)
     with _writing(path) as temporary:
         data = bytes(imagecodecs.png_encode(np.ascontiguousarray(srgb), level=4))
-        profile = b"sRGB\0\0" + zlib.compress(srgb_profile())
-        chunk = struct.pack(">I", len(profile)) + b"iCCP" + profile + struct.pack(">I", zlib.crc32(b"iCCP" + profile))
-        head = data.index(b"IHDR") + 4 + 13 + 4  # the profile comes after the header's checksum
-        temporary.write_bytes(data[:head] + chunk + data[head:])
+        temporary.write_bytes(png_with(data, srgb_profile(), xmp=packet(provenance) if provenance else None))
 
 
-def write_jpeg(path: str | Path, srgb: NDArray[np.uint8], info: FrameInfo | None = None, quality: int = 92) -> None:
-    """(H, W, 3) uint8 sRGB, upright, as JPEG with ICC profile and the EXIF of `info`: camera, exposure, ISO, time; orientation 1."""
+def write_jpeg(path: str | Path, srgb: NDArray[np.uint8], info: FrameInfo | None = None, provenance: Provenance | None = None, quality: int = 92) -> None:
+    """(H, W, 3) uint8 sRGB, upright, as JPEG with ICC profile and the EXIF of `info`: camera, exposure, ISO, time; orientation 1; XMP from `provenance`."""
     _check(path, srgb, np.uint8)
     if max(srgb.shape) > _JPEG_LIMIT:
         raise OutputError(f"{path}: {srgb.shape[1]} x {srgb.shape[0]} pixels; JPEG holds at most {_JPEG_LIMIT} along a side; use png or tiff")
     with _writing(path) as temporary:
         # full colour resolution: chroma subsampling would undo what the merge recovered
         data = bytes(imagecodecs.jpeg8_encode(np.ascontiguousarray(srgb), level=quality, subsampling="444"))
-        blocks = _marker(0xE1, b"Exif\0\0" + _exif_block(info, srgb.shape)) + _marker(0xE2, b"ICC_PROFILE\0\1\1" + srgb_profile())
-        start = 4 + struct.unpack(">H", data[4:6])[0] if data[2:4] == b"\xff\xe0" else 2  # behind JFIF's own block
-        temporary.write_bytes(data[:start] + blocks + data[start:])
+        temporary.write_bytes(jpeg_with(data, srgb_profile(), _exif_block(info, srgb.shape), packet(provenance) if provenance else None))
 
 
 def write_exr(path: str | Path, linear_rgb: NDArray[np.float32]) -> None:
@@ -174,10 +173,6 @@ def _check(path: str | Path, pixels: NDArray[Any], *kinds: type) -> None:
 
 def _make(info: FrameInfo) -> str:
     return info.camera.split()[0]
-
-
-def _marker(code: int, data: bytes) -> bytes:
-    return struct.pack(">BBH", 0xFF, code, len(data) + 2) + data
 
 
 def _exif_block(info: FrameInfo | None, shape: tuple[int, ...]) -> bytes:

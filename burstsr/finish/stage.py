@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from burstsr.finish import loops
 from burstsr.finish.colour import CONTRAST, balance_gains, camera_to_srgb, linear_srgb
-from burstsr.finish.orientation import orient, unorient
 from burstsr.ground.burst import Picture
 from burstsr.ground.compiled import over_rows
+from burstsr.ground.orientation import orient, unorient
 from burstsr.settings import FinishSettings
 
 _BLOCK_ROWS = 64

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from burstsr.ground.noise import Noise
+from burstsr.ground.provenance import Provenance
 
 RED, GREEN, BLUE = 0, 1, 2
 CFA_ORDERS: Mapping[str, tuple[tuple[int, int], tuple[int, int]]] = {
@@ -123,7 +124,7 @@ class Picture:
 
     rgb: (round(s H), round(s W), 3) float32 linear camera RGB, 1.0 = sensor saturation, not white-balanced, not oriented, no NaN.
     reference: the frame whose geometry, colour and metadata the picture has. scale: s.
-    noise: per-channel model of what noise is left, None where unknown. report: what happened, ready for JSON.
+    noise: per-channel model of what noise is left, None where unknown. report: what happened, ready for JSON. provenance: None where nothing is claimed.
     """
 
     rgb: NDArray[np.float32]
@@ -131,3 +132,4 @@ class Picture:
     scale: float
     noise: Noise | None = None
     report: Mapping[str, object] = field(default_factory=dict)
+    provenance: Provenance | None = None

@@ -1,0 +1,174 @@
+"""Display pictures as they are: grey or colour, with or without alpha, 8 or 16 bits, with their profile and metadata. For what changes pixels only.
+
+`files.picture` reads and writes what the program itself computes, always RGB.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import imagecodecs
+import numpy as np
+import tifffile
+from numpy.typing import NDArray
+
+from burstsr.files import tags as t
+from burstsr.files import tiff
+from burstsr.files.atomic import atomic
+from burstsr.files.blocks import jpeg_with, png_with, read_blocks
+from burstsr.files.icc import srgb_profile
+from burstsr.ground.errors import InputFileError, OutputError
+from burstsr.ground.orientation import orient
+
+READ = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp", ".webp")
+WRITTEN = {"png": ".png", "tiff": ".tif", "jpg": ".jpg"}
+_QUALITY = 95
+_JPEG_LIMIT = 65500
+_TIFF_COLOURS = (1, 2)
+_NO_SIZE_OF_OLD = {40962, 40963}
+
+
+@dataclass(frozen=True)
+class Display:
+    """pixels: (H, W, C) uint8, uint16, or float32 (linear), upright; C: 1 grey, 2 grey and alpha, 3 RGB, 4 RGB and alpha.
+
+    blocks: of "icc" (colour profile), "exif" (a TIFF), "xmp" (a packet) those that the file had.
+    """
+
+    pixels: NDArray[Any]
+    blocks: Mapping[str, bytes] = field(default_factory=dict)
+
+
+def read_display(path: str | Path) -> Display:
+    """A PNG, TIFF, JPEG, BMP or WebP picture. Raises InputFileError for a missing, broken or unknown file, and for NaN or infinite values."""
+    file = Path(path)
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        raise InputFileError(f"{file}: cannot be read ({error.strerror or error})") from error
+    found = _tiff(file) if data[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+") else _coded(file, data)
+    pixels = found.pixels[:, :, None] if found.pixels.ndim == 2 else found.pixels
+    if pixels.ndim != 3 or not 1 <= pixels.shape[2] <= 4 or not pixels.size:
+        raise InputFileError(f"{file}: pixels of shape {pixels.shape}; grey or RGB, with or without alpha, is needed")
+    if pixels.dtype in (np.float16, np.float64):
+        pixels = pixels.astype(np.float32)
+    if pixels.dtype not in (np.uint8, np.uint16, np.float32):
+        raise InputFileError(f"{file}: pixels of type {pixels.dtype}; 8 or 16 bits or floating point are needed")
+    if pixels.dtype == np.float32 and not np.isfinite(pixels).all():
+        raise InputFileError(f"{file}: holds NaN or infinite values")
+    return replace(found, pixels=np.ascontiguousarray(pixels))
+
+
+def write_display(path: str | Path, kind: str, picture: Display) -> None:
+    """Write as "png", "tiff" or "jpg" (8 bits, alpha dropped), atomically. Without a profile of its own the picture is marked as sRGB.
+
+    EXIF goes into PNG and JPEG, with the turn taken out and without maker's notes. Raises OutputError.
+    """
+    pixels, blocks = picture.pixels, picture.blocks
+    icc = blocks.get("icc") or (srgb_profile() if pixels.shape[2] >= 3 else None)
+    exif = _upright_exif(blocks["exif"], pixels.shape) if "exif" in blocks else None
+    if kind == "jpg" and max(pixels.shape) > _JPEG_LIMIT:
+        raise OutputError(f"{path}: {pixels.shape[1]} x {pixels.shape[0]} pixels; JPEG holds at most {_JPEG_LIMIT} along a side; use png or tiff")
+    with atomic(path) as temporary:
+        try:
+            if kind == "tiff":
+                _write_tiff(temporary, pixels, icc, blocks.get("xmp"))
+            elif kind == "png":
+                coded = bytes(imagecodecs.png_encode(np.squeeze(pixels, axis=2) if pixels.shape[2] == 1 else pixels, level=4))
+                temporary.write_bytes(png_with(coded, icc, exif, blocks.get("xmp")))
+            else:
+                coloured = pixels[:, :, :3] if pixels.shape[2] >= 3 else pixels[:, :, 0]
+                coded = bytes(imagecodecs.jpeg8_encode(np.ascontiguousarray(coloured), level=_QUALITY, subsampling="444"))
+                temporary.write_bytes(jpeg_with(coded, icc, exif, blocks.get("xmp")))
+        except (ValueError, RuntimeError) as error:
+            raise OutputError(f"{path}: cannot be encoded ({error})") from error
+
+
+def _write_tiff(path: Path, pixels: NDArray[Any], icc: bytes | None, xmp: bytes | None) -> None:
+    channels = pixels.shape[2]
+    tifffile.imwrite(
+        path,
+        pixels[:, :, 0] if channels == 1 else pixels,
+        photometric="rgb" if channels >= 3 else "minisblack",
+        planarconfig="contig" if channels > 1 else None,
+        extrasamples=["unassalpha"] if channels in (2, 4) else None,
+        compression="zlib",
+        predictor=True,
+        rowsperstrip=max(1, (1 << 20) // pixels[0].nbytes),
+        iccprofile=icc,
+        metadata=None,
+        extratags=[(t.XMP, "B", len(xmp), xmp, True)] if xmp else [],
+    )
+
+
+def _tiff(file: Path) -> Display:
+    try:
+        with tifffile.TiffFile(file) as opened:
+            page: Any = opened.pages[0]
+            if page.photometric not in _TIFF_COLOURS:
+                raise InputFileError(f"{file}: a TIFF of kind {page.photometric!r}; grey or RGB is needed")
+            pixels = np.asarray(page.asarray())
+            if page.samplesperpixel > 1 and page.planarconfig == tifffile.PLANARCONFIG.SEPARATE:
+                pixels = np.moveaxis(pixels, 0, -1)
+            codes = {"icc": 34675, "xmp": t.XMP}
+            blocks = {name: bytes(page.tags[code].value) for name, code in codes.items() if code in page.tags}
+            code = int(page.tags[t.ORIENTATION].value) if t.ORIENTATION in page.tags else 1
+            return Display(orient(pixels, code if 1 <= code <= 8 else 1), blocks)
+    except (OSError, ValueError, KeyError, IndexError, RuntimeError, TypeError) as error:
+        raise InputFileError(f"{file}: not a readable TIFF ({error})") from error
+
+
+def _coded(file: Path, data: bytes) -> Display:
+    blocks = read_blocks(data, file)
+    try:
+        if data[:4] == b"\x89PNG":
+            return Display(_turned(np.asarray(imagecodecs.png_decode(data)), blocks), blocks)
+        if data[:2] == b"\xff\xd8":
+            return Display(_turned(_jpeg_pixels(data), blocks), blocks)
+        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) if data else None
+    except (cv2.error, ValueError, RuntimeError) as error:
+        raise InputFileError(f"{file}: cannot be read ({error})") from error
+    if pixels is None:
+        raise InputFileError(f"{file}: not a picture that can be read; PNG, TIFF, JPEG, BMP and WebP are known")
+    return Display(pixels[:, :, [2, 1, 0, 3][: pixels.shape[2]]] if pixels.ndim == 3 else pixels, blocks)
+
+
+def _jpeg_pixels(data: bytes) -> NDArray[Any]:
+    pixels = np.asarray(imagecodecs.jpeg8_decode(data))
+    if pixels.ndim == 3 and pixels.shape[2] == 4:  # CMYK, which OpenCV makes RGB
+        pixels = np.asarray(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION))[:, :, ::-1]
+    return pixels
+
+
+def _turned(pixels: NDArray[Any], blocks: Mapping[str, bytes]) -> NDArray[Any]:
+    """Upright, by the EXIF block's orientation."""
+    first = _directories(blocks.get("exif", b""))[0]
+    code = int(first[t.ORIENTATION].numbers()[0]) if t.ORIENTATION in first else 1
+    return orient(pixels, code) if 1 <= code <= 8 else pixels
+
+
+def _directories(exif: bytes) -> tuple[tiff.Directory, tiff.Directory, tiff.Directory]:
+    """First, Exif and GPS directory of an EXIF block; empty ones where it is damaged."""
+    file = io.BytesIO(exif)
+    found = tiff.read_directories(file)
+    if not found:
+        return {}, {}, {}
+    exif_directory, gps = (tiff.read_directory(file, found[0][code]) if code in found[0] else {} for code in (tiff.EXIF_DIRECTORY, tiff.GPS_DIRECTORY))
+    return found[0], exif_directory, gps
+
+
+def _upright_exif(block: bytes, shape: tuple[int, ...]) -> bytes:
+    first, exif, gps = _directories(block)
+    outdated = {tiff.EXIF_DIRECTORY, tiff.GPS_DIRECTORY, t.WIDTH, t.HEIGHT, t.XMP, tiff.STRIP_OFFSETS, tiff.STRIP_COUNTS}
+    first = {code: entry for code, entry in first.items() if code not in outdated}
+    first[t.ORIENTATION] = tiff.integers(tiff.SHORT, 1)
+    exif = {code: entry for code, entry in exif.items() if code not in (37500, 40965, *_NO_SIZE_OF_OLD)}
+    exif |= {40962: tiff.integers(tiff.LONG, shape[1]), 40963: tiff.integers(tiff.LONG, shape[0])}
+    file = io.BytesIO()
+    tiff.write_directories(file, first, {tiff.EXIF_DIRECTORY: exif, tiff.GPS_DIRECTORY: gps})
+    return file.getvalue()

@@ -1,0 +1,105 @@
+"""A model at one scale, applied to pictures of any number of channels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from burstsr.ground.coords import output_length
+from burstsr.ground.errors import SettingsError
+from single.classical import resize
+
+Floats = NDArray[np.float32]
+Progress = Callable[[int, int], None]
+Run = Callable[[Floats, Progress | None], Floats]  # (C, H, W) -> (C', factor H, factor W)
+_LUMA = np.array([65.481, 128.553, 24.966], np.float32) / np.float32(255)  # BT.601, 16 to 235 of 255
+_SWING, _FOOT = np.float32(219 / 255), np.float32(16 / 255)
+
+
+@dataclass(frozen=True)
+class Model:
+    """What made a picture. name: with the scale of the network ("srgan-lite-x4"). sha256: of the weights' file; None without weights.
+
+    learned: its detail comes from other pictures. gan: trained against a discriminator, so that it invents detail.
+    """
+
+    name: str
+    learned: bool
+    gan: bool = False
+    sha256: str | None = None
+
+    def plain(self) -> dict[str, Any]:
+        """Ready for JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Enlarger:
+    """A model at one scale.
+
+    scale: of the result, any above 0. native: that of the network; what is left, native to scale, is done by antialiased bicubic downwards and Lanczos upwards.
+    kind: what `run` takes: "y", "rgb" (both sRGB, 0 to 1) or "bayer" planes (`single.descriptor`). classical: how to enlarge what no network sees, alpha and
+    the like; run None: everything.
+    """
+
+    model: Model
+    scale: float
+    native: float
+    kind: str
+    run: Run | None
+    classical: str = "bicubic"
+
+    def picture(self, pixels: Floats, progress: Progress | None = None) -> Floats:
+        """(round(s H), round(s W), C) float32, 0 to 1, of a display picture (H, W, C), 0 to 1: grey, grey and alpha, RGB, or RGB and alpha.
+
+        Alpha is enlarged classically. Raises SettingsError for other channels, and where the model takes raw mosaics only.
+        """
+        channels = pixels.shape[2]
+        if channels not in (1, 2, 3, 4):
+            raise SettingsError(f"a picture of {channels} channels; allowed is 1 to 4: grey or RGB, with or without alpha")
+        if self.kind == "bayer":
+            raise SettingsError(f"model {self.model.name} takes raw frames, straight from the mosaic; for display pictures choose another")
+        alpha = channels % 2 == 0
+        colours = pixels[:, :, :-1] if alpha else pixels
+        made = self._at_scale(self._colours(colours, progress), pixels.shape[:2])
+        if alpha:
+            over = resize(np.ascontiguousarray(pixels[:, :, -1:]), self.scale, self.classical, made.shape[:2])
+            made = np.concatenate((made, over), axis=2)
+        return np.clip(made, 0, 1, out=made)
+
+    def planes(self, planes: Floats, progress: Progress | None = None) -> Floats:
+        """(round(2 s H), round(2 s W), 3) float32 of Bayer planes (4, H, W); only for kind "bayer"."""
+        if self.run is None or self.kind != "bayer":
+            raise SettingsError(f"model {self.model.name} takes pictures, no mosaics")
+        made = np.ascontiguousarray(self.run(planes, progress).transpose(1, 2, 0))
+        return self._at_scale(made, (2 * planes.shape[1], 2 * planes.shape[2]))
+
+    def rest(self, picture: NDArray[Any]) -> Floats:
+        """Enlarged classically: what no network shall see."""
+        return resize(picture, self.scale, self.classical)
+
+    def _colours(self, colours: Floats, progress: Progress | None) -> Floats:
+        """(native H, native W, C): of one or three channels."""
+        if self.run is None:
+            return resize(colours, self.native, self.classical)
+        if self.kind == "y":
+            luma = (colours @ _LUMA if colours.shape[2] == 3 else colours[:, :, 0] * _SWING) + _FOOT
+            large = resize(colours, self.native, self.classical)
+            smooth = (large @ _LUMA if colours.shape[2] == 3 else large[:, :, 0] * _SWING) + _FOOT
+            gained = (self.run(np.asarray(luma[None], np.float32), progress)[0] - smooth) / _SWING  # the same in all colours: Cb and Cr stay
+            large += gained[:, :, None]
+            return large
+        three = colours if colours.shape[2] == 3 else np.repeat(colours, 3, axis=2)
+        made = np.ascontiguousarray(self.run(np.ascontiguousarray(three.transpose(2, 0, 1)), progress).transpose(1, 2, 0))
+        return made if colours.shape[2] == 3 else np.ascontiguousarray(made.mean(axis=2, keepdims=True))
+
+    def _at_scale(self, made: Floats, size: tuple[int, ...]) -> Floats:
+        if self.scale == self.native:
+            return made
+        shape = output_length(size[0], self.scale), output_length(size[1], self.scale)
+        ratio = self.scale / self.native
+        return resize(made, ratio, "bicubic" if ratio < 1 else "lanczos", shape)

@@ -1,0 +1,82 @@
+"""Raw frames and linear pictures through a model: white-balanced, on the curve that networks know, and back to linear camera RGB."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from burstsr.demosaic import demosaic
+from burstsr.ground.burst import BLUE, GREEN, RED, Frame, FrameInfo, Picture
+from burstsr.ground.coords import output_length
+from burstsr.ground.sensor import samples
+from single.curve import decode, encode
+from single.inference.enlarger import Enlarger, Progress
+
+Floats = NDArray[np.float32]
+
+
+def enlarge_frame(frame: Frame, enlarger: Enlarger, progress: Progress | None = None) -> Picture:
+    """A raw frame, demosaiced and enlarged, or, by a model of kind "bayer", straight from the mosaic: linear camera RGB, 1.0 = saturation."""
+    rgb = demosaic(frame)
+    if enlarger.kind == "bayer":
+        mosaic = samples(frame.mosaic, frame.info.levels)
+        made = _from_mosaic(mosaic, rgb, frame.info, enlarger, progress)
+    else:
+        made = _from_colours(rgb, frame.info, enlarger, progress)
+    return Picture(made, frame.info, enlarger.scale)
+
+
+def enlarge_picture(picture: Picture, enlarger: Enlarger, progress: Progress | None = None) -> Picture:
+    """A picture of linear camera RGB, enlarged. A model of kind "bayer", which only reads pictures of scale 1, sees it through the camera's colour filters."""
+    if enlarger.kind == "bayer":
+        colours = np.tile(picture.reference.cfa, [n // 2 + 1 for n in picture.rgb.shape[:2]])[: picture.rgb.shape[0], : picture.rgb.shape[1]]
+        mosaic = np.take_along_axis(picture.rgb, colours[:, :, None].astype(np.intp), axis=2)[:, :, 0]
+        made = _from_mosaic(mosaic, picture.rgb, picture.reference, enlarger, progress)
+    else:
+        made = _from_colours(picture.rgb, picture.reference, enlarger, progress)
+    return replace(picture, rgb=made, scale=picture.scale * enlarger.scale, noise=None)
+
+
+def _from_colours(rgb: Floats, info: FrameInfo, enlarger: Enlarger, progress: Progress | None) -> Floats:
+    gains = _gains(info)
+    balanced = np.maximum(rgb, 0) * gains
+    seen = np.minimum(balanced, 1)
+    made = decode(enlarger.picture(encode(seen), progress))
+    return _with_highlights(made, balanced - seen, enlarger, gains)
+
+
+def _from_mosaic(mosaic: Floats, rgb: Floats, info: FrameInfo, enlarger: Enlarger, progress: Progress | None) -> Floats:
+    gains = _gains(info)
+    planes, top, left = bayer_planes(mosaic, info.cfa, gains)
+    made = enlarger.planes(encode(np.minimum(planes, 1)), progress)
+    y, x = round(top * enlarger.scale), round(left * enlarger.scale)
+    height, width = (output_length(n, enlarger.scale) for n in mosaic.shape)
+    made = decode(np.clip(made[y : y + height, x : x + width], 0, 1))
+    balanced = rgb * gains
+    return _with_highlights(made, balanced - np.minimum(balanced, 1), enlarger, gains)
+
+
+def _with_highlights(made: Floats, excess: Floats, enlarger: Enlarger, gains: Floats) -> Floats:
+    """Back to camera RGB. excess: what lay above white in a balanced colour, which networks were not shown; it is enlarged classically."""
+    if excess.any():
+        made = made + np.maximum(enlarger.rest(excess), 0)
+    return np.ascontiguousarray(made / gains, np.float32)
+
+
+def _gains(info: FrameInfo) -> Floats:
+    """(3,) white balance, the least 1: saturation, and thereby white, reaches 1."""
+    neutral = np.maximum(info.colour.as_shot_neutral, 1e-3)
+    return np.asarray(neutral.max() / neutral, np.float32)
+
+
+def bayer_planes(mosaic: Floats, cfa: NDArray[np.uint8], gains: Floats) -> tuple[Floats, int, int]:
+    """(4, h, w) R, G of the red row, G of the blue row, B, white-balanced, of samples (H, W), and how many rows and columns were put before the first.
+
+    A mosaic that does not begin with red is mirrored outwards by a row or a column on both sides, which keeps its order, so nothing is lost.
+    """
+    top, left = (int(n[0]) for n in np.nonzero(cfa == RED))
+    wide = np.pad(mosaic, ((top, top + mosaic.shape[0] % 2), (left, left + mosaic.shape[1] % 2)), mode="reflect")
+    sites = ((0, 0, RED), (0, 1, GREEN), (1, 0, GREEN), (1, 1, BLUE))
+    return np.stack([wide[y::2, x::2] * gains[colour] for y, x, colour in sites]), top, left

@@ -1,0 +1,122 @@
+"""A network on a device, in the precision that pays there."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from burstsr.ground.errors import BurstsrError, SettingsError
+from single.inference.tiles import tiled
+from single.loading.stage import Loaded
+
+log = logging.getLogger("burstsr.single")
+Floats = NDArray[np.float32]
+DEVICES = ("auto", "cpu", "cuda", "mps")
+_OVERLAP_PX = 16  # at least
+_SMALLEST_TILE = 16
+_TILE_OUTPUT_PX = 1536  # of a tile that nobody chose: some hundred megabytes per layer of 64 channels
+_HEAVY = ("rrdb", "srresnet", "zoom")  # in 16 bits where the processor multiplies them; srcnn is quick, and others have not been tried
+
+
+class Runner:
+    """Runs one network on pictures of any size. tile: input pixels along a tile, 0 = as is fit; halved for good where memory runs out."""
+
+    def __init__(self, loaded: Loaded, device: str = "auto", tile: int = 0, bf16: bool | None = None) -> None:
+        self.descriptor = loaded.descriptor
+        self.device = chosen_device(device)
+        self.bf16 = (loaded.descriptor.architecture in _HEAVY and multiplies_bf16(self.device)) if bf16 is None else bf16
+        self.factor = self.descriptor.scale * (2 if self.descriptor.input == "bayer" else 1)
+        self.tile = tile or max(_SMALLEST_TILE, _TILE_OUTPUT_PX // self.factor)
+        self.overlap = max(_OVERLAP_PX, self.descriptor.reach_px)
+        network: Any = loaded.network
+        self._network: nn.Module = network.to(self.device, memory_format=torch.channels_last)
+        if self.bf16:
+            _last_in_full(self._network)
+
+    def __call__(self, planes: Floats, progress: Callable[[int, int], None] | None = None) -> Floats:
+        """(C', factor H, factor W) float32 of (C, H, W) float32. A tile that fails is never skipped.
+
+        Raises BurstsrError where even the smallest tile is too large for the memory.
+        """
+        while True:
+            try:
+                return tiled(np.ascontiguousarray(planes, np.float32), self.factor, self.tile, self.overlap, self.descriptor.multiple, self._one, progress)
+            except (MemoryError, RuntimeError) as error:
+                if not out_of_memory(error):
+                    raise
+                if self.tile <= _SMALLEST_TILE:
+                    raise BurstsrError(f"{self.descriptor.name}: not enough memory for a tile of {self.tile} pixels on {self.device}") from error
+            self.tile = max(_SMALLEST_TILE, min(self.tile, max(planes.shape[1:])) // 2)
+            log.info("%s: memory ran out; once more with tiles of %d pixels", self.descriptor.name, self.tile)
+            if self.device.type == "cuda":
+                torch.cuda.empty_cache()
+
+    def _one(self, planes: Floats) -> Floats:
+        with torch.inference_mode(), _autocast(self.device, self.bf16):
+            given = torch.from_numpy(planes)[None].to(self.device, memory_format=torch.channels_last)
+            made: Tensor = self._network(given)
+            return np.ascontiguousarray(made[0].float().cpu().numpy())
+
+
+def chosen_device(name: str) -> torch.device:
+    """The device of --device. Raises SettingsError where it is not there."""
+    if name not in DEVICES:
+        raise SettingsError(f"--device {name}: allowed is {', '.join(DEVICES)}")
+    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if name == "auto":
+        return torch.device(next(kind for kind in ("cuda", "mps", "cpu") if there[kind]))
+    if not there[name]:
+        raise SettingsError(f"--device {name}: this machine, or this build of torch, has none; allowed is auto, {', '.join(k for k, v in there.items() if v)}")
+    return torch.device(name)
+
+
+def multiplies_bf16(device: torch.device) -> bool:
+    """Whether 16-bit floats (bfloat16) are multiplied in hardware there: AVX512_BF16 or AMX on CPUs."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    if device.type != "cpu":
+        return False
+    try:
+        flags = next(line for line in Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace").splitlines() if line.startswith("flags")).split()
+        return bool({"avx512_bf16", "amx_bf16"} & set(flags))
+    except (OSError, StopIteration):  # not Linux, or not x86
+        asked = (getattr(torch.cpu, name, None) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))
+        return any(ask() for ask in asked if ask is not None)
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether that, and nothing else, went wrong."""
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    text = str(error).lower()
+    return isinstance(error, RuntimeError) and any(words in text for words in ("out of memory", "not enough memory", "can't allocate memory", "bad allocation"))
+
+
+@contextmanager
+def _autocast(device: torch.device, on: bool) -> Iterator[None]:
+    if on:
+        with torch.autocast(device.type, torch.bfloat16):
+            yield
+    else:
+        yield
+
+
+def _last_in_full(network: nn.Module) -> None:
+    """The last convolution, which makes the colours, in 32 bits: bfloat16 has 8 bits of precision, and would show as bands."""
+    last: Any = [module for module in network.modules() if isinstance(module, nn.Conv2d)][-1]
+    plain = last.forward
+
+    def in_full(x: Tensor) -> Tensor:
+        with torch.autocast(x.device.type, enabled=False):
+            out: Tensor = plain(x.float())
+            return out
+
+    last.forward = in_full

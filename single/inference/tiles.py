@@ -1,0 +1,83 @@
+"""A picture through a network in tiles that overlap, so that memory does not grow with the picture. No torch in here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+Call = Callable[[Floats], Floats]
+_GUARD = 0.5  # share of the overlap next to a tile's border that counts nothing: there the network lacked its surroundings
+
+
+@dataclass(frozen=True)
+class Span:
+    """One tile along one axis, input pixels: what it answers for, [core_first, core_last), and what the network sees, [first, last)."""
+
+    first: int
+    last: int
+    core_first: int
+    core_last: int
+
+
+def spans(length: int, tile: int, overlap: int, multiple: int = 1) -> list[Span]:
+    """Tiles of about `tile` pixels, as even as can be, that cover an axis of `length`; each sees `overlap` more on both sides, where there is more.
+
+    All borders lie on multiples of `multiple`, but for the axis's end.
+
+    >>> [(s.first, s.core_first, s.core_last, s.last) for s in spans(100, 40, 8)]
+    [(0, 0, 33, 41), (25, 33, 67, 75), (59, 67, 100, 100)]
+    """
+    count = max(1, -(-length // max(tile, 1)))
+    borders = sorted({min(length, round(length * i / count / multiple) * multiple) for i in range(count)} | {length})
+    reach = -(-overlap // multiple) * multiple
+    return [Span(max(0, a - reach), min(length, b + reach), a, b) for a, b in zip(borders, borders[1:], strict=False)]
+
+
+def ramp(span: Span, length: int, overlap: int, factor: int) -> Floats:
+    """(factor (last - first),) weights of a tile's output pixels: 1 inside, falling linearly to 0 across its inner borders; over all tiles they sum to 1."""
+    position = (np.arange(factor * (span.last - span.first)) + 0.5) / factor + span.first
+    half = max(overlap * (1 - _GUARD), 0.5 / factor)
+    weight = np.ones(len(position))
+    if span.core_first > 0:
+        weight *= np.clip((position - span.core_first) / (2 * half) + 0.5, 0, 1)
+    if span.core_last < length:
+        weight *= np.clip((span.core_last - position) / (2 * half) + 0.5, 0, 1)
+    return weight.astype(np.float32)
+
+
+def padded(planes: Floats, multiple: int) -> Floats:
+    """With the last row and column repeated until both sides are multiples of `multiple`."""
+    missing = [(0, -n % multiple) for n in planes.shape[1:]]
+    return np.pad(planes, [(0, 0), *missing], mode="edge") if any(m[1] for m in missing) else planes
+
+
+def whole(planes: Floats, factor: int, multiple: int, call: Call) -> Floats:
+    """(C', factor H, factor W) of (C, H, W) in one piece."""
+    height, width = planes.shape[1:]
+    return call(padded(planes, multiple))[:, : factor * height, : factor * width]
+
+
+def tiled(planes: Floats, factor: int, tile: int, overlap: int, multiple: int, call: Call, progress: Callable[[int, int], None] | None = None) -> Floats:
+    """`whole`, in tiles of about `tile` input pixels, each with `overlap` more around it, cross-faded inside that overlap."""
+    height, width = planes.shape[1:]
+    overlap = min(overlap, tile)
+    rows, columns = (spans(n, tile, overlap, multiple) for n in (height, width))
+    result: Floats | None = None
+    for i, row in enumerate(rows):
+        for j, column in enumerate(columns):
+            if progress:
+                progress(i * len(columns) + j, len(rows) * len(columns))
+            seen = planes[:, row.first : row.last, column.first : column.last]
+            made = whole(np.ascontiguousarray(seen), factor, multiple, call)
+            if len(rows) == len(columns) == 1:
+                return made
+            if result is None:
+                result = np.zeros((made.shape[0], factor * height, factor * width), np.float32)
+            weight = ramp(row, height, overlap, factor)[:, None] * ramp(column, width, overlap, factor)
+            result[:, factor * row.first : factor * row.last, factor * column.first : factor * column.last] += made * weight
+    assert result is not None
+    return result

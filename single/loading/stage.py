@@ -1,0 +1,106 @@
+"""From a file of weights to a network. .pth files are unpickled with nothing but tensors allowed: what else they hold is refused, not run."""
+
+from __future__ import annotations
+
+import pickle
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+import torch
+from torch import nn
+
+from burstsr.ground.errors import InputFileError, SettingsError
+from single.descriptor import Descriptor
+from single.loading.keys import rrdb_descriptor, rrdb_keys, unwrapped
+from single.loading.ncnn import read_ncnn
+from single.loading.places import Weights
+from single.networks import build
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A network ready to run: in evaluation mode, on the CPU. sha256: of its weights' file."""
+
+    descriptor: Descriptor
+    network: nn.Module
+    sha256: str
+
+
+def loaded(weights: Weights) -> Loaded:
+    """The network of a file. Raises InputFileError, saying what the file holds and what is allowed."""
+    if weights.path.suffix == ".param":
+        tensors: dict[str, Any] = {key: torch.from_numpy(value) for key, value in read_ncnn(weights.path).items()}
+        descriptor: Descriptor | None = rrdb_descriptor(tensors, weights.name, True, weights.path)
+    else:
+        tensors, descriptor = _described(weights)
+    if descriptor is None:
+        return _foreign(weights, tensors)
+    return Loaded(descriptor, _filled(descriptor, tensors, weights), weights.sha256())
+
+
+def _described(weights: Weights) -> tuple[dict[str, Any], Descriptor | None]:
+    """The tensors, under our names where they are an RRDB network's, and what network they make; None where that is not known here."""
+    stored, said = _stored(weights)
+    tensors = unwrapped(stored, weights.path)
+    if said:
+        try:
+            return tensors, Descriptor.from_json(said)
+        except SettingsError as error:
+            raise InputFileError(f"{weights.path}: {error}") from error
+    renamed = rrdb_keys(tensors)
+    if renamed is None:
+        return tensors, None
+    gan = "psnr" not in weights.path.stem.lower()  # nearly all that is found of this network is; who says otherwise is believed
+    return renamed, rrdb_descriptor(renamed, weights.name, gan, weights.path)
+
+
+def _stored(weights: Weights) -> tuple[object, str | None]:
+    """What the file holds, and the descriptor that it carries."""
+    path = weights.path
+    try:
+        if path.suffix.lower() == ".safetensors":
+            from safetensors import safe_open
+
+            with safe_open(str(path), "pt") as file:
+                found = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118  no mapping
+                return found, (file.metadata() or {}).get("descriptor")
+        stored = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        first = str(error).strip().splitlines()[0]
+        raise InputFileError(f"{path}: refused: it holds more than weights, and loading that could run code ({first})") from error
+    except Exception as error:  # safetensors and torch raise classes of their own for damaged files
+        raise InputFileError(f"{path}: not a readable file of weights ({error})") from error
+    said = stored.get("descriptor") if isinstance(stored, dict) else None
+    return stored, said if isinstance(said, str) else None
+
+
+def _filled(descriptor: Descriptor, tensors: dict[str, Any], weights: Weights) -> nn.Module:
+    try:
+        with torch.device("meta"):  # nothing is drawn at random to be replaced
+            network = build(descriptor)
+        network.load_state_dict({key: value.float() if value.is_floating_point() else value for key, value in tensors.items()}, strict=True, assign=True)
+    except (RuntimeError, TypeError, SettingsError) as error:
+        lines = [line.strip() for line in str(error).splitlines()]
+        raise InputFileError(f"{weights.path}: is no {descriptor.architecture} of {dict(descriptor.sizes)}: {' '.join(lines[:3])[:300]}") from error
+    return network.requires_grad_(False).eval()
+
+
+def _foreign(weights: Weights, tensors: dict[str, Any]) -> Loaded:
+    """Through spandrel, which knows some forty architectures by their weights' names."""
+    names = ", ".join(list(tensors)[:4])
+    known = "RRDB (ESRGAN in any of its key styles), or a file that burstsr train wrote"
+    if find_spec("spandrel") is None:
+        raise InputFileError(f"{weights.path}: weights of an unknown network ({names} ...); known is {known}; others need pip install 'burstsr[spandrel]'")
+    spandrel: Any = import_module("spandrel")
+    try:
+        model = spandrel.ModelLoader(device="cpu").load_from_state_dict(tensors)
+    except Exception as error:  # of spandrel's own classes
+        raise InputFileError(f"{weights.path}: weights of a network that spandrel does not know either ({names} ...: {error})") from error
+    if model.input_channels != 3 or model.output_channels != 3 or not 1 <= model.scale <= 8:
+        allowed = f"{model.input_channels} to {model.output_channels} channels at x{model.scale}; allowed is 3 to 3 and x1 to x8"
+        raise InputFileError(f"{weights.path}: {model.architecture.name}, {allowed}")
+    multiple = int(model.size_requirements.multiple_of)
+    descriptor = Descriptor(weights.name, "foreign", int(model.scale), "rgb", {"spandrel": model.architecture.name}, 32, multiple, True)
+    return Loaded(descriptor, model.model.eval(), weights.sha256())
