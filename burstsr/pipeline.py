@@ -11,16 +11,17 @@ from burstsr.align import Aligner, phases, sharpest
 from burstsr.covariance import kernels
 from burstsr.defects import find_defects, repaired
 from burstsr.demosaic import demosaic, enlarge, enlarge_rows
-from burstsr.ground.burst import Burst, Picture
+from burstsr.ground.burst import Burst, Frame, Picture
 from burstsr.ground.errors import SettingsError
 from burstsr.ground.flow import Flow
+from burstsr.ground.noise import Noise
 from burstsr.ground.trust import packed
 from burstsr.merge import Accumulator, SteadyMean, add_significant, calm_chroma, combine
-from burstsr.noise import noise_of, snr_of
+from burstsr.noise import doubt, noise_of, snr_of
 from burstsr.reconstruct import View, reconstruct
 from burstsr.record import Record
 from burstsr.robustness import Guide
-from burstsr.settings import Settings
+from burstsr.settings import AlignSettings, Settings
 
 Progress = Callable[[str, int, int], None]
 
@@ -33,13 +34,16 @@ def super_resolve(burst: Burst, settings: Settings | None = None, progress: Prog
     (simulation, driven mounts); else it is estimated. Raises SettingsError where settings do not fit the burst.
     """
     settings = settings or Settings()
+    flows_of = partial(_flows_of, settings.align)
     record = Record(burst, settings, progress)
 
     if settings.reference is not None and settings.reference >= len(burst):
         raise SettingsError(f"reference = {settings.reference}: burst {burst.name!r} has {len(burst)} frames, allowed is 0 to {len(burst) - 1}")
     if known_flows is not None and (len(known_flows) != len(burst) or settings.reference is None):
         raise SettingsError(f"known_flows: {len(known_flows)} for {len(burst)} frames; needs one per frame, and settings.reference to say against which")
-    noise, noise_source = noise_of(burst)
+    noise, noise_source = noise_of(burst, flows_of)
+    record.doubted(doubt(burst, noise, flows_of) if noise_source == "NoiseProfile" else "")
+    record.stage("noise")
     defects = find_defects(burst, noise, settings.defects)
     frames = [repaired(frame, defects) for frame in burst]
     record.stage("repair")
@@ -99,3 +103,8 @@ def super_resolve(burst: Burst, settings: Settings | None = None, progress: Prog
         picture = outcome.picture
         record.reconstructed(outcome)
     return record.picture(picture, weight, index, noise, noise_source, len(defects), tuned)
+
+
+def _flows_of(settings: AlignSettings, reference: Frame, noise: Noise) -> Callable[[Frame], Flow]:
+    """What finds flows against a reference: noise cannot be told from structure without them."""
+    return Aligner(reference, noise, settings).flow_of

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import platform
 import time
@@ -24,6 +25,7 @@ from burstsr.ground.sensor import CHANNEL_SHARE
 from burstsr.reconstruct import Outcome
 from burstsr.settings import Settings
 
+_LOG = logging.getLogger(__name__)
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 COMPILING = "compiling (first run)"  # what progress is told as a stage meanwhile
@@ -41,6 +43,7 @@ class Record:
         self._frames: dict[int, dict[str, object]] = {}
         self._flows: list[Flow] = []
         self._outcome: Outcome | None = None
+        self._doubt = ""
         self._stage = "read"
         compiling.watch(self)
         self._begin()
@@ -81,6 +84,12 @@ class Record:
         self._frames[index] = facts
         self._tell("merge")
 
+    def doubted(self, doubt: str) -> None:
+        """What speaks against the noise model, if anything does."""
+        self._doubt = doubt
+        if doubt:
+            _LOG.info("%s: %s", self._burst.name, doubt)
+
     def tiles(self, done: int, total: int) -> None:
         """Tiles of the reconstruction are done."""
         if self._progress is not None:
@@ -106,7 +115,7 @@ class Record:
             "coverage": round(coverage(self._flows, self._settings.scale), 4),
             "advice": self._advice(),
             "defects_repaired": defects,
-            "noise": {"source": noise_source, **_plain(noise)},
+            "noise": {"source": noise_source, "doubt": self._doubt or None, **_plain(noise)},
             "noise_left": _plain(left),
             "reconstruction": _facts(self._outcome),
             "settings": asdict(tuned),
@@ -124,9 +133,10 @@ class Record:
         return Provenance("computationalCapture", f"Merged from {len(self._burst)} raw frames by burstsr {__version__}; no detail is learned")
 
     def _advice(self) -> str | None:
+        said = [self._doubt] if self._doubt else []
         if len(self._burst) > 1 and phases(self._flows, self._settings.scale) == 1:
-            return "the frames hardly differ (tripod): there was no sub-pixel phase to gain from, only noise to average; move the camera between frames"
-        return None
+            said.append("the frames hardly differ (tripod): there was no sub-pixel phase to gain from, only noise to average; move the camera between frames")
+        return "; ".join(said) or None
 
     def _tell(self, stage: str) -> None:
         if self._progress is not None:

@@ -1,5 +1,7 @@
 """Noise: what a burst's samples are worth."""
 
-from burstsr.noise.stage import estimate, noise_of, snr_of
+from burstsr.noise.burst import FEWEST_FRAMES, FlowsOf, measure
+from burstsr.noise.fit import NoiseFit, Points, fit
+from burstsr.noise.stage import doubt, estimate, noise_of, snr_of
 
-__all__ = ["estimate", "noise_of", "snr_of"]
+__all__ = ["FEWEST_FRAMES", "FlowsOf", "NoiseFit", "Points", "doubt", "estimate", "fit", "measure", "noise_of", "snr_of"]

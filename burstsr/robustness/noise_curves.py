@@ -4,24 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr
 
+from burstsr.ground.clipped import clipped_moments
 from burstsr.ground.noise import Noise
 
 STEPS = 512  # the curves' samples over level 0 .. 1, less one
-
-
-def clipped_variance(level: NDArray[np.float64], variance: NDArray[np.float64], low: float, high: float) -> NDArray[np.float64]:
-    """Variance of a Gaussian of mean `level` and `variance` after clipping to low .. high, exactly (moments of the censored normal)."""
-    sigma = np.sqrt(np.maximum(variance, 1e-30))
-    a, b = (low - level) / sigma, (high - level) / sigma
-    phi_a, phi_b = np.exp(-0.5 * a * a) / np.sqrt(2 * np.pi), np.exp(-0.5 * b * b) / np.sqrt(2 * np.pi)
-    below, above = ndtr(a), ndtr(-b)
-    inside = 1.0 - below - above
-    # moments of the standardised variable z clipped to a .. b
-    first = phi_a - phi_b + np.where(below > 0, a * below, 0.0) + np.where(above > 0, b * above, 0.0)
-    second = inside + a * phi_a - b * phi_b + np.where(below > 0, a * a * below, 0.0) + np.where(above > 0, b * b * above, 0.0)
-    return np.asarray(np.maximum(second - first * first, 0.0) * sigma**2)
 
 
 def noise_curves(noise: Noise, low: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -32,7 +19,7 @@ def noise_curves(noise: Noise, low: float) -> tuple[NDArray[np.float32], NDArray
     """
     level = np.linspace(0.0, 1.0, STEPS + 1)
     per_quad = (1.0, 0.5, 1.0)
-    variance = np.stack([clipped_variance(level, noise.variance(level, c), low, 1.0) * per_quad[c] for c in range(3)])
+    variance = np.stack([clipped_moments(level, noise.variance(level, c), low, 1.0)[1] * per_quad[c] for c in range(3)])
     floor = np.array([noise.beta[c] * per_quad[c] for c in range(3)])[:, None] * 1e-3
     variance = np.maximum(variance, floor)
     return variance.astype(np.float32), (variance * (2.0 / 9.0)).astype(np.float32)

@@ -5,11 +5,12 @@ import pytest
 from conftest import frame_of
 from tolerances import TRUST_ABSOLUTE
 
+from burstsr.ground.clipped import clipped_moments
 from burstsr.ground.flow import Flow
 from burstsr.ground.noise import Noise
 from burstsr.ground.sensor import red_site, site_rows
 from burstsr.robustness import Guide, loops, paper
-from burstsr.robustness.noise_curves import clipped_variance, noise_curves
+from burstsr.robustness.noise_curves import noise_curves
 from burstsr.settings import RobustnessSettings
 
 ENGINES = {"paper": paper, "loops": loops}
@@ -143,4 +144,4 @@ def test_trusts_agree(shape, threshold, rng):
 def test_clipped_variance_is_exact(level, rng):
     variance = 4e-4
     draws = np.clip(rng.normal(level, np.sqrt(variance), 400_000), 0, 1)
-    assert clipped_variance(np.array([level]), np.array([variance]), 0.0, 1.0)[0] == pytest.approx(draws.var(), rel=0.02)
+    assert clipped_moments(np.array([level]), np.array([variance]), 0.0, 1.0)[1][0] == pytest.approx(draws.var(), rel=0.02)

@@ -1,0 +1,22 @@
+"""What clipping does to noise: moments of a Gaussian that a sensor's numbers end below and above."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtr
+
+Doubles = NDArray[np.float64]
+
+
+def clipped_moments(level: Doubles, variance: Doubles, low: float, high: float) -> tuple[Doubles, Doubles]:
+    """Mean and variance of a Gaussian of mean `level` and `variance` after clipping to low .. high, exactly (moments of the censored normal)."""
+    sigma = np.sqrt(np.maximum(variance, 1e-30))
+    a, b = (low - level) / sigma, (high - level) / sigma
+    phi_a, phi_b = np.exp(-0.5 * a * a) / np.sqrt(2 * np.pi), np.exp(-0.5 * b * b) / np.sqrt(2 * np.pi)
+    below, above = ndtr(a), ndtr(-b)
+    inside = 1.0 - below - above
+    # moments of the standardised variable z clipped to a .. b
+    first = phi_a - phi_b + np.where(below > 0, a * below, 0.0) + np.where(above > 0, b * above, 0.0)
+    second = inside + a * phi_a - b * phi_b + np.where(below > 0, a * a * below, 0.0) + np.where(above > 0, b * b * above, 0.0)
+    return np.asarray(level + sigma * first), np.asarray(np.maximum(second - first * first, 0.0) * sigma**2)
