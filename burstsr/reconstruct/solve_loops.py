@@ -1,97 +1,156 @@
 """The normal equations' loops: their product with a picture, and conjugate gradients. Same arithmetic as `paper.py`.
 
 normal: (3, h, reach + 1, 2 reach + 1, w), half of the symmetric stencil N, see `loops.py`. taps: the lens's blur along an axis, odd and symmetric; [1] = none.
+
+N is by far the largest array and does not fit the fast caches: a row of it is read once, for the pixels' own row and for the rows below, whose sums wait
+in `lines`. Planes lie behind each other in flat arrays, and indices are unsigned, or numba's test for negative ones would keep LLVM from vectorising.
 """
 
 import numpy as np
 
-from burstsr.ground.compiled import compiled, inlined
+from burstsr.ground.compiled import compiled
 
 f4 = np.float32
+GUARD = 16  # values before and after a plane's, so that neighbours of its corners can be read
+LINE = 528  # longest row, and the distance between lines
 
 
-@inlined
-def _two_rows(first, x_first, second, x_second, reach, lowest, width, row):
-    """row[k] += sum_dx first[dx, k] x_first[k + dx] + second[dx, k - dx] x_second[k - dx], for dx from `lowest` on."""
-    count = width - 2 * reach
-    out = row[reach : reach + count]
-    for dx in range(lowest, reach + 1):
-        a = (dx + reach) * width + reach
-        below = first[a : a + count]
-        x_below = x_first[reach + dx : reach + dx + count]
-        above = second[a - dx : a - dx + count]
-        x_above = x_second[reach - dx : reach - dx + count]
-        for k in range(count):
-            out[k] += below[k] * x_below[k] + above[k] * x_above[k]
+def scratch_for(shape, planes=6):
+    """Memory for `descend` and `product` on (3, h, w)."""
+    size = 3 * shape[1] * shape[2] + 2 * GUARD
+    return np.empty((planes, -(-size // GUARD) * GUARD), f4)
 
 
-@inlined
-def _two_rows_of_five(first, x_first, second, x_second, width, row):
-    """The same for reach 2 and all dx, written out; indices are unsigned, or numba's test for negative ones would keep LLVM from vectorising."""
+@compiled
+def five(normal, at, x, place, width, lines, line):
+    """Reach 2, one row y of one colour: its product with x into `lines`, but for columns at either end, given what the rows above left in the
+    second line; and what the row owes to the two below into the second and third.
+
+    normal: flat, its row y begins at `at`. x: flat, its row y begins at `place`. lines: flat, those of this colour begin at `line`.
+    """
+    here_line = np.uint64(line)
+    next_line = np.uint64(line + LINE)
+    after_line = np.uint64(line + 2 * LINE)
     one = np.uint64(1)
     two = np.uint64(2)
-    a = np.uint64(width)
-    b = np.uint64(2 * width)
-    c = np.uint64(3 * width)
-    d = np.uint64(4 * width)
-    for n in range(2, width - 2):
+    w = np.uint64(width)
+    own = np.uint64(at + 2 * width)
+    own1 = own + w
+    own2 = own1 + w
+    a0 = own2 + w
+    a1 = a0 + w
+    a2 = a1 + w
+    a3 = a2 + w
+    a4 = a3 + w
+    b0 = a4 + w
+    b1 = b0 + w
+    b2 = b1 + w
+    b3 = b2 + w
+    b4 = b3 + w
+    x0 = np.uint64(place)
+    x1 = x0 + w
+    x2 = x1 + w
+    for n in range(width):
         k = np.uint64(n)
-        row[k] += (
-            first[k] * x_first[k - two]
-            + first[a + k] * x_first[k - one]
-            + first[b + k] * x_first[k]
-            + first[c + k] * x_first[k + one]
-            + first[d + k] * x_first[k + two]
-            + second[k + two] * x_second[k + two]
-            + second[a + k + one] * x_second[k + one]
-            + second[b + k] * x_second[k]
-            + second[c + k - one] * x_second[k - one]
-            + second[d + k - two] * x_second[k - two]
+        far_left = x[x0 + k - two]
+        left = x[x0 + k - one]
+        here = x[x0 + k]
+        right = x[x0 + k + one]
+        far_right = x[x0 + k + two]
+        lines[here_line + k] = (
+            lines[next_line + k]
+            + normal[own + k] * here
+            + normal[own1 + k] * right
+            + normal[own2 + k] * far_right
+            + normal[own1 + k - one] * left
+            + normal[own2 + k - two] * far_left
+            + normal[a0 + k] * x[x1 + k - two]
+            + normal[a1 + k] * x[x1 + k - one]
+            + normal[a2 + k] * x[x1 + k]
+            + normal[a3 + k] * x[x1 + k + one]
+            + normal[a4 + k] * x[x1 + k + two]
+            + normal[b0 + k] * x[x2 + k - two]
+            + normal[b1 + k] * x[x2 + k - one]
+            + normal[b2 + k] * x[x2 + k]
+            + normal[b3 + k] * x[x2 + k + one]
+            + normal[b4 + k] * x[x2 + k + two]
+        )
+        lines[next_line + k] = (
+            lines[after_line + k]
+            + normal[a0 + k + two] * far_right
+            + normal[a1 + k + one] * right
+            + normal[a2 + k] * here
+            + normal[a3 + k - one] * left
+            + normal[a4 + k - two] * far_left
+        )
+        lines[after_line + k] = (
+            normal[b0 + k + two] * far_right
+            + normal[b1 + k + one] * right
+            + normal[b2 + k] * here
+            + normal[b3 + k - one] * left
+            + normal[b4 + k - two] * far_left
         )
 
 
-@inlined
-def _own_row_of_five(half, own, width, row):
-    """row[k] = what the pixel's own row contributes, for reach 2."""
-    one = np.uint64(1)
-    two = np.uint64(2)
-    b = np.uint64(2 * width)
-    c = np.uint64(3 * width)
-    d = np.uint64(4 * width)
-    for n in range(2, width - 2):
-        k = np.uint64(n)
-        row[k] = (
-            half[b + k] * own[k] + half[c + k] * own[k + one] + half[d + k] * own[k + two] + half[c + k - one] * own[k - one] + half[d + k - two] * own[k - two]
-        )
+@compiled
+def any_reach(normal, at, x, place, width, reach, lines, line):
+    """The same for any reach, without sums that wait: all rows of N that meet row y are read."""
+    wide = 2 * reach + 1
+    for k in range(reach, width - reach):
+        lines[np.uint64(line + k)] = normal[np.uint64(at + reach * width + k)] * x[np.uint64(place + k)]
+    for dy in range(reach + 1):
+        above = at - dy * (reach + 1) * wide * width
+        for dx in range(1 if dy == 0 else -reach, reach + 1):
+            coefficients = (dy * wide + dx + reach) * width
+            for k in range(reach, width - reach):
+                lines[np.uint64(line + k)] += (
+                    normal[np.uint64(at + coefficients + k)] * x[np.uint64(place + dy * width + k + dx)]
+                    + normal[np.uint64(above + coefficients + k - dx)] * x[np.uint64(place - dy * width + k - dx)]
+                )
+
+
+@compiled
+def product_row(normal, c, y, height, width, reach, x, out, lines, line):
+    """Row y of colour c of N x into flat `out`. Rows must come in order, from the first on; flat x begins after GUARD values. lines: as in `five`."""
+    row = (c * height + y) * width
+    at = row * (reach + 1) * (2 * reach + 1)
+    if reach == 2:
+        five(normal, at, x, row + GUARD, width, lines, line)
+    elif y >= reach:
+        any_reach(normal, at, x, row + GUARD, width, reach, lines, line)
+    if y >= reach:
+        for k in range(reach, width - reach):
+            out[np.uint64(row + k)] = lines[np.uint64(line + k)]
+
+
+@compiled
+def guarded(x, out):
+    """out = x, flat, with GUARD zeros before and after."""
+    size = len(x)
+    for k in range(GUARD):
+        out[k] = f4(0)
+        out[np.uint64(GUARD + size + k)] = f4(0)
+    for k in range(size):
+        out[np.uint64(GUARD + k)] = x[np.uint64(k)]
+
+
+@compiled
+def flat_product(normal, x, out, height, width, reach):
+    """Flat out = N x inside, x after GUARD values; the rim of `out` stays."""
+    for c in range(3):
+        lines = np.zeros(3 * LINE, f4)
+        for y in range(height - reach):
+            product_row(normal, c, y, height, width, reach, x, out, lines, 0)
 
 
 @compiled
 def product(normal, x, out):
     """out = N x for x, out (3, h, w), but for the outermost `reach` pixels, which become 0."""
     height, width = x.shape[1:]
-    reach = normal.shape[2] - 1
-    for c in range(3):
-        for y in range(height):
-            row = out[c, y]
-            for k in range(width):
-                row[k] = f4(0)
-            if y < reach or y >= height - reach:
-                continue
-            own = x[c, y]
-            half = normal[c, y, 0].reshape(-1)
-            if reach == 2:
-                _own_row_of_five(half, own, width, row)
-            else:
-                for k in range(reach, width - reach):
-                    row[k] = half[reach * width + k] * own[k]
-                _two_rows(half, own, half, own, reach, 1, width, row)
-            for dy in range(1, reach + 1):
-                below = normal[c, y, dy].reshape(-1)
-                above = normal[c, y - dy, dy].reshape(-1)
-                if reach == 2:
-                    _two_rows_of_five(below, x[c, y + dy], above, x[c, y - dy], width, row)
-                else:
-                    _two_rows(below, x[c, y + dy], above, x[c, y - dy], reach, -reach, width, row)
+    guard = np.empty(x.size + 2 * GUARD, f4)
+    guarded(x.reshape(-1), guard)
+    out[:] = f4(0)
+    flat_product(normal.reshape(-1), guard, out.reshape(-1), height, width, normal.shape[2] - 1)
 
 
 @compiled
@@ -127,140 +186,238 @@ def blur(x, taps, between, out):
                         row[k] += t * other[k]
 
 
-@inlined
-def data(normal, taps, x, out, blurred, between):
-    """out = G N G x."""
+@compiled
+def data(normal, taps, x, out, shape, reach, blurred, between):
+    """Flat out = G N G x inside, x and scratch after GUARD values; the rim of `out` stays, but is written to where there is a blur."""
+    _, height, width = shape
     if len(taps) == 1:
-        product(normal, x, out)
-    else:
-        blur(x, taps, between, blurred)
-        product(normal, blurred, between)
-        blur(between, taps, blurred, out)
-
-
-@inlined
-def add_pull(pull, chroma, balance, x, out):
-    """out += (D + E) x, with D = pull and E = chroma C^T D_g C, where C x = (r - g, b - g) of white-balanced values."""
-    _, height, width = x.shape
-    inverse_r = f4(1) / balance[0]
-    inverse_g = f4(1) / balance[1]
-    inverse_b = f4(1) / balance[2]
-    for y in range(height):
-        for k in range(width):
-            r = x[0, y, k] * inverse_r
-            g = x[1, y, k] * inverse_g
-            b = x[2, y, k] * inverse_b
-            q = chroma * pull[1, y, k]
-            red = q * (r - g)
-            blue = q * (b - g)
-            out[0, y, k] += pull[0, y, k] * x[0, y, k] + red * inverse_r
-            out[1, y, k] += pull[1, y, k] * x[1, y, k] - (red + blue) * inverse_g
-            out[2, y, k] += pull[2, y, k] * x[2, y, k] + blue * inverse_b
+        flat_product(normal, x, out, height, width, reach)
+        return
+    size = 3 * height * width
+    plain = x[GUARD : GUARD + size].reshape(shape)
+    seen = blurred[GUARD : GUARD + size]
+    other = between[GUARD : GUARD + size]
+    blur(plain, taps, other.reshape(shape), seen.reshape(shape))
+    other[:] = f4(0)
+    flat_product(normal, blurred, other, height, width, reach)
+    blur(other.reshape(shape), taps, seen.reshape(shape), out.reshape(shape))
 
 
 @compiled
-def descend(normal, taps, right, pull, chroma, balance, target, iterations, x, scratch):
-    """Conjugate gradients on (G N G + D + E) x = r + (D + E) z from x, in place, preconditioned by the diagonal; z = target, all (3, h, w).
+def pull_row(row, size, first, last, pull, chroma, balance, x, out):
+    """out += (D + E) x on pixels row + first .. row + last of three colours `size` apart, with D = pull and E = chroma C^T D_g C, where
+    C x = (r - g, b - g) of white-balanced values. All flat, x after GUARD values. Returns x . out there."""
+    inverse_r = f4(1) / balance[0]
+    inverse_g = f4(1) / balance[1]
+    inverse_b = f4(1) / balance[2]
+    red = np.uint64(row)
+    green = red + np.uint64(size)
+    blue = green + np.uint64(size)
+    guard = np.uint64(GUARD)
+    total = f4(0)
+    for n in range(first, last):
+        k = np.uint64(n)
+        r = x[guard + red + k]
+        g = x[guard + green + k]
+        b = x[guard + blue + k]
+        q = chroma * pull[green + k]
+        to_red = q * (r * inverse_r - g * inverse_g)
+        to_blue = q * (b * inverse_b - g * inverse_g)
+        of_red = out[red + k] + pull[red + k] * r + to_red * inverse_r
+        of_green = out[green + k] + pull[green + k] * g - (to_red + to_blue) * inverse_g
+        of_blue = out[blue + k] + pull[blue + k] * b + to_blue * inverse_b
+        out[red + k] = of_red
+        out[green + k] = of_green
+        out[blue + k] = of_blue
+        total += r * of_red + g * of_green + b * of_blue
+    return total
 
-    The outermost `reach` pixels stay. right: G r. scratch: (5, 3, h, w). Returns by how much, in squared residuals over variance, z explains the samples
-    worse than the x that came out: (z N z - 2 r z) - (x N x - 2 r x), over all pixels.
-    """
-    _, height, width = x.shape
-    reach = normal.shape[2] - 1
-    residual = scratch[0]
-    direction = scratch[1]
-    image = scratch[2]
-    blurred = scratch[3]
-    between = scratch[4]
+
+@compiled
+def turn(ratio, first, last, residual, inverse, p):
+    """p = inverse residual + ratio p on first .. last, flat, p after GUARD values."""
+    for n in range(first, last):
+        k = np.uint64(n)
+        p[k + np.uint64(GUARD)] = residual[k] * inverse[k] + ratio * p[k + np.uint64(GUARD)]
+
+
+@compiled
+def system(normal, taps, pull, chroma, balance, ratio, residual, inverse, p, out, shape, reach, blurred, between):
+    """p = inverse residual + ratio p, and flat out = (G N G + D + E) p inside, p after GUARD values. Returns p . out."""
+    _, height, width = shape
+    size = height * width
+    total = 0.0
+    if len(taps) == 1:
+        lines = np.zeros(9 * LINE, f4)
+        for y in range(height):
+            for c in range(3):
+                row = c * size + y * width
+                turn(ratio, row, row + width, residual, inverse, p)
+            if y >= reach:  # all of p that rows up to this one need is new
+                for c in range(3):
+                    product_row(normal, c, y - reach, height, width, reach, p, out, lines, 3 * c * LINE)
+            if y >= 2 * reach:
+                total += pull_row((y - reach) * width, size, reach, width - reach, pull, chroma, balance, p, out)
+        return total
+    turn(ratio, 0, 3 * size, residual, inverse, p)
+    data(normal, taps, p, out, shape, reach, blurred, between)
+    for y in range(reach, height - reach):
+        total += pull_row(y * width, size, reach, width - reach, pull, chroma, balance, p, out)
+    clear_rim(out, shape, reach)
+    return total
+
+
+@compiled
+def clear_rim(plane, shape, reach):
+    """0 on the outermost `reach` pixels of a flat (3, h, w)."""
+    _, height, width = shape
+    for c in range(3):
+        for y in range(height):
+            row = (c * height + y) * width
+            beyond = y < reach or y >= height - reach
+            for k in range(width if beyond else reach):
+                plane[np.uint64(row + k)] = f4(0)
+                plane[np.uint64(row + width - 1 - k)] = f4(0)
+
+
+@compiled
+def preconditioner(normal, taps, pull, chroma, balance, shape, reach, out):
+    """Flat out = 1 / diagonal of G N G + D + E, but for the blur's sums across pixels."""
+    _, height, width = shape
     sharpness = f4(0)
     for t in taps:
         sharpness += t * t
     sharpness *= sharpness
-    data(normal, taps, target, residual, blurred, between)
-    excess = 0.0
-    for c in range(3):
-        for y in range(reach, height - reach):
-            part = f4(0)
-            for k in range(reach, width - reach):
-                part += target[c, y, k] * (residual[c, y, k] - f4(2) * right[c, y, k])
-            excess += part
-    for c in range(3):
-        for y in range(height):
-            for k in range(width):
-                direction[c, y, k] = x[c, y, k] - target[c, y, k]
-    data(normal, taps, direction, image, blurred, between)
-    add_pull(pull, chroma, balance, direction, image)
-    power = 0.0
+    stride = (reach + 1) * (2 * reach + 1) * width
     for c in range(3):
         extra = (f4(2) if c == 1 else f4(1)) * chroma / (balance[c] * balance[c])
         for y in range(height):
-            g = residual[c, y]
-            p = direction[c, y]
-            for k in range(width):
-                g[k] = right[c, y, k] - g[k] - image[c, y, k]
-                p[k] = f4(0)
-            for k in range(reach):
-                g[k] = f4(0)
-                g[width - 1 - k] = f4(0)
-            if y < reach or y >= height - reach:
-                for k in range(width):
-                    g[k] = f4(0)
-                continue
-            d = pull[c, y]
-            e = pull[1, y]
-            n = normal[c, y, 0, reach]
-            part = f4(0)
-            for k in range(reach, width - reach):
-                p[k] = g[k] / (sharpness * n[k] + d[k] + extra * e[k])
-                part += g[k] * p[k]
-            power += part
+            row = np.uint64((c * height + y) * width)
+            green = np.uint64((height + y) * width)
+            diagonal = np.uint64((c * height + y) * stride + reach * width)
+            for n in range(width):
+                k = np.uint64(n)
+                out[row + k] = f4(1) / max(sharpness * normal[diagonal + k] + pull[row + k] + extra * pull[green + k], f4(1e-30))
+
+
+@compiled
+def advance(step, first, last, p, image, inverse, x, residual):
+    """x += step p and residual -= step image on first .. last, flat, p after GUARD values. Returns residual . inverse residual there."""
+    total = f4(0)
+    for n in range(first, last):
+        k = np.uint64(n)
+        x[k] += step * p[k + np.uint64(GUARD)]
+        left = residual[k] - step * image[k]
+        residual[k] = left
+        total += left * left * inverse[k]
+    return total
+
+
+@compiled
+def descend(normal, taps, right, pull, chroma, balance, target, iterations, x, seen, scratch):
+    """Conjugate gradients on (G N G + D + E) x = r + (D + E) z from x, in place, preconditioned by the diagonal; z = target, all (3, h, w).
+
+    The outermost `reach` pixels stay. right: G r. seen: G N G x inside; becomes that of the new x. scratch: see `scratch_for`.
+    Returns 2 (z - x) . (G N G x - G r): what z explains the samples worse than the x that came out, at least; see `excess`.
+    """
+    shape = x.shape
+    _, height, width = shape
+    size = x.size
+    reach = normal.shape[2] - 1
+    plane = height * width
+    some = 8 * width  # values whose sum single precision holds
+    N = normal.reshape(-1)
+    D = pull.reshape(-1)
+    z = target.reshape(-1)
+    b = right.reshape(-1)
+    v = x.reshape(-1)
+    known = seen.reshape(-1)
+    p = scratch[0]
+    image = scratch[1, :size]
+    residual = scratch[2, :size]
+    inverse = scratch[3, :size]
+    preconditioner(N, taps, D, chroma, balance, shape, reach, inverse)
+    # residual = r - G N G x - (D + E) (x - z)
+    for k in range(GUARD):
+        p[k] = f4(0)
+        p[GUARD + size + k] = f4(0)
+    for n in range(size):
+        k = np.uint64(n)
+        p[k + np.uint64(GUARD)] = z[k] - v[k]
+        residual[k] = b[k] - known[k]
+    pull_row(0, plane, 0, plane, D, chroma, balance, p, residual)
+    clear_rim(residual, shape, reach)
+    image[:] = f4(0)
+    power = 0.0
+    for k in range(0, size, some):
+        power += advance(f4(0), k, min(k + some, size), p, image, inverse, v, residual)
+    p[:] = f4(0)
+    ratio = f4(0)
     for _ in range(iterations):
-        data(normal, taps, direction, image, blurred, between)
-        add_pull(pull, chroma, balance, direction, image)
-        curvature = 0.0
-        for c in range(3):
-            for y in range(reach, height - reach):
-                part = f4(0)
-                p = direction[c, y]
-                q = image[c, y]
-                for k in range(reach, width - reach):
-                    part += p[k] * q[k]
-                curvature += part
+        curvature = system(N, taps, D, chroma, balance, ratio, residual, inverse, p, image, shape, reach, scratch[4], scratch[5])
         if not (curvature > 0.0 and power > 0.0):
             break
         step = f4(power / curvature)
         fresh = 0.0
-        for c in range(3):
-            extra = (f4(2) if c == 1 else f4(1)) * chroma / (balance[c] * balance[c])
-            for y in range(reach, height - reach):
-                part = f4(0)
-                p = direction[c, y]
-                g = residual[c, y]
-                q = image[c, y]
-                own = x[c, y]
-                d = pull[c, y]
-                e = pull[1, y]
-                n = normal[c, y, 0, reach]
-                for k in range(reach, width - reach):
-                    own[k] += step * p[k]
-                    g[k] -= step * q[k]
-                    q[k] = g[k] / (sharpness * n[k] + d[k] + extra * e[k])
-                    part += g[k] * q[k]
-                fresh += part
+        for k in range(0, size, some):
+            fresh += advance(step, k, min(k + some, size), p, image, inverse, v, residual)
         ratio = f4(fresh / power)
         power = fresh
-        for c in range(3):
-            for y in range(reach, height - reach):
-                p = direction[c, y]
-                q = image[c, y]
-                for k in range(reach, width - reach):
-                    p[k] = q[k] + ratio * p[k]
-    # x N x - 2 r x
-    data(normal, taps, x, image, blurred, between)
+    # G N G x = r + (D + E) (z - x) - residual
+    for n in range(size):
+        k = np.uint64(n)
+        p[k + np.uint64(GUARD)] = z[k] - v[k]
+        known[k] = b[k] - residual[k]
+    pull_row(0, plane, 0, plane, D, chroma, balance, p, known)
+    clear_rim(known, shape, reach)
+    least = 0.0
     for c in range(3):
         for y in range(reach, height - reach):
+            row = np.uint64((c * height + y) * width)
             part = f4(0)
-            for k in range(reach, width - reach):
-                part += x[c, y, k] * (image[c, y, k] - f4(2) * right[c, y, k])
-            excess -= part
-    return excess
+            for n in range(reach, width - reach):
+                k = row + np.uint64(n)
+                part += p[k + np.uint64(GUARD)] * (known[k] - b[k])
+            least += part
+    return 2.0 * least
+
+
+@compiled
+def seen_of(normal, taps, x, out, scratch):
+    """out = G N G x inside, 0 on the outermost `reach` pixels; all (3, h, w)."""
+    reach = normal.shape[2] - 1
+    guarded(x.reshape(-1), scratch[0])
+    data(normal.reshape(-1), taps, scratch[0], out.reshape(-1), x.shape, reach, scratch[1], scratch[2])
+    clear_rim(out.reshape(-1), x.shape, reach)
+
+
+@compiled
+def excess(normal, taps, right, target, x, seen, scratch):
+    """By how much, in squared residuals over variance, z = target explains the samples worse than x: (z N z - 2 r z) - (x N x - 2 r x), over all pixels but
+    the rim, with N for G N G and r = right, G r. seen: G N G x."""
+    reach = normal.shape[2] - 1
+    _, height, width = x.shape
+    size = x.size
+    z = target.reshape(-1)
+    b = right.reshape(-1)
+    v = x.reshape(-1)
+    known = seen.reshape(-1)
+    d = scratch[0]
+    image = scratch[1, :size]
+    for k in range(GUARD):
+        d[k] = f4(0)
+        d[GUARD + size + k] = f4(0)
+    for n in range(size):
+        k = np.uint64(n)
+        d[k + np.uint64(GUARD)] = z[k] - v[k]
+    data(normal.reshape(-1), taps, d, image, x.shape, reach, scratch[2], scratch[3])
+    total = 0.0
+    for c in range(3):
+        for y in range(reach, height - reach):
+            row = np.uint64((c * height + y) * width)
+            part = f4(0)
+            for n in range(reach, width - reach):
+                k = row + np.uint64(n)
+                part += z[k] * image[k] + d[k + np.uint64(GUARD)] * (known[k] - f4(2) * b[k])
+            total += part
+    return total

@@ -210,16 +210,18 @@ class _Solver:
         s = self._settings
         information = np.stack([cv2.blur(plane, _AROUND) for plane in equations.information])
         information = np.maximum(information, information.mean() * np.float32(_LEAST_INFORMATION) + np.float32(1e-9))
-        x, scratch = start, np.empty((5, *start.shape), np.float32)
-        done, samples = 0, float(data.effective_samples(equations).sum(dtype=np.float64))
+        x, seen, scratch = start, np.empty_like(start), solve_loops.scratch_for(start.shape)
+        done, enough = 0, s.enough * float(data.effective_samples(equations).sum(dtype=np.float64))
         for turn, weak in enumerate(np.geomspace(s.first, s.last, steps)):
             pull = information / np.float32(weak * weak)
             z = prior.shrunk(x, 1 / pull, turn, turn >= coarse * steps)
-            x = z.copy() if turn == 0 else x
-            args = (equations.normal, self._taps, equations.right, pull, np.float32(s.chroma_pull), self._balance, z, s.iterations)
-            excess = solve_loops.descend(*args, x, scratch)
+            if turn == 0:
+                x = z.copy()
+                solve_loops.seen_of(equations.normal, self._taps, x, seen, scratch)
+            args = (pull, np.float32(s.chroma_pull), self._balance, z, s.iterations)
+            least = solve_loops.descend(equations.normal, self._taps, equations.right, *args, x, seen, scratch)
             done += 1
-            if excess < s.enough * samples:
+            if least < enough and solve_loops.excess(equations.normal, self._taps, equations.right, z, x, seen, scratch) < enough:
                 break
         z = prior.shrunk(x, 1 / pull, done, dense=coarse < 1)
         return np.float32(s.blend) * z + np.float32(1 - s.blend) * x, done

@@ -39,8 +39,12 @@ class Problem:
     def loops(self, iterations):
         """x and excess."""
         x = self.x.copy()
-        arguments = (self.normal, self.taps, self.right, self.pull, np.float32(self.chroma), BALANCE, self.target, iterations)
-        excess = solve_loops.descend(*arguments, x, np.empty((5, *x.shape), np.float32))
+        seen, scratch = np.empty_like(x), solve_loops.scratch_for(x.shape)
+        solve_loops.seen_of(self.normal, self.taps, x, seen, scratch)
+        pull = (self.pull, np.float32(self.chroma), BALANCE, self.target, iterations)
+        least = solve_loops.descend(self.normal, self.taps, self.right, *pull, x, seen, scratch)
+        self.least, self.seen = least, seen
+        excess = solve_loops.excess(self.normal, self.taps, self.right, self.target, x, seen, scratch)
         return x, excess
 
     def paper(self, iterations):
