@@ -124,3 +124,14 @@ def test_the_command_trains_and_says_so(folder, tmp_path, capsys):
 def test_wrong_commands_say_what_is_allowed(line, words, capsys):
     assert main(["train", *line]) == 2
     assert words in capsys.readouterr().err
+
+
+def test_published_weights_say_how_they_were_made(folder, tmp_path):
+    from single.training.publish import publish
+
+    _training(folder, tmp_path / "run", steps=2).run()
+    path = publish(tmp_path / "run", tmp_path, "burstsr train tiny", "three pictures")
+    descriptor, facts = read_header(path)
+    assert descriptor == TINY and facts["command"] == "burstsr train tiny" and facts["data"] == "three pictures" and "val_psnr" in facts
+    assert path.with_suffix(".csv").read_text().startswith("step,")
+    assert path.stat().st_size < (tmp_path / "run" / "best.safetensors").stat().st_size
