@@ -113,6 +113,7 @@ class Record:
             "reference": index,
             "frames": [self._frames[i] for i in sorted(self._frames)],
             "coverage": round(coverage(self._flows, self._settings.scale), 4),
+            "phases": self._phases(),
             "advice": self._advice(),
             "defects_repaired": defects,
             "noise": {"source": noise_source, "doubt": self._doubt or None, **_plain(noise)},
@@ -132,9 +133,12 @@ class Record:
             return Provenance("digitalCapture", f"Developed from one raw frame by burstsr {__version__}")
         return Provenance("computationalCapture", f"Merged from {len(self._burst)} raw frames by burstsr {__version__}; no detail is learned")
 
+    def _phases(self) -> int:
+        return phases(self._flows, self._settings.scale)
+
     def _advice(self) -> str | None:
         said = [self._doubt] if self._doubt else []
-        if len(self._burst) > 1 and phases(self._flows, self._settings.scale) == 1:
+        if len(self._burst) > 1 and self._phases() == 1:
             said.append("the frames hardly differ (tripod): there was no sub-pixel phase to gain from, only noise to average; move the camera between frames")
         return "; ".join(said) or None
 

@@ -52,7 +52,8 @@ METHODS = ("nearest", *_KERNELS)
 def resize(picture: NDArray[Any], scale: float, method: str = "bicubic", shape: tuple[int, int] | None = None) -> Floats:
     """(round(s H), round(s W)) or (..., C) float32 of a picture (H, W) or (H, W, C); values as they come, not clipped: bicubic and Lanczos overshoot.
 
-    shape: height and width instead of those, where they come of an earlier rounding. method: one of METHODS. "nearest" takes the pixel in whose area the output pixel's centre lies, also when shrinking. Scale 1 is the identity.
+    shape: height and width instead of those, where they come of an earlier rounding. method: one of METHODS. "nearest" takes the pixel in whose area the
+    output pixel's centre lies, also when shrinking. Scale 1 is the identity.
     Raises SettingsError for another method, a scale that is not above 0, or one that leaves no pixel.
     """
     if method not in METHODS:

@@ -16,10 +16,11 @@ def on_terminal() -> bool:
 class Bars:
     """A context manager; in it, `stage` and `finished` may be called from any thread. Off a terminal, or with show=False, nothing is drawn."""
 
-    def __init__(self, bursts: int, show: bool = True) -> None:
+    def __init__(self, bursts: int, show: bool = True, title: str = "bursts") -> None:
         self._stack = ExitStack()
         self._progress: Any = None
         self._bursts = bursts
+        self._title = title
         self._show = show and on_terminal()
         self._all: Any = None
         self._tasks: dict[str, Any] = {}
@@ -39,7 +40,7 @@ class Bars:
             # Results on standard output are redirected only where they share the screen with the bars.
             console = Console(stderr=True)
             self._progress = self._stack.enter_context(Progress(*columns, console=console, transient=True, redirect_stdout=sys.stdout.isatty()))
-            self._all = self._progress.add_task("bursts", total=self._bursts)
+            self._all = self._progress.add_task(self._title, total=self._bursts)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:

@@ -29,7 +29,7 @@ Progress = Callable[[str, int, int], None]
 class Job:
     """A burst to process. name: of the burst and of its files. formats: keys of SUFFIX, ALWAYS included.
 
-    marks: what tells each frame from another of its name. threads: 0 = all cores.
+    marks: what tells each frame from another of its name. threads: 0 = all cores. fallback: of `cli.fallback.FALLBACKS`.
     """
 
     name: str
@@ -39,6 +39,7 @@ class Job:
     settings: Settings
     marks: tuple[str, ...]
     threads: int = 0
+    fallback: str = "lanczos"
 
     @property
     def pictures(self) -> dict[str, Path]:
@@ -68,7 +69,8 @@ class Job:
 
     def other_settings(self) -> bool:
         """Whether the files that are there were made with other settings."""
-        return recorded(self.record, "settings_asked") not in (None, json.loads(json.dumps(asdict(self.settings))))
+        fallback = recorded(self.record, "fallback_asked") or self.fallback
+        return recorded(self.record, "settings_asked") not in (None, json.loads(json.dumps(asdict(self.settings)))) or fallback != self.fallback
 
 
 def recorded(record: Path, name: str) -> Any:  # noqa: ANN401  any JSON
@@ -144,6 +146,7 @@ def run(job: Job, progress: Progress | None = None, reader: Reader | None = None
 
 
 def _run(job: Job, progress: Progress | None, reader: Reader) -> str:
+    from burstsr.cli import fallback
     from burstsr.ground import compiling
     from burstsr.ground.threads import set_threads
     from burstsr.pipeline import super_resolve
@@ -156,6 +159,9 @@ def _run(job: Job, progress: Progress | None, reader: Reader) -> str:
     burst = [reader.take(job)]
     read = time.perf_counter() - start
     picture = super_resolve(burst.pop(), job.settings, progress)  # nobody else holds the burst: its memory is for the writers
+    why = fallback.reason(picture, job.settings.scale)
+    if why:
+        picture = fallback.applied(picture, job, why, progress)
     reader.begin_after(job)
     writing = _Writing(progress)
     compiling.watch(writing)
@@ -196,5 +202,6 @@ def write_outputs(job: Job, picture: Picture, read_seconds: float) -> None:
             begun.result()
         timed: Any = picture.report["seconds"]
         seconds = {"read": round(read_seconds, 3), **timed, "write": round(time.perf_counter() - start, 3)}
-        record = {**picture.report, "burst": job.name, "seconds": seconds, "frames_read": job.marks, "settings_asked": asdict(job.settings)}
+        record = {**picture.report, "burst": job.name, "seconds": seconds, "frames_read": job.marks}
+        record |= {"settings_asked": asdict(job.settings), "fallback_asked": job.fallback}
         (folder / job.record.name).write_text(json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False), encoding="utf-8")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
 from burstsr.cli.bars import Bars
+from burstsr.cli.fallback import FALLBACKS, check
 from burstsr.cli.job import ALWAYS, SUFFIX, Job, Outcome
 from burstsr.cli.screen import complain, say, say_json, table
 from burstsr.cli.work import work
@@ -35,6 +36,13 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:  # noqa: ANN401  argpa
     parser.add_argument("--mode", choices=modes, help=f"default {Settings.mode}")
     parser.add_argument("--format", action="append", choices=sorted(SUFFIX), default=[], help="write this as well as dng and jpg; may be given again")
     parser.add_argument("--reference", metavar="auto|N", help="frame whose geometry the picture gets, from 0 by name (default auto: the sharpest)")
+    parser.add_argument(
+        "--fallback",
+        choices=FALLBACKS,
+        default="lanczos",
+        help="where frames give no resolution (a single one, a tripod): lanczos (default) adds nothing; srcnn, srgan, esrgan, zoom: the networks of single, "
+        "where srgan and esrgan invent detail, and the file says so; none: a single frame fails",
+    )
     parser.add_argument("--overwrite", action="store_true", help="redo bursts that are done")
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help="bursts at a time (default 1); the cores are shared out among them")
     parser.add_argument("--scheduler", metavar="tcp://HOST:PORT", help="send bursts to this dask scheduler; its workers need burstsr and the same folders")
@@ -53,11 +61,13 @@ def run(args: argparse.Namespace) -> int:
     if args.output.exists() and not args.output.is_dir():
         raise SettingsError(f"--output {args.output}: is a file; a folder is needed")
 
+    check(args.fallback, settings.scale)
+
     from burstsr.cli.grouping import find
     from burstsr.cli.plan import plan
 
     found = find(args.input)
-    jobs, settled = plan(found.bursts, args.output, formats, settings, overwrite=args.overwrite)
+    jobs, settled = plan(found.bursts, args.output, formats, settings, overwrite=args.overwrite, fallback=args.fallback)
     for problem in found.problems:
         complain(f"refused: {problem.reason}")
     if args.dry_run:

@@ -10,7 +10,7 @@ import tifffile
 from numpy.typing import NDArray
 
 from burstsr.files import tags as t
-from burstsr.ground.burst import Colour
+from burstsr.ground.burst import Colour, FrameInfo, Levels, cfa_array
 from burstsr.ground.errors import InputFileError
 
 
@@ -20,6 +20,36 @@ class LinearDng(NamedTuple):
     rgb: NDArray[np.float32]
     colour: Colour
     orientation: int
+
+
+def is_linear_dng(path: str | Path) -> bool:
+    """Whether a file is a DNG of colours, not of a mosaic."""
+    try:
+        tags = t.read_tags(Path(path))
+    except (OSError, ValueError, IndexError):
+        return False
+    return tags.is_dng and tags.numbers(t.PHOTOMETRIC)[:1] == (t.LINEAR_PHOTOMETRIC,)
+
+
+def linear_info(path: str | Path, picture: LinearDng) -> FrameInfo:
+    """What is known of the shot of a picture that `read_linear_dng` read; its mosaic, which is gone, as RGGB of 16 bits."""
+    tags = t.read_tags(Path(path))
+    levels = Levels(np.zeros((2, 2)), 65535.0)
+    height, width = picture.rgb.shape[:2]
+    return FrameInfo(
+        Path(path),
+        (height, width),
+        cfa_array("RGGB"),
+        levels,
+        picture.colour,
+        camera=t.camera_name(tags),
+        orientation=picture.orientation if 1 <= picture.orientation <= 8 else 1,
+        iso=tags.shot(t.ISO),
+        exposure_s=tags.shot(t.EXPOSURE),
+        aperture=tags.shot(t.F_NUMBER),
+        focal_mm=tags.shot(t.FOCAL),
+        time=t.capture_time(tags),
+    )
 
 
 def read_linear_dng(path: str | Path) -> LinearDng:

@@ -3,8 +3,8 @@
 `enlarger` makes one; classical models need no torch.
 """
 
-from single.inference.choose import Request, enlarger
+from single.inference.choose import Request, check, enlarger
 from single.inference.enlarger import Enlarger, Model
-from single.inference.raws import enlarge_frame, enlarge_picture
+from single.inference.raws import enlarge_frame, enlarge_linear, enlarge_picture
 
-__all__ = ["Enlarger", "Model", "Request", "enlarge_frame", "enlarge_picture", "enlarger"]
+__all__ = ["Enlarger", "Model", "Request", "check", "enlarge_frame", "enlarge_linear", "enlarge_picture", "enlarger"]

@@ -43,17 +43,26 @@ class Request:
             raise SettingsError(f"--tile {self.tile}: allowed is 0 (as is fit) or 16 and more input pixels")
 
 
-def enlarger(request: Request) -> Enlarger:
-    """The model of a request, loaded. Raises SettingsError where it is unknown, its weights are missing, or torch is; InputFileError for broken weights."""
+def check(request: Request) -> None:
+    """Raise what `enlarger` would raise for a model that is unknown, or whose weights or torch are missing; nothing is loaded."""
     if request.model in METHODS:
         if request.blend is not None:
             raise SettingsError(f"--blend: {request.model} has no weights to mix")
-        scale = DEFAULT_SCALE if request.scale is None else request.scale
-        return Enlarger(Model(request.model, learned=False), scale, scale, "rgb", None, request.model)
+        return
     weights = find(request.model, request.scale)
     if find_spec("torch") is None or find_spec("safetensors") is None:
         raise SettingsError(f"model {request.model!r} needs torch: pip install 'burstsr[single]'; without it there are {', '.join(METHODS)}")
-    return _network(request, weights)
+    if request.blend is not None:
+        _partner(request, weights)
+
+
+def enlarger(request: Request) -> Enlarger:
+    """The model of a request, loaded. Raises SettingsError where it is unknown, its weights are missing, or torch is; InputFileError for broken weights."""
+    check(request)
+    if request.model in METHODS:
+        scale = DEFAULT_SCALE if request.scale is None else request.scale
+        return Enlarger(Model(request.model, learned=False), scale, scale, "rgb", None, request.model)
+    return _network(request, find(request.model, request.scale))
 
 
 def _network(request: Request, weights: Weights) -> Enlarger:

@@ -24,7 +24,7 @@ def enlarge_frame(frame: Frame, enlarger: Enlarger, progress: Progress | None = 
         mosaic = samples(frame.mosaic, frame.info.levels)
         made = _from_mosaic(mosaic, rgb, frame.info, enlarger, progress)
     else:
-        made = _from_colours(rgb, frame.info, enlarger, progress)
+        made = _from_colours(rgb, _gains(frame.info), enlarger, progress)
     return Picture(made, frame.info, enlarger.scale)
 
 
@@ -35,12 +35,16 @@ def enlarge_picture(picture: Picture, enlarger: Enlarger, progress: Progress | N
         mosaic = np.take_along_axis(picture.rgb, colours[:, :, None].astype(np.intp), axis=2)[:, :, 0]
         made = _from_mosaic(mosaic, picture.rgb, picture.reference, enlarger, progress)
     else:
-        made = _from_colours(picture.rgb, picture.reference, enlarger, progress)
+        made = _from_colours(picture.rgb, _gains(picture.reference), enlarger, progress)
     return replace(picture, rgb=made, scale=picture.scale * enlarger.scale, noise=None)
 
 
-def _from_colours(rgb: Floats, info: FrameInfo, enlarger: Enlarger, progress: Progress | None) -> Floats:
-    gains = _gains(info)
+def enlarge_linear(rgb: Floats, enlarger: Enlarger, progress: Progress | None = None) -> Floats:
+    """(round(s H), round(s W), 3) linear light of a linear picture whose white is (1, 1, 1)."""
+    return _from_colours(rgb, np.ones(3, np.float32), enlarger, progress)
+
+
+def _from_colours(rgb: Floats, gains: Floats, enlarger: Enlarger, progress: Progress | None) -> Floats:
     balanced = np.maximum(rgb, 0) * gains
     seen = np.minimum(balanced, 1)
     made = decode(enlarger.picture(encode(seen), progress))

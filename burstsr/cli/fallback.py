@@ -1,0 +1,110 @@
+"""`process --fallback`: what enlarges a burst whose frames give no resolution, because one is usable, or because all saw the same."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from burstsr.ground.errors import BurstError
+
+if TYPE_CHECKING:
+    from burstsr.cli.job import Job
+    from burstsr.ground.burst import Burst, Frame, Picture
+    from single.inference import Enlarger
+
+FALLBACKS = ("none", "lanczos", "srcnn", "srgan", "esrgan", "zoom")
+_LEARNED = FALLBACKS[2:]
+_LEAST_TRUST = 0.05  # mean, of a frame that counts as usable
+_ONE, _ONE_USABLE, _TRIPOD = "one frame", "one usable frame", "no sub-pixel phase"
+Progress = Callable[[str, int, int], None]
+
+
+def check(fallback: str, scale: float) -> None:
+    """Raise SettingsError where the network's weights, or torch, are missing."""
+    if fallback in _LEARNED:
+        from single.inference import Request
+        from single.inference import check as check_request
+
+        check_request(Request(fallback, scale))
+
+
+def reason(picture: Picture, scale: float) -> str:
+    """Why a merged picture holds no more resolution than one frame; '' if it does, or if nothing was to be gained."""
+    report: Mapping[str, Any] = picture.report
+    if scale == 1:
+        return ""
+    if len(report["frames"]) == 1:
+        return _ONE
+    if sum(frame["reference"] or frame["trust"] >= _LEAST_TRUST for frame in report["frames"]) == 1:
+        return _ONE_USABLE
+    return _TRIPOD if report["phases"] == 1 else ""
+
+
+def applied(picture: Picture, job: Job, why: str, progress: Progress | None) -> Picture:
+    """The picture that the job's fallback makes; `picture` itself, with the report saying so, where that is lanczos, or none on a tripod.
+
+    Raises BurstError for none where there is one usable frame.
+    """
+    if job.fallback == "none" and why != _TRIPOD:
+        raise BurstError(f"{job.name}: {why}, and --fallback none: nothing to merge")
+    if job.fallback not in _LEARNED:
+        said = None if job.fallback == "none" else {"method": "lanczos", "why": why, "learned": False}
+        return replace(picture, report={**picture.report, "fallback": said})
+    start = time.perf_counter()
+    if progress:
+        progress(f"fallback: {job.fallback}", 0, 1)
+    made = _enlarged(job, why, int(str(picture.report["reference"])), progress)
+    return _recorded(made, picture, job, why, time.perf_counter() - start)
+
+
+def _enlarged(job: Job, why: str, index: int, progress: Progress | None) -> Picture:
+    """Learned enlargement of what the frames show at their own size: of a tripod's, merged; of one frame, demosaiced, or straight from its mosaic."""
+    from burstsr.files.discover import read_burst
+    from burstsr.ground.burst import Burst
+    from burstsr.pipeline import super_resolve
+    from single.inference import enlarge_frame, enlarge_picture
+
+    enlarger = _enlarger(job.fallback, job.settings.scale)
+    burst = read_burst(job.paths)
+    if why != _TRIPOD:
+        burst, index = Burst(burst.name, (burst.frames[index],)), 0
+        if enlarger.kind == "bayer":
+            return enlarge_frame(_repaired(burst, job), enlarger)
+    small = super_resolve(burst, replace(job.settings, scale=1.0, reference=index), progress)
+    if progress:
+        progress(f"fallback: {job.fallback}", 0, 1)
+    return enlarge_picture(small, enlarger)
+
+
+@lru_cache(1)
+def _enlarger(model: str, scale: float) -> Enlarger:
+    from single.inference import Request, enlarger
+
+    return enlarger(Request(model, scale))
+
+
+def _repaired(burst: Burst, job: Job) -> Frame:
+    from burstsr.defects import find_defects, repaired
+    from burstsr.noise import noise_of
+
+    return repaired(burst.frames[0], find_defects(burst, noise_of(burst)[0], job.settings.defects))
+
+
+def _recorded(made: Picture, merged: Picture, job: Job, why: str, seconds: float) -> Picture:
+    """What was made, with the report of the merge and what the fallback did."""
+    from burstsr.cli.single_work import describe, provenance_of
+
+    model = _enlarger(job.fallback, job.settings.scale).model
+    provenance = provenance_of(model, job.settings.scale, merged.provenance)
+    report: dict[str, Any] = {
+        **merged.report,
+        "advice": f"{why}: enlarged by {describe(model)}",
+        "fallback": {"method": job.fallback, "why": why, **model.plain()},
+        "noise_left": None,
+        "provenance": provenance.plain() if provenance else None,
+        "seconds": {**dict(merged.report["seconds"]), "fallback": round(seconds, 3)},  # type: ignore[call-overload]
+    }
+    return replace(made, scale=job.settings.scale, report=report, provenance=provenance, noise=None)

@@ -1,0 +1,112 @@
+"""`burstsr single`: pictures and raw frames enlarged one by one, by classical methods or by a network."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from burstsr.cli.bars import Bars
+from burstsr.cli.screen import complain, say, say_json
+from burstsr.cli.single_work import FORMATS, Outcome, Task, done_already, plan
+from burstsr.ground.errors import SettingsError
+
+if TYPE_CHECKING:
+    from single.inference import Request
+
+DEVICES = ("auto", "cpu", "cuda", "mps")
+
+
+def add_parser(commands: Any) -> argparse.ArgumentParser:  # noqa: ANN401  argparse keeps its type to itself
+    """The command's arguments."""
+    parser: argparse.ArgumentParser = commands.add_parser(
+        "single",
+        help="enlarge single pictures or raw frames, by classical methods or by a network",
+        description="Enlarge pictures one by one: the fallback where there is no burst. nearest, bilinear, bicubic and lanczos add nothing. srcnn, srresnet "
+        "and zoom (from the raw mosaic) are trained for the least error; srgan and esrgan invent detail that looks likely. What is learned, the picture's "
+        "metadata and the JSON beside it say. Pictures that are done already are skipped.",
+    )
+    parser.add_argument("input", metavar="INPUT", nargs="+", type=Path, help="pictures (PNG, TIFF, JPEG, BMP, WebP), raw files, or folders of them")
+    parser.add_argument("-o", "--output", metavar="OUT", type=Path, required=True, help="folder for the results; of one picture, a file")
+    parser.add_argument(
+        "--model",
+        metavar="NAME|FILE",
+        default="lanczos",
+        help="nearest, bilinear, bicubic, lanczos (default), srcnn, srresnet, srgan, esrgan, realesrgan, realesrgan-anime, zoom, "
+        "or weights: .safetensors, .pth, or an ncnn pair",
+    )
+    parser.add_argument("--scale", type=float, metavar="S", help="output pixels per input pixel along an axis, up to 16 (default 4, or the model's own)")
+    parser.add_argument("--blend", metavar="A[,FILE]", type=_blend, help="mix the weights: A of the model, the rest of what it was trained from, or of FILE")
+    parser.add_argument("--tile", type=int, default=0, metavar="N", help="input pixels along a tile (default: as is fit; halved where memory runs out)")
+    parser.add_argument(
+        "--format", action="append", choices=sorted(FORMATS), default=[], help="default: dng for raw files, for pictures their own; may be given again"
+    )
+    parser.add_argument("--device", choices=DEVICES, default="auto", help="where a network runs (default auto)")
+    parser.add_argument("--overwrite", action="store_true", help="redo pictures that are done")
+    return parser
+
+
+def run(args: argparse.Namespace) -> int:
+    """Do the command; its exit status."""
+    from single.inference import check
+
+    request = _request(args)
+    missing = [str(path) for path in args.input if not path.exists()]
+    if missing:
+        raise SettingsError(f"no such file or folder: {', '.join(missing)}")
+    check(request)
+    tasks = plan(args.input, args.output, args.format)
+    outcomes = _do(args, request, tasks)
+    failed = [o.name for o in outcomes if o.status == "failed"]
+    if args.json:
+        say_json({"out": str(args.output), "pictures": [o.plain() for o in outcomes], "failed": failed})
+    elif failed:
+        complain(f"{len(failed)} of {len(outcomes)} pictures failed: {', '.join(failed)}")
+    return int(bool(failed))
+
+
+def _request(args: argparse.Namespace) -> Request:
+    from single.inference import Request
+
+    share, partner = args.blend or (None, None)
+    return Request(args.model, args.scale, share, partner, args.device, args.tile)
+
+
+def _do(args: argparse.Namespace, request: Request, tasks: list[Task]) -> list[Outcome]:
+    """Do the tasks in turn, and say what became of each. The model is loaded for the first that needs it; where that fails, nothing is done."""
+    from burstsr.cli.single_work import asked, enlarge
+    from single.inference import enlarger
+
+    outcomes: list[Outcome] = []
+    ready = None
+    with Bars(len(tasks), show=not args.json, title="pictures") as bars:
+        for task in tasks:
+            outcome = done_already(task, asked(request), overwrite=args.overwrite)
+            if outcome is None:
+                ready = ready or enlarger(request)
+                name = task.name
+                outcome = enlarge(task, request, ready, lambda done, total, name=name: bars.stage(name, "enlarge", done, total))  # type: ignore[misc]
+            bars.finished(task.name)
+            outcomes.append(outcome)
+            _tell(outcome, quiet=args.json)
+    return outcomes
+
+
+def _tell(outcome: Outcome, *, quiet: bool) -> None:
+    if outcome.status == "failed":
+        complain(f"{outcome.name}: FAILED: {outcome.reason}")
+    elif not quiet and outcome.status == "skipped":
+        say(f"{outcome.name}: skipped, {outcome.reason}")
+    elif not quiet:
+        say(f"{outcome.name}: {outcome.model} -> {outcome.outputs[0]} ({outcome.seconds:.1f} s)")
+
+
+def _blend(text: str) -> tuple[float, str | None]:
+    share, comma, file = text.partition(",")
+    try:
+        value = float(share)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1 or (comma and not file):
+        raise argparse.ArgumentTypeError(f"{text!r}: expected the model's share, 0 to 1, such as 0.8, or with the other weights, 0.8,FILE")
+    return value, file or None

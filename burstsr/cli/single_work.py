@@ -1,0 +1,208 @@
+"""What `burstsr single` does with each picture: where it goes, whether it is done, and the doing. One path for one picture and for a folder."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from burstsr.cli.job import recorded
+from burstsr.cli.staging import staged
+from burstsr.ground.errors import BurstsrError, InputFileError, SettingsError
+
+if TYPE_CHECKING:
+    from burstsr.ground.provenance import Provenance
+    from single.inference import Enlarger, Model, Request
+
+log = logging.getLogger(__name__)
+FORMATS = {"dng": ".dng", "png": ".png", "tiff": ".tif", "jpg": ".jpg", "exr": ".exr"}
+_OWN = {".png": "png", ".tif": "tiff", ".tiff": "tiff", ".jpg": "jpg", ".jpeg": "jpg"}  # what a display picture becomes; others become PNG
+_RAW_ONLY = ("dng", "exr")
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Task:
+    """A picture to enlarge. name: of its source, as the user knows it. outputs: by format. clash: why it must not be done, '' if it may."""
+
+    name: str
+    source: Path
+    raw: bool
+    outputs: dict[str, Path]
+    clash: str = ""
+
+    @property
+    def record(self) -> Path:
+        """The JSON that is written last: with it, the picture is done."""
+        first = next(iter(self.outputs.values()))
+        return first.with_name(first.name + ".json")
+
+    @property
+    def mark(self) -> str:
+        """What tells the source from another of its name."""
+        return f"{self.source.name}, {self.source.stat().st_size} bytes"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a task. model: what enlarged it."""
+
+    name: str
+    status: Literal["done", "skipped", "failed"]
+    reason: str = ""
+    model: str = ""
+    outputs: tuple[Path, ...] = ()
+    seconds: float = 0.0
+    record: dict[str, Any] | None = None
+
+    def plain(self) -> dict[str, Any]:
+        """Ready for JSON."""
+        found = {"name": self.name, "status": self.status, "reason": self.reason, "outputs": [str(p) for p in self.outputs], "seconds": round(self.seconds, 3)}
+        return {**found, **{key: (self.record or {}).get(key) for key in ("model", "scale", "provenance")}}
+
+
+def plan(inputs: Sequence[Path], out: Path, formats: Sequence[str]) -> list[Task]:
+    """A task for every picture named, and for every one in the folders named, whose sub-folders are kept. Raises SettingsError where there is none."""
+    from burstsr.files.discover import RAW_SUFFIXES
+
+    sources = _sources(inputs, out)
+    if not sources:
+        raise SettingsError(f"no pictures in {', '.join(map(str, inputs))}")
+    to_file = len(inputs) == 1 and inputs[0].is_file() and out.suffix.lower() in {*FORMATS.values(), *_OWN} and not out.is_dir()
+    if out.is_file() and not to_file:
+        raise SettingsError(f"--output {out}: is a file; a folder is needed")
+    tasks: list[Task] = []
+    taken: dict[str, Path] = {}
+    for source, below in sources:
+        raw = source.suffix.lower() in RAW_SUFFIXES
+        if to_file:
+            kind = next((k for k, suffix in FORMATS.items() if suffix == out.suffix.lower()), None) or _OWN[out.suffix.lower()]
+            if formats and list(formats) != [kind]:
+                raise SettingsError(f"--output {out} is {kind}, --format says {', '.join(formats)}")
+            outputs = {kind: out}
+        else:
+            kinds = dict.fromkeys(formats) or {"dng" if raw else _OWN.get(source.suffix.lower(), "png"): None}
+            outputs = {kind: out / below.with_suffix(FORMATS[kind]) for kind in kinds}
+        tasks.append(Task(str(below), source, raw, outputs, _clash(source, raw, outputs, taken)))
+    return tasks
+
+
+def _sources(inputs: Sequence[Path], out: Path) -> list[tuple[Path, Path]]:
+    """Pictures, each with its path below the folder that was named; what lies in `out` is no source."""
+    from burstsr.files.discover import RAW_SUFFIXES, natural_order
+    from burstsr.files.display import READ
+
+    found: dict[Path, Path] = {}
+    for place in inputs:
+        if place.is_file():
+            found.setdefault(place, Path(place.name))
+            continue
+        inside = [p for p in place.rglob("*") if p.suffix.lower() in {*RAW_SUFFIXES, *READ} and p.is_file()]
+        inside = [p for p in inside if not any(part.startswith(".") for part in p.relative_to(place).parts) and (out == place or out not in p.parents)]
+        for path in sorted(inside, key=natural_order):
+            found.setdefault(path, path.relative_to(place))
+    return list(found.items())
+
+
+def _clash(source: Path, raw: bool, outputs: dict[str, Path], taken: dict[str, Path]) -> str:
+    """Why a task must not be done; else its outputs are taken."""
+    only = [kind for kind in _RAW_ONLY if kind in outputs and not raw]
+    if only:
+        return f"{source}: a display picture cannot become {only[0]}; allowed is png, tiff, jpg"
+    for path in outputs.values():
+        if path.exists() and path.samefile(source):
+            return f"{source}: would be written over itself; choose another folder or format"
+        if str(path).casefold() in taken:
+            return f"{source}: {path} would be written over what {taken[str(path).casefold()]} gives; choose other formats or folders"
+    taken.update({str(path).casefold(): source for path in outputs.values()})
+    return ""
+
+
+def asked(request: Request) -> dict[str, Any]:
+    """What of a request decides on the picture."""
+    return {"model": request.model, "scale": request.scale, "blend": request.blend, "partner": request.partner}
+
+
+def done_already(task: Task, wanted: dict[str, Any], *, overwrite: bool) -> Outcome | None:
+    """The outcome of a task that must not, or need not, be done; None if it is to do."""
+    if task.clash:
+        return Outcome(task.name, "failed", task.clash)
+    if overwrite or not all(path.is_file() for path in (*task.outputs.values(), task.record)):
+        return None
+    if recorded(task.record, "source") not in (None, task.mark):
+        return Outcome(task.name, "failed", f"{task.record} is of another picture; --overwrite replaces it, or choose another folder")
+    same = recorded(task.record, "asked") in (None, wanted)
+    note = "done already" if same else "done by another model or scale; --overwrite redoes it"
+    known = {key: recorded(task.record, key) for key in ("model", "scale", "provenance")}
+    return Outcome(task.name, "skipped", note, outputs=(*task.outputs.values(), task.record), record=known)
+
+
+def enlarge(task: Task, request: Request, enlarger: Enlarger, progress: Progress | None = None) -> Outcome:
+    """Do a task. Whatever goes wrong becomes a failed Outcome, so that the others go on; KeyboardInterrupt passes."""
+    start = time.perf_counter()
+    try:
+        record = _enlarge(task, request, enlarger, progress)
+    except BurstsrError as error:
+        log.debug("%s", task.name, exc_info=True)
+        return Outcome(task.name, "failed", str(error))
+    except MemoryError:
+        return Outcome(task.name, "failed", "not enough memory; try a smaller --scale")
+    except Exception as error:  # a bug of ours must not cost the other pictures
+        log.info("%s", task.name, exc_info=True)
+        return Outcome(task.name, "failed", f"unexpected {type(error).__name__}: {error} (-v shows where)")
+    outputs = (*task.outputs.values(), task.record)
+    return Outcome(task.name, "done", "", describe(enlarger.model), outputs, time.perf_counter() - start, record)
+
+
+def describe(model: Model) -> str:
+    """A model's name, and what it does to detail.
+
+    >>> from single.inference import Model
+    >>> describe(Model("lanczos", learned=False)), describe(Model("srgan-x4", learned=True, gan=True))
+    ('lanczos', 'srgan-x4 (invents detail)')
+    """
+    return f"{model.name} (invents detail)" if model.gan else f"{model.name} (learned)" if model.learned else model.name
+
+
+def provenance_of(model: Model, scale: float, origin: Provenance | None) -> Provenance | None:
+    """Of a picture that `model` enlarged. origin: that of what it was given; kept where nothing was learned."""
+    from burstsr import __version__
+    from burstsr.ground.provenance import Provenance
+
+    if not model.learned:
+        return origin
+    made = "its finest detail is invented" if model.gan else "its finest detail is estimated"
+    how = f"Enlarged {scale:g} times by the neural network {model.name} (burstsr {__version__}): {made}, as learned from other pictures"
+    return Provenance("compositeWithTrainedAlgorithmicMedia", how, model.name, model.sha256 or "")
+
+
+def _enlarge(task: Task, request: Request, enlarger: Enlarger, progress: Progress | None) -> dict[str, Any]:
+    from burstsr.cli.single_files import enlarge_display, enlarge_raw
+    from burstsr.record import versions
+
+    start = time.perf_counter()
+    for path in (*task.outputs.values(), task.record):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    folder, names = task.record.parent, [*(path.name for path in task.outputs.values()), task.record.name]
+    with staged(folder, task.record.stem, names) as partial:
+        outputs = {kind: partial / path.name for kind, path in task.outputs.items()}
+        try:
+            size, provenance = (enlarge_raw if task.raw else enlarge_display)(task.source, outputs, enlarger, progress)
+        except SettingsError as error:
+            raise InputFileError(f"{task.source}: {error}") from error
+        record = {
+            "source": task.mark,
+            "asked": asked(request),
+            "model": enlarger.model.plain(),
+            "scale": enlarger.scale,
+            "size": list(size),
+            "provenance": provenance.plain() if provenance else None,
+            "seconds": round(time.perf_counter() - start, 3),
+            "versions": versions(),
+        }
+        (partial / task.record.name).write_text(json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False), encoding="utf-8")
+    return record
