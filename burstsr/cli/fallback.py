@@ -99,9 +99,10 @@ def _recorded(made: Picture, merged: Picture, job: Job, why: str, seconds: float
 
     model = _enlarger(job.fallback, job.settings.scale).model
     provenance = provenance_of(model, job.settings.scale, merged.provenance)
+    noise: Any = merged.report["noise"]
     report: dict[str, Any] = {
         **merged.report,
-        "advice": f"{why}: enlarged by {describe(model)}",
+        "advice": "; ".join(said for said in (noise.get("doubt"), f"{why}: enlarged by {describe(model)}") if said),
         "fallback": {"method": job.fallback, "why": why, **model.plain()},
         "noise_left": None,
         "provenance": provenance.plain() if provenance else None,

@@ -41,12 +41,9 @@ def ramp(span: Span, length: int, overlap: int, factor: int) -> Floats:
     """(factor (last - first),) weights of a tile's output pixels: 1 inside, falling linearly to 0 across its inner borders; over all tiles they sum to 1."""
     position = (np.arange(factor * (span.last - span.first)) + 0.5) / factor + span.first
     half = max(overlap * (1 - _GUARD), 0.5 / factor)
-    weight = np.ones(len(position))
-    if span.core_first > 0:
-        weight *= np.clip((position - span.core_first) / (2 * half) + 0.5, 0, 1)
-    if span.core_last < length:
-        weight *= np.clip((span.core_last - position) / (2 * half) + 0.5, 0, 1)
-    return weight.astype(np.float32)
+    begun = np.clip((position - span.core_first) / (2 * half) + 0.5, 0, 1) if span.core_first > 0 else np.ones(len(position))
+    ended = np.clip((position - span.core_last) / (2 * half) + 0.5, 0, 1) if span.core_last < length else np.zeros(len(position))
+    return (begun - ended).astype(np.float32)  # where one tile has ended the next has begun: the sum telescopes, also over tiles narrower than the overlap
 
 
 def padded(planes: Floats, multiple: int) -> Floats:

@@ -6,6 +6,7 @@ import pickle
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -17,6 +18,7 @@ from single.loading.keys import rrdb_descriptor, rrdb_keys, unwrapped
 from single.loading.ncnn import read_ncnn
 from single.loading.places import Weights
 from single.networks import build
+from single.weights_file import read_weights
 
 
 @dataclass(frozen=True)
@@ -42,13 +44,13 @@ def loaded(weights: Weights) -> Loaded:
 
 def _described(weights: Weights) -> tuple[dict[str, Any], Descriptor | None]:
     """The tensors, under our names where they are an RRDB network's, and what network they make; None where that is not known here."""
-    stored, said = _stored(weights)
+    try:
+        stored, descriptor = read_weights(weights.path) if weights.path.suffix.lower() == ".safetensors" else (_unpickled(weights.path), None)
+    except SettingsError as error:
+        raise InputFileError(f"{weights.path}: {error}") from error
     tensors = unwrapped(stored, weights.path)
-    if said:
-        try:
-            return tensors, Descriptor.from_json(said)
-        except SettingsError as error:
-            raise InputFileError(f"{weights.path}: {error}") from error
+    if descriptor:
+        return tensors, descriptor
     renamed = rrdb_keys(tensors)
     if renamed is None:
         return tensors, None
@@ -56,24 +58,15 @@ def _described(weights: Weights) -> tuple[dict[str, Any], Descriptor | None]:
     return renamed, rrdb_descriptor(renamed, weights.name, gan, weights.path)
 
 
-def _stored(weights: Weights) -> tuple[object, str | None]:
-    """What the file holds, and the descriptor that it carries."""
-    path = weights.path
+def _unpickled(path: Path) -> object:
+    """What a file of torch holds, tensors alone."""
     try:
-        if path.suffix.lower() == ".safetensors":
-            from safetensors import safe_open
-
-            with safe_open(str(path), "pt") as file:
-                found = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118  no mapping
-                return found, (file.metadata() or {}).get("descriptor")
-        stored = torch.load(path, map_location="cpu", weights_only=True)
+        return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         first = str(error).strip().splitlines()[0]
         raise InputFileError(f"{path}: refused: it holds more than weights, and loading that could run code ({first})") from error
-    except Exception as error:  # safetensors and torch raise classes of their own for damaged files
+    except Exception as error:  # torch raises many classes for damaged files
         raise InputFileError(f"{path}: not a readable file of weights ({error})") from error
-    said = stored.get("descriptor") if isinstance(stored, dict) else None
-    return stored, said if isinstance(said, str) else None
 
 
 def _filled(descriptor: Descriptor, tensors: dict[str, Any], weights: Weights) -> nn.Module:

@@ -1,0 +1,234 @@
+"""Weights of every origin; what is not weights is refused, never run."""
+
+import pickle
+import struct
+
+import numpy as np
+import pytest
+import torch
+
+from burstsr.ground.errors import InputFileError, SettingsError
+from single.blend import blended, correlation
+from single.descriptor import Descriptor
+from single.loading import find, load
+from single.loading.stage import Loaded
+from single.networks import build
+from single.weights_file import write_weights
+
+RRDB = Descriptor("rrdb-x4", "rrdb", 4, "rgb", {"channels": 8, "blocks": 2, "growth": 4}, 32, 1, True)
+OURS = Descriptor("mine-x2", "srresnet", 2, "rgb", {"channels": 8, "blocks": 1, "kernel": 3, "norm": True, "skip": False, "direct": False}, 16)
+
+
+@pytest.fixture
+def models(tmp_path, monkeypatch):
+    """The user's folder of weights."""
+    folder = tmp_path / "models"
+    folder.mkdir()
+    monkeypatch.setenv("BURSTSR_MODELS", str(folder))
+    return folder
+
+
+def network(descriptor=RRDB, seed=0):
+    torch.manual_seed(seed)
+    return build(descriptor).requires_grad_(False).eval()
+
+
+def same(loaded, net):
+    x = torch.rand(1, 3, 12, 16)
+    with torch.inference_mode():
+        return torch.allclose(loaded.network(x), net(x), atol=1e-6)
+
+
+def plain(state):
+    return state
+
+
+def second_style(state):
+    names = {"body": "RRDB_trunk", "conv_body": "trunk_conv", "conv_up1": "upconv1", "conv_up2": "upconv2", "conv_hr": "HRconv"}
+    return {f"{names.get(k.partition('.')[0], k.partition('.')[0])}.{k.partition('.')[2].replace('rdb', 'RDB')}": v for k, v in state.items()}
+
+
+def first_style(state):
+    heads = {"conv_first": "model.0", "conv_body": "model.1.sub.2", "conv_up1": "model.3", "conv_up2": "model.6", "conv_hr": "model.8", "conv_last": "model.10"}
+    found = {}
+    for key, value in state.items():
+        parts = key.split(".")
+        if parts[0] == "body":
+            key = f"model.1.sub.{parts[1]}.{parts[2].upper()}.{parts[3]}.0.{parts[4]}"
+        else:
+            key = f"{heads[parts[0]]}.{parts[1]}"
+        found[key] = value
+    return found
+
+
+WRAPPERS = {
+    "bare": lambda s: s,
+    "params": lambda s: {"params": s},
+    "params_ema": lambda s: {"params": {k: v * 0 for k, v in s.items()}, "params_ema": s},
+    "module": lambda s: {f"module.{k}": v for k, v in s.items()},
+    "state_dict and module": lambda s: {"epoch": 3, "state_dict": {f"module.{k}": v for k, v in s.items()}},
+}
+
+
+@pytest.mark.parametrize("style", [plain, second_style, first_style])
+@pytest.mark.parametrize("wrapper", WRAPPERS)
+def test_every_key_style(tmp_path, style, wrapper):
+    net = network()
+    torch.save(WRAPPERS[wrapper](style(net.state_dict())), tmp_path / "some.pth")
+    loaded = load(find(tmp_path / "some.pth"))
+    assert loaded.descriptor.architecture == "rrdb" and dict(loaded.descriptor.sizes) == dict(RRDB.sizes) and loaded.descriptor.scale == 4
+    assert same(loaded, net) and len(loaded.sha256) == 64 and not loaded.network.training
+
+
+def test_unshuffled_inputs_mean_smaller_scales(tmp_path):
+    net = network(Descriptor("rrdb-x2", "rrdb", 2, "rgb", RRDB.sizes, 32, 2))
+    torch.save(net.state_dict(), tmp_path / "x2.pth")
+    loaded = load(find(tmp_path / "x2.pth"))
+    assert (loaded.descriptor.scale, loaded.descriptor.multiple) == (2, 2) and same(loaded, net)
+
+
+def test_what_is_not_psnr_is_taken_for_a_gan(tmp_path):
+    for name, gan in (("RRDB_PSNR_x4.pth", False), ("anything.pth", True)):
+        torch.save(network().state_dict(), tmp_path / name)
+        assert load(find(tmp_path / name)).descriptor.gan is gan
+
+
+def test_own_safetensors_know_what_they_are(tmp_path):
+    net = network(OURS)
+    write_weights(tmp_path / "mine.safetensors", net, OURS)
+    loaded = load(find(tmp_path / "mine.safetensors"))
+    assert loaded.descriptor == OURS and same(loaded, net)
+
+
+class Evil:
+    def __reduce__(self):
+        return (print, ("executed",))
+
+
+def test_code_in_a_file_is_refused_not_run(tmp_path, capsys):
+    torch.save({"params": Evil()}, tmp_path / "evil.pth")
+    (tmp_path / "worse.pth").write_bytes(pickle.dumps(Evil(), protocol=2))
+    for name in ("evil.pth", "worse.pth"):
+        with pytest.raises(InputFileError, match=rf"{name}.*refused"):
+            load(find(tmp_path / name))
+    assert "executed" not in capsys.readouterr().out
+
+
+def test_files_that_make_no_network_say_why(tmp_path):
+    (tmp_path / "cut.pth").write_bytes(b"PK\x03\x04nothing")
+    (tmp_path / "cut.safetensors").write_bytes(b"\x05\0\0\0\0\0\0\0{}")
+    torch.save({"epoch": 3}, tmp_path / "empty.pth")
+    torch.save({"a.weight": torch.zeros(3, 3)}, tmp_path / "foreign.pth")
+    broken = network().state_dict()
+    broken["body.1.rdb2.conv3.weight"] = torch.zeros(4, 4, 3, 3)
+    torch.save(broken, tmp_path / "broken.pth")
+    says = {"cut.pth": "not a readable", "cut.safetensors": "not a safetensors", "empty.pth": "epoch", "foreign.pth": "spandrel|known is RRDB"}
+    for name, text in {**says, "broken.pth": r"body.1.rdb2.conv3"}.items():
+        with pytest.raises(InputFileError, match=text) as raised:
+            load(find(tmp_path / name))
+        assert name in str(raised.value)
+
+
+def write_ncnn(folder, net, half, name="net"):
+    """The pair as converters write it: in the order of the graph."""
+    lines, data = [], b""
+    for key, layer in net.named_modules():
+        if isinstance(layer, torch.nn.Conv2d):
+            weight = layer.weight.numpy()
+            lines.append(f"Convolution {key} 1 1 in out 0={weight.shape[0]} 1=3 4=1 5=1 6={weight.size} 9=2 -23310=1,2.000000e-01")
+            stored = weight.astype("<f2").tobytes() if half else weight.astype("<f4").tobytes()
+            data += struct.pack("<I", 0x01306B47 if half else 0) + stored + bytes(-len(stored) % 4) + layer.bias.numpy().astype("<f4").tobytes()
+    lines += ["Interp up 1 1 in out 0=1 1=2.0 2=2.0", "Eltwise add 2 1 a b c 0=1 -23301=2,2.000000e-01,1.000000e+00"]
+    (folder / f"{name}.param").write_text("\n".join(["7767517", f"{len(lines) + 1} 9", "Input in 0 1 data", *lines]) + "\n")
+    (folder / f"{name}.bin").write_bytes(data)
+    return folder / f"{name}.param"
+
+
+@pytest.mark.parametrize("half", [True, False])
+def test_ncnn_pairs(tmp_path, half):
+    net = network()
+    path = write_ncnn(tmp_path, net, half)
+    for named in (path, path.with_suffix(".bin")):
+        loaded = load(find(named))
+        assert dict(loaded.descriptor.sizes) == dict(RRDB.sizes) and loaded.descriptor.gan
+        x = torch.rand(1, 3, 10, 11)
+        with torch.inference_mode():
+            assert torch.allclose(loaded.network(x), net(x), atol=5e-3 if half else 1e-6)
+
+
+def test_broken_ncnn_pairs_say_why(tmp_path):
+    path = write_ncnn(tmp_path, network(), True)
+    text, data = path.read_text(), path.with_suffix(".bin").read_bytes()
+    cases = [
+        (text, data[:-8], "ends at"),
+        (text, data + b"12345678", "bytes"),
+        (text, struct.pack("<I", 0x000D4B38) + data[4:], "quantised"),
+        (text.replace("Interp", "PReLU"), data, "PReLU"),
+        (text.replace("Convolution conv_hr", "ReLU conv_hr"), data, "convolutions"),
+        (text.replace("7767517", "7767518"), data, "text form"),
+        (text.replace("0=8 ", "0=x ", 1), data, "makes no sense"),
+        (text.replace("0=8 ", "0=7 ", 1), data, "weights for 7 outputs"),
+    ]
+    for changed, bytes_, says in cases:
+        path.write_text(changed)
+        path.with_suffix(".bin").write_bytes(bytes_)
+        with pytest.raises(InputFileError, match=says):
+            load(find(path))
+    path.with_suffix(".bin").unlink()
+    with pytest.raises(InputFileError, match="a pair of"):
+        find(path)
+
+
+def test_names_find_files(models):
+    for name in ("fancy-x2", "fancy-x4", "other"):
+        write_weights(models / f"{name}.safetensors", network(OURS), OURS)
+    assert find("fancy").path.stem == find("fancy", 3).path.stem == find("fancy", 9).path.stem == "fancy-x4"
+    assert find("fancy", 1.5).path.stem == "fancy-x2" and find("other").path.stem == "other"
+    torch.save({}, models / "esrgan.pth")
+    assert find("esrgan").path == models / "esrgan.pth", "the user's own goes before packages"
+
+
+def test_missing_weights_say_where_to_put_them(models, monkeypatch, tmp_path):
+    monkeypatch.setattr("single.loading.places.find_spec", lambda name: None)
+    monkeypatch.setattr("single.loading.places._BUNDLED", tmp_path / "none")
+    for name, says in (("esrgan", r"burstsr\[esrgan\]"), ("srgan", "put srgan-x4"), ("nonesuch", "unknown; allowed is nearest")):
+        with pytest.raises(SettingsError, match=says) as raised:
+            find(name)
+        assert str(models) in str(raised.value)
+    for name in ("gone.pth", "some/where"):
+        with pytest.raises(InputFileError, match="no such file"):
+            find(name)
+    (tmp_path / "text.txt").write_text("hello")
+    with pytest.raises(InputFileError, match="not a file of weights"):
+        find(tmp_path / "text.txt")
+
+
+def of(net, name="a", gan=False):
+    return Loaded(Descriptor(name, "rrdb", 4, "rgb", RRDB.sizes, 32, 1, gan), net, name)
+
+
+def test_relatives_mix_and_strangers_do_not():
+    first, child = network(seed=0), network(seed=0)
+    for p in child.parameters():
+        p += 0.02 * p.std(correction=0) * torch.randn_like(p)
+    alike = correlation(first.state_dict(), child.state_dict())
+    assert alike > 0.99 and correlation(first.state_dict(), first.state_dict()) == pytest.approx(1)
+    key = "body.0.rdb1.conv1.weight"
+    a, b = (net.state_dict()[key].clone() for net in (first, child))
+    mixed = blended(of(first, "a"), of(child, "b", gan=True), 0.25)
+    assert torch.allclose(mixed.network.state_dict()[key], 0.25 * a + 0.75 * b, atol=1e-6)
+    assert mixed.descriptor.gan and mixed.descriptor.name == "0.25 a + 0.75 b" and mixed.sha256 == "a b"
+    with pytest.raises(SettingsError, match=r"strangers.*correlate by -?0\.\d\d"):
+        blended(of(network(seed=0)), of(network(seed=1)), 0.5)
+    with pytest.raises(SettingsError, match="different kinds"):
+        blended(of(network()), Loaded(OURS, network(OURS), "x"), 0.5)
+
+
+@pytest.mark.parametrize(("share", "seed"), [(1.0, 0), (0.0, 5)])
+def test_the_ends_of_a_mix_are_the_networks(share, seed):
+    child = network(seed=0)
+    child.conv_last.bias += 0.5
+    ends = {1.0: network(seed=0), 0.0: child}
+    mixed = blended(of(network(seed=0)), of(child, gan=True), share)
+    assert all(np.array_equal(v.numpy(), ends[share].state_dict()[k].numpy()) for k, v in mixed.network.state_dict().items())
+    assert mixed.descriptor.gan is (share == 0)
