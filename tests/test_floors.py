@@ -26,9 +26,10 @@ def room_of(path):
 
 
 def imports(path):
-    """(module imported, whether inside a function) of a module's source."""
+    """(module imported, whether inside a function, or for types alone) of a module's source."""
     tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
-    inner = {id(n) for f in ast.walk(tree) if isinstance(f, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) for n in ast.walk(f)}
+    lazy = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+    inner = {id(n) for f in ast.walk(tree) if isinstance(f, lazy) or (isinstance(f, ast.If) and ast.unparse(f.test) == "TYPE_CHECKING") for n in ast.walk(f)}
     found = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -79,6 +80,7 @@ def test_every_room_is_reached():
         "import burstsr.__main__, burstsr.cli; burstsr.cli.build_parser()",
         "from burstsr.cli import main; main(['--help'])",
         "from burstsr.cli import main; main(['process', '--help'])",
+        "from burstsr.cli import main; main(['single', '--help'])",
         "from burstsr.cli import main; main(['demo', '--help'])",
         "from burstsr.cli import main; main(['simulate', '--help'])",
         "from burstsr.cli import main; main(['benchmark', 'quality', '--help'])",

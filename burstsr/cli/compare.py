@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from burstsr.ground.burst import Colour
 
 FIGURES = {"psnr_linear": "PSNR linear, dB", "psnr_srgb": "PSNR sRGB, dB", "ssim": "SSIM", "chroma_error": "chroma error"}
+SHOWN = {"psnr": "PSNR, dB", "ssim": "SSIM", "ms_ssim": "MS-SSIM"}  # of display pictures, on RGB and on luma
 DEFAULT_CROP = 32  # pixels: 16 raw pixels at x2, where frames that moved show nothing
 
 
@@ -41,7 +42,8 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:  # noqa: ANN401  argpa
         "compare",
         help="PSNR, SSIM and chroma error of a picture against the truth",
         description="Compare a result with the truth. Two linear pictures (a DNG of process; truth.tif) are compared as they are; where one is a display "
-        "picture (8 or 16 bits: JPEG, PNG, TIFF), the other is shown in plain sRGB first, so the tone curve and sharpening of a preview count as errors.",
+        "picture (8 or 16 bits: JPEG, PNG, TIFF), the other is shown in plain sRGB first, so the tone curve and sharpening of a preview count as errors; then "
+        "PSNR, SSIM and MS-SSIM are given on RGB and on luma (BT.601, as published figures are), and LPIPS where its package and weights are installed.",
     )
     parser.add_argument("picture", metavar="PICTURE", type=Path, help="DNG of process, linear TIFF, or display picture")
     parser.add_argument("truth", metavar="TRUTH", type=Path, help="truth.tif of simulate (truth.json beside it gives the colour), or any picture")
@@ -54,7 +56,8 @@ def run(args: argparse.Namespace) -> int:
     missing = [str(path) for path in (args.picture, args.truth) if not path.is_file()]
     if missing:
         raise SettingsError(f"no such file: {', '.join(missing)}")
-    picture, truth, colour = _alike(read_side(args.picture), read_side(args.truth))
+    sides = read_side(args.picture), read_side(args.truth)
+    picture, truth, colour = _alike(*sides)
     if picture.shape != truth.shape:
         sizes = (f"{path} has {side.shape[1]} x {side.shape[0]} pixels" for path, side in ((args.picture, picture), (args.truth, truth)))
         raise SettingsError(", ".join(sizes) + "; they must be the same")
@@ -62,12 +65,30 @@ def run(args: argparse.Namespace) -> int:
     if reference and args.truth.with_name("truth.json").is_file():
         complain(f"{args.picture} has the geometry of frame {reference}, the truth that of frame 0; process with --reference 0 to compare them")
     figures = measure(picture, truth, colour, args.crop)
+    shown = measure_shown(picture, truth, args.crop) if any(side.colour is None for side in sides) else {}
     if args.json:
-        finite = {name: value if math.isfinite(value) else None for name, value in figures.items()}
+        finite = {name: value if math.isfinite(value) else None for name, value in (figures | shown).items()}
         say_json({"picture": str(args.picture), "truth": str(args.truth), "crop": args.crop, **finite})
     else:
-        say(figure_table({args.picture.name: figures}))
+        say(figure_table({args.picture.name: figures}) + (f"\n\n{_shown_table(shown)}" if shown else ""))
     return 0
+
+
+def measure_shown(picture: NDArray[np.float32], truth: NDArray[np.float32], crop: int) -> dict[str, float]:
+    """The figures of SHOWN, each as name_rgb and name_y, of two pictures in linear sRGB; "lpips" where that is installed."""
+    from burstsr import fidelity
+    from burstsr.finish.colour import encode_srgb
+    from single.distance import lpips
+
+    shown, true = encode_srgb(picture), encode_srgb(truth)
+    figures = fidelity.figures(shown, true, crop)
+    distance = lpips(fidelity.cropped(shown, crop), fidelity.cropped(true, crop))
+    return figures if distance is None else {**figures, "lpips": distance}
+
+
+def _shown_table(figures: dict[str, float]) -> str:
+    rows = [(told, *(f"{figures[f'{name}_{kind}']:.{2 if name == 'psnr' else 4}f}" for name in SHOWN)) for kind, told in (("rgb", "RGB"), ("y", "luma"))]
+    return table(("as shown", *SHOWN.values()), rows, right=tuple(SHOWN.values())) + (f"\nLPIPS {figures['lpips']:.4f}" if "lpips" in figures else "")
 
 
 def measure(picture: NDArray[np.float32], truth: NDArray[np.float32], colour: Colour, crop: int) -> dict[str, float]:
