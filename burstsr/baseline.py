@@ -21,6 +21,13 @@ def single_frame(path: str | Path, neutral: NDArray[np.float64], scale: float) -
     neutral: (3,) camera RGB of a neutral object. Enlarged in a gamma of 1/2.2, where ringing at bright edges is smaller; the same output geometry as
     a burst's picture. Not clipped; not oriented. Raises InputFileError.
     """
+    curved = np.power(developed(path, neutral), np.float32(1 / _GAMMA))
+    large = np.asarray(cv2.resize(curved, None, fx=scale, fy=scale, interpolation=cv2.INTER_LANCZOS4))
+    return np.asarray(np.maximum(large, 0) ** np.float32(_GAMMA) * (neutral / neutral.min()).astype(np.float32), np.float32)
+
+
+def developed(path: str | Path, neutral: NDArray[np.float64]) -> NDArray[np.float32]:
+    """(H, W, 3) float32 of one raw file by LibRaw's DHT, linear, 0 .. 1, white-balanced by gains of at most 1. Raises InputFileError."""
     balance = neutral.max() / neutral
     try:
         with rawpy.imread(str(path)) as raw:
@@ -37,6 +44,4 @@ def single_frame(path: str | Path, neutral: NDArray[np.float64], scale: float) -
             )
     except (rawpy.LibRawError, OSError) as error:
         raise InputFileError(f"{path}: LibRaw cannot develop it ({error})") from error
-    curved = np.power(rgb.astype(np.float32) / np.float32(65535), np.float32(1 / _GAMMA))
-    large = np.asarray(cv2.resize(curved, None, fx=scale, fy=scale, interpolation=cv2.INTER_LANCZOS4))
-    return np.asarray(np.maximum(large, 0) ** np.float32(_GAMMA) * (balance.max() / balance).astype(np.float32), np.float32)
+    return np.asarray(rgb, np.float32) / np.float32(65535)

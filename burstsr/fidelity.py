@@ -27,7 +27,7 @@ def luma(srgb: Floats) -> NDArray[np.float64]:
     >>> (luma(np.ones((1, 1, 3))) * 255).round(3).tolist()
     [[235.0]]
     """
-    return np.asarray(np.asarray(srgb, np.float64) @ _LUMA + _FOOT)
+    return np.asarray(np.asarray(srgb, np.float64) @ _LUMA + _FOOT, np.float64)
 
 
 def cropped(picture: Floats, border: int) -> Floats:
@@ -82,7 +82,7 @@ def _similarity(a: NDArray[np.float64], b: NDArray[np.float64]) -> tuple[float, 
 
 def _windowed(plane: NDArray[np.float64]) -> NDArray[np.float64]:
     half = _WINDOW // 2
-    return np.asarray(cv2.GaussianBlur(plane, (_WINDOW, _WINDOW), _SIGMA))[half:-half, half:-half]
+    return np.asarray(cv2.GaussianBlur(plane, (_WINDOW, _WINDOW), _SIGMA), np.float64)[half:-half, half:-half]
 
 
 def _planes(picture: Floats, truth: Floats) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:

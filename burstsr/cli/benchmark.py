@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from burstsr.cli import benchmark_speed
+from burstsr.cli import benchmark_single, benchmark_speed
 from burstsr.cli.bars import Bars
 from burstsr.cli.screen import complain, say, say_json
 from burstsr.ground.errors import SettingsError
@@ -35,6 +35,7 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:  # noqa: ANN401  argpa
     _add_quality(benchmarks)
     _add_residual(benchmarks)
     benchmark_speed.add_parsers(benchmarks, _common)
+    benchmark_single.add_parser(benchmarks, _common)
     return parser
 
 
@@ -100,7 +101,7 @@ def _quality(args: argparse.Namespace) -> int:
         raise SettingsError(f"--seed {args.seed}: allowed is 0 or more")
     if args.out.exists() and not args.out.is_dir():
         raise SettingsError(f"--out {args.out}: is a file; a folder is needed")
-    pictures = _pictures(args.picture or [_data(args.data) / "testsets" / "Kodak24"])
+    pictures = _pictures(args.picture or [data_folder(args.data) / "testsets" / "Kodak24"])
     pictures = grid.quick_choice(pictures) if args.quick else pictures
     axes = {name: getattr(args, name) for name in ("iso", "frames", "scale", "motion", "sections", "quick", "blur", "seed")}
     cases = grid.Grid(pictures=pictures, **axes).cases()
@@ -141,7 +142,7 @@ def _residual(args: argparse.Namespace) -> int:
     return 0
 
 
-def _data(given: Path | None) -> Path:
+def data_folder(given: Path | None) -> Path:
     """The folder of test data. Raises SettingsError where there is none."""
     import benchmarks
 

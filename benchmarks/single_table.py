@@ -1,0 +1,85 @@
+"""What `benchmarks.single` measured, as text and as JSON, beside its targets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from benchmarks.single import Record, Result
+from benchmarks.table import markdown
+
+PUBLISHED = {  # (set, scale, start of the model's name): dB on luma; Dong 2016, Wang 2018; SRGAN's own are on RGB and not comparable
+    ("Set5", 4, "bicubic"): 28.42,
+    ("Set14", 4, "bicubic"): 26.00,
+    ("Set5", 2, "srcnn"): 36.66,
+    ("Set5", 3, "srcnn"): 32.75,
+    ("Set5", 4, "srcnn"): 30.48,
+    ("Set14", 4, "srcnn"): 27.50,
+    ("Set5", 4, "esrgan"): 30.44,
+    ("Set14", 4, "esrgan"): 26.28,
+}
+TARGETS = {  # the same: at least this
+    ("Set5", 4, "srcnn"): 29.9,
+    ("Set14", 4, "srcnn"): 27.2,
+    ("Set5", 2, "srcnn"): 36.0,
+    ("Set5", 4, "srresnet"): 30.8,
+    ("Set14", 4, "srresnet"): 27.7,
+    ("Set5", 4, "esrgan"): 30.36,
+}
+ZOOM_GAIN_DB = 1.0
+TILES = 1 / 255
+
+
+def as_json(result: Result) -> dict[str, Any]:
+    """Ready for JSON."""
+    goals = [{"target": told, "found": found, "met": met} for told, found, met in targets(result)]
+    return {"benchmark": "single", "sets": result.sets, "zoom": result.zoom, "tiles": result.tiles, "targets": goals, "notes": result.notes}
+
+
+def as_text(result: Result) -> str:
+    """Tables."""
+    head = ["set", "scale", "model", "PSNR, dB", "SSIM", "published, dB", "gradients / truth", "s / megapixel"]
+    rows = [[r["set"], f"x{r['scale']}", r["model"], *_numbers(r)] for r in result.sets]
+    parts = [markdown(head, rows)]
+    if result.zoom:
+        methods = list(dict.fromkeys(title for record in result.zoom for title in record["psnr_srgb"]))
+        zoom = [[r["picture"], f"{r['iso']:g}", *(f"{r['psnr_srgb'][m]:.2f}" if m in r["psnr_srgb"] else "" for m in methods)] for r in result.zoom]
+        parts.append(markdown(["raw frame, x2", "ISO", *(f"{m}, dB" for m in methods)], zoom))
+    if result.tiles:
+        tiles = [[r["model"], str(r["tile"]), f"{255 * r['difference']:.2f}"] for r in result.tiles]
+        parts.append(markdown(["model", "tile, px", "largest difference, of 255"], tiles))
+    goals = [[told, found, "yes" if met else "NO"] for told, found, met in targets(result)]
+    parts.append(markdown(["target", "found", "met"], goals))
+    return "\n\n".join([*parts, *result.notes]) + "\n"
+
+
+def _numbers(record: Record) -> list[str]:
+    published = PUBLISHED.get(_key(record))
+    told = "" if published is None else f"{published:.2f}"
+    return [f"{record['psnr_y']:.2f}", f"{record['ssim_y']:.4f}", told, f"{record['gradient']:.2f}", f"{record['seconds_per_mp']:.2f}"]
+
+
+def _key(record: Record) -> tuple[str, int, str]:
+    return record["set"], record["scale"], record["model"].split("-")[0]
+
+
+def targets(result: Result) -> list[tuple[str, str, bool]]:
+    """(what, found, whether it is met) of every target whose model is there."""
+    by_key = {_key(record): record for record in result.sets}
+    goals = []
+    for key, least in TARGETS.items():
+        if key in by_key:
+            found = by_key[key]["psnr_y"]
+            goals.append((f"{by_key[key]['model']}, {key[0]}: at least {least:g} dB", f"{found:.2f} dB", found >= least))
+    for chosen in ("Set5", "Set14"):
+        plain, gan = (by_key.get((chosen, 4, name)) for name in ("srresnet", "srgan"))
+        if plain and gan:
+            told = f"{gan['gradient']:.2f} > {plain['gradient']:.2f}, {gan['psnr_y']:.2f} < {plain['psnr_y']:.2f} dB"
+            sharper = gan["gradient"] > plain["gradient"] and gan["psnr_y"] < plain["psnr_y"]
+            goals.append((f"SRGAN sharper than SRResNet at lower PSNR, {chosen}", told, sharper))
+    for record in result.zoom:
+        title = next((name for name in record["psnr_srgb"] if name.startswith("zoom")), None)
+        if title:
+            gain = record["psnr_srgb"][title] - record["psnr_srgb"]["DHT + bicubic"]
+            goals.append((f"{title}, {record['picture']}, ISO {record['iso']:g}: {ZOOM_GAIN_DB:g} dB above DHT + bicubic", f"{gain:+.2f} dB", gain >= ZOOM_GAIN_DB))
+    goals += [(f"{r['model']}: tiled equals untiled to 1/255", f"{255 * r['difference']:.2f}/255", r["difference"] <= TILES) for r in result.tiles]
+    return goals

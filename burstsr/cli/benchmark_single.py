@@ -1,0 +1,43 @@
+"""`burstsr benchmark single`: single-picture models on the usual test sets. What it runs stands beside the package, in a clone."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from burstsr.cli.bars import Bars
+from burstsr.cli.screen import say, say_json
+
+Common = Callable[[argparse.ArgumentParser, Callable[[argparse.Namespace], int]], None]
+
+
+def add_parser(benchmarks: Any, common: Common) -> None:  # noqa: ANN401  argparse keeps its type to itself
+    """The arguments. common: adds what every benchmark takes."""
+    single: argparse.ArgumentParser = benchmarks.add_parser(
+        "single",
+        help="single-picture models on Set5 and Set14, the raw-to-RGB model on simulated raw frames",
+        description="PSNR and SSIM on luma as papers measure them (antialiased bicubic, border of scale pixels cropped), gradients over the truth's, seconds per "
+        "output megapixel, tiles against one piece, raw frames against DHT with bicubic; and the project's targets. Models without weights are left out.",
+    )
+    single.add_argument("--models", metavar="NAME,...", help="names or files of weights (default: bicubic, lanczos, srcnn, srresnet, srgan, esrgan)")
+    single.add_argument("--quick", action="store_true", help="Set5 at x4 and ISO 100 alone")
+    single.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda", "mps"), help="default auto")
+    single.add_argument("--data", type=Path, metavar="DIR", help="folder of test data (default: BURSTSR_DATA)")
+    common(single, _single)
+
+
+def _single(args: argparse.Namespace) -> int:
+    from benchmarks import single, single_table
+    from burstsr.cli.benchmark import data_folder
+
+    models = tuple(args.models.split(",")) if args.models else single.MODELS
+    plan = single.Plan(data_folder(args.data), models, quick=args.quick, device=args.device)
+    with Bars(1, show=not args.json, title="benchmark") as bars:
+        result = single.measure(plan, lambda stage, done, total: bars.stage("single", stage, done, total))
+    if args.json:
+        say_json(single_table.as_json(result))
+    else:
+        say(single_table.as_text(result))
+    return 0
