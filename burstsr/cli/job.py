@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from burstsr.cli.known import Known, prepared
 from burstsr.cli.staging import staged
 from burstsr.ground.errors import BurstsrError
 from burstsr.settings import Settings
@@ -29,7 +30,7 @@ Progress = Callable[[str, int, int], None]
 class Job:
     """A burst to process. name: of the burst and of its files. formats: keys of SUFFIX, ALWAYS included.
 
-    marks: what tells each frame from another of its name. threads: 0 = all cores.
+    marks: what tells each frame from another of its name. threads: 0 = all cores. known: of the camera and its motion.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Job:
     settings: Settings
     marks: tuple[str, ...]
     threads: int = 0
+    known: Known = field(default_factory=Known)
 
     @property
     def pictures(self) -> dict[str, Path]:
@@ -68,7 +70,12 @@ class Job:
 
     def other_settings(self) -> bool:
         """Whether the files that are there were made with other settings."""
-        return recorded(self.record, "settings_asked") not in (None, json.loads(json.dumps(asdict(self.settings))))
+        return recorded(self.record, "settings_asked") not in (None, json.loads(json.dumps(self.asked)))
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        """Settings and files that were asked for, ready for JSON."""
+        return {**asdict(self.settings), **self.known.plain()}
 
 
 def recorded(record: Path, name: str) -> Any:  # noqa: ANN401  any JSON
@@ -153,9 +160,13 @@ def _run(job: Job, progress: Progress | None, reader: Reader) -> str:
     if progress:
         progress("read", 0, 1)
     start = time.perf_counter()
-    burst = [reader.take(job)]
+    ready = prepared(job.known, reader.take(job), job.settings)
     read = time.perf_counter() - start
-    picture = super_resolve(burst.pop(), job.settings, progress)  # nobody else holds the burst: its memory is for the writers
+    burst, settings, flows, defects, told = [ready.burst], ready.settings, ready.flows, ready.defects, ready.told
+    del ready
+    picture = super_resolve(burst.pop(), settings, progress, flows, defects)  # nobody else holds the burst: its memory is for the writers
+    if told:
+        picture = replace(picture, report=_with_sources(picture.report, told))
     reader.begin_after(job)
     writing = _Writing(progress)
     compiling.watch(writing)
@@ -164,6 +175,12 @@ def _run(job: Job, progress: Progress | None, reader: Reader) -> str:
     for name in ("reference", "frames", "coverage", "noise", "seconds"):
         log.info("%s: %s: %s", job.name, name, picture.report.get(name))
     return str(picture.report.get("advice") or "")
+
+
+def _with_sources(report: Mapping[str, Any], told: dict[str, str]) -> dict[str, Any]:
+    """The report with what was known beforehand, and from where."""
+    noise = {**report["noise"], "source": f"profile {told['noise']}"} if "noise" in told else report["noise"]
+    return {**report, "noise": noise, "known": told}
 
 
 class _Writing:
@@ -196,5 +213,5 @@ def write_outputs(job: Job, picture: Picture, read_seconds: float) -> None:
             begun.result()
         timed: Any = picture.report["seconds"]
         seconds = {"read": round(read_seconds, 3), **timed, "write": round(time.perf_counter() - start, 3)}
-        record = {**picture.report, "burst": job.name, "seconds": seconds, "frames_read": job.marks, "settings_asked": asdict(job.settings)}
+        record = {**picture.report, "burst": job.name, "seconds": seconds, "frames_read": job.marks, "settings_asked": job.asked}
         (folder / job.record.name).write_text(json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False), encoding="utf-8")

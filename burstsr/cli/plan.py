@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from burstsr.cli.grouping import refusal
 from burstsr.cli.job import Job, Outcome
+from burstsr.cli.known import Known
 from burstsr.ground.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -15,12 +17,14 @@ if TYPE_CHECKING:
     from burstsr.settings import Settings
 
 
-def plan(bursts: Sequence[BurstFiles], out: Path, formats: Sequence[str], settings: Settings, *, overwrite: bool) -> tuple[list[Job], list[Outcome]]:
+def plan(
+    bursts: Sequence[BurstFiles], out: Path, formats: Sequence[str], settings: Settings, *, overwrite: bool, known: Known | None = None
+) -> tuple[list[Job], list[Outcome]]:
     """Jobs to do, and outcomes that stand already: bursts skipped because they are done, failed because they cannot be done.
 
     Raises SettingsError where an output would overwrite a frame, or no burst at all has the frame N of --reference.
     """
-    jobs = [_job(burst, out, formats, settings) for burst in bursts]
+    jobs = [replace(_job(burst, out, formats, settings), known=known or Known()) for burst in bursts]
     _no_overwritten_source(jobs)
     if jobs and all(_lacks_reference(job) for job in jobs):
         raise SettingsError(_lacks_reference(jobs[0]))
