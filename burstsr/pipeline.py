@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 import numpy as np
+from numpy.typing import NDArray
 
 from burstsr.align import Aligner, phases, sharpest
 from burstsr.covariance import kernels
@@ -26,12 +27,19 @@ from burstsr.settings import AlignSettings, Settings
 Progress = Callable[[str, int, int], None]
 
 
-def super_resolve(burst: Burst, settings: Settings | None = None, progress: Progress | None = None, known_flows: Sequence[Flow] | None = None) -> Picture:
+def super_resolve(
+    burst: Burst,
+    settings: Settings | None = None,
+    progress: Progress | None = None,
+    known_flows: Sequence[Flow] | None = None,
+    known_defects: NDArray[np.int64] | None = None,
+) -> Picture:
     """One picture from a burst.
 
     burst: N >= 1 frames, (H, W) each. Returns a Picture of (round(s H), round(s W), 3) linear camera RGB, in the reference frame's geometry.
     progress is called with (stage, done, total). known_flows: one per frame against the reference of `settings.reference`, where motion is known
-    (simulation, driven mounts); else it is estimated. Raises SettingsError where settings do not fit the burst.
+    (simulation, driven mounts); else it is estimated. known_defects: (n, 2) raw (y, x) of pixels to repair beside those that are found.
+    Raises SettingsError where settings do not fit the burst.
     """
     settings = settings or Settings()
     flows_of = partial(_flows_of, settings.align)
@@ -45,6 +53,8 @@ def super_resolve(burst: Burst, settings: Settings | None = None, progress: Prog
     record.doubted(doubt(burst, noise, flows_of) if noise_source == "NoiseProfile" else "")
     record.stage("noise")
     defects = find_defects(burst, noise, settings.defects)
+    if known_defects is not None:
+        defects = np.unique(np.concatenate([defects, known_defects]), axis=0)
     frames = [repaired(frame, defects) for frame in burst]
     record.stage("repair")
     index = sharpest(burst, noise) if settings.reference is None else settings.reference

@@ -15,6 +15,9 @@ def _data() -> Path | None:
     return None
 
 
+os.environ["BURSTSR_PROFILES"] = os.devnull  # not the folder of whoever runs the tests
+
+
 @pytest.fixture(scope="session")
 def data() -> Path:
     """The folder of development data; the test skips where it is absent."""

@@ -11,12 +11,12 @@ import sys
 from collections.abc import Sequence
 
 from burstsr import __version__
-from burstsr.cli import benchmark, compare, demo, inspect, process, simulate, single, train
+from burstsr.cli import benchmark, calibrate, compare, demo, inspect, process, simulate, single, train
 from burstsr.cli.screen import complain, log_to_stderr
 from burstsr.ground.errors import BurstsrError, SettingsError
 
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
-_COMMANDS = (process, single, simulate, train, inspect, compare, benchmark, demo)
+_COMMANDS = (process, single, simulate, train, inspect, compare, calibrate, benchmark, demo)
 
 
 def build_parser() -> argparse.ArgumentParser:

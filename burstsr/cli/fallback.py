@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from burstsr.ground.burst import Burst, Frame, Picture
     from single.inference import Enlarger
 
+FALLBACK = "lanczos"  # nothing invented
 FALLBACKS = ("none", "lanczos", "srcnn", "srgan", "esrgan", "zoom")
 _LEARNED = FALLBACKS[2:]
 _LEAST_TRUST = 0.05  # mean, of a frame that counts as usable

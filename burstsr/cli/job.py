@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from burstsr.cli.fallback import FALLBACK
+from burstsr.cli.known import Known, prepared
 from burstsr.cli.staging import staged
 from burstsr.ground.errors import BurstsrError
 from burstsr.settings import Settings
@@ -29,7 +31,8 @@ Progress = Callable[[str, int, int], None]
 class Job:
     """A burst to process. name: of the burst and of its files. formats: keys of SUFFIX, ALWAYS included.
 
-    marks: what tells each frame from another of its name. threads: 0 = all cores. fallback: of `cli.fallback.FALLBACKS`.
+    marks: what tells each frame from another of its name. threads: 0 = all cores. known: of the camera and its motion. fallback: of
+    `cli.fallback.FALLBACKS`.
     """
 
     name: str
@@ -39,7 +42,8 @@ class Job:
     settings: Settings
     marks: tuple[str, ...]
     threads: int = 0
-    fallback: str = "lanczos"
+    known: Known = field(default_factory=Known)
+    fallback: str = FALLBACK
 
     @property
     def pictures(self) -> dict[str, Path]:
@@ -69,8 +73,12 @@ class Job:
 
     def other_settings(self) -> bool:
         """Whether the files that are there were made with other settings."""
-        fallback = recorded(self.record, "fallback_asked") or self.fallback
-        return recorded(self.record, "settings_asked") not in (None, json.loads(json.dumps(asdict(self.settings)))) or fallback != self.fallback
+        return recorded(self.record, "settings_asked") not in (None, json.loads(json.dumps(self.asked)))
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        """Settings and files that were asked for, ready for JSON."""
+        return {**asdict(self.settings), **self.known.plain(), "fallback": self.fallback}
 
 
 def recorded(record: Path, name: str) -> Any:  # noqa: ANN401  any JSON
@@ -156,12 +164,16 @@ def _run(job: Job, progress: Progress | None, reader: Reader) -> str:
     if progress:
         progress("read", 0, 1)
     start = time.perf_counter()
-    burst = [reader.take(job)]
+    ready = prepared(job.known, reader.take(job), job.settings)
     read = time.perf_counter() - start
-    picture = super_resolve(burst.pop(), job.settings, progress)  # nobody else holds the burst: its memory is for the writers
-    why = fallback.reason(picture, job.settings.scale)
+    burst, settings, flows, defects, told = [ready.burst], ready.settings, ready.flows, ready.defects, ready.told
+    del ready
+    picture = super_resolve(burst.pop(), settings, progress, flows, defects)  # nobody else holds the burst: its memory is for the writers
+    why = fallback.reason(picture, settings.scale)
     if why:
         picture = fallback.applied(picture, job, why, progress)
+    if told:
+        picture = replace(picture, report=_with_sources(picture.report, told))
     reader.begin_after(job)
     writing = _Writing(progress)
     compiling.watch(writing)
@@ -170,6 +182,12 @@ def _run(job: Job, progress: Progress | None, reader: Reader) -> str:
     for name in ("reference", "frames", "coverage", "noise", "seconds"):
         log.info("%s: %s: %s", job.name, name, picture.report.get(name))
     return str(picture.report.get("advice") or "")
+
+
+def _with_sources(report: Mapping[str, Any], told: dict[str, str]) -> dict[str, Any]:
+    """The report with what was known beforehand, and from where."""
+    noise = {**report["noise"], "source": f"profile {told['noise']}"} if "noise" in told else report["noise"]
+    return {**report, "noise": noise, "known": told}
 
 
 class _Writing:
@@ -202,6 +220,5 @@ def write_outputs(job: Job, picture: Picture, read_seconds: float) -> None:
             begun.result()
         timed: Any = picture.report["seconds"]
         seconds = {"read": round(read_seconds, 3), **timed, "write": round(time.perf_counter() - start, 3)}
-        record = {**picture.report, "burst": job.name, "seconds": seconds, "frames_read": job.marks}
-        record |= {"settings_asked": asdict(job.settings), "fallback_asked": job.fallback}
+        record = {**picture.report, "burst": job.name, "seconds": seconds, "frames_read": job.marks, "settings_asked": job.asked}
         (folder / job.record.name).write_text(json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False), encoding="utf-8")

@@ -7,8 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from burstsr.cli.fallback import FALLBACK
 from burstsr.cli.grouping import refusal
 from burstsr.cli.job import Job, Outcome
+from burstsr.cli.known import Known
 from burstsr.ground.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -17,13 +19,20 @@ if TYPE_CHECKING:
 
 
 def plan(
-    bursts: Sequence[BurstFiles], out: Path, formats: Sequence[str], settings: Settings, *, overwrite: bool, fallback: str = "lanczos"
+    bursts: Sequence[BurstFiles],
+    out: Path,
+    formats: Sequence[str],
+    settings: Settings,
+    *,
+    overwrite: bool,
+    known: Known | None = None,
+    fallback: str = FALLBACK,
 ) -> tuple[list[Job], list[Outcome]]:
     """Jobs to do, and outcomes that stand already: bursts skipped because they are done, failed because they cannot be done.
 
     Raises SettingsError where an output would overwrite a frame, or no burst at all has the frame N of --reference.
     """
-    jobs = [replace(_job(burst, out, formats, settings), fallback=fallback) for burst in bursts]
+    jobs = [replace(_job(burst, out, formats, settings), known=known or Known(), fallback=fallback) for burst in bursts]
     _no_overwritten_source(jobs)
     if jobs and all(_lacks_reference(job) for job in jobs):
         raise SettingsError(_lacks_reference(jobs[0]))

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
 from burstsr.cli.bars import Bars
-from burstsr.cli.fallback import FALLBACKS, check
+from burstsr.cli.fallback import FALLBACK, FALLBACKS, check
 from burstsr.cli.job import ALWAYS, SUFFIX, Job, Outcome
+from burstsr.cli.known import known_of
 from burstsr.cli.screen import complain, say, say_json, table
 from burstsr.cli.work import work
 from burstsr.ground.errors import SettingsError
@@ -39,7 +40,7 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:  # noqa: ANN401  argpa
     parser.add_argument(
         "--fallback",
         choices=FALLBACKS,
-        default="lanczos",
+        default=FALLBACK,
         help="where frames give no resolution (a single one, a tripod): lanczos (default) adds nothing; srcnn, srgan, esrgan, zoom: the networks of single, "
         "where srgan and esrgan invent detail, and the file says so; none: a single frame fails",
     )
@@ -48,6 +49,10 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:  # noqa: ANN401  argpa
     parser.add_argument("--scheduler", metavar="tcp://HOST:PORT", help="send bursts to this dask scheduler; its workers need burstsr and the same folders")
     parser.add_argument("--settings", metavar="FILE.toml", type=Path, help="settings, one table per stage")
     parser.add_argument("--set", metavar="STAGE.KEY=VALUE", action="append", default=[], help="one setting, after those of --settings; may be given again")
+    parser.add_argument(
+        "--profile", metavar="FILE|none", action="append", default=[], help="what burstsr calibrate measured; may be given again. none: not even the user's own"
+    )
+    parser.add_argument("--motion", metavar="FILE", type=Path, help="the frames' motion, where a mount or stabiliser made it: see calibrate jiggle")
     parser.add_argument("--dry-run", action="store_true", help="show the grouping and what would be done; write nothing")
     return parser
 
@@ -67,7 +72,8 @@ def run(args: argparse.Namespace) -> int:
     from burstsr.cli.plan import plan
 
     found = find(args.input)
-    jobs, settled = plan(found.bursts, args.output, formats, settings, overwrite=args.overwrite, fallback=args.fallback)
+    known = known_of(args.profile, args.motion)
+    jobs, settled = plan(found.bursts, args.output, formats, settings, overwrite=args.overwrite, known=known, fallback=args.fallback)
     for problem in found.problems:
         complain(f"refused: {problem.reason}")
     if args.dry_run:

@@ -114,7 +114,7 @@ def _listen(events: Any, bars: Bars) -> None:  # noqa: ANN401  a multiprocessing
 
 def _placed(job: Job) -> Job:
     """The job for a machine with another working directory."""
-    return replace(job, paths=tuple(path.absolute() for path in job.paths), out=job.out.absolute())
+    return replace(job, paths=tuple(path.absolute() for path in job.paths), out=job.out.absolute(), known=job.known.absolute())
 
 
 @contextmanager

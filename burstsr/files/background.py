@@ -42,6 +42,12 @@ class BackgroundFrame(Frame):
         taken.set_result(shelf.put(mosaic))
         return BackgroundFrame(self.info, taken, shelf)
 
+    def with_info(self, info: FrameInfo) -> Frame:
+        """The frame under another description; it keeps this one, with which the decoding would end."""
+        frame = BackgroundFrame(info, vars(self)["_mosaic"], vars(self)["_shelf"])
+        vars(frame)["_origin"] = self
+        return frame
+
     def __repr__(self) -> str:
         return f"BackgroundFrame({self.info!r})"
 

@@ -98,6 +98,10 @@ class Frame:
         """The frame with other pixels, kept where this one's kind keeps them: for what is held of every frame of a burst."""
         return replace(self, mosaic=mosaic)
 
+    def with_info(self, info: FrameInfo) -> Frame:
+        """The same pixels under another description; they need not be there yet."""
+        return replace(self, info=info)
+
 
 @dataclass(frozen=True)
 class Burst:

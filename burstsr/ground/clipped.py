@@ -20,3 +20,16 @@ def clipped_moments(level: Doubles, variance: Doubles, low: float, high: float) 
     first = phi_a - phi_b + np.where(below > 0, a * below, 0.0) + np.where(above > 0, b * above, 0.0)
     second = inside + a * phi_a - b * phi_b + np.where(below > 0, a * a * below, 0.0) + np.where(above > 0, b * b * above, 0.0)
     return np.asarray(level + sigma * first), np.asarray(np.maximum(second - first * first, 0.0) * sigma**2)
+
+
+def unclipped_moments(mean: Doubles, variance: Doubles, low: float, high: float, rounds: int = 60) -> tuple[Doubles, Doubles]:
+    """Mean and variance that a Gaussian had before clipping to low .. high left it with `mean` and `variance`: `clipped_moments` undone by iteration.
+
+    Certain while less than half is clipped away; variances of 0 stay 0.
+    """
+    level, wide = np.asarray(mean, np.float64).copy(), np.asarray(variance, np.float64).copy()
+    for _ in range(rounds):
+        m, v = clipped_moments(level, wide, low, high)
+        level += mean - m
+        wide *= np.clip(np.where(v > 0, variance / np.maximum(v, 1e-30), 1.0), 0.5, 2.0)
+    return level, wide

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import cache
 
 import cv2
 import numpy as np
@@ -36,6 +37,7 @@ _LAPLACIAN = np.array([1.0, -2.0, 1.0]) / np.sqrt(6.0)  # applied along both axe
 _LIKENESS = np.array([1.0, -4.0, 6.0, -4.0, 1.0]) / 6.0  # of its results for white noise, along an axis, over lags of -2 to 2 samples
 _SHARED = float((_LIKENESS**2).sum() ** 2)  # samples that share what one says
 _REACHES_PX = (0.3, 0.45, 0.6, 0.8, 1.1, 1.5, 2.0)  # of structure's likeness, raw pixels
+_STEPS_PER_PX = 50
 _EVERY_GROUP = 5  # is asked for it
 _RESIDUE = 0.15
 
@@ -134,21 +136,29 @@ def _groups(blocks: _Blocks) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]
     return found
 
 
-def _likeness(offset: Doubles, reach: float) -> Doubles:
-    """How alike the second differences of structure are in two frames whose grids lie `offset` (..., 2) raw pixels apart; 1 at none."""
+@cache
+def _likeness_along(reach: float) -> Doubles:
+    """How alike second differences of structure are along an axis, by distance of the grids: from 0 px in steps of 1 / _STEPS_PER_PX; 1 at none."""
+    d = np.arange(6 * _STEPS_PER_PX) / _STEPS_PER_PX
+    lags = 2 * np.arange(-2, 3)[:, None]
+    alike = _LIKENESS @ np.exp(-((d + lags) ** 2) / (2 * reach**2))
+    return np.asarray(alike / alike[0])
 
-    def along(d: Doubles) -> Doubles:
-        return np.asarray(sum(w * np.exp(-((d + 2 * k) ** 2) / (2 * reach**2)) for k, w in zip(range(-2, 3), _LIKENESS, strict=True)))
 
-    return np.asarray(along(offset[..., 0]) * along(offset[..., 1]) / along(np.zeros(1))[0] ** 2)
+def _likeness(offset: NDArray[np.int64], reach: float) -> Doubles:
+    """The same in two frames whose grids lie `offset` (2, ...) steps apart."""
+    along = _likeness_along(reach)
+    return np.asarray(along[offset[0]] * along[offset[1]])
 
 
-def _pairs(blocks: _Blocks, frames: NDArray[np.int64], chosen: NDArray[np.int64]) -> tuple[Doubles, Doubles]:
-    """Mean products (pairs, n) of the blocks' residuals in any two of the frames, and (pairs, n, 2) how their grids lie apart."""
+def _pairs(blocks: _Blocks, frames: NDArray[np.int64], chosen: NDArray[np.int64]) -> tuple[Doubles, NDArray[np.int64]]:
+    """Mean products (n, pairs) of the blocks' residuals in any two of the frames, and (2, n, pairs) how far apart their grids lie, in steps."""
     i, j = np.triu_indices(len(frames), 1)
-    r, s = blocks.residual[np.ix_(frames, chosen)].transpose(1, 0, 2), blocks.offset[np.ix_(frames, chosen)]
-    products = np.matmul(r, r.transpose(0, 2, 1))[:, i, j].T / r.shape[2]
-    return products.astype(np.float64), s[i] - s[j]
+    r = blocks.residual[np.ix_(frames, chosen)].transpose(1, 0, 2)
+    products = np.matmul(r, r.transpose(0, 2, 1))[:, i, j] / r.shape[2]
+    at = blocks.offset[np.ix_(frames, chosen)].T  # (2, n, frames)
+    apart = np.rint(np.abs(at[:, :, i] - at[:, :, j]) * _STEPS_PER_PX).astype(np.int64)
+    return products.astype(np.float64), np.minimum(apart, 6 * _STEPS_PER_PX - 1)
 
 
 def _reach(seen: Sequence[_Blocks]) -> float:

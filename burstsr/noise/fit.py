@@ -15,6 +15,8 @@ Doubles = NDArray[np.float64]
 _STEPS = 400  # levels at which the clipped mean is known, when it is inverted
 _ROUNDS = 3
 _SHARE = (1.0, 2.5)  # of structure that measured structure may be
+_USUAL_READ_E = 3.0  # read noise of usual sensors, electrons
+_USUAL_WEIGHT, _USUAL_UNCERTAIN = 3.0, 100.0  # how much that counts: at least, and by the squared error of beta over the variance
 _HUBER = 2.0  # deviations from which a point counts less
 
 
@@ -52,7 +54,8 @@ def fit(points: tuple[Points, Points, Points], low: float, high: float = 1.0) ->
     """The line variance = alpha x + beta, both at least 0, through each channel's points: least squares over their errors, outliers weighed down (Huber).
 
     low, high: levels at which the sensor's numbers end. Near them the model is clipped as the samples are (Foi 2008, section IV). A channel without
-    points takes the line of green, else of any other; with points at one level only, shot noise is what is fitted.
+    points takes the line of green, else of any other. Where the levels hardly differ, what of the variance is shot noise is told by a sensor of usual
+    read noise (3 electrons): a prior that changes beta by some (3 error of beta / variance)^2 where they do differ.
     """
     lines = [_line(p, low, high) if p.level.size else None for p in points]
     spare = next((line for line in (lines[1], lines[0], lines[2]) if line is not None), (1e-4, 1e-6, 1e-4, 1e-6))
@@ -64,29 +67,32 @@ def _line(points: Points, low: float, high: float) -> tuple[float, float, float,
     """alpha, beta and their standard errors."""
     level, variance = points.level, points.variance
     unit = np.array([max(float(np.median(variance)) / max(float(np.median(np.abs(level))), 1e-6), 1e-12), max(float(np.median(variance)), 1e-14)])
-    expected = np.full(level.shape, unit[1])
+    expected, trust_usual = np.full(level.shape, unit[1]), 0.0
 
     def misfit(p: Doubles) -> Doubles:
-        return np.asarray(_clipped_at(level, p[:2] * unit, low, high) + p[2] * points.structure - variance) / np.maximum(points.error(expected), 1e-15)
+        alpha, beta = p[:2] * unit
+        seen = (_clipped_at(level, p[:2] * unit, low, high) + p[2] * points.structure - variance) / np.maximum(points.error(expected), 1e-15)
+        return np.append(seen, trust_usual * (beta - (_USUAL_READ_E * alpha) ** 2) / unit[1])
 
     p = np.array([0.5, 0.5, 1.01])
     limits = ((0.0, 0.0, _SHARE[0]), (np.inf, np.inf, _SHARE[1]))
     for _ in range(_ROUNDS):  # errors go with what is expected, not with what was found: what came out low by chance must not count more
         result = least_squares(misfit, p, bounds=limits, loss="huber", f_scale=_HUBER)
         p = result.x
+        excess = max(float(2 * result.cost) / max(level.size - 2, 1), 1.0)  # points that scatter more than their errors say
+        errors = np.sqrt(np.maximum(np.diag(np.linalg.pinv(result.jac.T @ result.jac)) * excess, 0.0))
+        if trust_usual == 0:
+            trust_usual = _USUAL_WEIGHT + _USUAL_UNCERTAIN * float(errors[1]) ** 2
         expected = np.maximum(_clipped_at(level, p[:2] * unit, low, high), 1e-3 * unit[1])
     alpha, beta = p[:2] * unit
-    normal = result.jac.T @ result.jac
-    excess = max(float(2 * result.cost) / max(level.size - 2, 1), 1.0)  # points that scatter more than their errors say
-    covariance = np.linalg.pinv(normal) * excess
-    errors = np.sqrt(np.maximum(np.diag(covariance)[:2], 0.0)) * unit
-    return float(alpha), float(max(beta, 1e-12)), float(errors[0]), float(errors[1])
+    return float(alpha), float(max(beta, 1e-12)), float(errors[0] * unit[0]), float(errors[1] * unit[1])
 
 
 def _clipped_at(mean: Doubles, line: Doubles, low: float, high: float) -> Doubles:
     """Variance after clipping of noise alpha x + beta, line = (alpha, beta), at the levels x whose mean after clipping is `mean`."""
     alpha, beta = float(line[0]), float(line[1])
     reach = 4 * np.sqrt(alpha * max(high, 0.0) + beta)
-    level = np.linspace(min(low, 0.0) - reach, high + reach, _STEPS)
+    below, above = np.linspace(min(low, 0.0) - reach, 0.0, _STEPS // 4, endpoint=False), np.linspace(high, high + reach, _STEPS // 4)
+    level = np.concatenate([below, high * np.linspace(0, 1, _STEPS // 2, endpoint=False) ** 2, above])
     means, variances = clipped_moments(level, alpha * np.maximum(level, 0.0) + beta, low, high)
     return np.asarray(np.interp(mean, means, variances))

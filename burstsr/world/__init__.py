@@ -6,7 +6,7 @@ Shares no resampling code with align or merge: it must be able to prove them wro
 from __future__ import annotations
 
 from burstsr.world.cameras import noise_of_camera
-from burstsr.world.motion import FrameMotion, flow_at, motions_of_record, motions_record, read_motions, reference_at
+from burstsr.world.motion import FrameMotion, flow_at, flows_of_motions, motions_of_record, motions_record, read_motions, reference_at
 from burstsr.world.paths import handheld, jiggle, tripod
 from burstsr.world.record import TruthRecord, read_truth, truth_record
 from burstsr.world.settings import Blink, Mover, SimulateSettings
@@ -20,6 +20,7 @@ __all__ = [
     "SimulatedBurst",
     "TruthRecord",
     "flow_at",
+    "flows_of_motions",
     "handheld",
     "jiggle",
     "motions_of_record",

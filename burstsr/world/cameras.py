@@ -40,6 +40,7 @@ def _profiles(table: Path, camera: str) -> list[dict[str, Any]]:
         ]
     except (OSError, UnicodeDecodeError, json.JSONDecodeError, KeyError, TypeError) as error:
         raise InputFileError(f"{table}: not a darktable table of noise profiles ({type(error).__name__}: {error})") from error
-    if not found or not found[0]:
+    measured = [profile for profiles in found[:1] for profile in profiles if not profile.get("skip")]  # those were left aside by who measured them
+    if not measured:
         raise SettingsError(f"camera = {camera!r}: {table} has no such camera")
-    return list(found[0])
+    return measured

@@ -19,8 +19,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from burstsr.ground.coords import tile_centre, tile_count
 from burstsr.ground.errors import InputFileError
+from burstsr.ground.flow import Flow
 
+_TILE_PX = 16
 _FIXED_POINT_STEPS = 60  # each gains a factor of the slopes, which are far below 1
 
 
@@ -89,6 +92,14 @@ def relative_to_first(track: Sequence[FrameMotion]) -> tuple[FrameMotion, ...]:
             )
         )
     return tuple(motions)
+
+
+def flows_of_motions(motions: Sequence[FrameMotion], reference: int, shape: tuple[int, int]) -> list[Flow]:
+    """Flow of every frame of `shape` (H, W) against frame `reference`, at the centres of tiles of 16 raw pixels; between them it is linear to 1e-5 px."""
+    others = relative_to_first([motions[reference], *motions])[1:]
+    centres = (tile_centre(np.arange(tile_count(length, _TILE_PX)), _TILE_PX) for length in shape)
+    points: NDArray[np.float64] = np.stack(np.meshgrid(*centres, indexing="ij"), axis=-1)
+    return [Flow(flow_at(motion, points, shape).astype(np.float32), _TILE_PX) for motion in others]
 
 
 def motions_record(motions: Sequence[FrameMotion]) -> list[dict[str, float]]:

@@ -117,10 +117,10 @@ def test_a_bug_costs_its_burst_only(run, bursts, tmp_path, monkeypatch):
 
     real = burstsr.pipeline.super_resolve
 
-    def buggy(burst, settings, progress=None):
+    def buggy(burst, *others):
         if burst.name == "birch":
             raise ZeroDivisionError("one over nought")
-        return real(burst, settings, progress)
+        return real(burst, *others)
 
     monkeypatch.setattr(burstsr.pipeline, "super_resolve", buggy)
     status, _, err = run("process", bursts, "-o", tmp_path / "out")

@@ -1,0 +1,249 @@
+"""What `burstsr calibrate` does: measure, say, write."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from burstsr.cli.screen import complain, say, say_json, table
+from burstsr.ground.errors import BurstsrError, SettingsError
+
+if TYPE_CHECKING:
+    from burstsr.files.discover import BurstFiles
+    from burstsr.ground.burst import Burst, FrameInfo
+    from calibration.records import NoiseRecord, Record
+
+
+def noise(args: argparse.Namespace) -> int:
+    """`calibrate noise`."""
+    from calibration.noise import as_flats, combined, noise_of_burst, noise_of_flats, noise_of_table
+    from calibration.profiles import over_iso
+
+    if args.table is not None:
+        if args.path or args.darks or args.camera is None or args.iso is None:
+            raise SettingsError("--table FILE stands instead of frames, and needs --camera NAME and --iso N")
+        return _finish(args, [noise_of_table(args.table, args.camera, args.iso)], _noise_text)
+    if not args.path:
+        raise SettingsError("PATH: frames are needed, or --table FILE with --camera NAME and --iso N")
+    bursts = _found(args.path)
+    infos = [info for burst in bursts for info in burst.infos]
+    darks = [info for burst in _found(args.darks) for info in burst.infos] if args.darks else []
+    if _are_flats(args.method, infos, bool(darks)):
+        found = []
+        for flats in as_flats(infos):
+            own = [d for d in darks if d.iso == flats.iso] or darks
+            found.append(noise_of_flats(flats, own))
+    else:
+        by_iso: dict[tuple[str, float], list[NoiseRecord]] = {}
+        for burst in bursts:
+            record = _tried(burst, noise_of_burst)
+            if record is not None:
+                by_iso.setdefault((record.camera, record.iso), []).append(record)
+        found = [combined(records) for records in by_iso.values()]
+    if not found:
+        raise SettingsError("no burst could be measured")
+    if args.iso is not None and [r.iso for r in found] != [args.iso]:
+        found = [over_iso(found, args.iso)]
+    named = [replace(r, camera=args.camera) if args.camera else r for r in found]
+    return _finish(args, named, _noise_text)
+
+
+def defects(args: argparse.Namespace) -> int:
+    """`calibrate defects`."""
+    from calibration.defects import defects_of
+
+    return _finish(args, [defects_of(_one(args.path), args.method, args.sigma)], _defects_text)
+
+
+def lens(args: argparse.Namespace) -> int:
+    """`calibrate lens`."""
+    if args.burst:
+        from calibration.lens import lens_of_burst
+
+        from burstsr.cli.bars import Bars
+
+        if args.roi is not None:
+            raise SettingsError("--roi belongs to a slanted edge, not to --burst")
+        burst = _one(args.path)
+        with Bars(1, show=not args.json) as bars:
+            record = lens_of_burst(burst, lambda done, total: bars.stage(burst.name, "leave out", done, total))
+    else:
+        from calibration.edge import lens_of_edge
+
+        from burstsr.files.raw import read_frame
+
+        record = lens_of_edge([read_frame(info.path) for burst in _found(args.path) for info in burst.infos], args.roi)
+    return _finish(args, [record], _lens_text)
+
+
+def motion(args: argparse.Namespace) -> int:
+    """`calibrate motion`."""
+    from calibration.motion import motion_of_bursts, motion_of_gyro
+
+    if (args.gyro is None) == (not args.path):
+        raise SettingsError("calibrate motion needs either bursts (PATH) or a gyroscope's log (--gyro FILE)")
+    if args.gyro is not None:
+        from calibration.gyro import Plan, read_gyro
+
+        if args.focal_px is None:
+            raise SettingsError("--gyro FILE needs --focal-px F: angles become pixels by the focal length in raw pixels")
+        plan = Plan(args.focal_px, args.frames, 1 / 30 if args.interval is None else args.interval, args.readout, args.rows)
+        record = motion_of_gyro(read_gyro(args.gyro, args.time_unit), plan)
+    else:
+        record = motion_of_bursts([_read(burst) for burst in _found(args.path)], args.interval)
+    return _finish(args, [record], _motion_text, folder=False)
+
+
+def jiggle(args: argparse.Namespace) -> int:
+    """`calibrate jiggle`."""
+    from calibration.motion import jiggle_offsets
+
+    return _finish(args, [jiggle_offsets(args.frames, args.scale, args.focal_px)], _jiggle_text, folder=False)
+
+
+def listed(args: argparse.Namespace) -> int:
+    """`calibrate list`."""
+    from calibration.profiles import profile_folder, read_profiles
+
+    folder = profile_folder()
+    found = read_profiles(folder)
+    if args.json:
+        said = [{"path": str(p), "kind": r.kind, "camera": r.camera, "iso": r.iso, "method": r.method, "date": r.date} for p, r in found]
+        say_json({"folder": str(folder), "profiles": said})
+    else:
+        rows = [(r.kind, r.camera or "?", f"{r.iso:g}", r.method, r.date[:10], p.name) for p, r in found]
+        say(table(("kind", "camera", "ISO", "method", "date", "file"), rows, right=("ISO",)) + f"\nin {folder}" if rows else f"no profiles in {folder}")
+    return 0
+
+
+def _finish(args: argparse.Namespace, records: Sequence[Record], told: Callable[[Any], str], *, folder: bool = True) -> int:
+    """Write the records, draw them, and say them. folder: whether the user's folder is where they go without -o."""
+    from calibration.files import plain, write_record
+    from calibration.profiles import file_name, profile_folder
+
+    said = []
+    for record in records:
+        path: Path | None = args.output
+        if path is None and folder:
+            path = profile_folder() / file_name(record)
+        elif path is not None and len(records) > 1:
+            path = path.with_name(f"{path.stem}-iso{record.iso:g}{path.suffix}")
+        if path is not None:
+            write_record(path, record)
+        picture = _drawn(args.plot, record, path)
+        said.append({**plain(record), "file": path and str(path), "plot": picture and str(picture)})
+        if not args.json:
+            say(told(record) + (f"\n-> {path}" if path else "") + (f"\n-> {picture}" if picture else ""))
+    if args.json:
+        say_json(said[0] if len(said) == 1 else {"records": said})
+    return 0
+
+
+def _drawn(kind: str | None, record: Record, path: Path | None) -> Path | None:
+    if kind is None:
+        return None
+    from calibration.plots import draw
+
+    target = (path or Path(f"{record.kind}.json")).with_suffix(f".{kind}")
+    draw(record, target)
+    return target
+
+
+def _found(paths: Sequence[Path]) -> tuple[BurstFiles, ...]:
+    """Bursts in the inputs. Raises SettingsError where there are none; says what is refused."""
+    from burstsr.cli.grouping import find
+
+    found = find(paths)
+    for problem in found.problems:
+        complain(f"refused: {problem.reason}")
+    if not found.bursts:
+        raise SettingsError(f"no raw frames in {', '.join(map(str, paths))}")
+    return found.bursts
+
+
+def _one(paths: Sequence[Path]) -> Burst:
+    """The inputs' only burst."""
+    bursts = _found(paths)
+    if len(bursts) > 1:
+        names = ", ".join(burst.name for burst in bursts)
+        raise SettingsError(f"{len(bursts)} bursts ({names}) where one is needed: frames of one camera, ISO and exposure")
+    return _read(bursts[0])
+
+
+def _read(burst: BurstFiles) -> Burst:
+    from burstsr.files.discover import read_burst
+
+    return replace(read_burst([info.path for info in burst.infos]), name=burst.name)
+
+
+def _tried(burst: BurstFiles, measure: Callable[[Burst], NoiseRecord]) -> NoiseRecord | None:
+    """One burst measured; what cannot be is said, and the others go on."""
+    try:
+        return measure(_read(burst))
+    except BurstsrError as error:
+        complain(f"{burst.name}: {error}")
+        return None
+
+
+def _are_flats(method: str, infos: Sequence[FrameInfo], darks: bool) -> bool:
+    """Whether frames are flat fields: told so, or of several exposures and even."""
+    from calibration.noise import look_flat
+
+    if method != "auto":
+        return method == "flats"
+    firsts = list({(info.iso, info.exposure_s): info for info in infos}.values())
+    several = darks or len({info.exposure_s for info in infos}) > 1
+    return several and look_flat(firsts)
+
+
+def _numbers(values: Sequence[float] | None, digits: int = 4) -> str:
+    return " ".join(f"{v:.{digits}g}" for v in values) if values is not None else "?"
+
+
+def _noise_text(r: NoiseRecord) -> str:
+    lines = [f"{r.camera or 'unknown camera'}, ISO {r.iso:g}: variance = alpha x + beta, 1 = saturation ({r.method}); R G B"]
+    lines.append(f"alpha  {_numbers(r.alpha)}   +- {_numbers(r.alpha_error, 2)}")
+    lines.append(f"beta   {_numbers(r.beta)}   +- {_numbers(r.beta_error, 2)}")
+    if r.method == "photon transfer" and r.black_dn is not None:
+        black = _numbers([*r.black_dn[0], *r.black_dn[1]], 6)
+        lines.append(f"black {black}, white {r.white_dn:g}; read noise {_numbers(r.read_noise_dn)} DN, rows {r.row_noise_dn:.2g} DN")
+        lines.append(f"gain {_numbers(r.gain_e_per_dn)} e/DN, full well {_numbers(r.full_well_e, 5)} e, read noise {_numbers(r.read_noise_e)} e")
+        lines.append(f"pixels' sensitivity differs by {_numbers(r.prnu, 2)}")
+    return "\n".join(lines)
+
+
+def _defects_text(r: Any) -> str:  # noqa: ANN401
+    uneven = ", rows and columns uneven" if r.row_offset_dn or r.column_offset_dn else ""
+    return f"{r.camera or 'unknown camera'}: {len(r.hot)} hot and {len(r.dead)} dead pixels of {r.shape[1]} x {r.shape[0]}{uneven} ({r.method})"
+
+
+def _lens_text(r: Any) -> str:  # noqa: ANN401
+    text = f"{r.camera or 'unknown camera'}: blur of the lens {r.psf_sigma_px:.3f} px +- {r.psf_sigma_error_px or 0:.3f} ({r.method})"
+    if r.mtf50 is not None:
+        text += f"; R G B {_numbers(r.psf_sigma_rgb_px, 3)}; MTF50 {r.mtf50:.3f} cycles per pixel; edge at {r.edge_deg:.1f} degrees"
+    return text
+
+
+def _motion_text(r: Any) -> str:  # noqa: ANN401
+    moved = f"deviation y x {_numbers(r.deviation_px, 3)} px, from frame to frame {_numbers(r.speed_px, 3)} px"
+    lines = [f"{len(r.motions)} frames, {r.bursts or 1} pieces ({r.method}): {moved}"]
+    if r.rotation_deviation_rad is not None:
+        lines.append(f"rotation {r.rotation_deviation_rad:.2g} rad; correlation {_some(r.correlation_time_s, 's')}; tremor {_some(r.tremor_hz, 'Hz')}")
+    if r.readout_s is not None:
+        lines.append(f"read-out {1e3 * r.readout_s:.2f} ms +- {1e3 * (r.readout_error_s or 0):.2f}")
+    return "\n".join(lines)
+
+
+def _some(value: float | None, unit: str) -> str:
+    return "not seen" if value is None else f"{value:.3g} {unit}"
+
+
+def _jiggle_text(r: Any) -> str:  # noqa: ANN401
+    head = ("frame", "dy px", "dx px") + (("about x, rad", "about y, rad") if r.angles_rad else ())
+    rows = [
+        (str(i), f"{m['dy_px']:+.4f}", f"{m['dx_px']:+.4f}", *(f"{a:+.4e}" for a in (r.angles_rad[i] if r.angles_rad else ()))) for i, m in enumerate(r.motions)
+    ]
+    return table(head, rows, right=head)

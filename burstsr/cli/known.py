@@ -1,0 +1,170 @@
+"""What is known of a burst beforehand: the camera's profile, and motion that a mount or stabiliser made. Applied when the burst is read."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from burstsr.ground.errors import InputFileError, SettingsError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from burstsr.ground.burst import Burst
+    from burstsr.ground.flow import Flow
+    from burstsr.settings import Settings
+    from calibration.profiles import Matched
+
+log = logging.getLogger(__name__)
+NONE = "none"  # --profile none: not even what the user's folder has
+_SAME_BLACK_DN = 0.05
+
+
+@dataclass(frozen=True)
+class Known:
+    """Files that the command line names. profiles: records, which go before the folder's. folder: of the user's profiles. motion: a motion file."""
+
+    profiles: tuple[Path, ...] = ()
+    folder: Path | None = None
+    motion: Path | None = None
+
+    def absolute(self) -> Known:
+        """The same for a machine with another working directory."""
+        return Known(tuple(p.absolute() for p in self.profiles), self.folder and self.folder.absolute(), self.motion and self.motion.absolute())
+
+    def plain(self) -> dict[str, Any]:
+        """Ready for JSON; nothing where nothing is named: what the folder has is not asked for."""
+        named = {"profile": [str(path) for path in self.profiles], "motion": self.motion and str(self.motion)}
+        return {name: value for name, value in named.items() if value}
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A burst with what is known of it. told: what was used, and from where, ready for JSON."""
+
+    burst: Burst
+    settings: Settings
+    flows: Sequence[Flow] | None
+    defects: NDArray[np.int64] | None
+    told: dict[str, str]
+
+
+def known_of(profiles: Sequence[str], motion: Path | None) -> Known:
+    """What --profile and --motion name. Raises SettingsError for files that are not there, InputFileError for what is no record."""
+    from calibration.files import read_record
+    from calibration.profiles import profile_folder
+
+    if NONE in profiles:
+        if len(profiles) > 1:
+            raise SettingsError(f"--profile {NONE}: allowed alone, or FILE as often as there are files")
+        return Known(motion=motion)
+    for path in (*map(Path, profiles), *([motion] if motion else [])):
+        if not path.is_file():
+            raise SettingsError(f"{path}: no such file")
+    for name in profiles:
+        if read_record(Path(name)).kind == "motion":
+            raise InputFileError(f"{name}: a motion; --motion takes it")
+    return Known(tuple(map(Path, profiles)), profile_folder(), motion)
+
+
+def prepared(known: Known, burst: Burst, settings: Settings) -> Prepared:
+    """Apply what is known. Raises InputFileError for a motion file with another number of frames, SettingsError for a profile that does not fit."""
+    matched = _matched(known, burst)
+    told = dict(matched.sources)
+    if matched.noise is not None:
+        noise, black = matched.noise.noise, matched.noise.black_dn
+        burst = replace(burst, frames=tuple(frame.with_info(replace(frame.info, noise=noise)) for frame in burst))
+        if matched.noise.method == "photon transfer" and black is not None:
+            burst = _with_black(burst, black, matched.noise.white_dn, told)
+    if matched.lens is not None:
+        if settings.reconstruct.psf_sigma_px == 0:
+            settings = replace(settings, reconstruct=replace(settings.reconstruct, psf_sigma_px=min(matched.lens.psf_sigma_px, 1.5)))
+        else:
+            told.pop("lens", None)
+    defects = None
+    if matched.defects is not None:
+        defects = matched.defects.positions
+        burst = _even(burst, matched.defects)
+    flows = None
+    if known.motion is not None:
+        settings = replace(settings, reference=settings.reference or 0)
+        flows = _flows(known.motion, burst, settings)
+        told["motion"] = str(known.motion)
+    for name, source in told.items():
+        log.info("%s: %s from %s", burst.name, name, source)
+    return Prepared(burst, settings, flows, defects, told)
+
+
+def _matched(known: Known, burst: Burst) -> Matched:
+    """Records for the burst: those that are named, whatever camera they are of, then the folder's. Raises SettingsError for defects of another size."""
+    from calibration.files import read_record
+    from calibration.profiles import Matched, match, read_profiles
+    from calibration.records import DefectRecord, LensRecord, NoiseRecord
+
+    if not known.profiles and known.folder is None:
+        return Matched(None, None, None, {})
+    found = match(read_profiles(known.folder) if known.folder else [], burst.info)
+    for path in known.profiles:
+        record = read_record(path)
+        if record.camera and burst.info.camera and record.camera.casefold() != burst.info.camera.casefold():
+            log.warning("%s: of camera %s; the burst %s is of %s", path, record.camera, burst.name, burst.info.camera)
+        if isinstance(record, NoiseRecord):
+            if record.iso and burst.info.iso and abs(record.iso - burst.info.iso) > 0.02 * burst.info.iso:
+                log.warning("%s: at ISO %g; the burst %s is at ISO %g", path, record.iso, burst.name, burst.info.iso)
+            found = replace(found, noise=record)
+        elif isinstance(record, LensRecord):
+            found = replace(found, lens=record)
+        elif isinstance(record, DefectRecord):
+            if record.shape != burst.info.shape:
+                height, width = record.shape
+                raise SettingsError(f"{path}: defects of {width} x {height} pixels; {burst.name} has {burst.info.shape[1]} x {burst.info.shape[0]}")
+            found = replace(found, defects=record)
+        found = replace(found, sources={**found.sources, record.kind: str(path)})
+    return found
+
+
+def _with_black(burst: Burst, black: Any, white: float | None, told: dict[str, str]) -> Burst:  # noqa: ANN401
+    """The burst with the black level that was measured, where its files' raw numbers are those that were."""
+    import numpy as np
+
+    from burstsr.ground.burst import Levels
+
+    levels = burst.info.levels
+    measured = np.array(black, np.float64)
+    if white != levels.white or np.abs(measured - levels.black).max() <= _SAME_BLACK_DN or measured.max() >= levels.white:
+        return burst
+    told["black"] = f"{told['noise']}: {np.round(measured, 2).ravel().tolist()} instead of {levels.black.ravel().tolist()}"
+    return replace(burst, frames=tuple(frame.with_info(replace(frame.info, levels=Levels(measured, levels.white))) for frame in burst))
+
+
+def _even(burst: Burst, record: Any) -> Burst:  # noqa: ANN401
+    """The burst with what rows and columns show too much taken off."""
+    import numpy as np
+
+    from burstsr.files.levels import RESCALED_BLACK, RESCALED_WHITE, Rescaling
+    from burstsr.ground.burst import Levels
+
+    if not record.row_offset_dn and not record.column_offset_dn:
+        return burst
+    height, width = burst.info.shape
+    rows, columns = (np.array(v or np.zeros(n), np.float64) for v, n in ((record.row_offset_dn, height), (record.column_offset_dn, width)))
+    scaling = Rescaling(burst.info.levels, rows, columns, [], burst.info.shape)
+    levels = Levels(np.full((2, 2), RESCALED_BLACK), RESCALED_WHITE)
+    return replace(burst, frames=tuple(f.with_mosaic(scaling.apply(f.mosaic)).with_info(replace(f.info, levels=levels)) for f in burst))
+
+
+def _flows(path: Path, burst: Burst, settings: Settings) -> list[Flow]:
+    """Flows of all frames against the reference, from a motion file. Raises InputFileError."""
+    from burstsr.world import flows_of_motions, read_motions
+
+    motions = read_motions(path)
+    if len(motions) != len(burst):
+        raise InputFileError(f"{path}: {len(motions)} motions, and {burst.name} has {len(burst)} frames; one per frame is needed")
+    reference = settings.reference or 0
+    if reference >= len(motions):
+        raise SettingsError(f"--reference {reference}: burst {burst.name} has {len(burst)} frames, allowed is auto or 0 to {len(burst) - 1}")
+    return flows_of_motions(motions, reference, burst.info.shape)

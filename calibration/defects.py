@@ -1,0 +1,135 @@
+"""Pixels that lie, and uneven rows and columns, from darks or from a burst."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import solveh_banded
+
+from burstsr.defects import find_defects
+from burstsr.ground.burst import Burst, Frame
+from burstsr.ground.errors import BurstError, SettingsError
+from burstsr.ground.sensor import samples
+from burstsr.noise import noise_of
+from burstsr.settings import DefectSettings
+from calibration.noise import flows_of
+from calibration.records import DefectRecord, now
+
+Doubles = NDArray[np.float64]
+_FEWEST = 3  # frames; fewer cannot tell a defect from chance
+_DARK = 0.01  # median sample below which, and not far above its noise, a frame shows no light
+_CERTAIN = 3.0  # times by which rows or columns must differ more than noise lets them
+_RIDGE = 0.02  # of offsets whose slow part a burst cannot tell from the scene
+
+
+def defects_of(burst: Burst, method: str = "auto", sigma: float = 8.0) -> DefectRecord:
+    """Defects of the camera from darks (frames without light) or a burst of any scene, hand-held.
+
+    sigma: noise deviations by which a pixel must stand out. method: "darks", "burst", or "auto": by the frames' light. Darks see warm pixels at half of
+    sigma, and offsets of rows and columns whole; a burst sees offsets from line to line only. Raises BurstError for fewer than three frames.
+    """
+    if len(burst) < _FEWEST:
+        raise BurstError(f"burst {burst.name!r} has {len(burst)} frames: at least {_FEWEST} are needed to tell defects from chance")
+    if not 3 <= sigma <= 100:
+        raise SettingsError(f"sigma = {sigma:g}: allowed is 3 to 100")
+    dark = _no_light(burst.frames[0]) if method == "auto" else method == "darks"
+    return _of_darks(burst, sigma) if dark else _of_burst(burst, sigma)
+
+
+def _no_light(frame: Frame) -> bool:
+    x = samples(frame.mosaic, frame.info.levels)
+    return float(np.median(x)) < _DARK and float(np.quantile(x, 0.99) - np.median(x)) < 6 * float(np.median(np.abs(x - np.median(x)))) + 1e-6
+
+
+def _of_darks(burst: Burst, sigma: float) -> DefectRecord:
+    mean: Doubles = np.asarray(np.mean([frame.mosaic for frame in burst], axis=0, dtype=np.float64))
+    difference = burst.frames[0].mosaic.astype(np.float64) - burst.frames[1].mosaic
+    read = max(1.4826 * float(np.median(np.abs(difference - np.median(difference)))) / np.sqrt(2), 0.3)
+    level = np.empty_like(mean)
+    for i, j in np.ndindex(2, 2):
+        level[i::2, j::2] = np.median(mean[i::2, j::2])
+    away = mean - level
+    error = read / np.sqrt(len(burst))
+    rows = _uneven(np.median(away, axis=1), 1.25 * error / np.sqrt(away.shape[1]))
+    away -= 0 if rows is None else rows[:, None]
+    columns = _uneven(np.median(away, axis=0), 1.25 * error / np.sqrt(away.shape[0]))
+    away -= 0 if columns is None else columns
+    for i, j in np.ndindex(2, 2):  # what is bright over a region, amplifier glow, is no defect
+        plane = np.ascontiguousarray(away[i::2, j::2], np.float32)
+        away[i::2, j::2] -= cv2.medianBlur(plane, 5)
+    limit = sigma / 2 * read
+    return _record(burst, "darks", np.argwhere(away >= limit), np.argwhere(away <= -limit), rows, columns)
+
+
+def _of_burst(burst: Burst, sigma: float) -> DefectRecord:
+    noise, _ = noise_of(burst, flows_of)
+    found = find_defects(burst, noise, DefectSettings(threshold_sigma=sigma))
+    mosaic = burst.frames[0].mosaic.astype(np.float64)
+    blurred = np.empty_like(mosaic)
+    for i, j in np.ndindex(2, 2):
+        blurred[i::2, j::2] = cv2.medianBlur(np.ascontiguousarray(mosaic[i::2, j::2], np.float32), 3)
+    bright = mosaic[tuple(found.T)] > blurred[tuple(found.T)]
+    rows, columns = (_line_to_line(burst, axis) for axis in (0, 1))
+    return _record(burst, "burst", found[bright], found[~bright], rows, columns)
+
+
+def _uneven(offsets: Doubles, error: float) -> Doubles | None:
+    """Offsets as far as they are more than chance, their mean off; None where they are not."""
+    offsets = offsets - offsets.mean()
+    return offsets if float(offsets.std()) > _CERTAIN * error else None
+
+
+def _line_to_line(burst: Burst, axis: int) -> Doubles | None:
+    """Offsets of rows (axis 0) or columns (1) against the next of their colour, raw numbers: what the median over the line and all frames says.
+
+    The scene moves between frames and differs along a line; what stays is the sensor's. The slow part is not seen, and left at 0.
+    """
+    steps = []
+    for frame in burst:
+        m = frame.mosaic.astype(np.float32) if axis == 0 else frame.mosaic.astype(np.float32).T
+        steps.append(np.median(m[2:-2] - (m[:-4] + m[4:]) / 2, axis=1))
+    step: Doubles = np.asarray(np.mean(steps, axis=0, dtype=np.float64))
+    chance = float(np.std(np.array(steps) - step)) / np.sqrt(len(burst) - 1)
+    if float(np.median(np.abs(step))) * 1.4826 <= _CERTAIN * chance:
+        return None
+    length = len(step) + 4
+    offsets = np.zeros(length)
+    for parity in (0, 1):  # lines of one parity are a chain of their own: minimise |A o - step|^2 + ridge |o|^2
+        d = step[parity::2]
+        count = len(range(parity, length, 2))
+        a = np.zeros((count - 2, count))
+        k = np.arange(count - 2)
+        a[k, k], a[k, k + 1], a[k, k + 2] = -0.5, 1.0, -0.5
+        normal = a.T @ a + _RIDGE * np.eye(count)
+        banded = np.stack([np.pad(np.diagonal(normal, n), (0, n)) for n in range(3)])
+        offsets[parity::2] = solveh_banded(banded, a.T @ d[: count - 2], lower=True)
+    return offsets
+
+
+def _record(
+    burst: Burst, method: str, hot: NDArray[np.int64], dead: NDArray[np.int64], rows: Doubles | None, columns: Doubles | None
+) -> DefectRecord:
+    info = burst.info
+    return DefectRecord(
+        camera=info.camera,
+        iso=info.iso,
+        date=now(),
+        method=method,
+        shape=info.shape,
+        hot=_places(hot),
+        dead=_places(dead),
+        exposure_s=info.exposure_s or None,
+        row_offset_dn=None if rows is None else _rounded(rows),
+        column_offset_dn=None if columns is None else _rounded(columns),
+    )
+
+
+def _places(found: NDArray[np.int64]) -> tuple[tuple[int, int], ...]:
+    return tuple((int(y), int(x)) for y, x in found)
+
+
+def _rounded(offsets: Sequence[float] | Doubles) -> tuple[float, ...]:
+    return tuple(round(float(v), 3) for v in offsets)

@@ -1,0 +1,92 @@
+"""A gyroscope's log: rates of rotation over time, and what they do to pictures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.integrate import cumulative_trapezoid
+
+from burstsr.ground.errors import InputFileError, SettingsError
+from burstsr.world import FrameMotion
+
+Doubles = NDArray[np.float64]
+_FEWEST = 16
+
+
+@dataclass(frozen=True)
+class GyroLog:
+    """times_s: (n,) rising. rates: (n, 3) rad/s about x (right), y (down) and z (along the lens's axis), the log's mean taken off: gyroscopes drift."""
+
+    times_s: Doubles
+    rates: Doubles
+    path: Path
+
+    def angles(self) -> Doubles:
+        """(n, 3) radians since the log's begin."""
+        return np.asarray(cumulative_trapezoid(self.rates, self.times_s, axis=0, initial=0.0))
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a burst is taken. focal_px: focal length in raw pixels. readout_s: from the first of `rows` rows to the last."""
+
+    focal_px: float
+    frames: int = 13
+    interval_s: float = 1 / 30
+    readout_s: float = 0.0
+    rows: int = 3000
+
+    def __post_init__(self) -> None:
+        ranges = {"focal_px": (1, 1e6), "frames": (2, 1000), "interval_s": (1e-4, 1e4), "readout_s": (0, 10), "rows": (1, 100_000)}
+        for name, (low, high) in ranges.items():
+            if not low <= getattr(self, name) <= high:
+                raise SettingsError(f"{name} = {getattr(self, name):g}: allowed is {low:g} to {high:g}")
+
+
+def read_gyro(path: Path, time_unit_s: float = 1e-6) -> GyroLog:
+    """A text file of lines x, y, z in rad/s and a time stamp, commas or blanks between; other lines are passed over.
+
+    time_unit_s: seconds per unit of the time stamps. Raises InputFileError for fewer than 16 such lines, or times that do not rise.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputFileError(f"{path}: cannot be read ({error})") from error
+    rows = []
+    for line in lines:
+        try:
+            row = [float(part) for part in line.replace(",", " ").split()[:4]]
+        except ValueError:
+            continue
+        if len(row) == 4 and np.isfinite(row).all():
+            rows.append(row)
+    if len(rows) < _FEWEST:
+        raise InputFileError(f"{path}: {len(rows)} lines of x, y, z and time; at least {_FEWEST} are needed")
+    table = np.array(rows)
+    times = (table[:, 3] - table[0, 3]) * time_unit_s
+    if (np.diff(times) <= 0).any():
+        raise InputFileError(f"{path}: time stamps do not rise at line {int(np.argmax(np.diff(times) <= 0)) + 2}")
+    return GyroLog(times, table[:, :3] - table[:, :3].mean(axis=0), path)
+
+
+def bursts_of_log(log: GyroLog, plan: Plan) -> list[list[FrameMotion]]:
+    """Motions of all bursts that fit into the log one after the other, each relative to its first frame: of small turns, dy = F about x, dx = F about y.
+
+    Raises SettingsError for a log shorter than one burst.
+    """
+    length = (plan.frames - 1) * plan.interval_s + max(plan.readout_s, plan.interval_s)
+    count = int(log.times_s[-1] / length)
+    if count < 1:
+        raise SettingsError(f"{log.path}: {log.times_s[-1]:.2f} s; {plan.frames} frames every {plan.interval_s:g} s take {length:.2f} s")
+    angles = log.angles()
+    scale = np.array([plan.focal_px, plan.focal_px, 1.0])
+    bursts = []
+    for k in range(count):
+        at = k * length + plan.readout_s / 2 + np.arange(plan.frames) * plan.interval_s
+        middle, first, last = (np.stack([np.interp(at + d * plan.readout_s, log.times_s, angles[:, c]) for c in range(3)], axis=1) for d in (0, -0.5, 0.5))
+        place, slope = (middle - middle[0]) * scale, (last - first) / plan.rows * scale
+        bursts.append([FrameMotion(*map(float, p), *map(float, s - slope[0])) for p, s in zip(place, slope, strict=True)])
+    return bursts

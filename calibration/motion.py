@@ -1,0 +1,174 @@
+"""How a hand moves a camera between frames: from bursts, from a gyroscope, or, for a driven camera, how it should."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.signal import welch
+
+from burstsr.align import rigid_motion, sharpest
+from burstsr.ground.burst import Burst
+from burstsr.ground.errors import BurstError, SettingsError
+from burstsr.ground.flow import Flow
+from burstsr.noise import noise_of
+from burstsr.world import FrameMotion, jiggle, motions_record
+from burstsr.world.motion import relative_to_first
+from calibration.gyro import GyroLog, Plan, bursts_of_log
+from calibration.noise import flows_of
+from calibration.records import MotionRecord, now
+
+Doubles = NDArray[np.float64]
+_TREMOR_HZ = (4.0, 14.0)
+_DEFAULT_INTERVAL_S = 1 / 30
+_SEEN = 3.0  # standard errors from which a read-out time counts as seen
+
+
+def motion_of_bursts(bursts: Sequence[Burst], interval_s: float | None = None) -> MotionRecord:
+    """Statistics of the bursts' motion, and the motions of the one that moved most nearly as all do. interval_s: where the files' times do not say it.
+
+    The read-out time of a rolling shutter is what makes the picture's shear, row by row, follow its speed. Raises BurstError for bursts of one frame only.
+    """
+    several = [burst for burst in bursts if len(burst) > 1]
+    if not several:
+        raise BurstError("no burst of two frames or more")
+    tracks = [_track(burst) for burst in several]
+    seconds = interval_s or _interval(several[0])
+    readouts = [found for found in (_readout(track, burst.info.shape[0]) for track, burst in zip(tracks, several, strict=True)) if found is not None]
+    readout = _combined(readouts)
+    info = several[0].info
+    return _record(tracks, seconds, "flows", info.camera, info.iso, None if readout is None else (readout[0] * seconds, readout[1] * seconds))
+
+
+def motion_of_gyro(log: GyroLog, plan: Plan) -> MotionRecord:
+    """Statistics of the motion in a log, in bursts as planned, and the motions of the one that moved most nearly as all do."""
+    tracks = bursts_of_log(log, plan)
+    hertz = 1 / float(np.median(np.diff(log.times_s)))
+    frequency, power = welch(log.rates[:, :2], hertz, nperseg=min(len(log.times_s), int(4 * hertz)), axis=0)
+    tremor = (frequency >= _TREMOR_HZ[0]) & (frequency <= _TREMOR_HZ[1])
+    peak = float(frequency[tremor][np.argmax(power[tremor].sum(axis=1))]) if tremor.any() else None
+    readout = (plan.readout_s, 0.0) if plan.readout_s else None
+    return _record(tracks, plan.interval_s, "gyroscope", "", 0.0, readout, tremor_hz=peak, focal_px=plan.focal_px)
+
+
+def jiggle_offsets(frames: int, scale: float, focal_px: float | None = None) -> MotionRecord:
+    """Offsets that `frames` frames of a driven camera should have, so that their samples fill the CFA's period evenly at `scale` (`burstsr.world.jiggle`).
+
+    motions: how the picture moves on the sensor. angles_rad: rotations about x (the sensor's rows) and y (its columns) that do it at a focal length of
+    focal_px raw pixels: atan(dy / F), atan(dx / F).
+    """
+    if not 2 <= frames <= 1000:
+        raise SettingsError(f"frames = {frames}: allowed is 2 to 1000")
+    if not 1 <= scale <= 4:
+        raise SettingsError(f"scale = {scale:g}: allowed is 1 to 4")
+    if focal_px is not None and not focal_px > 0:
+        raise SettingsError(f"focal_px = {focal_px:g}: allowed is above 0")
+    motions = jiggle(frames, scale)
+    angles = None if focal_px is None else tuple((float(np.arctan(m.dy_px / focal_px)), float(np.arctan(m.dx_px / focal_px))) for m in motions)
+    return MotionRecord("", 0.0, now(), "lattice", 0.0, tuple(motions_record(motions)), focal_px=focal_px, angles_rad=angles)
+
+
+def _track(burst: Burst) -> list[FrameMotion]:
+    """Motions of a burst's frames relative to the first, rows' shear included."""
+    noise, _ = noise_of(burst, flows_of)
+    index = sharpest(burst, noise)
+    flow_of = flows_of(burst.frames[index], noise)
+    found = [FrameMotion() if i == index else _rolling_motion(flow_of(frame)) for i, frame in enumerate(burst)]
+    return list(relative_to_first(found))
+
+
+def _rolling_motion(flow: Flow) -> FrameMotion:
+    """Motion of a whole frame: translation and rotation, and how far rows shift beyond what rotation does."""
+    dy, dx, _ = rigid_motion(flow)
+    tiles = flow.tiles.astype(np.float64)
+    y, x = np.meshgrid(*((np.arange(n) - (n - 1) / 2) * flow.tile_px for n in tiles.shape[:2]), indexing="ij")
+    rest = tiles - (dy, dx)
+    keep = np.hypot(rest[..., 0], rest[..., 1]) <= 4 * np.median(np.hypot(rest[..., 0], rest[..., 1])) + 0.05
+    design = np.stack([np.ones(keep.sum()), y[keep], x[keep]], axis=1)
+    _, down, right = np.linalg.lstsq(design, rest[keep], rcond=None)[0]
+    rotation = float(right[0])  # columns tell rotation from a rolling shutter: rows alone do not
+    return FrameMotion(dy, dx, rotation, float(down[0] - right[1]), float(down[1] + rotation))
+
+
+def _readout(track: Sequence[FrameMotion], rows: int) -> tuple[float, float] | None:
+    """Read-out time in frame intervals and its standard error: shear per frame over speed, both against the first frame's; None without speed."""
+    if len(track) < 4:
+        return None
+    place = np.array([(m.dy_px, m.dx_px) for m in track])
+    speed = np.gradient(place, axis=0)
+    shear = np.array([(m.dy_per_row, m.dx_per_row) for m in track]) * rows
+    v, s = (speed - speed[0])[1:, 1], (shear - shear[0])[1:, 1]  # along the rows: stretching down is a zoom's too
+    power = float(v @ v)
+    if power < 1e-9:
+        return None
+    value = float(v @ s) / power
+    return value, float(np.sqrt(np.square(s - value * v).sum() / max(len(v) - 1, 1) / power))
+
+
+def _combined(found: Sequence[tuple[float, float]]) -> tuple[float, float] | None:
+    """Weighted mean where it is more than chance."""
+    if not found:
+        return None
+    values, errors = (np.array(v) for v in zip(*found, strict=True))
+    weight = 1 / np.maximum(errors, 1e-6) ** 2
+    mean, error = float((values * weight).sum() / weight.sum()), float(1 / np.sqrt(weight.sum()))
+    return (mean, error) if mean > _SEEN * error else None
+
+
+def _interval(burst: Burst) -> float:
+    times = [frame.info.time for frame in burst if frame.info.time is not None]
+    steps = [(b - a).total_seconds() for a, b in zip(times, times[1:], strict=False)]
+    return float(np.median(steps)) if steps and np.median(steps) > 0 else _DEFAULT_INTERVAL_S
+
+
+def _record(
+    tracks: Sequence[Sequence[FrameMotion]],
+    interval_s: float,
+    method: str,
+    camera: str,
+    iso: float,
+    readout: tuple[float, float] | None,
+    tremor_hz: float | None = None,
+    focal_px: float | None = None,
+) -> MotionRecord:
+    places = [np.array([(m.dy_px, m.dx_px, m.rotation_rad) for m in track]) for track in tracks]
+    squares = np.array([p.var(axis=0, ddof=1) for p in places])
+    deviation = np.sqrt(squares.mean(axis=0))
+    speed = np.sqrt(np.mean(np.concatenate([np.diff(p[:, :2], axis=0) for p in places]) ** 2, axis=0))
+    extent = np.sqrt(squares[:, :2].sum(axis=1))
+    typical = tracks[int(np.argmin(np.abs(extent - np.median(extent))))]
+    return MotionRecord(
+        camera=camera,
+        iso=iso,
+        date=now(),
+        method=method,
+        frame_interval_s=interval_s,
+        motions=tuple(motions_record(typical)),
+        deviation_px=(float(deviation[0]), float(deviation[1])),
+        rotation_deviation_rad=float(deviation[2]),
+        speed_px=(float(speed[0]), float(speed[1])),
+        correlation_time_s=_correlation_time(places, interval_s),
+        bursts=len(tracks),
+        readout_s=readout and readout[0],
+        readout_error_s=readout and readout[1],
+        tremor_hz=tremor_hz,
+        focal_px=focal_px,
+    )
+
+
+def _correlation_time(places: Sequence[Doubles], interval_s: float) -> float | None:
+    """Lag at which the pooled autocorrelation of y and x falls to 1/e; None for tracks too short or still."""
+    length = min(len(p) for p in places)
+    if length < 5:
+        return None
+    centred = [p[:, :2] - p[:, :2].mean(axis=0) for p in places]
+    power = np.mean([np.square(c).mean() for c in centred])
+    if power <= 0:
+        return None
+    kept = [float(np.mean([(c[: len(c) - lag] * c[lag:]).mean() for c in centred]) / power) for lag in range(length - 1)]
+    below = next((i for i, value in enumerate(kept) if value < np.exp(-1)), None)
+    if below is None:
+        return None
+    part = (kept[below - 1] - np.exp(-1)) / max(kept[below - 1] - kept[below], 1e-9)
+    return float((below - 1 + part) * interval_s)

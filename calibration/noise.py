@@ -1,0 +1,117 @@
+"""Noise records from whatever there is: flat fields and darks, a burst, or a table of cameras that others measured."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from burstsr.align import Aligner
+from burstsr.files.raw import read_frame
+from burstsr.ground.burst import Burst, Frame, FrameInfo
+from burstsr.ground.errors import BurstError, SettingsError
+from burstsr.ground.flow import Flow
+from burstsr.ground.noise import Noise
+from burstsr.ground.sensor import quads
+from burstsr.noise import estimate, measure
+from burstsr.settings import AlignSettings
+from burstsr.world import noise_of_camera
+from calibration.photon_transfer import photon_transfer
+from calibration.records import NoiseRecord, now, triple
+
+_GRID = 12  # places along each side of a frame at which it is asked whether it is flat
+_FLAT = 0.05  # deviation from a smooth surface, over the mean, up to which it is
+
+
+@dataclass(frozen=True)
+class Flats:
+    """Files of one camera at one ISO by exposure."""
+
+    camera: str
+    iso: float
+    exposures: tuple[tuple[FrameInfo, ...], ...]
+
+
+def flows_of(reference: Frame, noise: Noise) -> Callable[[Frame], Flow]:
+    """What finds flows against a reference, as the pipeline does."""
+    return Aligner(reference, noise, AlignSettings()).flow_of
+
+
+def noise_of_burst(burst: Burst) -> NoiseRecord:
+    """Noise from a burst of any scene, hand-held or not (`burstsr.noise.measure`). Raises BurstError for fewer than three frames."""
+    rough = estimate(burst.frames[len(burst) // 2])
+    found = measure(burst, rough, flows_of, most_windows=8)
+    black = burst.info.levels.black
+    return NoiseRecord(
+        camera=burst.info.camera,
+        iso=burst.info.iso,
+        date=now(),
+        method="burst",
+        alpha=triple(found.noise.alpha),
+        beta=triple(found.noise.beta),
+        alpha_error=triple(found.alpha_error),
+        beta_error=triple(found.beta_error),
+        white_dn=burst.info.levels.white,
+        black_dn=((float(black[0, 0]), float(black[0, 1])), (float(black[1, 0]), float(black[1, 1]))),
+        level=tuple(tuple(map(float, p.level)) for p in found.points),
+        variance=tuple(tuple(map(float, p.variance - p.structure)) for p in found.points),
+    )
+
+
+def noise_of_flats(flats: Flats, darks: Sequence[FrameInfo] = ()) -> NoiseRecord:
+    """Noise from flat fields and darks (`photon_transfer`). Raises BurstError where there are too few, or darks of another camera, ISO or size."""
+    first = flats.exposures[0][0]
+    for info in darks:
+        if (info.camera, info.iso, info.shape) != (first.camera, first.iso, first.shape):
+            dark, flat = (f"{i.path}, {i.camera}, ISO {i.iso:g}, {i.shape[1]} x {i.shape[0]}" for i in (info, first))
+            raise BurstError(f"a dark ({dark}) and a flat ({flat}) that do not belong together: camera, ISO and size must agree")
+    return photon_transfer([[read_frame(i.path) for i in group] for group in flats.exposures], [read_frame(i.path) for i in darks])
+
+
+def noise_of_table(table: Path, camera: str, iso: float) -> NoiseRecord:
+    """Noise of a camera from darktable's noiseprofiles.json, between the ISOs it has. Raises InputFileError, SettingsError for an unknown camera."""
+    noise = noise_of_camera(table, camera, iso)
+    if not np.any(noise.alpha + noise.beta > 0):
+        raise SettingsError(f"{table}: {camera} at ISO {iso:g} has no positive alpha or beta: unusable")
+    return NoiseRecord(camera, float(iso), now(), "darktable", triple(noise.alpha), triple(np.maximum(noise.beta, 1e-12)))
+
+
+def combined(records: Sequence[NoiseRecord]) -> NoiseRecord:
+    """One record of several of the same camera and ISO: means weighted by their errors."""
+    if len(records) == 1:
+        return records[0]
+    found, errors = [], []
+    for name in ("alpha", "beta"):
+        values = np.array([getattr(r, name) for r in records])
+        weight = 1 / np.maximum([getattr(r, f"{name}_error") or (1, 1, 1) for r in records], 1e-12) ** 2
+        found.append(triple((values * weight).sum(axis=0) / weight.sum(axis=0)))
+        errors.append(triple(1 / np.sqrt(weight.sum(axis=0))))
+    r = records[0]
+    return NoiseRecord(r.camera, r.iso, now(), r.method, found[0], found[1], errors[0], errors[1], r.black_dn, r.white_dn)
+
+
+def as_flats(infos: Sequence[FrameInfo]) -> list[Flats]:
+    """Files by camera, size and ISO, and in each by exposure time, shortest first."""
+    found: dict[tuple[str, tuple[int, int], float], dict[float, list[FrameInfo]]] = {}
+    for info in infos:
+        found.setdefault((info.camera, info.shape, info.iso), {}).setdefault(info.exposure_s, []).append(info)
+    return [Flats(camera, iso, tuple(tuple(e[s]) for s in sorted(e))) for (camera, _, iso), e in sorted(found.items(), key=lambda item: item[0][2])]
+
+
+def look_flat(infos: Sequence[FrameInfo]) -> bool:
+    """Whether frames show an even field: each differs from a smooth surface by less than 5 % of its mean."""
+    return all(_deviation(read_frame(info.path)) < _FLAT for info in infos)
+
+
+def _deviation(frame: Frame) -> float:
+    green = quads(frame)[..., 1].astype(np.float64)
+    height, width = (n // _GRID for n in green.shape)
+    if not height or not width:
+        return 1.0
+    means = green[: height * _GRID, : width * _GRID].reshape(_GRID, height, _GRID, width).mean(axis=(1, 3))
+    y, x = (v.ravel() for v in np.meshgrid(*(np.linspace(-1, 1, n) for n in means.shape), indexing="ij"))
+    design = np.stack([np.ones_like(y), y, x, y * y, y * x, x * x], axis=1)
+    solution, _, _, _ = np.linalg.lstsq(design, means.ravel(), rcond=None)
+    return float((means.ravel() - design @ solution).std() / max(abs(float(means.mean())), 1e-3))
