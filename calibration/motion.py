@@ -1,4 +1,4 @@
-"""How a hand moves a camera between frames: from bursts, from a gyroscope, or, for a driven camera, how it should."""
+"""How a hand moves a camera between frames: from bursts, or from a gyroscope."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from scipy.signal import welch
 
 from burstsr.align import rigid_motion, sharpest
 from burstsr.ground.burst import Burst
-from burstsr.ground.errors import BurstError, SettingsError
+from burstsr.ground.errors import BurstError
 from burstsr.ground.flow import Flow
 from burstsr.noise import noise_of
-from burstsr.world import FrameMotion, jiggle, motions_record
+from burstsr.world import FrameMotion, motions_record
 from burstsr.world.motion import relative_to_first
 from calibration.gyro import GyroLog, Plan, bursts_of_log
 from calibration.noise import flows_of
@@ -50,23 +50,6 @@ def motion_of_gyro(log: GyroLog, plan: Plan) -> MotionRecord:
     peak = float(frequency[tremor][np.argmax(power[tremor].sum(axis=1))]) if tremor.any() else None
     readout = (plan.readout_s, 0.0) if plan.readout_s else None
     return _record(tracks, plan.interval_s, "gyroscope", "", 0.0, readout, tremor_hz=peak, focal_px=plan.focal_px)
-
-
-def jiggle_offsets(frames: int, scale: float, focal_px: float | None = None) -> MotionRecord:
-    """Offsets that `frames` frames of a driven camera should have, so that their samples fill the CFA's period evenly at `scale` (`burstsr.world.jiggle`).
-
-    motions: how the picture moves on the sensor. angles_rad: rotations about x (the sensor's rows) and y (its columns) that do it at a focal length of
-    focal_px raw pixels: atan(dy / F), atan(dx / F).
-    """
-    if not 2 <= frames <= 1000:
-        raise SettingsError(f"frames = {frames}: allowed is 2 to 1000")
-    if not 1 <= scale <= 4:
-        raise SettingsError(f"scale = {scale:g}: allowed is 1 to 4")
-    if focal_px is not None and not focal_px > 0:
-        raise SettingsError(f"focal_px = {focal_px:g}: allowed is above 0")
-    motions = jiggle(frames, scale)
-    angles = None if focal_px is None else tuple((float(np.arctan(m.dy_px / focal_px)), float(np.arctan(m.dx_px / focal_px))) for m in motions)
-    return MotionRecord("", 0.0, now(), "lattice", 0.0, tuple(motions_record(motions)), focal_px=focal_px, angles_rad=angles)
 
 
 def _track(burst: Burst) -> list[FrameMotion]:
