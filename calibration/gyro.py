@@ -51,7 +51,8 @@ class Plan:
 def read_gyro(path: Path, time_unit_s: float | None = None) -> GyroLog:
     """A text file of lines x, y, z in rad/s and a time stamp, commas or blanks between; other lines are passed over.
 
-    time_unit_s: seconds per unit of the time stamps; None = of s, ms, us and ns the one that makes the steps those of a gyroscope. Raises InputFileError for fewer than 16 such lines, or times that do not rise.
+    time_unit_s: seconds per unit of the time stamps; None = of s, ms, us and ns the one that makes the steps those of a gyroscope.
+    Raises InputFileError for fewer than 16 such lines, or times that do not rise.
     """
     try:
         lines = path.read_text(encoding="utf-8").splitlines()

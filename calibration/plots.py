@@ -28,7 +28,7 @@ def draw(record: Record, path: Path) -> None:
     except ImportError as error:
         raise SettingsError("plots need the matplotlib package: pip install 'burstsr[plots]'") from error
     figure = figures.Figure(figsize=(9, 4.5), layout="constrained")
-    drawing = {NoiseRecord: _noise, LensRecord: _lens, MotionRecord: _motion, DefectRecord: _defects}
+    drawing: dict[type[Record], Any] = {NoiseRecord: _noise, LensRecord: _lens, MotionRecord: _motion, DefectRecord: _defects}
     drawing[type(record)](figure, record)
     with atomic(path) as temporary:
         figure.savefig(temporary, dpi=120, format=path.suffix[1:].lower())

@@ -47,7 +47,8 @@ def run(args: argparse.Namespace) -> int:
     for name, facts in seen.items():
         if facts is not None:
             told = f"coverage {facts['coverage']:.2f}, evenness {facts['evenness']:.2f}"
-            say(f"{name}: {told}, expected gain {facts['expected_gain_db']:.1f} dB at x{facts['scale']:g}" + (f"; {facts['advice']}" if facts["advice"] else ""))
+            gain = f"expected gain {facts['expected_gain_db']:.1f} dB at x{facts['scale']:g}"
+            say("; ".join([f"{name}: {told}, {gain}", *([facts["advice"]] if facts["advice"] else [])]))
     for problem in found.problems:
         complain(f"refused: {problem.reason}")
     for name, reason in refusals.items():
