@@ -22,6 +22,7 @@ from calibration.records import MotionRecord, now
 Doubles = NDArray[np.float64]
 _TREMOR_HZ = (4.0, 14.0)
 _DEFAULT_INTERVAL_S = 1 / 30
+_LEAST_READOUT = 0.01  # of a frame interval
 _SEEN = 3.0  # standard errors from which a read-out time counts as seen
 
 
@@ -75,18 +76,19 @@ def _rolling_motion(flow: Flow) -> FrameMotion:
 
 
 def _readout(track: Sequence[FrameMotion], rows: int) -> tuple[float, float] | None:
-    """Read-out time in frame intervals and its standard error: shear per frame over speed, both against the first frame's; None without speed."""
+    """Read-out time in frame intervals and its standard error: what part of the way to the next frame the last row has gone before the first; None without
+    motion.
+    """
     if len(track) < 4:
         return None
-    place = np.array([(m.dy_px, m.dx_px) for m in track])
-    speed = np.gradient(place, axis=0)
-    shear = np.array([(m.dy_per_row, m.dx_per_row) for m in track]) * rows
-    v, s = (speed - speed[0])[1:, 1], (shear - shear[0])[1:, 1]  # along the rows: stretching down is a zoom's too
+    speed = np.diff(np.array([(m.dy_px, m.dx_px) for m in track]), axis=0)
+    shear = np.array([(m.dy_per_row, m.dx_per_row) for m in track])[:-1] * rows
+    v, s = ((a - a.mean(axis=0)).ravel() for a in (speed, shear))  # the reference's own shear is in all
     power = float(v @ v)
     if power < 1e-9:
         return None
     value = float(v @ s) / power
-    return value, float(np.sqrt(np.square(s - value * v).sum() / max(len(v) - 1, 1) / power))
+    return value, float(np.sqrt(np.square(s - value * v).sum() / max(len(v) - 3, 1) / power))
 
 
 def _combined(found: Sequence[tuple[float, float]]) -> tuple[float, float] | None:
@@ -96,7 +98,7 @@ def _combined(found: Sequence[tuple[float, float]]) -> tuple[float, float] | Non
     values, errors = (np.array(v) for v in zip(*found, strict=True))
     weight = 1 / np.maximum(errors, 1e-6) ** 2
     mean, error = float((values * weight).sum() / weight.sum()), float(1 / np.sqrt(weight.sum()))
-    return (mean, error) if mean > _SEEN * error else None
+    return (mean, error) if mean > max(_SEEN * error, _LEAST_READOUT) else None
 
 
 def _interval(burst: Burst) -> float:

@@ -39,8 +39,8 @@ def test_darks_show_hot_and_dead_pixels_only(rng):
 def test_darks_show_uneven_rows_and_columns(rng):
     rows, columns = 40 * rng.standard_normal(96), 40 * rng.standard_normal(128)
     record = defects_of(darks(rng, rows[:, None] + columns))
-    assert np.array(record.row_offset_dn) == pytest.approx(rows - rows.mean(), abs=12)
-    assert np.array(record.column_offset_dn) == pytest.approx(columns - columns.mean(), abs=12)
+    for found, true in ((record.row_offset_dn, rows), (record.column_offset_dn, columns)):
+        assert np.std(np.array(found) - true) < 10  # measured 6; a pixel's noise is 114
     assert set(record.hot) == set(HOT)
 
 

@@ -45,7 +45,7 @@ def test_read_out_time_of_a_rolling_shutter():
     seconds = simulated.burst.info.shape[0] / 1000 / 30
     record = motion_of_bursts([simulated.burst])
     assert record.readout_s is not None
-    assert record.readout_s == pytest.approx(seconds, rel=0.5)
+    assert record.readout_s == pytest.approx(seconds, rel=0.1)  # measured 3 %
     assert motion_of_bursts([made(frames=12, deviation_px=6.0).burst]).readout_s is None
 
 

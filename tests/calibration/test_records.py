@@ -17,7 +17,8 @@ from calibration.profiles import file_name, match, over_iso, profile_folder, rea
 from calibration.records import DefectRecord, LensRecord, NoiseRecord
 
 DATE = "2026-01-01T00:00:00+00:00"
-NOISE = NoiseRecord('a "maker" \\ model é', 400.0, DATE, "burst", (1e-4, 2e-4, 3e-4), (1e-6, 0.0, 3e-6), (1e-6,) * 3, black_dn=((1.5, 2.0), (3.0, 4.0)), white_dn=16383.0)
+NOISE = NoiseRecord('a "maker" \\ model é', 400.0, DATE, "burst", (1e-4, 2e-4, 3e-4), (1e-6, 0.0, 3e-6), (1e-6,) * 3)
+NOISE = replace(NOISE, black_dn=((1.5, 2.0), (3.0, 4.0)), white_dn=16383.0)
 DEFECTS = DefectRecord("camera", 0.0, DATE, "darks", (40, 60), ((1, 2), (3, 4)), (), row_offset_dn=(0.5, -0.5))
 LENS = LensRecord("camera", 100.0, DATE, "slanted edge", 0.5, mtf50=0.3, frequency=(0.0, 0.5), mtf=(1.0, 0.2), aperture=2.8)
 RECORDS = (NOISE, DEFECTS, LENS, jiggle_offsets(16, 2.0, focal_px=3000.0))
@@ -111,7 +112,8 @@ def test_records_match_by_camera_and_iso(tmp_path):
 def test_noise_over_iso_grows_as_gain_does():
     one = over_iso([replace(NOISE, iso=200.0, alpha=(2e-4,) * 3, beta=(4e-6,) * 3)], 800.0)
     assert one.alpha == pytest.approx((8e-4,) * 3) and one.beta == pytest.approx((6.4e-5,) * 3)
-    many = [replace(NOISE, iso=i, alpha=tuple(Noise.of_iso(i).alpha), beta=tuple(Noise.of_iso(i).beta + 1e-7 + i * 1e-9)) for i in (100.0, 200.0, 800.0, 3200.0)]
+    true = {i: Noise.of_iso(i) for i in (100.0, 200.0, 800.0, 3200.0)}
+    many = [replace(NOISE, iso=i, alpha=tuple(n.alpha), beta=tuple(n.beta + 1e-7 + i * 1e-9)) for i, n in true.items()]
     found = over_iso(many, 1600.0)
     assert found.alpha == pytest.approx(tuple(Noise.of_iso(1600).alpha), rel=1e-6)
     assert found.beta == pytest.approx(tuple(Noise.of_iso(1600).beta + 1e-7 + 1.6e-6), rel=1e-6)
