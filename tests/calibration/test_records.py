@@ -33,6 +33,13 @@ def test_read_back_equal(record, suffix, tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == [path.name]
 
 
+def test_numpys_numbers_are_written_as_numbers(tmp_path):
+    record = replace(NOISE, alpha=tuple(np.array([1e-4, 2e-4, 3e-4])))
+    for suffix in (".json", ".toml"):
+        write_record(tmp_path / f"r{suffix}", record)
+        assert read_record(tmp_path / f"r{suffix}") == record
+
+
 @settings(max_examples=12, deadline=None)
 @given(st.floats(0, 0.99), st.floats(1e-12, 0.99), st.text(max_size=20))
 def test_any_number_and_name_is_read_back(alpha, beta, camera):
