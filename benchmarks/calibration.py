@@ -1,6 +1,6 @@
 """How well calibration finds again what is true: noise, black, the lens's blur, and what driven offsets are worth.
 
-    python -m benchmarks.calibration [SECTION...] [--seeds 10] [--data DIR] [--json]
+    python -m benchmarks.calibration [SECTION...] [--seeds 10] [--pictures N] [--iso N,...] [--data DIR] [--json]
 
 Sections: transfer (flats), burst (noise from bursts), doubt (profiles that are wrong), edge (slanted edge), m94 (a real burst, halves against each other),
 cost (dB that self-estimated noise and blur cost), jiggle (driven offsets, hand and tripod over numbers of frames). All of them but m94 are simulated, and
@@ -14,7 +14,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -45,13 +45,23 @@ DETAILED = ("testsets/Kodak24/08.png", "testsets/Kodak24/19.png")
 _BORDER = 16
 
 
-def transfer(data: Path, seeds: int) -> list[Row]:
+@dataclass(frozen=True)
+class Plan:
+    """How much to measure. pictures: the first so many of each section's; None = all. isos: instead of each section's; () = those."""
+
+    data: Path
+    seeds: int
+    pictures: int | None
+    isos: tuple[int, ...]
+
+
+def transfer(plan: Plan) -> list[Row]:
     """Two flats at each of eight exposures, 1 megapixel, no darks: errors of alpha and beta in %, of black in raw numbers."""
     rows = []
-    for iso in ISOS:
+    for iso in plan.isos or ISOS:
         noise = Noise.of_iso(iso)
         found = []
-        for seed in range(seeds):
+        for seed in range(plan.seeds):
             record = photon_transfer(flat_frames(EXPOSURES, noise, np.random.default_rng(seed), shape=(832, 1248), iso=iso, black_dn=511.4))
             black = np.ravel(record.black_dn or ()) - 511.4
             found.append([*(np.array(record.alpha) / noise.alpha - 1), *(np.array(record.beta) / noise.beta - 1), np.abs(black).max() / 100])
@@ -59,14 +69,14 @@ def transfer(data: Path, seeds: int) -> list[Row]:
     return rows
 
 
-def burst(data: Path, seeds: int) -> list[Row]:
+def burst(plan: Plan) -> list[Row]:
     """One hand-held burst of 13 frames: errors of alpha and beta in %."""
     rows = []
-    for name in PICTURES:
-        for iso in ISOS:
+    for name in PICTURES[: plan.pictures]:
+        for iso in plan.isos or ISOS:
             found = []
-            for seed in range(seeds):
-                made = _made(data / name, seed, iso=iso)
+            for seed in range(plan.seeds):
+                made = _made(plan.data / name, seed, iso=iso)
                 record = noise_of_burst(made.burst)
                 found.append([*(np.array(record.alpha) / made.noise.alpha - 1), *(np.array(record.beta) / made.noise.beta - 1)])
             rows.append({"picture": Path(name).stem, "iso": iso, **_told(np.array(found), {"alpha %": (0, 3), "beta %": (3, 6)})})
@@ -74,45 +84,45 @@ def burst(data: Path, seeds: int) -> list[Row]:
     return rows
 
 
-def doubts(data: Path, seeds: int) -> list[Row]:
+def doubts(plan: Plan) -> list[Row]:
     """How many of the seeds' bursts have a profile doubted that is wrong by a factor."""
     rows = []
-    for name in DETAILED:
-        for iso in ISOS:
-            bursts = [_made(data / name, seed, iso=iso) for seed in range(seeds)]
+    for name in DETAILED[: plan.pictures]:
+        for iso in plan.isos or ISOS:
+            bursts = [_made(plan.data / name, seed, iso=iso) for seed in range(plan.seeds)]
             said = {f"x{factor:g}": sum(bool(doubt(m.burst, m.noise.scaled(factor), flows_of)) for m in bursts) for factor in (0.25, 1, 4)}
-            rows.append({"picture": Path(name).stem, "iso": iso, "of": seeds, **said})
+            rows.append({"picture": Path(name).stem, "iso": iso, "of": plan.seeds, **said})
     return rows
 
 
-def edge(data: Path, seeds: int) -> list[Row]:
+def edge(plan: Plan) -> list[Row]:
     """One frame of a slanted edge of 160 pixels: errors of the blur in %."""
     rows = []
-    for iso in (100, 800):
+    for iso in plan.isos or (100, 800):
         for sigma in (0.3, 0.5, 0.8):
             for angle in (5.0, 15.0):
-                found = [lens_of_edge(edge_frames(sigma, Noise.of_iso(iso), np.random.default_rng(s), angle_deg=angle)).psf_sigma_px for s in range(seeds)]
+                found = [lens_of_edge(edge_frames(sigma, Noise.of_iso(iso), np.random.default_rng(s), angle_deg=angle)).psf_sigma_px for s in range(plan.seeds)]
                 rows.append({"iso": iso, "sigma px": sigma, "degrees": angle, **_told(np.array(found)[:, None] / sigma - 1, {"sigma %": (0, 1)})})
     return rows
 
 
-def m94(data: Path, seeds: int) -> list[Row]:
+def m94(plan: Plan) -> list[Row]:
     """A real burst: noise from frames 1 to 5, and from 6 to 10, and by how much they differ in %."""
-    whole = read_burst(data / "seestar_m94")
+    whole = read_burst(plan.data / "seestar_m94")
     halves = [noise_of_burst(Burst("half", whole.frames[k : k + 5])) for k in (0, 5)]
     a, b = (np.array([h.alpha, h.beta]) for h in halves)
     differ = 200 * np.abs(a - b) / (a + b)
     return [{"channel": c, "alpha": a[0, k], "beta": a[1, k], "alpha differs %": differ[0, k], "beta differs %": differ[1, k]} for k, c in enumerate("RGB")]
 
 
-def cost(data: Path, seeds: int) -> list[Row]:
+def cost(plan: Plan) -> list[Row]:
     """dB that noise and blur cost when the burst itself must tell them, against the true ones; lens of 0.4 px."""
     rows = []
-    for name in DETAILED:
-        for iso in (100, 1600):
+    for name in DETAILED[: plan.pictures]:
+        for iso in plan.isos or (100, 1600):
             found = []
-            for seed in range(seeds):
-                made = _made(data / name, seed, iso=iso, blur_sigma_px=0.4)
+            for seed in range(plan.seeds):
+                made = _made(plan.data / name, seed, iso=iso, blur_sigma_px=0.4)
                 own = measure(made.burst, made.noise, flows_of).noise
                 told = Burst("b", tuple(f.with_info(replace(f.info, noise=own)) for f in made.burst))
                 blur = lens_of_burst(told).psf_sigma_px
@@ -126,25 +136,25 @@ def cost(data: Path, seeds: int) -> list[Row]:
     return rows
 
 
-def jiggle(data: Path, seeds: int) -> list[Row]:
+def jiggle(plan: Plan) -> list[Row]:
     """sRGB PSNR over numbers of frames: driven offsets, whose motion is told, hand and tripod, whose motion is estimated."""
     rows = []
-    for name in DETAILED:
-        for iso in (100, 800):
+    for name in DETAILED[: plan.pictures]:
+        for iso in plan.isos or (100, 800):
             for frames in (4, 8, 13):
                 offsets = motions_of_record([dict(m) for m in jiggle_offsets(frames, 2.0).motions])
                 row: Row = {"picture": Path(name).stem, "iso": iso, "frames": frames}
                 for mode in ("fast", "best"):
                     settings = Settings(reference=0) if mode == "fast" else _best(0.0)
                     for kind, motion in (("jiggle", offsets), ("hand", "handheld"), ("tripod", "tripod")):
-                        values = [_jiggled(data / name, seed, iso, frames, motion, settings) for seed in range(seeds if kind == "hand" else 1)]
+                        values = [_jiggled(plan.data / name, seed, iso, frames, motion, settings) for seed in range(plan.seeds if kind == "hand" else 1)]
                         row[f"{kind}, {mode}"] = f"{np.mean(values):.2f}" + (f" ({min(values):.2f} to {max(values):.2f})" if len(values) > 1 else "")
                 rows.append(row)
                 _say(str(row))
     return rows
 
 
-SECTIONS: dict[str, Callable[[Path, int], list[Row]]] = {
+SECTIONS: dict[str, Callable[[Plan], list[Row]]] = {
     "transfer": transfer,
     "burst": burst,
     "doubt": doubts,
@@ -191,13 +201,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.calibration", description="How well calibration finds again what is true.")
     parser.add_argument("section", nargs="*", metavar="SECTION", help=f"of {', '.join(SECTIONS)} (default: all)")
     parser.add_argument("--seeds", type=int, default=10, metavar="N", help="default 10")
+    parser.add_argument("--pictures", type=int, metavar="N", help="only the first N of each section (default: all)")
+    parser.add_argument("--iso", type=lambda text: tuple(int(part) for part in text.split(",")), default=(), metavar="N,...", help="default: each section's")
     parser.add_argument("--data", type=Path, default=Path(os.environ.get("BURSTSR_DATA", "data")), metavar="DIR", help="test data (default: BURSTSR_DATA)")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of tables")
     args = parser.parse_args(arguments)
     unknown = sorted(set(args.section) - set(SECTIONS))
     if unknown:
         parser.error(f"no section {', '.join(unknown)}; there are {', '.join(SECTIONS)}")
-    found = {name: SECTIONS[name](args.data, args.seeds) for name in args.section or SECTIONS}
+    plan = Plan(args.data, args.seeds, args.pictures, args.iso)
+    found = {name: SECTIONS[name](plan) for name in args.section or SECTIONS}
     if args.json:
         sys.stdout.write(json.dumps({"benchmark": "calibration", "seeds": args.seeds, "sections": found}, indent=1) + "\n")
         return
