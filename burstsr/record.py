@@ -15,13 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from burstsr import __version__
-from burstsr.align import coverage, phases, rigid_motion
+from burstsr.align import coverage, evenness, expected_gain_db, phases, rigid_motion, shifts
 from burstsr.ground import compiling
 from burstsr.ground.burst import Burst, Picture
 from burstsr.ground.flow import Flow
 from burstsr.ground.noise import MERGED_SHARE, Noise
 from burstsr.ground.provenance import Provenance
 from burstsr.ground.sensor import CHANNEL_SHARE
+from burstsr.noise import snr_of
 from burstsr.reconstruct import Outcome
 from burstsr.settings import Settings
 
@@ -114,6 +115,7 @@ class Record:
             "frames": [self._frames[i] for i in sorted(self._frames)],
             "coverage": round(coverage(self._flows, self._settings.scale), 4),
             "phases": self._phases(),
+            **self._promise(index, noise),
             "advice": self._advice(),
             "defects_repaired": defects,
             "noise": {"source": noise_source, "doubt": self._doubt or None, **_plain(noise)},
@@ -136,10 +138,17 @@ class Record:
     def _phases(self) -> int:
         return phases(self._flows, self._settings.scale)
 
+    def _promise(self, index: int, noise: Noise) -> dict[str, object]:
+        """What the motion in the middle of the picture was worth: see `burstsr.align.gain`."""
+        middle = shifts(self._flows)[-1]
+        gain = expected_gain_db(middle, self._settings.scale, max(snr_of(self._burst.frames[index], noise), 1.0))
+        return {"evenness": round(evenness(middle, self._settings.scale), 4), "expected_gain_db": round(gain, 2)}
+
     def _advice(self) -> str | None:
         said = [self._doubt] if self._doubt else []
         if len(self._burst) > 1 and self._phases() == 1:
-            said.append("the frames hardly differ (tripod): there was no sub-pixel phase to gain from, only noise to average; move the camera between frames")
+            still = "the frames hardly differ (tripod; shake it): there was no sub-pixel phase to gain from, only noise to average"
+            said.append(f"{still}; move the camera between frames")
         return "; ".join(said) or None
 
     def _tell(self, stage: str) -> None:

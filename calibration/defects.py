@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import solveh_banded
+from scipy.signal import medfilt
 
 from burstsr.defects import find_defects
 from burstsr.ground.burst import Burst, Frame
@@ -22,6 +23,7 @@ Doubles = NDArray[np.float64]
 _FEWEST = 3  # frames; fewer cannot tell a defect from chance
 _DARK = 0.01  # median sample below which, and not far above its noise, a frame shows no light
 _CERTAIN = 3.0  # times by which rows or columns must differ more than noise lets them
+_SMOOTH = 9  # lines
 _RIDGE = 0.02  # of offsets whose slow part a burst cannot tell from the scene
 
 
@@ -93,7 +95,8 @@ def _line_to_line(burst: Burst, axis: int) -> Doubles | None:
         steps.append(np.median(m[2:-2] - (m[:-4] + m[4:]) / 2, axis=1))
     step: Doubles = np.asarray(np.mean(steps, axis=0, dtype=np.float64))
     chance = float(np.std(np.array(steps) - step)) / np.sqrt(len(burst) - 1)
-    if float(np.median(np.abs(step))) * 1.4826 <= _CERTAIN * chance:
+    rough = step - medfilt(step, _SMOOTH)  # the scene's own curvature changes slowly
+    if float(np.median(np.abs(rough))) * 1.4826 <= _CERTAIN * chance:
         return None
     length = len(step) + 4
     offsets = np.zeros(length)

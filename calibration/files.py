@@ -80,6 +80,8 @@ def _converted(value: Any, hint: Any, name: str) -> Any:  # noqa: ANN401  any fi
 def _lists(value: Any) -> Any:  # noqa: ANN401
     if isinstance(value, Mapping):
         return {key: _lists(v) for key, v in value.items()}
+    if isinstance(value, float):
+        return float(value)  # NumPy's floats are floats, but do not write themselves as such
     return [_lists(v) for v in value] if isinstance(value, tuple | list) else value
 
 

@@ -14,6 +14,8 @@ from burstsr.world import FrameMotion
 
 Doubles = NDArray[np.float64]
 _FEWEST = 16
+_UNITS_S = (1.0, 1e-3, 1e-6, 1e-9)
+_USUAL_STEP_S = 0.005
 
 
 @dataclass(frozen=True)
@@ -46,10 +48,11 @@ class Plan:
                 raise SettingsError(f"{name} = {getattr(self, name):g}: allowed is {low:g} to {high:g}")
 
 
-def read_gyro(path: Path, time_unit_s: float = 1e-6) -> GyroLog:
+def read_gyro(path: Path, time_unit_s: float | None = None) -> GyroLog:
     """A text file of lines x, y, z in rad/s and a time stamp, commas or blanks between; other lines are passed over.
 
-    time_unit_s: seconds per unit of the time stamps. Raises InputFileError for fewer than 16 such lines, or times that do not rise.
+    time_unit_s: seconds per unit of the time stamps; None = of s, ms, us and ns the one that makes the steps those of a gyroscope.
+    Raises InputFileError for fewer than 16 such lines, or times that do not rise.
     """
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
@@ -66,7 +69,9 @@ def read_gyro(path: Path, time_unit_s: float = 1e-6) -> GyroLog:
     if len(rows) < _FEWEST:
         raise InputFileError(f"{path}: {len(rows)} lines of x, y, z and time; at least {_FEWEST} are needed")
     table = np.array(rows)
-    times = (table[:, 3] - table[0, 3]) * time_unit_s
+    times = table[:, 3] - table[0, 3]
+    step = max(float(np.median(np.diff(times))), 1e-30)
+    times *= time_unit_s or min(_UNITS_S, key=lambda unit: abs(np.log(step * unit / _USUAL_STEP_S)))
     if (np.diff(times) <= 0).any():
         raise InputFileError(f"{path}: time stamps do not rise at line {int(np.argmax(np.diff(times) <= 0)) + 2}")
     return GyroLog(times, table[:, :3] - table[:, :3].mean(axis=0), path)

@@ -1,4 +1,4 @@
-"""How a hand moves a camera between frames: from bursts, from a gyroscope, or, for a driven camera, how it should."""
+"""How a hand moves a camera between frames: from bursts, or from a gyroscope."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from scipy.signal import welch
 
 from burstsr.align import rigid_motion, sharpest
 from burstsr.ground.burst import Burst
-from burstsr.ground.errors import BurstError, SettingsError
+from burstsr.ground.errors import BurstError
 from burstsr.ground.flow import Flow
 from burstsr.noise import noise_of
-from burstsr.world import FrameMotion, jiggle, motions_record
+from burstsr.world import FrameMotion, motions_record
 from burstsr.world.motion import relative_to_first
 from calibration.gyro import GyroLog, Plan, bursts_of_log
 from calibration.noise import flows_of
@@ -22,6 +22,7 @@ from calibration.records import MotionRecord, now
 Doubles = NDArray[np.float64]
 _TREMOR_HZ = (4.0, 14.0)
 _DEFAULT_INTERVAL_S = 1 / 30
+_LEAST_READOUT = 0.01  # of a frame interval
 _SEEN = 3.0  # standard errors from which a read-out time counts as seen
 
 
@@ -52,23 +53,6 @@ def motion_of_gyro(log: GyroLog, plan: Plan) -> MotionRecord:
     return _record(tracks, plan.interval_s, "gyroscope", "", 0.0, readout, tremor_hz=peak, focal_px=plan.focal_px)
 
 
-def jiggle_offsets(frames: int, scale: float, focal_px: float | None = None) -> MotionRecord:
-    """Offsets that `frames` frames of a driven camera should have, so that their samples fill the CFA's period evenly at `scale` (`burstsr.world.jiggle`).
-
-    motions: how the picture moves on the sensor. angles_rad: rotations about x (the sensor's rows) and y (its columns) that do it at a focal length of
-    focal_px raw pixels: atan(dy / F), atan(dx / F).
-    """
-    if not 2 <= frames <= 1000:
-        raise SettingsError(f"frames = {frames}: allowed is 2 to 1000")
-    if not 1 <= scale <= 4:
-        raise SettingsError(f"scale = {scale:g}: allowed is 1 to 4")
-    if focal_px is not None and not focal_px > 0:
-        raise SettingsError(f"focal_px = {focal_px:g}: allowed is above 0")
-    motions = jiggle(frames, scale)
-    angles = None if focal_px is None else tuple((float(np.arctan(m.dy_px / focal_px)), float(np.arctan(m.dx_px / focal_px))) for m in motions)
-    return MotionRecord("", 0.0, now(), "lattice", 0.0, tuple(motions_record(motions)), focal_px=focal_px, angles_rad=angles)
-
-
 def _track(burst: Burst) -> list[FrameMotion]:
     """Motions of a burst's frames relative to the first, rows' shear included."""
     noise, _ = noise_of(burst, flows_of)
@@ -92,18 +76,19 @@ def _rolling_motion(flow: Flow) -> FrameMotion:
 
 
 def _readout(track: Sequence[FrameMotion], rows: int) -> tuple[float, float] | None:
-    """Read-out time in frame intervals and its standard error: shear per frame over speed, both against the first frame's; None without speed."""
+    """Read-out time in frame intervals and its standard error: what part of the way to the next frame the last row has gone before the first; None without
+    motion.
+    """
     if len(track) < 4:
         return None
-    place = np.array([(m.dy_px, m.dx_px) for m in track])
-    speed = np.gradient(place, axis=0)
-    shear = np.array([(m.dy_per_row, m.dx_per_row) for m in track]) * rows
-    v, s = (speed - speed[0])[1:, 1], (shear - shear[0])[1:, 1]  # along the rows: stretching down is a zoom's too
+    speed = np.diff(np.array([(m.dy_px, m.dx_px) for m in track]), axis=0)
+    shear = np.array([(m.dy_per_row, m.dx_per_row) for m in track])[:-1] * rows
+    v, s = ((a - a.mean(axis=0)).ravel() for a in (speed, shear))  # the reference's own shear is in all
     power = float(v @ v)
     if power < 1e-9:
         return None
     value = float(v @ s) / power
-    return value, float(np.sqrt(np.square(s - value * v).sum() / max(len(v) - 1, 1) / power))
+    return value, float(np.sqrt(np.square(s - value * v).sum() / max(len(v) - 3, 1) / power))
 
 
 def _combined(found: Sequence[tuple[float, float]]) -> tuple[float, float] | None:
@@ -113,7 +98,7 @@ def _combined(found: Sequence[tuple[float, float]]) -> tuple[float, float] | Non
     values, errors = (np.array(v) for v in zip(*found, strict=True))
     weight = 1 / np.maximum(errors, 1e-6) ** 2
     mean, error = float((values * weight).sum() / weight.sum()), float(1 / np.sqrt(weight.sum()))
-    return (mean, error) if mean > _SEEN * error else None
+    return (mean, error) if mean > max(_SEEN * error, _LEAST_READOUT) else None
 
 
 def _interval(burst: Burst) -> float:

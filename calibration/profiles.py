@@ -51,8 +51,11 @@ def profile_folder(environment: Mapping[str, str] = os.environ, platform: str = 
 def file_name(record: Record) -> str:
     """What a record is called in the folder: camera, kind, ISO, without blanks or signs."""
     camera = re.sub(r"[^a-z0-9]+", "-", record.camera.casefold()).strip("-") or "unknown"
-    lens = f"-{record.focal_mm:g}mm" * bool(record.focal_mm) + f"-f{record.aperture:g}" * bool(record.aperture) if isinstance(record, LensRecord) else ""
-    return f"{camera}-{record.kind}{lens or f'-iso{record.iso:g}'}.json"
+    if isinstance(record, LensRecord):
+        last = "".join([f"-{record.focal_mm:g}mm" if record.focal_mm else "", f"-f{record.aperture:g}" if record.aperture else ""])
+    else:
+        last = f"-iso{record.iso:g}"
+    return f"{camera}-{record.kind}{last}.json"
 
 
 def read_profiles(folder: Path) -> list[tuple[Path, Record]]:

@@ -15,7 +15,7 @@ Doubles = NDArray[np.float64]
 _CONTRAST = 0.25  # of usual scenes: deviation over mean
 _COLOUR = 0.02  # power of red's and blue's differences from green, over green's
 _LARGEST_PX = 64.0  # structures beyond are the same to all
-_FREQUENCIES = 5  # per axis, of those that alias with others
+_FREQUENCIES = 3  # per axis, of those that alias with others
 _SITES = np.array([(0, 0), (0, 1), (1, 0), (1, 1)], np.float64)
 _CHANNELS = (0, 1, 1, 2)  # of an RGGB quad; the order of the others only moves the picture
 

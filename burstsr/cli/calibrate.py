@@ -93,7 +93,7 @@ def _add_motion(kinds: Any) -> None:  # noqa: ANN401
     motion.add_argument("--focal-px", type=float, metavar="F", help="focal length in raw pixels; needed with --gyro")
     motion.add_argument("--frames", type=int, default=13, metavar="N", help="with --gyro: frames of the motion file, 2 to 1000 (default 13)")
     motion.add_argument("--interval", type=float, metavar="SECONDS", help="from frame to frame (default: the files' times, or 1/30)")
-    motion.add_argument("--time-unit", type=float, default=1e-6, metavar="SECONDS", help="of the log's time stamps (default 1e-6)")
+    motion.add_argument("--time-unit", type=float, metavar="SECONDS", help="of the log's time stamps (default: s, ms, us or ns, whichever makes sense)")
     motion.add_argument("--readout", type=float, default=0.0, metavar="SECONDS", help="with --gyro: read-out time of a frame (default 0)")
     motion.add_argument("--rows", type=int, default=3000, metavar="N", help="with --gyro and --readout: rows of a frame (default 3000)")
     _common(motion, lambda args: _work().motion(args))

@@ -61,9 +61,8 @@ def defects(args: argparse.Namespace) -> int:
 def lens(args: argparse.Namespace) -> int:
     """`calibrate lens`."""
     if args.burst:
-        from calibration.lens import lens_of_burst
-
         from burstsr.cli.bars import Bars
+        from calibration.lens import lens_of_burst
 
         if args.roi is not None:
             raise SettingsError("--roi belongs to a slanted edge, not to --burst")
@@ -71,9 +70,8 @@ def lens(args: argparse.Namespace) -> int:
         with Bars(1, show=not args.json) as bars:
             record = lens_of_burst(burst, lambda done, total: bars.stage(burst.name, "leave out", done, total))
     else:
-        from calibration.edge import lens_of_edge
-
         from burstsr.files.raw import read_frame
+        from calibration.edge import lens_of_edge
 
         record = lens_of_edge([read_frame(info.path) for burst in _found(args.path) for info in burst.infos], args.roi)
     return _finish(args, [record], _lens_text)
@@ -99,7 +97,7 @@ def motion(args: argparse.Namespace) -> int:
 
 def jiggle(args: argparse.Namespace) -> int:
     """`calibrate jiggle`."""
-    from calibration.motion import jiggle_offsets
+    from calibration.jiggle import jiggle_offsets
 
     return _finish(args, [jiggle_offsets(args.frames, args.scale, args.focal_px)], _jiggle_text, folder=False)
 

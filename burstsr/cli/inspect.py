@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from burstsr.cli.grouping import HEAD, NUMBERS, find, frame_table, plain, refusal, row
 from burstsr.cli.screen import complain, say, say_json, table
+from burstsr.ground.errors import BurstsrError, SettingsError
+
+if TYPE_CHECKING:
+    from burstsr.files.discover import BurstFiles
 
 
 def add_parser(commands: Any) -> argparse.ArgumentParser:  # noqa: ANN401  argparse keeps its type to itself
@@ -15,9 +19,12 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:  # noqa: ANN401  argpa
     parser: argparse.ArgumentParser = commands.add_parser(
         "inspect",
         help="what is in a folder: bursts, frames, levels, refused files",
-        description="Show how raw frames group into bursts, and what is refused and why. -v shows every frame.",
+        description="Show how raw frames group into bursts, and what is refused and why. -v shows every frame. Of a single burst, or of all "
+        "with --coverage: how evenly its motion fills the gaps between samples, and what gain to expect.",
     )
     parser.add_argument("path", metavar="PATH", nargs="+", type=Path, help="a folder of bursts, a burst, or frames")
+    parser.add_argument("--coverage", action="store_true", help="look at the motion of every burst: reads all pixels, about a second a burst")
+    parser.add_argument("--scale", type=float, default=2.0, metavar="S", help="output pixels per raw pixel that coverage is for, 1 to 4 (default 2)")
     return parser
 
 
@@ -25,17 +32,38 @@ def run(args: argparse.Namespace) -> int:
     """Do the command; its exit status: 1 if anything is refused."""
     found = find(args.path)
     refusals = {burst.name: refusal(burst) for burst in found.bursts}
+    if not 1 <= args.scale <= 4:
+        raise SettingsError(f"--scale {args.scale:g}: allowed is 1 to 4")
+    wanted = [burst for burst in found.bursts if not refusals[burst.name] and (args.coverage or len(found.bursts) == 1)]
+    seen = {burst.name: _coverage(burst, args.scale) for burst in wanted}
     if args.json:
-        bursts = [{**plain(burst), "refused": refusals[burst.name] or None} for burst in found.bursts]
+        bursts = [{**plain(burst), "refused": refusals[burst.name] or None, "coverage": seen.get(burst.name)} for burst in found.bursts]
         say_json({"bursts": bursts, "refused": [{"path": str(p.path), "reason": p.reason} for p in found.problems]})
         return int(bool(found.problems or any(refusals.values())))
     if found.bursts:
         say(table(HEAD, [row(burst) for burst in found.bursts], right=NUMBERS))
     for burst in found.bursts if args.verbose else ():
         say(f"\n{burst.name}: {burst.infos[0].path.parent}\n{frame_table(burst)}")
+    for name, facts in seen.items():
+        if facts is not None:
+            told = f"coverage {facts['coverage']:.2f}, evenness {facts['evenness']:.2f}"
+            gain = f"expected gain {facts['expected_gain_db']:.1f} dB at x{facts['scale']:g}"
+            say("; ".join([f"{name}: {told}, {gain}", *([facts["advice"]] if facts["advice"] else [])]))
     for problem in found.problems:
         complain(f"refused: {problem.reason}")
     for name, reason in refusals.items():
         if reason:
             complain(f"burst {name} refused: {reason}")
     return int(bool(found.problems or any(refusals.values())))
+
+
+def _coverage(burst: BurstFiles, scale: float) -> dict[str, Any] | None:
+    """Coverage ready for JSON; None, and said, where the frames cannot be read."""
+    from burstsr.files.discover import read_burst
+    from calibration.coverage import coverage_of
+
+    try:
+        return coverage_of(read_burst([info.path for info in burst.infos]), scale).plain()
+    except BurstsrError as error:
+        complain(f"{burst.name}: {error}")
+        return None

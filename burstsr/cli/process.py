@@ -71,8 +71,8 @@ def run(args: argparse.Namespace) -> int:
     from burstsr.cli.grouping import find
     from burstsr.cli.plan import plan
 
-    found = find(args.input)
     known = known_of(args.profile, args.motion)
+    found = find(args.input)
     jobs, settled = plan(found.bursts, args.output, formats, settings, overwrite=args.overwrite, known=known, fallback=args.fallback)
     for problem in found.problems:
         complain(f"refused: {problem.reason}")

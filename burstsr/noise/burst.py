@@ -39,7 +39,7 @@ _SHARED = float((_LIKENESS**2).sum() ** 2)  # samples that share what one says
 _REACHES_PX = (0.3, 0.45, 0.6, 0.8, 1.1, 1.5, 2.0)  # of structure's likeness, raw pixels
 _STEPS_PER_PX = 50
 _EVERY_GROUP = 5  # is asked for it
-_RESIDUE = 0.15
+_RESIDUE = 0.15  # relative error of what structure is taken off
 
 
 def measure(burst: Burst, rough: Noise, flows_of: FlowsOf, most_windows: int = 4) -> NoiseFit:

@@ -1,0 +1,223 @@
+"""How well calibration finds again what is true: noise, black, the lens's blur, and what driven offsets are worth.
+
+    python -m benchmarks.calibration [SECTION...] [--seeds 10] [--pictures N] [--iso N,...] [--data DIR] [--json]
+
+Sections: transfer (flats), burst (noise from bursts), doubt (profiles that are wrong), edge (slanted edge), m94 (a real burst, halves against each other),
+cost (dB that self-estimated noise and blur cost), jiggle (driven offsets, hand and tripod over numbers of frames). All of them but m94 are simulated, and
+told as mean and worst over seeds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.table import markdown
+from burstsr import Settings, read_burst, super_resolve
+from burstsr.files.picture import read_picture
+from burstsr.ground.burst import Burst
+from burstsr.ground.noise import Noise
+from burstsr.metrics import psnr_srgb
+from burstsr.noise import doubt, measure
+from burstsr.settings import ReconstructSettings
+from burstsr.world import FrameMotion, SimulatedBurst, SimulateSettings, flows_of_motions, motions_of_record, simulate_burst
+from calibration.edge import lens_of_edge
+from calibration.jiggle import jiggle_offsets
+from calibration.lens import lens_of_burst
+from calibration.noise import flows_of, noise_of_burst
+from calibration.photon_transfer import photon_transfer
+from calibration.simulated import edge_frames, flat_frames
+
+Row = dict[str, Any]
+EXPOSURES = (0.002, 0.01, 0.03, 0.08, 0.2, 0.4, 0.6, 0.8)
+ISOS = (100, 400, 1600, 3200)
+PICTURES = ("testsets/Kodak24/19.png", "testsets/Kodak24/08.png", "photos/mate_Dune.jpg", "photos/plasma_ColorfulCups.jpg")
+DETAILED = ("testsets/Kodak24/08.png", "testsets/Kodak24/19.png")
+_BORDER = 16
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How much to measure. pictures: the first so many of each section's; None = all. isos: instead of each section's; () = those."""
+
+    data: Path
+    seeds: int
+    pictures: int | None
+    isos: tuple[int, ...]
+
+
+def transfer(plan: Plan) -> list[Row]:
+    """Two flats at each of eight exposures, 640 x 960 pixels, no darks: errors of alpha and beta in %, of black in raw numbers."""
+    rows = []
+    for iso in plan.isos or ISOS:
+        noise = Noise.of_iso(iso)
+        found = []
+        for seed in range(plan.seeds):
+            record = photon_transfer(flat_frames(EXPOSURES, noise, np.random.default_rng(seed), shape=(640, 960), iso=iso, black_dn=511.4))
+            black = np.ravel(record.black_dn or ()) - 511.4
+            found.append([*(np.array(record.alpha) / noise.alpha - 1), *(np.array(record.beta) / noise.beta - 1), np.abs(black).max() / 100])
+        rows.append({"iso": iso, **_told(np.array(found), {"alpha %": (0, 3), "beta %": (3, 6), "black DN": (6, 7)})})
+    return rows
+
+
+def burst(plan: Plan) -> list[Row]:
+    """One hand-held burst of 13 frames: errors of alpha and beta in %."""
+    rows = []
+    for name in PICTURES[: plan.pictures]:
+        for iso in plan.isos or ISOS:
+            found = []
+            for seed in range(plan.seeds):
+                made = _made(plan.data / name, seed, iso=iso)
+                record = noise_of_burst(made.burst)
+                found.append([*(np.array(record.alpha) / made.noise.alpha - 1), *(np.array(record.beta) / made.noise.beta - 1)])
+            rows.append({"picture": Path(name).stem, "iso": iso, **_told(np.array(found), {"alpha %": (0, 3), "beta %": (3, 6)})})
+            _say(str(rows[-1]))
+    return rows
+
+
+def doubts(plan: Plan) -> list[Row]:
+    """How many of the seeds' bursts have a profile doubted that is wrong by a factor."""
+    rows = []
+    for name in DETAILED[: plan.pictures]:
+        for iso in plan.isos or ISOS:
+            bursts = [_made(plan.data / name, seed, iso=iso) for seed in range(plan.seeds)]
+            said = {f"x{factor:g}": sum(bool(doubt(m.burst, m.noise.scaled(factor), flows_of)) for m in bursts) for factor in (0.25, 1, 4)}
+            rows.append({"picture": Path(name).stem, "iso": iso, "of": plan.seeds, **said})
+    return rows
+
+
+def edge(plan: Plan) -> list[Row]:
+    """One frame of a slanted edge of 160 pixels: errors of the blur in %."""
+    rows = []
+    for iso in plan.isos or (100, 800):
+        for sigma in (0.3, 0.5, 0.8):
+            for angle in (5.0, 15.0):
+                found = [lens_of_edge(edge_frames(sigma, Noise.of_iso(iso), np.random.default_rng(s), angle_deg=angle)).psf_sigma_px for s in range(plan.seeds)]
+                rows.append({"iso": iso, "sigma px": sigma, "degrees": angle, **_told(np.array(found)[:, None] / sigma - 1, {"sigma %": (0, 1)})})
+    return rows
+
+
+def m94(plan: Plan) -> list[Row]:
+    """A real burst: noise from frames 1 to 5, and from 6 to 10, and by how much they differ in %."""
+    whole = read_burst(plan.data / "seestar_m94")
+    halves = [noise_of_burst(Burst("half", whole.frames[k : k + 5])) for k in (0, 5)]
+    a, b = (np.array([h.alpha, h.beta]) for h in halves)
+    differ = 200 * np.abs(a - b) / (a + b)
+    return [{"channel": c, "alpha": a[0, k], "beta": a[1, k], "alpha differs %": differ[0, k], "beta differs %": differ[1, k]} for k, c in enumerate("RGB")]
+
+
+def cost(plan: Plan) -> list[Row]:
+    """dB that noise and blur cost when the burst itself must tell them, against the true ones; lens of 0.4 px."""
+    rows = []
+    for name in DETAILED[: plan.pictures]:
+        for iso in plan.isos or (100, 1600):
+            found = []
+            for seed in range(plan.seeds):
+                made = _made(plan.data / name, seed, iso=iso, blur_sigma_px=0.4)
+                own = measure(made.burst, made.noise, flows_of).noise
+                told = Burst("b", tuple(f.with_info(replace(f.info, noise=own)) for f in made.burst))
+                blur = lens_of_burst(told).psf_sigma_px
+                fast = [_psnr(made, b, Settings(reference=0)) for b in (made.burst, told)]
+                best = [_psnr(made, b, _best(s)) for b, s in ((made.burst, 0.4), (told, 0.4), (told, blur))]
+                found.append([fast[0] - fast[1], best[0] - best[1], best[0] - best[2], blur])
+            values = np.array(found)
+            names = ("fast, own noise", "best, own noise", "best, own noise and blur", "blur px")
+            rows.append({"picture": Path(name).stem, "iso": iso, **{n: f"{values[:, k].mean():.3f} ({values[:, k].max():.3f})" for k, n in enumerate(names)}})
+            _say(str(rows[-1]))
+    return rows
+
+
+def jiggle(plan: Plan) -> list[Row]:
+    """sRGB PSNR over numbers of frames: driven offsets, whose motion is told, hand and tripod, whose motion is estimated."""
+    rows = []
+    for name in DETAILED[: plan.pictures]:
+        for iso in plan.isos or (100, 800):
+            for frames in (4, 8, 13):
+                offsets = motions_of_record([dict(m) for m in jiggle_offsets(frames, 2.0).motions])
+                row: Row = {"picture": Path(name).stem, "iso": iso, "frames": frames}
+                for mode in ("fast", "best"):
+                    settings = Settings(reference=0) if mode == "fast" else _best(0.0)
+                    for kind, motion in (("jiggle", offsets), ("hand", "handheld"), ("tripod", "tripod")):
+                        values = [_jiggled(plan.data / name, seed, iso, frames, motion, settings) for seed in range(plan.seeds if kind == "hand" else 1)]
+                        row[f"{kind}, {mode}"] = f"{np.mean(values):.2f}" + (f" ({min(values):.2f} to {max(values):.2f})" if len(values) > 1 else "")
+                rows.append(row)
+                _say(str(row))
+    return rows
+
+
+SECTIONS: dict[str, Callable[[Plan], list[Row]]] = {
+    "transfer": transfer,
+    "burst": burst,
+    "doubt": doubts,
+    "edge": edge,
+    "m94": m94,
+    "cost": cost,
+    "jiggle": jiggle,
+}
+
+
+def _jiggled(picture: Path, seed: int, iso: float, frames: int, motion: str | tuple[FrameMotion, ...], settings: Settings) -> float:
+    made = _made(picture, seed, iso=iso, frames=frames, motion=motion)
+    flows = None if isinstance(motion, str) else flows_of_motions(made.motions, 0, made.burst.info.shape)
+    return psnr_srgb(super_resolve(made.burst, settings, known_flows=flows).rgb, made.truth, made.burst.info.colour, _BORDER)
+
+
+def _psnr(made: SimulatedBurst, frames: Burst, settings: Settings) -> float:
+    return psnr_srgb(super_resolve(frames, settings).rgb, made.truth, made.burst.info.colour, _BORDER)
+
+
+def _best(sigma: float) -> Settings:
+    return Settings(mode="best", reference=0, reconstruct=ReconstructSettings(psf_sigma_px=sigma))
+
+
+def _made(picture: Path, seed: int, **more: Any) -> SimulatedBurst:  # noqa: ANN401  fields of SimulateSettings
+    return simulate_burst(read_picture(picture).rgb, SimulateSettings(**more), np.random.default_rng([seed, 7]), picture.stem)
+
+
+def _told(errors: NDArray[np.float64], columns: dict[str, tuple[int, int]]) -> Row:
+    """Mean, deviation and worst of relative errors, in %, per group of columns: over channels and seeds."""
+    row: Row = {}
+    for name, (a, b) in columns.items():
+        part = 100 * errors[:, a:b]
+        row[name] = f"{part.mean():+.2f} +- {part.std():.2f}, worst {np.abs(part).max():.2f}"
+    return row
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"{text}\n")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure, and print tables or one JSON object."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.calibration", description="How well calibration finds again what is true.")
+    parser.add_argument("section", nargs="*", metavar="SECTION", help=f"of {', '.join(SECTIONS)} (default: all)")
+    parser.add_argument("--seeds", type=int, default=10, metavar="N", help="default 10")
+    parser.add_argument("--pictures", type=int, metavar="N", help="only the first N of each section (default: all)")
+    parser.add_argument("--iso", type=lambda text: tuple(int(part) for part in text.split(",")), default=(), metavar="N,...", help="default: each section's")
+    parser.add_argument("--data", type=Path, default=Path(os.environ.get("BURSTSR_DATA", "data")), metavar="DIR", help="test data (default: BURSTSR_DATA)")
+    parser.add_argument("--json", action="store_true", help="one JSON object instead of tables")
+    args = parser.parse_args(arguments)
+    unknown = sorted(set(args.section) - set(SECTIONS))
+    if unknown:
+        parser.error(f"no section {', '.join(unknown)}; there are {', '.join(SECTIONS)}")
+    plan = Plan(args.data, args.seeds, args.pictures, args.iso)
+    found = {name: SECTIONS[name](plan) for name in args.section or SECTIONS}
+    if args.json:
+        sys.stdout.write(json.dumps({"benchmark": "calibration", "seeds": args.seeds, "sections": found}, indent=1) + "\n")
+        return
+    for name, rows in found.items():
+        cells = [[f"{v:.4g}" if isinstance(v, float) else str(v) for v in row.values()] for row in rows]
+        sys.stdout.write(f"{name}: {(SECTIONS[name].__doc__ or '').strip()}\n\n{markdown(list(rows[0]), cells)}\n\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,56 @@
+"""What a burst's motion promises, before it is processed."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from burstsr.align import coverage, evenness, expected_gain_db, phases, shifts
+from burstsr.ground.burst import Burst, Frame
+from burstsr.ground.flow import Flow
+from burstsr.noise import noise_of, snr_of
+from calibration.noise import flows_of
+
+_PART_PX = 1024  # along the side of the middle part that is looked at
+TRIPOD = "tripod: the frames hardly differ, so there is no resolution to gain; shake it, or move the camera by calibrate jiggle's offsets"
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """How a burst's sampling grids lie. coverage: share of the sub-pixel cells that so many frames can fill. evenness: 0 = all alike, 1 = no alias left.
+
+    expected_gain_db: of the best linear estimate over a single frame's. advice: "" where all is well.
+    """
+
+    frames: int
+    scale: float
+    coverage: float
+    evenness: float
+    expected_gain_db: float
+    advice: str
+
+    def plain(self) -> dict[str, Any]:
+        """Ready for JSON."""
+        return {name: round(v, 4) if isinstance(v, float) else v for name, v in asdict(self).items()}
+
+
+def coverage_of(burst: Burst, scale: float = 2.0) -> Coverage:
+    """Coverage from the motion of the middle of the frames, which is found as the pipeline does."""
+    if len(burst) < 2:
+        return Coverage(1, scale, 1.0, 0.0, 0.0, "a single frame: nothing to gain by merging")
+    part = replace(burst, frames=tuple(_middle(frame) for frame in burst))
+    noise, _ = noise_of(part)
+    flow_of = flows_of(part.frames[0], noise)
+    flows = [Flow.zero(part.info.shape, 16), *(flow_of(frame) for frame in part.frames[1:])]
+    middle = shifts(flows)[-1]
+    gain = expected_gain_db(middle, scale, max(snr_of(part.frames[0], noise), 1.0))
+    still = phases(flows, scale) == 1
+    return Coverage(len(burst), scale, coverage(flows, scale), evenness(middle, scale), gain, TRIPOD if still else "")
+
+
+def _middle(frame: Frame) -> Frame:
+    top, left = (max(n - _PART_PX, 0) // 4 * 2 for n in frame.info.shape)
+    mosaic = np.ascontiguousarray(frame.mosaic[top : top + _PART_PX, left : left + _PART_PX])
+    return Frame(replace(frame.info, shape=(mosaic.shape[0], mosaic.shape[1])), mosaic)

@@ -1,0 +1,58 @@
+"""Where a driven camera should stand for each of N frames."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from burstsr.align import expected_gain_db
+from burstsr.ground.errors import SettingsError
+from burstsr.world import FrameMotion, jiggle, motions_record
+from calibration.records import MotionRecord, now
+
+Doubles = NDArray[np.float64]
+_SEARCHED = 12  # frames up to which offsets are searched; more fill the period evenly enough as a lattice
+_SNR = 30.0  # mean-to-noise ratio for which offsets are best; they hardly depend on it
+_ROUNDS = 2
+
+
+def jiggle_offsets(frames: int, scale: float, focal_px: float | None = None) -> MotionRecord:
+    """Offsets that `frames` frames of a driven camera should have at `scale`: those that gain most (`burstsr.align.expected_gain_db`).
+
+    motions: how the picture moves on the sensor, within 1 raw pixel of the first frame. angles_rad: rotations about x (along the sensor's rows) and y
+    (along its columns) that do it at a focal length of focal_px raw pixels: atan(dy / F), atan(dx / F).
+    """
+    if not 2 <= frames <= 1000:
+        raise SettingsError(f"frames = {frames}: allowed is 2 to 1000")
+    if not 1 <= scale <= 4:
+        raise SettingsError(f"scale = {scale:g}: allowed is 1 to 4")
+    if focal_px is not None and not focal_px > 0:
+        raise SettingsError(f"focal_px = {focal_px:g}: allowed is above 0")
+    lattice = np.array([(m.dy_px, m.dx_px) for m in jiggle(frames, scale)])
+    places = lattice
+    if frames <= _SEARCHED and scale > 1:
+        found = _searched(frames, scale)
+        places = max((lattice, found), key=lambda p: expected_gain_db(p, scale, _SNR))
+    motions = tuple(motions_record([FrameMotion(float(dy), float(dx)) for dy, dx in places]))
+    angles = None if focal_px is None else tuple((float(np.arctan(dy / focal_px)), float(np.arctan(dx / focal_px))) for dy, dx in places)
+    return MotionRecord("", 0.0, now(), "lattice", 0.0, motions, focal_px=focal_px, angles_rad=angles)
+
+
+def _searched(frames: int, scale: float) -> Doubles:
+    """Frames placed one after the other where they gain most, then each moved as long as that helps; halves of a pixel first, then quarters."""
+    places = np.zeros((1, 2))
+    coarse = [np.array(p) / 2 for p in np.ndindex(4, 4)]
+    near = [np.array(p, np.float64) / 4 - 0.25 for p in np.ndindex(3, 3)]
+    while len(places) < frames:
+        places = max((np.vstack([places, p]) for p in coarse), key=lambda p: expected_gain_db(p, scale, _SNR))
+    for step in range(_ROUNDS):
+        for k in range(1, frames):
+            moves = [places[k], *coarse] if step == 0 else [places[k] + d for d in near]
+            places = max((_moved(places, k, place) for place in moves), key=lambda p: expected_gain_db(p, scale, _SNR))
+    return np.asarray((places + 1) % 2 - 1)
+
+
+def _moved(places: Doubles, k: int, place: Doubles) -> Doubles:
+    moved = places.copy()
+    moved[k] = place
+    return moved

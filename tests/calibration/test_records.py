@@ -1,0 +1,128 @@
+"""Records are read back equal; files that are none are refused; the folder knows what fits."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import frame_of
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from burstsr.ground.errors import InputFileError, OutputError, SettingsError
+from burstsr.ground.noise import Noise
+from calibration.files import plain, read_record, write_record
+from calibration.jiggle import jiggle_offsets
+from calibration.profiles import file_name, match, over_iso, profile_folder, read_profiles
+from calibration.records import DefectRecord, LensRecord, NoiseRecord
+
+DATE = "2026-01-01T00:00:00+00:00"
+NOISE = NoiseRecord('a "maker" \\ model é', 400.0, DATE, "burst", (1e-4, 2e-4, 3e-4), (1e-6, 0.0, 3e-6), (1e-6,) * 3)
+NOISE = replace(NOISE, black_dn=((1.5, 2.0), (3.0, 4.0)), white_dn=16383.0)
+DEFECTS = DefectRecord("camera", 0.0, DATE, "darks", (40, 60), ((1, 2), (3, 4)), (), row_offset_dn=(0.5, -0.5))
+LENS = LensRecord("camera", 100.0, DATE, "slanted edge", 0.5, mtf50=0.3, frequency=(0.0, 0.5), mtf=(1.0, 0.2), aperture=2.8)
+RECORDS = (NOISE, DEFECTS, LENS, jiggle_offsets(16, 2.0, focal_px=3000.0))
+
+
+@pytest.mark.parametrize("suffix", [".json", ".toml"])
+@pytest.mark.parametrize("record", RECORDS, ids=lambda r: r.kind)
+def test_read_back_equal(record, suffix, tmp_path):
+    path = tmp_path / f"record{suffix}"
+    write_record(path, record)
+    assert read_record(path) == record
+    assert [p.name for p in tmp_path.iterdir()] == [path.name]
+
+
+def test_numpys_numbers_are_written_as_numbers(tmp_path):
+    record = replace(NOISE, alpha=tuple(np.array([1e-4, 2e-4, 3e-4])))
+    for suffix in (".json", ".toml"):
+        write_record(tmp_path / f"r{suffix}", record)
+        assert read_record(tmp_path / f"r{suffix}") == record
+
+
+@settings(max_examples=12, deadline=None)
+@given(st.floats(0, 0.99), st.floats(1e-12, 0.99), st.text(max_size=20))
+def test_any_number_and_name_is_read_back(alpha, beta, camera):
+    import tempfile
+
+    record = replace(NOISE, camera=camera, alpha=(alpha,) * 3, beta=(beta,) * 3)
+    with tempfile.TemporaryDirectory() as folder:
+        for suffix in (".json", ".toml"):
+            write_record(Path(folder) / f"r{suffix}", record)
+            assert read_record(Path(folder) / f"r{suffix}") == record
+
+
+def test_every_field_has_a_unit():
+    for record in RECORDS:
+        value = plain(record)
+        assert set(value["units"]) == set(value) - {"kind", "units"}
+        assert all(value["units"].values())
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{", "not a readable JSON"),
+        ("[]", "kind"),
+        ('{"kind": "weather"}', "weather"),
+        ('{"kind": "noise"}', "missing"),
+        ('{"kind": "lens", "camera": "c", "iso": 1, "date": "d", "method": "m", "psf_sigma_px": 0.5, "colour": 1}', "unknown colour"),
+        ('{"kind": "lens", "camera": "c", "iso": 1, "date": "d", "method": "m", "psf_sigma_px": -1}', "allowed is 0 to 10"),
+        ('{"kind": "lens", "camera": "c", "iso": 1, "date": "d", "method": "m", "psf_sigma_px": "wide"}', "psf_sigma_px"),
+        ('{"kind": "noise", "camera": "c", "iso": 1, "date": "d", "method": "m", "alpha": [1e-4], "beta": [0, 0, 0]}', "3 are needed"),
+        ('{"kind": "noise", "camera": "c", "iso": 1, "date": "d", "method": "m", "alpha": [0, 0, 0], "beta": [0, 0, 0]}', "all 0"),
+    ],
+)
+def test_what_is_no_record_is_refused(text, said, tmp_path):
+    path = tmp_path / "r.json"
+    path.write_text(text)
+    with pytest.raises(InputFileError, match=said) as error:
+        read_record(path)
+    assert str(path) in str(error.value)
+
+
+def test_other_suffixes_and_folders_are_refused(tmp_path):
+    with pytest.raises(SettingsError, match=r"\.json or \.toml"):
+        write_record(tmp_path / "r.yaml", NOISE)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError):
+        write_record(tmp_path / "file" / "r.json", NOISE)
+
+
+def test_the_folder_is_where_the_platform_keeps_configuration():
+    assert profile_folder({"BURSTSR_PROFILES": "/p"}, "linux") == Path("/p")
+    assert profile_folder({"HOME": "/h"}, "linux") == Path("/h/.config/burstsr/profiles")
+    assert profile_folder({"HOME": "/h", "XDG_CONFIG_HOME": "/x"}, "linux") == Path("/x/burstsr/profiles")
+    assert profile_folder({"HOME": "/h"}, "darwin") == Path("/h/Library/Application Support/burstsr/profiles")
+    assert profile_folder({"APPDATA": "/a", "USERPROFILE": "/u"}, "win32") == Path("/a/burstsr/profiles")
+
+
+def test_records_match_by_camera_and_iso(tmp_path):
+    at = {iso: replace(NOISE, camera="Maker X1", iso=iso, alpha=(iso * 1e-6,) * 3, beta=(iso**2 * 1e-10,) * 3) for iso in (100.0, 400.0, 1600.0)}
+    for record in (*at.values(), replace(LENS, camera="Maker X1"), DEFECTS):
+        write_record(tmp_path / file_name(record), record)
+    (tmp_path / "broken.json").write_text("{")
+    records = read_profiles(tmp_path)
+    assert len(records) == 5
+    info = replace(frame_of(np.full((40, 60), 0.2)).info, camera="X1", iso=400.0, aperture=2.8)
+    found = match(records, info)
+    assert found.noise == at[400.0] and found.lens is not None and found.defects is None
+    between = match(records, replace(info, iso=800.0)).noise
+    assert between.alpha[1] == pytest.approx(8e-4, rel=1e-3) and between.beta[1] == pytest.approx(6.4e-5, rel=1e-3)
+    assert match(records, replace(info, iso=100_000.0)).noise is None
+    assert match(records, replace(info, aperture=8.0)).lens is None
+    assert match(records, replace(info, camera="X2")).noise is None
+    assert match(records, replace(info, camera="camera", shape=(40, 60))).defects == DEFECTS
+    assert read_profiles(tmp_path / "nowhere") == []
+
+
+def test_noise_over_iso_grows_as_gain_does():
+    one = over_iso([replace(NOISE, iso=200.0, alpha=(2e-4,) * 3, beta=(4e-6,) * 3)], 800.0)
+    assert one.alpha == pytest.approx((8e-4,) * 3) and one.beta == pytest.approx((6.4e-5,) * 3)
+    true = {i: Noise.of_iso(i) for i in (100.0, 200.0, 800.0, 3200.0)}
+    many = [replace(NOISE, iso=i, alpha=tuple(n.alpha), beta=tuple(n.beta + 1e-7 + i * 1e-9)) for i, n in true.items()]
+    found = over_iso(many, 1600.0)
+    assert found.alpha == pytest.approx(tuple(Noise.of_iso(1600).alpha), rel=1e-6)
+    assert found.beta == pytest.approx(tuple(Noise.of_iso(1600).beta + 1e-7 + 1.6e-6), rel=1e-6)
+    with pytest.raises(SettingsError):
+        over_iso([], 100.0)

@@ -1,0 +1,192 @@
+"""`burstsr calibrate`, and what `process`, `simulate` and `inspect` do with what it writes."""
+
+import json
+import os
+import shutil
+from dataclasses import replace
+from importlib.util import find_spec
+
+import numpy as np
+import pytest
+
+from burstsr.files.dng import write_cfa_dng
+from burstsr.ground.noise import Noise
+from burstsr.ground.srgb import SRGB_TO_XYZ
+from calibration.files import read_record, write_record
+from calibration.records import DefectRecord, LensRecord, NoiseRecord
+from calibration.simulated import edge_frames, flat_frames
+
+DATE = "2026-01-01T00:00:00+00:00"
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """An empty folder of profiles."""
+    monkeypatch.setenv("BURSTSR_PROFILES", str(tmp_path / "profiles"))
+    return tmp_path / "profiles"
+
+
+def written(frames, folder, prefix):
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for i, frame in enumerate(frames):
+        paths.append(folder / f"{prefix}_{i:02d}.dng")
+        info = replace(frame.info, colour=replace(frame.info.colour, xyz_to_camera=np.linalg.inv(SRGB_TO_XYZ)))
+        write_cfa_dng(paths[-1], replace(frame, info=info))
+    return paths
+
+
+@pytest.fixture(scope="session")
+def flats(tmp_path_factory):
+    """A folder of flats at six exposures, and one of darks."""
+    rng, noise, place = np.random.default_rng(0), Noise.of_iso(100), tmp_path_factory.mktemp("flats")
+    for k, group in enumerate(flat_frames((0.005, 0.02, 0.08, 0.2, 0.45, 0.8), noise, rng, iso=100, shape=(192, 256))):
+        written(group, place / "flats", f"flat_{k}")
+    written(flat_frames((0.0,), noise, rng, iso=100, shape=(192, 256), frames=4)[0], place / "darks", "dark")
+    return place
+
+
+def test_noise_from_flats(run_json, flats, folder, tmp_path):
+    status, found = run_json("calibrate", "noise", flats / "flats", "--darks", flats / "darks", "-o", tmp_path / "p.json")
+    assert status == 0 and found["method"] == "photon transfer" and found["kind"] == "noise"
+    record = json.loads((tmp_path / "p.json").read_text())
+    assert record["alpha"] == found["alpha"] == pytest.approx(Noise.of_iso(100).alpha.tolist(), rel=0.05)
+    assert record["beta"] == pytest.approx(Noise.of_iso(100).beta.tolist(), rel=0.1)
+    assert len(record["alpha_error"]) == 3 and record["camera"] and record["iso"] == 100 and record["units"]["alpha"]
+    assert np.ravel(record["black_dn"]) == pytest.approx(512, abs=0.5)
+    assert not folder.exists()
+
+
+def test_noise_of_a_burst_goes_to_the_folder_and_process_finds_it(run, run_json, bursts, folder, tmp_path):
+    status, out, _ = run("calibrate", "noise", bursts / "apple")
+    assert status == 0 and "alpha" in out and str(folder) in out
+    assert run_json("calibrate", "list")[1]["profiles"][0]["iso"] == 200
+    run("process", bursts / "apple", "-o", tmp_path / "out")
+    report = json.loads((tmp_path / "out" / "apple.json").read_text())
+    record = read_record(next(folder.iterdir()))
+    assert report["noise"]["alpha"] == list(record.alpha) and str(folder) in report["noise"]["source"] == f"profile {report['known']['noise']}"
+    run("process", bursts / "apple", "-o", tmp_path / "without", "--profile", "none")
+    report = json.loads((tmp_path / "without" / "apple.json").read_text())
+    assert report["noise"]["source"] == "NoiseProfile" and "known" not in report
+    assert {"evenness", "expected_gain_db", "coverage"} <= set(report)
+
+
+def test_noise_of_a_table(run_json, folder, tmp_path):
+    table = tmp_path / "t.json"
+    table.write_text(json.dumps({"noiseprofiles": [{"maker": "M", "models": [{"model": "X", "profiles": [{"iso": 100, "a": [1e-5] * 3, "b": [1e-7] * 3}]}]}]}))
+    status, found = run_json("calibrate", "noise", "--table", table, "--camera", "M X", "--iso", "200")
+    assert status == 0 and found["alpha"] == pytest.approx([2e-5] * 3) and found["file"] == str(folder / "m-x-noise-iso200.json")
+
+
+def test_a_wrong_profile_is_said(run, bursts, folder, tmp_path):
+    wrong = NoiseRecord("burstsr simulated", 200.0, DATE, "burst", tuple(4 * Noise.of_iso(200).alpha), tuple(4 * Noise.of_iso(200).beta))
+    write_record(tmp_path / "wrong.toml", wrong)
+    status, out, err = run("process", bursts / "apple", "-o", tmp_path / "out", "--profile", tmp_path / "wrong.toml")
+    assert status == 0 and "times smaller than the noise profile says" in out, err
+    report = json.loads((tmp_path / "out" / "apple.json").read_text())
+    assert "profile may be wrong" in report["noise"]["doubt"] and report["noise"]["alpha"] == list(wrong.alpha)
+    assert report["settings_asked"]["profile"] == [str(tmp_path / "wrong.toml")]
+
+
+def test_lens_and_defects_are_used(run, bursts, folder, tmp_path):
+    write_record(tmp_path / "lens.json", LensRecord("burstsr simulated", 0.0, DATE, "slanted edge", 0.4))
+    defects = DefectRecord("burstsr simulated", 0.0, DATE, "darks", (80, 96), ((3, 4), (5, 7)), (), row_offset_dn=(0.5,) * 80)
+    write_record(tmp_path / "defects.json", defects)
+    options = ("--profile", tmp_path / "lens.json", "--profile", tmp_path / "defects.json")
+    status, _, err = run("process", bursts / "apple", "-o", tmp_path / "out", "--mode", "best", "--set", "reconstruct.steps=1", *options)
+    assert status == 0, err
+    report = json.loads((tmp_path / "out" / "apple.json").read_text())
+    assert report["settings"]["reconstruct"]["psf_sigma_px"] == 0.4 and report["defects_repaired"] >= 2
+    assert set(report["known"]) == {"lens", "defects"}
+    write_record(tmp_path / "defects.json", replace(defects, shape=(10, 10)))
+    status, _, err = run("process", bursts / "birch", "-o", tmp_path / "out", "--profile", tmp_path / "defects.json")
+    assert status == 1 and "defects of 10 x 10 pixels" in err
+
+
+def test_motion_that_is_told_is_used(run, bursts, folder, tmp_path):
+    truth = bursts / "apple" / "truth.json"
+    motions = json.loads(truth.read_text())["motions"]
+    status, _, err = run("process", bursts / "apple", "-o", tmp_path / "out", "--motion", truth, "--reference", "2")
+    assert status == 0, err
+    report = json.loads((tmp_path / "out" / "apple.json").read_text())
+    assert "align" not in report["seconds"] and report["reference"] == 2
+    assert report["frames"][0]["motion_px"] == pytest.approx([-motions[2]["dy_px"], -motions[2]["dx_px"]], abs=0.02)
+    (tmp_path / "short.json").write_text(json.dumps(motions[:2]))
+    status, _, err = run("process", bursts / "apple", "-o", tmp_path / "out2", "--motion", tmp_path / "short.json")
+    assert status == 1 and "2 motions" in err and "4 frames" in err
+
+
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        (("calibrate", "noise"), "PATH"),
+        (("calibrate", "noise", "--table", "t.json"), "--camera"),
+        (("calibrate", "motion"), "--gyro"),
+        (("calibrate", "motion", "--gyro", "g.txt"), "--focal-px"),
+        (("calibrate", "jiggle", "--frames", "1"), "allowed is 2 to 1000"),
+        (("calibrate", "noise", "nowhere"), "no such file"),
+        (("process", "nowhere", "-o", "out", "--profile", "none", "--profile", "x"), "--profile none"),
+        (("process", "nowhere", "-o", "out", "--profile", "x"), "x: no such file"),
+        (("calibrate", "lens", "x", "--roi", "1,2,3"), "X,Y,W,H"),
+    ],
+)
+def test_wrong_usage(run, folder, argv, said, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    status, _, err = run(*argv)
+    assert status == 2 and said in err
+
+
+def test_lens_from_an_edge(run_json, folder, tmp_path):
+    paths = written(edge_frames(0.5, Noise.of_iso(100), np.random.default_rng(1)), tmp_path / "edge", "edge")
+    status, found = run_json("calibrate", "lens", *paths, "-o", tmp_path / "lens.toml")
+    assert status == 0 and found["psf_sigma_px"] == pytest.approx(0.5, rel=0.05)
+    assert read_record(tmp_path / "lens.toml").psf_sigma_px == found["psf_sigma_px"]
+
+
+def test_defects_from_darks(run_json, flats, folder):
+    status, found = run_json("calibrate", "defects", flats / "darks")
+    assert status == 0 and found["method"] == "darks" and found["hot"] == [] and found["file"].startswith(str(folder))
+
+
+def test_jiggle_feeds_simulate_and_process(run, run_json, folder, tmp_path, bursts):
+    status, found = run_json("calibrate", "jiggle", "--frames", "16", "--scale", "2", "--focal-px", "3000", "-o", tmp_path / "j.json")
+    assert status == 0 and len(found["motions"]) == len(found["angles_rad"]) == 16
+    from burstsr.world import read_motions
+
+    assert len(read_motions(tmp_path / "j.json")) == 16
+    status, out, _ = run("calibrate", "jiggle", "--frames", "16")
+    assert status == 0 and out.splitlines()[0].split()[:2] == ["frame", "dy"] and not folder.exists()
+
+
+def test_motion_of_bursts(run_json, bursts, folder, tmp_path):
+    status, found = run_json("calibrate", "motion", bursts, "-o", tmp_path / "m.json")
+    assert status == 0 and found["bursts"] == 3 and len(found["motions"]) == 4
+
+
+def test_inspect_says_what_motion_promises(run, run_json, bursts, folder):
+    status, out, _ = run("inspect", bursts / "apple")
+    assert status == 0 and "expected gain" in out
+    assert "expected gain" not in run("inspect", bursts)[1]
+    assert run("inspect", bursts, "--coverage")[1].count("expected gain") == 3
+    assert run_json("inspect", bursts / "apple")[1]["bursts"][0]["coverage"]["evenness"] > 0.3
+    for number in (1, 2, 3):
+        shutil.copy(bursts / "birch" / "frame_000.dng", bursts / "birch" / f"frame_00{number}.dng")
+    assert "tripod" in run("inspect", bursts / "birch")[1]
+
+
+@pytest.mark.skipif(find_spec("matplotlib") is not None, reason="matplotlib is here")
+def test_plots_without_matplotlib_say_what_to_install(run, folder):
+    status, _, err = run("calibrate", "jiggle", "--frames", "16", "--plot")
+    assert status == 2 and "burstsr[plots]" in err
+
+
+@pytest.mark.skipif(find_spec("matplotlib") is None, reason="matplotlib (extra plots) not here")
+@pytest.mark.parametrize("kind", ["png", "svg"])
+def test_plots(run, flats, folder, tmp_path, kind):
+    edges = written(edge_frames(0.5, Noise.of_iso(100), np.random.default_rng(1)), tmp_path / "edge", "edge")
+    runs = (("noise", flats / "flats"), ("lens", *edges), ("defects", flats / "darks"), ("jiggle", "--frames", "16"))
+    for what in runs:
+        path = tmp_path / f"{what[0]}.json"
+        status, _, err = run("calibrate", *what, "-o", path, "--plot", kind)
+        assert status == 0, err
+        assert os.path.getsize(path.with_suffix(f".{kind}")) > 2000
