@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from burstsr.ground.errors import BurstsrError, SettingsError
+from burstsr.ground.threads import thread_count
 from single.inference.tiles import tiled
 from single.loading.stage import Loaded
 
@@ -33,6 +34,7 @@ class Runner:
     def __init__(self, loaded: Loaded, device: str = "auto", tile: int = 0, bf16: bool | None = None) -> None:
         self.descriptor = loaded.descriptor
         self.device = chosen_device(device)
+        torch.set_num_threads(min(torch.get_num_threads(), thread_count()))
         self.bf16 = (loaded.descriptor.architecture in _HEAVY and multiplies_bf16(self.device)) if bf16 is None else bf16
         self.factor = self.descriptor.scale * (2 if self.descriptor.input == "bayer" else 1)
         self.tile = tile or max(_SMALLEST_TILE, (2 if _free_memory(self.device) >= _MUCH_MEMORY else 1) * _TILE_OUTPUT_PX // self.factor)

@@ -176,6 +176,8 @@ def test_linear_pictures_stay_linear(run_json, tmp_path):
     found = tifffile.imread(tmp_path / "out" / "light.tif")
     assert status == 0 and found.dtype == np.float32 and np.abs(found - 1.7).max() < 1e-3
     assert run_json("single", tmp_path / "light.tif", "-o", tmp_path / "out", "--format", "png")[0] == 1
+    assert run_json("single", tmp_path / "light.tif", "-o", tmp_path / "learned", "--model", "srresnet")[0] == 0
+    assert b"compositeWithTrained" in (tmp_path / "learned" / "light.tif").read_bytes()
 
 
 def test_weights_are_mixed(run, run_json, pictures, tmp_path, models):
