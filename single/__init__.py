@@ -1,1 +1,4 @@
-"""The fallback when there is no usable burst: learned super-resolution of one frame (SRCNN, SRGAN, ESRGAN, Zoom to Learn). Holds nothing yet."""
+"""The fallback when there is no usable burst: one frame or picture, enlarged classically or by a network (SRCNN, SRResNet, SRGAN, ESRGAN, Zoom to Learn).
+
+`single.inference` is its door. Importing it needs no torch.
+"""

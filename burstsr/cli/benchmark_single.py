@@ -18,8 +18,8 @@ def add_parser(benchmarks: Any, common: Common) -> None:  # noqa: ANN401  argpar
     single: argparse.ArgumentParser = benchmarks.add_parser(
         "single",
         help="single-picture models on Set5 and Set14, the raw-to-RGB model on simulated raw frames",
-        description="PSNR and SSIM on luma as papers measure them (antialiased bicubic, border of scale pixels cropped), gradients over the truth's, seconds per "
-        "output megapixel, tiles against one piece, raw frames against DHT with bicubic; and the project's targets. Models without weights are left out.",
+        description="PSNR and SSIM on luma as papers measure them (antialiased bicubic, border of scale pixels cropped), gradients over the truth's, seconds "
+        "per output megapixel, tiles against one piece, raw frames against DHT with bicubic; and the project's targets. Models without weights are left out.",
     )
     single.add_argument("--models", metavar="NAME,...", help="names or files of weights (default: bicubic, lanczos, srcnn, srresnet, srgan, esrgan)")
     single.add_argument("--quick", action="store_true", help="Set5 at x4 and ISO 100 alone")

@@ -11,6 +11,7 @@ from burstsr.cli.single_work import provenance_of
 from burstsr.ground.errors import InputFileError, OutputError
 
 if TYPE_CHECKING:
+    from burstsr.files.display import Display
     from burstsr.ground.burst import Picture
     from burstsr.ground.provenance import Provenance
     from single.inference import Enlarger
@@ -29,7 +30,7 @@ def enlarge_display(source: Path, outputs: Mapping[str, Path], enlarger: Enlarge
     picture = read_display(source)
     provenance = provenance_of(enlarger.model, enlarger.scale, None)
     if picture.pixels.dtype == np.float32:
-        return _linear(source, picture, outputs, enlarger, progress), provenance
+        return _linear(source, picture, outputs, enlarger, provenance, progress), provenance
     kind = picture.pixels.dtype
     most = np.float32(np.iinfo(kind).max)
     made = enlarger.picture(picture.pixels.astype(np.float32) / most, progress)
@@ -41,18 +42,18 @@ def enlarge_display(source: Path, outputs: Mapping[str, Path], enlarger: Enlarge
     return (made.shape[1], made.shape[0]), provenance
 
 
-def _linear(source: Path, picture: object, outputs: Mapping[str, Path], enlarger: Enlarger, progress: Progress | None) -> tuple[int, int]:
-    from burstsr.files.display import Display
+def _linear(
+    source: Path, picture: Display, outputs: Mapping[str, Path], enlarger: Enlarger, provenance: Provenance | None, progress: Progress | None
+) -> tuple[int, int]:
     from burstsr.files.picture import write_linear_tiff
     from single.inference import enlarge_linear
 
-    assert isinstance(picture, Display)
     if picture.pixels.shape[2] != 3:
         raise InputFileError(f"{source}: floating point values in {picture.pixels.shape[2]} channels; linear RGB is needed")
     if set(outputs) != {"tiff"}:
         raise OutputError(f"{source}: floating point values are linear light, which only --format tiff keeps")
     made = enlarge_linear(picture.pixels, enlarger, progress)
-    write_linear_tiff(outputs["tiff"], made)
+    write_linear_tiff(outputs["tiff"], made, provenance)
     return made.shape[1], made.shape[0]
 
 

@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -202,7 +203,7 @@ def _enlarge(task: Task, request: Request, enlarger: Enlarger, progress: Progres
             "size": list(size),
             "provenance": provenance.plain() if provenance else None,
             "seconds": round(time.perf_counter() - start, 3),
-            "versions": versions(),
+            "versions": versions() | ({"torch": version("torch")} if enlarger.model.learned else {}),
         }
         (partial / task.record.name).write_text(json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False), encoding="utf-8")
     return record

@@ -43,9 +43,7 @@ def write_tiff(path: str | Path, srgb: NDArray[np.uint8] | NDArray[np.uint16], i
     """(H, W, 3) uint8 or uint16 sRGB, upright, as a deflated TIFF with ICC profile; camera and time from `info`, XMP from `provenance`."""
     _check(path, srgb, np.uint8, np.uint16)
     extra: list[Any] = [(t.MAKE, "s", 0, _make(info), True), (t.MODEL, "s", 0, info.camera, True)] if info and info.camera else []
-    if provenance:
-        xmp = packet(provenance)
-        extra.append((t.XMP, "B", len(xmp), xmp, True))
+    extra += _xmp_tag(provenance)
     with _writing(path) as temporary:
         tifffile.imwrite(
             temporary,
@@ -63,11 +61,17 @@ def write_tiff(path: str | Path, srgb: NDArray[np.uint8] | NDArray[np.uint16], i
         )
 
 
-def write_linear_tiff(path: str | Path, rgb: NDArray[np.float32]) -> None:
-    """(H, W, 3) linear values as a float32 TIFF, exactly as they are."""
+def write_linear_tiff(path: str | Path, rgb: NDArray[np.float32], provenance: Provenance | None = None) -> None:
+    """(H, W, 3) linear values as a float32 TIFF, exactly as they are; XMP from `provenance`."""
     _check(path, rgb, np.float32)
+    extra = _xmp_tag(provenance)
     with _writing(path) as temporary:
-        tifffile.imwrite(temporary, rgb, photometric="rgb", planarconfig="contig", compression="zlib", predictor=True, metadata=None)
+        tifffile.imwrite(temporary, rgb, photometric="rgb", planarconfig="contig", compression="zlib", predictor=True, metadata=None, extratags=extra)
+
+
+def _xmp_tag(provenance: Provenance | None) -> list[Any]:
+    xmp = packet(provenance) if provenance else b""
+    return [(t.XMP, "B", len(xmp), xmp, True)] if xmp else []
 
 
 def write_png(path: str | Path, srgb: NDArray[np.uint8] | NDArray[np.uint16], provenance: Provenance | None = None) -> None:

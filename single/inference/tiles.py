@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
 Call = Callable[[Floats], Floats]
-_GUARD = 0.5  # share of the overlap next to a tile's border that counts nothing: there the network lacked its surroundings
+# Share of the overlap next to a tile's border that counts nothing: there the network lacked its surroundings. A 23-block RRDB is wrong by up to 12 / 255
+# at 16 pixels from a border, 2.9 at 20, 0.4 at 28 and more.
+_GUARD = 0.875
 
 
 @dataclass(frozen=True)

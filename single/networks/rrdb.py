@@ -28,11 +28,17 @@ class DenseBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> the same."""
-        seen = [x]
+        seen = [_as_multiplied(x)]
         for layer in (self.conv1, self.conv2, self.conv3, self.conv4):
             seen.append(functional.leaky_relu(layer(torch.cat(seen, 1)), 0.2))
         out: Tensor = x + RESIDUAL_SCALING * self.conv5(torch.cat(seen, 1))
         return out
+
+
+def _as_multiplied(x: Tensor) -> Tensor:
+    """In the 16 bits of autocast where that is on: convolutions round to them anyway, and what is concatenated is half as large. Sums stay in 32 bits."""
+    kind = x.device.type
+    return x.to(torch.get_autocast_dtype(kind)) if torch.is_autocast_enabled(kind) else x
 
 
 class RRDB(nn.Module):

