@@ -15,6 +15,7 @@ from burstsr.ground.noise import Noise
 from burstsr.ground.sensor import samples
 from burstsr.ground.trust import unpacked
 from burstsr.reconstruct import loops, solve_loops
+from burstsr.reconstruct.memory import aligned
 from burstsr.reconstruct.tiles import Tile, box_in_frame
 
 Floats = NDArray[np.float32]
@@ -74,9 +75,10 @@ def normal_equations(
     """normal (3, h, reach + 1, 2 reach + 1, w) and right (3, h, w) of samples weighted by trust (m, n) per quad and by 1 / variance."""
     height, width = shape
     reach = int(np.ceil(scale))
-    normal = np.empty((3, height, reach + 1, 2 * reach + 1, width), np.float32)
-    right = np.zeros((3, height, width), np.float32)
-    stencils = np.empty(height * width * loops.lanes(reach), np.float32)
+    normal = aligned((3, height, reach + 1, 2 * reach + 1, width))
+    right = aligned((3, height, width))
+    right[:] = 0
+    stencils = aligned((height * width * loops.lanes(reach),))
     for colour in range(3):
         stencils[:] = 0
         for spot, trust in zip(seen, trusts, strict=True):

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from burstsr.reconstruct import prior_loops, shrink_loops
+from burstsr.reconstruct.memory import aligned
 from burstsr.settings import ReconstructSettings
 
 Floats = NDArray[np.float32]
@@ -39,7 +40,7 @@ class Prior:
         Luma and the two colour differences of square roots of white-balanced values are each filtered twice, see `shrink_loops`.
         """
         s, flat = self._settings, (3, -1)
-        planes, noise, out = np.empty((3, *x.shape), np.float32)
+        planes, noise, out = (aligned(x.shape) for _ in range(3))
         model = (TO_LUMA, self._slope2.reshape(flat), variance.reshape(flat), np.float32(s.chroma_noise))
         prior_loops.to_planes(x.reshape(flat), self._neutral, self._offset, *model, planes.reshape(flat), noise.reshape(flat))
         pilot = np.empty_like(planes[0])

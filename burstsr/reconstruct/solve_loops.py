@@ -9,16 +9,17 @@ in `lines`. Planes lie behind each other in flat arrays, and indices are unsigne
 import numpy as np
 
 from burstsr.ground.compiled import compiled
+from burstsr.reconstruct.memory import VECTOR, aligned
 
 f4 = np.float32
-GUARD = 16  # values before and after a plane's, so that neighbours of its corners can be read
+GUARD = VECTOR  # values before and after a plane's, so that neighbours of its corners can be read
 LINE = 528  # longest row, and the distance between lines
 
 
 def scratch_for(shape, planes=6):
     """Memory for `descend` and `product` on (3, h, w)."""
     size = 3 * shape[1] * shape[2] + 2 * GUARD
-    return np.empty((planes, -(-size // GUARD) * GUARD), f4)
+    return aligned((planes, -(-size // GUARD) * GUARD))
 
 
 @compiled

@@ -21,13 +21,14 @@ from burstsr.ground.compiled import thread_count
 from burstsr.ground.noise import Noise
 from burstsr.reconstruct import solve_loops
 from burstsr.reconstruct.data import Equations, TileData, View
+from burstsr.reconstruct.memory import aligned
 from burstsr.reconstruct.motion import refined
 from burstsr.reconstruct.prior import Prior
 from burstsr.reconstruct.tiles import Tile, tiles
 from burstsr.settings import ReconstructSettings
 
 Floats = NDArray[np.float32]
-_SIDE, _MARGIN = 192, 14  # output pixels: a tile's own, and what is solved around it
+_SIDE, _MARGIN = 196, 14  # output pixels: a tile's own, and what is solved around it
 _LEAST_INFORMATION = 0.05  # of the tile's mean: places with fewer samples are pulled as if they had so many
 _AROUND = (5, 5)  # pixels over which information is averaged
 _ALL_TRUSTED = 0.995  # mean trust of a tile from which a second look is not worth its time
@@ -210,13 +211,14 @@ class _Solver:
         s = self._settings
         information = np.stack([cv2.blur(plane, _AROUND) for plane in equations.information])
         information = np.maximum(information, information.mean() * np.float32(_LEAST_INFORMATION) + np.float32(1e-9))
-        x, seen, scratch = start, np.empty_like(start), solve_loops.scratch_for(start.shape)
+        x, seen, pull, scratch = aligned(start.shape), aligned(start.shape), aligned(start.shape), solve_loops.scratch_for(start.shape)
+        x[:] = start
         done, enough = 0, s.enough * float(data.effective_samples(equations).sum(dtype=np.float64))
         for turn, weak in enumerate(np.geomspace(s.first, s.last, steps)):
-            pull = information / np.float32(weak * weak)
+            np.multiply(information, np.float32(1 / (weak * weak)), out=pull)
             z = prior.shrunk(x, 1 / pull, turn, turn >= coarse * steps)
             if turn == 0:
-                x = z.copy()
+                x[:] = z
                 solve_loops.seen_of(equations.normal, self._taps, x, seen, scratch)
             args = (pull, np.float32(s.chroma_pull), self._balance, z, s.iterations)
             least = solve_loops.descend(equations.normal, self._taps, equations.right, *args, x, seen, scratch)
