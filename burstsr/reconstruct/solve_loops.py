@@ -315,10 +315,10 @@ def advance(step, first, last, p, image, inverse, x, residual):
 
 
 @compiled
-def descend(normal, taps, right, pull, chroma, balance, target, iterations, x, seen, scratch):
+def descend(normal, taps, right, pull, chroma, balance, target, iterations, settled, x, seen, scratch):
     """Conjugate gradients on (G N G + D + E) x = r + (D + E) z from x, in place, preconditioned by the diagonal; z = target, all (3, h, w).
 
-    The outermost `reach` pixels stay. right: G r. seen: G N G x inside; becomes that of the new x. scratch: see `scratch_for`.
+    At most `iterations`; fewer once a value's squared step, in variances that x is left with, is less than `settled` in the mean. The outermost `reach` pixels stay. right: G r. seen: G N G x inside; becomes that of the new x. scratch: see `scratch_for`.
     Returns 2 (z - x) . (G N G x - G r): what z explains the samples worse than the x that came out, at least; see `excess`.
     """
     shape = x.shape
@@ -364,6 +364,8 @@ def descend(normal, taps, right, pull, chroma, balance, target, iterations, x, s
             fresh += advance(step, k, min(k + some, size), p, image, inverse, v, residual)
         ratio = f4(fresh / power)
         power = fresh
+        if power < settled * size:
+            break
     # G N G x = r + (D + E) (z - x) - residual
     for n in range(size):
         k = np.uint64(n)

@@ -34,6 +34,7 @@ _AROUND = (5, 5)  # pixels over which information is averaged
 _ALL_TRUSTED = 0.995  # mean trust of a tile from which a second look is not worth its time
 _COARSE = 0.3  # share of the turns that shrink fewer blocks
 _SECOND_LOOK_STEPS = 4
+_SETTLED = 3e-4  # squared steps of conjugate gradients, over variance, from which more of them change nothing
 _REFERENCE_MISFIT = (2.5, 4.0)  # squared residual over variance of the reference, predicted from the others: from consistent to not
 _BRIGHTNESS = (2.5, 3.5)  # deviations by which a frame may be brighter than the reference: from the same light to another
 _FIRM = (0.8, 1.0)  # robustness's trust, from none to full
@@ -220,7 +221,7 @@ class _Solver:
             if turn == 0:
                 x[:] = z
                 solve_loops.seen_of(equations.normal, self._taps, x, seen, scratch)
-            args = (pull, np.float32(s.chroma_pull), self._balance, z, s.iterations)
+            args = (pull, np.float32(s.chroma_pull), self._balance, z, s.iterations, _SETTLED)
             least = solve_loops.descend(equations.normal, self._taps, equations.right, *args, x, seen, scratch)
             done += 1
             if least < enough and solve_loops.excess(equations.normal, self._taps, equations.right, z, x, seen, scratch) < enough:
