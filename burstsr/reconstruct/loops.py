@@ -50,6 +50,14 @@ def cover(start, scale, share):
     return first
 
 
+@inlined
+def three(start, scale):
+    """The same of [start, start + scale], start in the first pixel, for scales that reach into three pixels at most."""
+    end = start + scale
+    part = f4(1) / scale
+    return (f4(1) - start) * part, (min(end, f4(2)) - f4(1)) * part, max(end - f4(2), f4(0)) * part
+
+
 @compiled
 def locate(samples, place, cfa, scale, back, tile, corner, quads, certainty, origin, where, how):
     """Where a frame's samples lie on a tile, those left out whose square leaves it.
@@ -95,6 +103,65 @@ def locate(samples, place, cfa, scale, back, tile, corner, quads, certainty, ori
 
 
 @compiled
+def lay_three(start_y, start_x, scale, tables, place):
+    """Shares of three by three pixels in rows of five, from `place` on."""
+    y0, y1, y2 = three(start_y, scale)
+    x0, x1, x2 = three(start_x, scale)
+    k = np.uint64(place)
+    tables[k] = y0 * x0
+    tables[k + np.uint64(1)] = y0 * x1
+    tables[k + np.uint64(2)] = y0 * x2
+    tables[k + np.uint64(5)] = y1 * x0
+    tables[k + np.uint64(6)] = y1 * x1
+    tables[k + np.uint64(7)] = y1 * x2
+    tables[k + np.uint64(10)] = y2 * x0
+    tables[k + np.uint64(11)] = y2 * x1
+    tables[k + np.uint64(12)] = y2 * x2
+
+
+@compiled
+def add_three(a, b, c, tables, table, place, apart, stencils):
+    """Add a sample to the stencils of three pixels beside each other, in one loop: one for each would be too short to be worth vectors."""
+    t = np.uint64(table)
+    p = np.uint64(place)
+    for n in range(apart):
+        k = np.uint64(n)
+        stencils[p + k] += a * tables[t + k]
+        stencils[p + k + np.uint64(_VECTOR)] += b * tables[t + k + np.uint64(1)]
+        stencils[p + k + np.uint64(2 * _VECTOR)] += c * tables[t + k + np.uint64(2)]
+
+
+@compiled
+def add_nine(weight, sample, tables, table, pixel, start, width, apart, stencils, right):
+    """Add a sample that sees three by three pixels to their stencils."""
+    t = np.uint64(table)
+    w00 = weight * tables[t + np.uint64(2)]
+    w01 = weight * tables[t + np.uint64(3)]
+    w02 = weight * tables[t + np.uint64(4)]
+    w10 = weight * tables[t + np.uint64(7)]
+    w11 = weight * tables[t + np.uint64(8)]
+    w12 = weight * tables[t + np.uint64(9)]
+    w20 = weight * tables[t + np.uint64(12)]
+    w21 = weight * tables[t + np.uint64(13)]
+    w22 = weight * tables[t + np.uint64(14)]
+    k = np.uint64(start + pixel)
+    right[k] += w00 * sample
+    right[k + np.uint64(1)] += w01 * sample
+    right[k + np.uint64(2)] += w02 * sample
+    k += np.uint64(width)
+    right[k] += w10 * sample
+    right[k + np.uint64(1)] += w11 * sample
+    right[k + np.uint64(2)] += w12 * sample
+    k += np.uint64(width)
+    right[k] += w20 * sample
+    right[k + np.uint64(1)] += w21 * sample
+    right[k + np.uint64(2)] += w22 * sample
+    add_three(w00, w01, w02, tables, table, pixel * _VECTOR, apart, stencils)
+    add_three(w10, w11, w12, tables, table + 5, (pixel + width) * _VECTOR, apart, stencils)
+    add_three(w20, w21, w22, tables, table + 10, (pixel + 2 * width) * _VECTOR, apart, stencils)
+
+
+@compiled
 def gather(where, how, first, last, scale, trust, colour, shape, stencils, right):
     """Add samples first .. last of `locate`, all of one colour, to that colour's normal equations, each by its trust, flat, per quad.
 
@@ -103,7 +170,7 @@ def gather(where, how, first, last, scale, trust, colour, shape, stencils, right
     reach = int(math.ceil(scale))
     taps = reach + 1
     wide = 2 * reach + 1
-    apart = lanes(reach)
+    apart = len(stencils) // (shape[0] * shape[1])  # lanes(reach); were it known, LLVM would write the loops out and not use vectors
     size = taps * wide + apart + reach  # of the table: shares of the square's pixels in rows of a stencil, zeros between
     s = f4(scale)
     width = shape[1]
@@ -116,9 +183,12 @@ def gather(where, how, first, last, scale, trust, colour, shape, stencils, right
         count = min(_ABREAST, last - begin)
         for i in range(count):
             k = np.uint64(begin + i)
+            weights[i] = how[2, k] * trust[np.uint64(where[1, k])]
+            if reach == 2:
+                lay_three(how[0, k], how[1, k], s, tables, i * size + reach)
+                continue
             cover(how[0, k], s, share_y)
             cover(how[1, k], s, share_x)
-            weights[i] = how[2, k] * trust[np.uint64(where[1, k])]
             for a in range(taps):
                 for b in range(taps):
                     tables[np.uint64(i * size + reach + wide * a + b)] = share_y[a] * share_x[b]
@@ -129,6 +199,9 @@ def gather(where, how, first, last, scale, trust, colour, shape, stencils, right
             k = np.uint64(begin + i)
             sample = how[3, k]
             pixel = where[0, k] - start
+            if reach == 2:
+                add_nine(weight, sample, tables, i * size, pixel, start, width, apart, stencils, right)
+                continue
             for a in range(taps):
                 for b in range(taps):
                     table = np.uint64(i * size + wide * a + b)
@@ -174,13 +247,22 @@ def misfit(where, how, scale, picture, width, total, count, signed):
     share_x = np.zeros(taps, f4)
     for i in range(where.shape[1]):
         k = np.uint64(i)
-        cover(how[0, k], s, share_y)
-        cover(how[1, k], s, share_x)
         guess = f4(0)
-        for a in range(taps):
-            place = np.uint64(where[0, k] + a * width)
-            for b in range(taps):
-                guess += share_y[a] * share_x[b] * picture[place + np.uint64(b)]
+        place = np.uint64(where[0, k])
+        if taps == 3:
+            y0, y1, y2 = three(how[0, k], s)
+            x0, x1, x2 = three(how[1, k], s)
+            guess += y0 * (x0 * picture[place] + x1 * picture[place + np.uint64(1)] + x2 * picture[place + np.uint64(2)])
+            place += np.uint64(width)
+            guess += y1 * (x0 * picture[place] + x1 * picture[place + np.uint64(1)] + x2 * picture[place + np.uint64(2)])
+            place += np.uint64(width)
+            guess += y2 * (x0 * picture[place] + x1 * picture[place + np.uint64(1)] + x2 * picture[place + np.uint64(2)])
+        else:
+            cover(how[0, k], s, share_y)
+            cover(how[1, k], s, share_x)
+            for a in range(taps):
+                for b in range(taps):
+                    guess += share_y[a] * share_x[b] * picture[place + np.uint64(a * width + b)]
         left = how[3, k] - guess
         if how[3, k] >= f4(1) and left < f4(0):
             left = f4(0)
