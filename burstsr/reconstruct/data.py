@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -19,6 +20,7 @@ from burstsr.reconstruct.memory import aligned
 from burstsr.reconstruct.tiles import Tile, box_in_frame
 
 Floats = NDArray[np.float32]
+Residuals = tuple[Floats, Floats, Floats]
 _AROUND = (5, 5)  # quads over which misfit is averaged
 _NEAR = (3, 3)  # quads over which brightness is averaged
 _ONLY_NOISE = 1e-12
@@ -92,7 +94,8 @@ def normal_equations(
 class TileData:
     """The crops of all views that show a tile.
 
-    start: (3, h, w), a first estimate of the tile, for the samples' variance. probe: of each sample's deviation, added as noise; 0 = none.
+    start: (3, h, w), a first estimate of the tile, for the samples' variance and what it leaves of them.
+    probe: of each sample's deviation, added as noise; 0 = none.
     """
 
     def __init__(
@@ -107,7 +110,7 @@ class TileData:
         defects: NDArray[np.int64],
         rng: np.random.Generator | None = None,
     ) -> None:
-        self._tile, self._taps = tile, taps
+        self._tile, self._taps, self._start = tile, taps, start
         self._scale = np.float32(scale)
         self._rows, self._columns = tile.quads(scale)
         corner = np.array([self._rows[0], self._columns[0]])
@@ -117,8 +120,8 @@ class TileData:
         self._certainty = certainty = 1 / np.maximum(alpha * np.maximum(level, 0) + beta, np.float32(_ONLY_NOISE))
         crops = [_crop(view.frame, box_in_frame(tile, view.flow, scale, view.frame.info.shape), noise, defects, rng) for view in views]
         quads = len(self._rows), len(self._columns)
-        on_tile = (corner, quads, certainty, np.array(tile.origin))
-        self._spots = [spots(*crop, self._cfa, self._scale, inverse, *on_tile) for crop, inverse in zip(crops, inverses, strict=True)]
+        origin = np.array(tile.origin)
+        self._spots = [spots(*crop, self._cfa, self._scale, inverse, corner, quads, certainty, origin) for crop, inverse in zip(crops, inverses, strict=True)]
         self.trusts = [np.ascontiguousarray(unpacked(view.trust[np.ix_(*_within((self._rows, self._columns), view.trust.shape))])) for view in views]
 
     def equations(self, trusts: Sequence[Floats]) -> Equations:
@@ -134,26 +137,30 @@ class TileData:
 
     def misfits(self, picture: Floats) -> list[Floats]:
         """Per view, (m, n) mean squared residual over variance around each quad of the tile; inf where the view shows nothing."""
-        found = []
-        for total, count, _ in self._residuals(picture):
-            around, samples_around = cv2.blur(total, _AROUND), cv2.blur(count, _AROUND)
-            found.append(np.where(samples_around > 0, around / np.maximum(samples_around, np.float32(1e-6)), np.float32(np.inf)))
-        return found
+        return [_misfit(total, count) for total, count, _ in self._residuals(picture)]
 
-    def brightness(self, picture: Floats, reference: int) -> list[Floats]:
+    def misfits_of_start(self) -> list[Floats]:
+        """The same of the first estimate."""
+        return [_misfit(total, count) for total, count, _ in self._of_start]
+
+    def brightness(self, reference: int) -> list[Floats]:
         """Per view, (m, n) by how much the mean light around each quad of the tile differs from what the reference shows there, in deviations of that.
 
         Means of residuals against the same picture, so that where the samples lie hardly matters; their scatter, not noise alone, is the measure.
         """
         means = []
-        for total, count, signed in self._residuals(picture):
+        for total, count, signed in self._of_start:
             n = np.maximum(cv2.blur(count, _NEAR), np.float32(1e-6))
             mean = cv2.blur(signed, _NEAR) / n
             means.append((mean, np.maximum(cv2.blur(total, _NEAR) / n - mean * mean, np.float32(1)) / (n * np.float32(_NEAR[0] * _NEAR[1]))))
         own, variance = means[reference]
         return [np.asarray(np.abs(m - own) / np.sqrt(v + variance), np.float32) for m, v in means]
 
-    def _residuals(self, picture: Floats) -> Iterator[tuple[Floats, Floats, Floats]]:
+    @cached_property
+    def _of_start(self) -> list[Residuals]:
+        return list(self._residuals(self._start))
+
+    def _residuals(self, picture: Floats) -> Iterator[Residuals]:
         """Per view, (m, n) of its samples nearest to each quad: squared residuals over variance, how many, residuals over deviation with their signs."""
         seen = self.blurred(picture)
         for spot in self._spots:
@@ -182,6 +189,11 @@ class TileData:
         out = np.empty_like(picture)
         solve_loops.blur(picture, self._taps, np.empty_like(picture), out)
         return out
+
+
+def _misfit(total: Floats, count: Floats) -> Floats:
+    around, samples_around = cv2.blur(total, _AROUND), cv2.blur(count, _AROUND)
+    return np.where(samples_around > 0, around / np.maximum(samples_around, np.float32(1e-6)), np.float32(np.inf))
 
 
 def _crop(frame: Frame, box: NDArray[np.int64], noise: Noise, defects: NDArray[np.int64], rng: np.random.Generator | None) -> tuple[Floats, NDArray[np.int64]]:

@@ -153,9 +153,9 @@ def starts(length: int, offset: int, step: int) -> list[int]:
 def shrink(plane: Array, variance: Array, pilot: Array | None, strength: float, offset: tuple[int, int], step: int) -> Array:
     """The plane (h, w) with every 8 x 8 block's cosine coefficients (orthonormal DCT-II) shrunk and the blocks averaged.
 
-    variance: (h, w) of the noise; a block takes the one at its pixel (4, 4), or the nearest. Without pilot coefficients below `strength` deviations fall (hard threshold);
-    with one, (h, w), they count by  P^2 / (P^2 + strength variance)  (empirical Wiener filter: Ghael, Sayeed & Baraniuk 1997). Means stay. A block counts
-    by 1 / (variance * sum of squared factors, at least 1), the inverse of the noise it keeps. Beyond its borders the plane is mirrored.
+    variance: (h, w) of the noise; a block takes the one at its pixel (4, 4), or the nearest. Without pilot coefficients below `strength` deviations fall
+    (hard threshold); with one, (h, w), they count by  P^2 / (P^2 + strength variance)  (empirical Wiener filter: Ghael, Sayeed & Baraniuk 1997). Means
+    stay. A block counts by 1 / (variance * sum of squared factors, at least 1), the inverse of the noise it keeps. Beyond its borders the plane is mirrored.
     """
     wide, guide = (None if p is None else np.pad(p.astype(np.float64), SIDE, "reflect") for p in (plane, pilot))
     assert wide is not None

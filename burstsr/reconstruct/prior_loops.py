@@ -12,7 +12,8 @@ f4 = np.float32
 @compiled
 def to_planes(x, neutral, offset, to_luma, slope2, variance, chroma_noise, planes, noise):
     """planes = to_luma (3, 3) times the square roots of white-balanced x, plus offset; noise = the variance of each. x, variance, slope2, planes, noise:
-    (3, n); slope2: the root's slope, squared."""
+    (3, n); slope2: the root's slope, squared.
+    """
     inverse_r = f4(1) / neutral[0]
     inverse_g = f4(1) / neutral[1]
     inverse_b = f4(1) / neutral[2]

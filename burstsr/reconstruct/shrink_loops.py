@@ -94,7 +94,8 @@ def mirrored(i, length):
 @compiled
 def deal(plane, first_y, rows, first_x, columns, step, part, dealt):
     """dealt[y LINE + m part + n] = plane[first_y + y, first_x + n step + m] for `rows` and `columns` from there on, mirrored beyond the plane;
-    zeros behind them, up to `part`."""
+    zeros behind them, up to `part`.
+    """
     height, width = plane.shape
     for y in range(rows):
         row = plane[mirrored(first_y + y, height)]

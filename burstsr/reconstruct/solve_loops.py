@@ -207,7 +207,8 @@ def data(normal, taps, x, out, shape, reach, blurred, between):
 @compiled
 def pull_row(row, size, first, last, pull, chroma, balance, x, out):
     """out += (D + E) x on pixels row + first .. row + last of three colours `size` apart, with D = pull and E = chroma C^T D_g C, where
-    C x = (r - g, b - g) of white-balanced values. All flat, x after GUARD values. Returns x . out there."""
+    C x = (r - g, b - g) of white-balanced values. All flat, x after GUARD values. Returns x . out there.
+    """
     inverse_r = f4(1) / balance[0]
     inverse_g = f4(1) / balance[1]
     inverse_b = f4(1) / balance[2]
@@ -318,7 +319,8 @@ def advance(step, first, last, p, image, inverse, x, residual):
 def descend(normal, taps, right, pull, chroma, balance, target, iterations, settled, x, seen, scratch):
     """Conjugate gradients on (G N G + D + E) x = r + (D + E) z from x, in place, preconditioned by the diagonal; z = target, all (3, h, w).
 
-    At most `iterations`; fewer once a value's squared step, in variances that x is left with, is less than `settled` in the mean. The outermost `reach` pixels stay. right: G r. seen: G N G x inside; becomes that of the new x. scratch: see `scratch_for`.
+    At most `iterations`; fewer once a value's squared step, in variances that x is left with, is less than `settled` in the mean. The outermost `reach`
+    pixels stay. right: G r. seen: G N G x inside; becomes that of the new x. scratch: see `scratch_for`.
     Returns 2 (z - x) . (G N G x - G r): what z explains the samples worse than the x that came out, at least; see `excess`.
     """
     shape = x.shape
@@ -397,7 +399,8 @@ def seen_of(normal, taps, x, out, scratch):
 @compiled
 def excess(normal, taps, right, target, x, seen, scratch):
     """By how much, in squared residuals over variance, z = target explains the samples worse than x: (z N z - 2 r z) - (x N x - 2 r x), over all pixels but
-    the rim, with N for G N G and r = right, G r. seen: G N G x."""
+    the rim, with N for G N G and r = right, G r. seen: G N G x.
+    """
     reach = normal.shape[2] - 1
     _, height, width = x.shape
     size = x.size

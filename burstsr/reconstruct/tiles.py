@@ -19,7 +19,8 @@ Floats = NDArray[np.float32]
 @dataclass(frozen=True)
 class Tile:
     """Pixels y0 .. y1, x0 .. x1 of the picture are its own; it is solved with `margin` more on every side, mirrored beyond the picture; to the right with
-    as many more as make rows of whole vectors."""
+    as many more as make rows of whole vectors.
+    """
 
     y0: int
     y1: int

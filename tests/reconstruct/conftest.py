@@ -5,10 +5,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
+from burstsr import super_resolve
 from burstsr.ground.burst import cfa_array
 from burstsr.ground.flow import Flow
 from burstsr.reconstruct import data, paper
 from burstsr.reconstruct.stage import _gaussian
+from reconstruct.scenes import BEST, FAST, simulated
 
 SCALES = [1.0, 1.5, 2.0, 3.0, 4.0]
 BLURS = [0.0, 0.7]  # pixels of the picture
@@ -69,6 +71,21 @@ def case_of(scale, rng, sigma=0.0, shape=(23, 26), flow_px=0.8, **changes):
     certainty = rng.uniform(50, 2000, (3, *shape)).astype(np.float32)
     case = Case(samples, place, cfa_array("GRBG").astype(np.int64), scale, back, trust, corner, certainty, origin, _gaussian(sigma))
     return replace(case, **changes)
+
+
+@pytest.fixture(scope="package")
+def made():
+    return simulated()
+
+
+@pytest.fixture(scope="package")
+def fast(made):
+    return super_resolve(made.burst, FAST)
+
+
+@pytest.fixture(scope="package")
+def best(made):
+    return super_resolve(made.burst, BEST)
 
 
 @pytest.fixture(params=SCALES)
