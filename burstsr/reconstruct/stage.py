@@ -34,7 +34,8 @@ _AROUND = (5, 5)  # pixels over which information is averaged
 _ALL_TRUSTED = 0.995  # mean trust of a tile from which a second look is not worth its time
 _COARSE = 0.3  # share of the turns that shrink fewer blocks
 _SECOND_LOOK_STEPS = 4
-_SETTLED = 3e-4  # squared steps of conjugate gradients, over variance, from which more of them change nothing
+_SETTLED = 1e-5  # squared steps of conjugate gradients, over variance, from which more of them change next to nothing: 0.003 dB
+_SECOND_LOOK_SETTLED = 3e-4  # the same where only misfits are asked for
 _REFERENCE_MISFIT = (2.5, 4.0)  # squared residual over variance of the reference, predicted from the others: from consistent to not
 _BRIGHTNESS = (2.5, 3.5)  # deviations by which a frame may be brighter than the reference: from the same light to another
 _FIRM = (0.8, 1.0)  # robustness's trust, from none to full
@@ -162,13 +163,13 @@ class _Solver:
         data = self._data(tile, start)
         trusts, looked = self._trusts(data, prior, start)
         equations = data.equations(trusts)
-        x, turns = self._descend(data, equations, prior, start, self._settings.steps)
+        x, turns = self._descend(data, equations, prior, start)
         x = self._where_it_explains(data, trusts, x, start)
         if not probe:
             return _Solved(x, turns, looked)
         misfit = np.concatenate([m[(t > 0.5) & np.isfinite(m)] for m, t in zip(data.misfits(x), trusts, strict=True)])
         other = self._data(tile, start, np.random.default_rng(tile.origin[0] * 65536 + tile.origin[1] + 2**40))
-        again, _ = self._descend(other, other.equations(trusts), prior, start, self._settings.steps)
+        again, _ = self._descend(other, other.equations(trusts), prior, start)
         noise = self._task.noise
         variance = noise.alpha[:, None, None] * np.maximum(x, 0) + noise.beta[:, None, None]
         share = np.median(((again - x) ** 2 / np.maximum(variance, 1e-12))[tile.own], axis=(1, 2)) / _MEDIAN_OF_SQUARE
@@ -194,7 +195,7 @@ class _Solver:
         if not others or not self._settings.second_look or np.mean([t.mean() for t in others]) > _ALL_TRUSTED:
             return trusts, False
         optimistic = [np.zeros_like(t) if i == reference else alike[i] for i, t in enumerate(trusts)]
-        x, _ = self._descend(data, data.equations(optimistic), prior, start, _SECOND_LOOK_STEPS, coarse=1)
+        x, _ = self._descend(data, data.equations(optimistic), prior, start, second_look=True)
         misfits = data.misfits(x)
         still = cv2.erode(_falling(misfits[reference], *_REFERENCE_MISFIT), np.ones((3, 3), np.uint8))
         believed = [t + (a - t) * still * _falling(m, *_FRAME_MISFIT) for t, a, m in zip(trusts, alike, misfits, strict=True)]
@@ -213,9 +214,12 @@ class _Solver:
         share = data.of_pixels(np.maximum(_falling(left, *_UNEXPLAINED), _falling(remaining, *_UNIMPROVED)))
         return np.asarray(start + share * (x - start), np.float32)
 
-    def _descend(self, data: TileData, equations: Equations, prior: Prior, start: Floats, steps: int, coarse: float = _COARSE) -> tuple[Floats, int]:
-        """Shrink and explain in turns, for a share `coarse` of them with fewer blocks. Returns the picture and the number of turns."""
+    def _descend(self, data: TileData, equations: Equations, prior: Prior, start: Floats, second_look: bool = False) -> tuple[Floats, int]:
+        """Shrink and explain in turns, at first with fewer blocks; the second look in fewer turns, all with fewer blocks. Returns the picture and the number
+        of turns.
+        """
         s = self._settings
+        steps, coarse, settled = (_SECOND_LOOK_STEPS, 1.0, _SECOND_LOOK_SETTLED) if second_look else (s.steps, _COARSE, _SETTLED)
         information = np.stack([cv2.blur(plane, _AROUND) for plane in equations.information])
         information = np.maximum(information, information.mean() * np.float32(_LEAST_INFORMATION) + np.float32(1e-9))
         x, seen, pull, scratch = aligned(start.shape), aligned(start.shape), aligned(start.shape), solve_loops.scratch_for(start.shape)
@@ -227,12 +231,12 @@ class _Solver:
             if turn == 0:
                 x[:] = z
                 solve_loops.seen_of(equations.normal, self._taps, x, seen, scratch)
-            args = (pull, np.float32(s.chroma_pull), self._balance, z, s.iterations, _SETTLED)
+            args = (pull, np.float32(s.chroma_pull), self._balance, z, s.iterations, settled)
             least = solve_loops.descend(equations.normal, self._taps, equations.right, *args, x, seen, scratch)
             done += 1
             if least < enough and solve_loops.excess(equations.normal, self._taps, equations.right, z, x, seen, scratch) < enough:
                 break
-        z = prior.shrunk(x, np.reciprocal(pull), done, dense=coarse < 1)
+        z = prior.shrunk(x, np.reciprocal(pull), done, dense=not second_look)
         return np.float32(s.blend) * z + np.float32(1 - s.blend) * x, done
 
 
