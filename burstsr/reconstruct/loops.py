@@ -103,65 +103,6 @@ def locate(samples, place, cfa, scale, back, tile, corner, quads, certainty, ori
 
 
 @compiled
-def lay_three(start_y, start_x, scale, tables, place):
-    """Shares of three by three pixels in rows of five, from `place` on."""
-    y0, y1, y2 = three(start_y, scale)
-    x0, x1, x2 = three(start_x, scale)
-    k = np.uint64(place)
-    tables[k] = y0 * x0
-    tables[k + np.uint64(1)] = y0 * x1
-    tables[k + np.uint64(2)] = y0 * x2
-    tables[k + np.uint64(5)] = y1 * x0
-    tables[k + np.uint64(6)] = y1 * x1
-    tables[k + np.uint64(7)] = y1 * x2
-    tables[k + np.uint64(10)] = y2 * x0
-    tables[k + np.uint64(11)] = y2 * x1
-    tables[k + np.uint64(12)] = y2 * x2
-
-
-@compiled
-def add_three(a, b, c, tables, table, place, apart, stencils):
-    """Add a sample to the stencils of three pixels beside each other, in one loop: one for each would be too short to be worth vectors."""
-    t = np.uint64(table)
-    p = np.uint64(place)
-    for n in range(apart):
-        k = np.uint64(n)
-        stencils[p + k] += a * tables[t + k]
-        stencils[p + k + np.uint64(_VECTOR)] += b * tables[t + k + np.uint64(1)]
-        stencils[p + k + np.uint64(2 * _VECTOR)] += c * tables[t + k + np.uint64(2)]
-
-
-@compiled
-def add_nine(weight, sample, tables, table, pixel, start, width, apart, stencils, right):
-    """Add a sample that sees three by three pixels to their stencils."""
-    t = np.uint64(table)
-    w00 = weight * tables[t + np.uint64(2)]
-    w01 = weight * tables[t + np.uint64(3)]
-    w02 = weight * tables[t + np.uint64(4)]
-    w10 = weight * tables[t + np.uint64(7)]
-    w11 = weight * tables[t + np.uint64(8)]
-    w12 = weight * tables[t + np.uint64(9)]
-    w20 = weight * tables[t + np.uint64(12)]
-    w21 = weight * tables[t + np.uint64(13)]
-    w22 = weight * tables[t + np.uint64(14)]
-    k = np.uint64(start + pixel)
-    right[k] += w00 * sample
-    right[k + np.uint64(1)] += w01 * sample
-    right[k + np.uint64(2)] += w02 * sample
-    k += np.uint64(width)
-    right[k] += w10 * sample
-    right[k + np.uint64(1)] += w11 * sample
-    right[k + np.uint64(2)] += w12 * sample
-    k += np.uint64(width)
-    right[k] += w20 * sample
-    right[k + np.uint64(1)] += w21 * sample
-    right[k + np.uint64(2)] += w22 * sample
-    add_three(w00, w01, w02, tables, table, pixel * _VECTOR, apart, stencils)
-    add_three(w10, w11, w12, tables, table + 5, (pixel + width) * _VECTOR, apart, stencils)
-    add_three(w20, w21, w22, tables, table + 10, (pixel + 2 * width) * _VECTOR, apart, stencils)
-
-
-@compiled
 def gather(where, how, first, last, scale, trust, colour, shape, stencils, right):
     """Add samples first .. last of `locate`, all of one colour, to that colour's normal equations, each by its trust, flat, per quad.
 
@@ -185,7 +126,18 @@ def gather(where, how, first, last, scale, trust, colour, shape, stencils, right
             k = np.uint64(begin + i)
             weights[i] = how[2, k] * trust[np.uint64(where[1, k])]
             if reach == 2:
-                lay_three(how[0, k], how[1, k], s, tables, i * size + reach)
+                y0, y1, y2 = three(how[0, k], s)
+                x0, x1, x2 = three(how[1, k], s)
+                t = np.uint64(i * size + 2)
+                tables[t] = y0 * x0
+                tables[t + np.uint64(1)] = y0 * x1
+                tables[t + np.uint64(2)] = y0 * x2
+                tables[t + np.uint64(5)] = y1 * x0
+                tables[t + np.uint64(6)] = y1 * x1
+                tables[t + np.uint64(7)] = y1 * x2
+                tables[t + np.uint64(10)] = y2 * x0
+                tables[t + np.uint64(11)] = y2 * x1
+                tables[t + np.uint64(12)] = y2 * x2
                 continue
             cover(how[0, k], s, share_y)
             cover(how[1, k], s, share_x)
@@ -200,7 +152,21 @@ def gather(where, how, first, last, scale, trust, colour, shape, stencils, right
             sample = how[3, k]
             pixel = where[0, k] - start
             if reach == 2:
-                add_nine(weight, sample, tables, i * size, pixel, start, width, apart, stencils, right)
+                for a in range(3):  # three pixels in one loop: one for each would be too short to be worth vectors
+                    t = np.uint64(i * size + wide * a)
+                    w0 = weight * tables[t + np.uint64(2)]
+                    w1 = weight * tables[t + np.uint64(3)]
+                    w2 = weight * tables[t + np.uint64(4)]
+                    p = np.uint64(start + pixel + a * width)
+                    right[p] += w0 * sample
+                    right[p + np.uint64(1)] += w1 * sample
+                    right[p + np.uint64(2)] += w2 * sample
+                    p = np.uint64((pixel + a * width) * _VECTOR)
+                    for n in range(apart):
+                        k = np.uint64(n)
+                        stencils[p + k] += w0 * tables[t + k]
+                        stencils[p + k + np.uint64(_VECTOR)] += w1 * tables[t + k + np.uint64(1)]
+                        stencils[p + k + np.uint64(2 * _VECTOR)] += w2 * tables[t + k + np.uint64(2)]
                 continue
             for a in range(taps):
                 for b in range(taps):
