@@ -23,77 +23,6 @@ def scratch_for(shape, planes=6):
 
 
 @compiled
-def five(normal, at, x, place, width, lines, line):
-    """Reach 2, one row y of one colour: its product with x into `lines`, but for columns at either end, given what the rows above left in the
-    second line; and what the row owes to the two below into the second and third.
-
-    normal: flat, its row y begins at `at`. x: flat, its row y begins at `place`. lines: flat, those of this colour begin at `line`.
-    """
-    here_line = np.uint64(line)
-    next_line = np.uint64(line + LINE)
-    after_line = np.uint64(line + 2 * LINE)
-    one = np.uint64(1)
-    two = np.uint64(2)
-    w = np.uint64(width)
-    own = np.uint64(at + 2 * width)
-    own1 = own + w
-    own2 = own1 + w
-    a0 = own2 + w
-    a1 = a0 + w
-    a2 = a1 + w
-    a3 = a2 + w
-    a4 = a3 + w
-    b0 = a4 + w
-    b1 = b0 + w
-    b2 = b1 + w
-    b3 = b2 + w
-    b4 = b3 + w
-    x0 = np.uint64(place)
-    x1 = x0 + w
-    x2 = x1 + w
-    for n in range(width):
-        k = np.uint64(n)
-        far_left = x[x0 + k - two]
-        left = x[x0 + k - one]
-        here = x[x0 + k]
-        right = x[x0 + k + one]
-        far_right = x[x0 + k + two]
-        lines[here_line + k] = (
-            lines[next_line + k]
-            + normal[own + k] * here
-            + normal[own1 + k] * right
-            + normal[own2 + k] * far_right
-            + normal[own1 + k - one] * left
-            + normal[own2 + k - two] * far_left
-            + normal[a0 + k] * x[x1 + k - two]
-            + normal[a1 + k] * x[x1 + k - one]
-            + normal[a2 + k] * x[x1 + k]
-            + normal[a3 + k] * x[x1 + k + one]
-            + normal[a4 + k] * x[x1 + k + two]
-            + normal[b0 + k] * x[x2 + k - two]
-            + normal[b1 + k] * x[x2 + k - one]
-            + normal[b2 + k] * x[x2 + k]
-            + normal[b3 + k] * x[x2 + k + one]
-            + normal[b4 + k] * x[x2 + k + two]
-        )
-        lines[next_line + k] = (
-            lines[after_line + k]
-            + normal[a0 + k + two] * far_right
-            + normal[a1 + k + one] * right
-            + normal[a2 + k] * here
-            + normal[a3 + k - one] * left
-            + normal[a4 + k - two] * far_left
-        )
-        lines[after_line + k] = (
-            normal[b0 + k + two] * far_right
-            + normal[b1 + k + one] * right
-            + normal[b2 + k] * here
-            + normal[b3 + k - one] * left
-            + normal[b4 + k - two] * far_left
-        )
-
-
-@compiled
 def any_reach(normal, at, x, place, width, reach, lines, line):
     """The same for any reach, without sums that wait: all rows of N that meet row y are read."""
     wide = 2 * reach + 1
@@ -111,17 +40,86 @@ def any_reach(normal, at, x, place, width, reach, lines, line):
 
 
 @compiled
-def product_row(normal, c, y, height, width, reach, x, out, lines, line):
-    """Row y of colour c of N x into flat `out`. Rows must come in order, from the first on; flat x begins after GUARD values. lines: as in `five`."""
-    row = (c * height + y) * width
-    at = row * (reach + 1) * (2 * reach + 1)
-    if reach == 2:
-        five(normal, at, x, row + GUARD, width, lines, line)
-    elif y >= reach:
-        any_reach(normal, at, x, row + GUARD, width, reach, lines, line)
-    if y >= reach:
-        for k in range(reach, width - reach):
-            out[np.uint64(row + k)] = lines[np.uint64(line + k)]
+def product_row(normal, y, height, width, reach, x, out, lines):
+    """Row y of N x into flat `out`, but for `reach` columns at either end; flat x begins after GUARD values. Rows must come in order, from the first on.
+
+    lines: three of each colour. For reach 2 a row of N is read once: the second and third hold what rows above owe to the next row and the one after it.
+    """
+    for c in range(3):
+        row = (c * height + y) * width
+        at = row * (reach + 1) * (2 * reach + 1)
+        line = 3 * c * LINE
+        if reach != 2:
+            if y >= reach:
+                any_reach(normal, at, x, row + GUARD, width, reach, lines, line)
+                for k in range(reach, width - reach):
+                    out[np.uint64(row + k)] = lines[np.uint64(line + k)]
+            continue
+        here_line = np.uint64(line)
+        next_line = np.uint64(line + LINE)
+        after_line = np.uint64(line + 2 * LINE)
+        one = np.uint64(1)
+        two = np.uint64(2)
+        w = np.uint64(width)
+        own = np.uint64(at + 2 * width)
+        own1 = own + w
+        own2 = own1 + w
+        a0 = own2 + w
+        a1 = a0 + w
+        a2 = a1 + w
+        a3 = a2 + w
+        a4 = a3 + w
+        b0 = a4 + w
+        b1 = b0 + w
+        b2 = b1 + w
+        b3 = b2 + w
+        b4 = b3 + w
+        x0 = np.uint64(row + GUARD)
+        x1 = x0 + w
+        x2 = x1 + w
+        for n in range(width):
+            k = np.uint64(n)
+            far_left = x[x0 + k - two]
+            left = x[x0 + k - one]
+            here = x[x0 + k]
+            right = x[x0 + k + one]
+            far_right = x[x0 + k + two]
+            lines[here_line + k] = (
+                lines[next_line + k]
+                + normal[own + k] * here
+                + normal[own1 + k] * right
+                + normal[own2 + k] * far_right
+                + normal[own1 + k - one] * left
+                + normal[own2 + k - two] * far_left
+                + normal[a0 + k] * x[x1 + k - two]
+                + normal[a1 + k] * x[x1 + k - one]
+                + normal[a2 + k] * x[x1 + k]
+                + normal[a3 + k] * x[x1 + k + one]
+                + normal[a4 + k] * x[x1 + k + two]
+                + normal[b0 + k] * x[x2 + k - two]
+                + normal[b1 + k] * x[x2 + k - one]
+                + normal[b2 + k] * x[x2 + k]
+                + normal[b3 + k] * x[x2 + k + one]
+                + normal[b4 + k] * x[x2 + k + two]
+            )
+            lines[next_line + k] = (
+                lines[after_line + k]
+                + normal[a0 + k + two] * far_right
+                + normal[a1 + k + one] * right
+                + normal[a2 + k] * here
+                + normal[a3 + k - one] * left
+                + normal[a4 + k - two] * far_left
+            )
+            lines[after_line + k] = (
+                normal[b0 + k + two] * far_right
+                + normal[b1 + k + one] * right
+                + normal[b2 + k] * here
+                + normal[b3 + k - one] * left
+                + normal[b4 + k - two] * far_left
+            )
+        if y >= reach:
+            for k in range(reach, width - reach):
+                out[np.uint64(row + k)] = lines[np.uint64(line + k)]
 
 
 @compiled
@@ -138,10 +136,9 @@ def guarded(x, out):
 @compiled
 def flat_product(normal, x, out, height, width, reach):
     """Flat out = N x inside, x after GUARD values; the rim of `out` stays."""
-    for c in range(3):
-        lines = np.zeros(3 * LINE, f4)
-        for y in range(height - reach):
-            product_row(normal, c, y, height, width, reach, x, out, lines, 0)
+    lines = np.zeros(9 * LINE, f4)
+    for y in range(height - reach):
+        product_row(normal, y, height, width, reach, x, out, lines)
 
 
 @compiled
@@ -236,11 +233,12 @@ def pull_row(row, size, first, last, pull, chroma, balance, x, out):
 
 
 @compiled
-def turn(ratio, first, last, residual, inverse, p):
-    """p = inverse residual + ratio p on first .. last, flat, p after GUARD values."""
-    for n in range(first, last):
-        k = np.uint64(n)
-        p[k + np.uint64(GUARD)] = residual[k] * inverse[k] + ratio * p[k + np.uint64(GUARD)]
+def turn(ratio, first, last, size, residual, inverse, p):
+    """p = inverse residual + ratio p on first .. last of three colours `size` apart, flat, p after GUARD values."""
+    for c in range(3):
+        for n in range(c * size + first, c * size + last):
+            k = np.uint64(n)
+            p[k + np.uint64(GUARD)] = residual[k] * inverse[k] + ratio * p[k + np.uint64(GUARD)]
 
 
 @compiled
@@ -252,16 +250,13 @@ def system(normal, taps, pull, chroma, balance, ratio, residual, inverse, p, out
     if len(taps) == 1:
         lines = np.zeros(9 * LINE, f4)
         for y in range(height):
-            for c in range(3):
-                row = c * size + y * width
-                turn(ratio, row, row + width, residual, inverse, p)
+            turn(ratio, y * width, (y + 1) * width, size, residual, inverse, p)
             if y >= reach:  # all of p that rows up to this one need is new
-                for c in range(3):
-                    product_row(normal, c, y - reach, height, width, reach, p, out, lines, 3 * c * LINE)
+                product_row(normal, y - reach, height, width, reach, p, out, lines)
             if y >= 2 * reach:
                 total += pull_row((y - reach) * width, size, reach, width - reach, pull, chroma, balance, p, out)
         return total
-    turn(ratio, 0, 3 * size, residual, inverse, p)
+    turn(ratio, 0, size, size, residual, inverse, p)
     data(normal, taps, p, out, shape, reach, blurred, between)
     for y in range(reach, height - reach):
         total += pull_row(y * width, size, reach, width - reach, pull, chroma, balance, p, out)
