@@ -221,34 +221,37 @@ def rows_forward(columns, place, o1, o2, o3, o4, o5, o6, o7):
 
 
 @compiled
-def hard(columns, k, count, step, part, limit, blocks, kept):
-    """Frequencies k down of a row of blocks, those whose square is below limit[n] of block n set to 0, into blocks[(8 k + m) MOST + n]; counts into kept."""
+def hard(columns, count, step, part, limit, blocks, kept):
+    """Frequencies (k down, m along) of a row of blocks, those whose square is below limit[n] of block n set to 0, into blocks[(8 k + m) MOST + n]; counts
+    into kept.
+    """
     o1, o2, o3, o4, o5, o6, o7 = places(step, part)
-    place = np.uint64(k * LINE)
-    row = np.uint64(SIDE * k * MOST)
-    always = f4(1) if k == 0 else f4(0)  # the mean stays, but counts
-    for i in range(count):
-        n = np.uint64(i)
-        c = rows_forward(columns, place + n, o1, o2, o3, o4, o5, o6, o7)
-        least = limit[n]
-        f0 = f4(1) if c[0] * c[0] >= least else f4(0)
-        f1 = f4(1) if c[1] * c[1] >= least else f4(0)
-        f2 = f4(1) if c[2] * c[2] >= least else f4(0)
-        f3 = f4(1) if c[3] * c[3] >= least else f4(0)
-        f4_ = f4(1) if c[4] * c[4] >= least else f4(0)
-        f5 = f4(1) if c[5] * c[5] >= least else f4(0)
-        f6 = f4(1) if c[6] * c[6] >= least else f4(0)
-        f7 = f4(1) if c[7] * c[7] >= least else f4(0)
-        at = row + n
-        blocks[at] = max(f0, always) * c[0]
-        blocks[at + np.uint64(MOST)] = f1 * c[1]
-        blocks[at + np.uint64(2 * MOST)] = f2 * c[2]
-        blocks[at + np.uint64(3 * MOST)] = f3 * c[3]
-        blocks[at + np.uint64(4 * MOST)] = f4_ * c[4]
-        blocks[at + np.uint64(5 * MOST)] = f5 * c[5]
-        blocks[at + np.uint64(6 * MOST)] = f6 * c[6]
-        blocks[at + np.uint64(7 * MOST)] = f7 * c[7]
-        kept[n] += f0 + f1 + f2 + f3 + f4_ + f5 + f6 + f7
+    for k in range(SIDE):
+        place = np.uint64(k * LINE)
+        row = np.uint64(SIDE * k * MOST)
+        always = f4(1) if k == 0 else f4(0)  # the mean stays, but counts
+        for i in range(count):
+            n = np.uint64(i)
+            c = rows_forward(columns, place + n, o1, o2, o3, o4, o5, o6, o7)
+            least = limit[n]
+            f0 = f4(1) if c[0] * c[0] >= least else f4(0)
+            f1 = f4(1) if c[1] * c[1] >= least else f4(0)
+            f2 = f4(1) if c[2] * c[2] >= least else f4(0)
+            f3 = f4(1) if c[3] * c[3] >= least else f4(0)
+            f4_ = f4(1) if c[4] * c[4] >= least else f4(0)
+            f5 = f4(1) if c[5] * c[5] >= least else f4(0)
+            f6 = f4(1) if c[6] * c[6] >= least else f4(0)
+            f7 = f4(1) if c[7] * c[7] >= least else f4(0)
+            at = row + n
+            blocks[at] = max(f0, always) * c[0]
+            blocks[at + np.uint64(MOST)] = f1 * c[1]
+            blocks[at + np.uint64(2 * MOST)] = f2 * c[2]
+            blocks[at + np.uint64(3 * MOST)] = f3 * c[3]
+            blocks[at + np.uint64(4 * MOST)] = f4_ * c[4]
+            blocks[at + np.uint64(5 * MOST)] = f5 * c[5]
+            blocks[at + np.uint64(6 * MOST)] = f6 * c[6]
+            blocks[at + np.uint64(7 * MOST)] = f7 * c[7]
+            kept[n] += f0 + f1 + f2 + f3 + f4_ + f5 + f6 + f7
 
 
 @inlined
@@ -259,92 +262,98 @@ def wiener(pilot, limit):
 
 
 @compiled
-def soft(columns, guide, k, count, step, part, limit, blocks, kept):
+def soft(columns, guide, count, step, part, limit, blocks, kept):
     """The same with every coefficient times square / (square + limit[n]), square of the pilot's coefficient, whose columns are `guide`."""
     o1, o2, o3, o4, o5, o6, o7 = places(step, part)
-    place = np.uint64(k * LINE)
-    row = np.uint64(SIDE * k * MOST)
-    always = f4(1) if k == 0 else f4(0)
-    for i in range(count):
-        n = np.uint64(i)
-        p = rows_forward(guide, place + n, o1, o2, o3, o4, o5, o6, o7)
-        noise = limit[n]
-        f0 = wiener(p[0], noise)
-        f1 = wiener(p[1], noise)
-        f2 = wiener(p[2], noise)
-        f3 = wiener(p[3], noise)
-        f4_ = wiener(p[4], noise)
-        f5 = wiener(p[5], noise)
-        f6 = wiener(p[6], noise)
-        f7 = wiener(p[7], noise)
-        c = rows_forward(columns, place + n, o1, o2, o3, o4, o5, o6, o7)
-        at = row + n
-        blocks[at] = max(f0, always) * c[0]
-        blocks[at + np.uint64(MOST)] = f1 * c[1]
-        blocks[at + np.uint64(2 * MOST)] = f2 * c[2]
-        blocks[at + np.uint64(3 * MOST)] = f3 * c[3]
-        blocks[at + np.uint64(4 * MOST)] = f4_ * c[4]
-        blocks[at + np.uint64(5 * MOST)] = f5 * c[5]
-        blocks[at + np.uint64(6 * MOST)] = f6 * c[6]
-        blocks[at + np.uint64(7 * MOST)] = f7 * c[7]
-        kept[n] += f0 * f0 + f1 * f1 + f2 * f2 + f3 * f3 + f4_ * f4_ + f5 * f5 + f6 * f6 + f7 * f7
+    for k in range(SIDE):
+        place = np.uint64(k * LINE)
+        row = np.uint64(SIDE * k * MOST)
+        always = f4(1) if k == 0 else f4(0)
+        for i in range(count):
+            n = np.uint64(i)
+            p = rows_forward(guide, place + n, o1, o2, o3, o4, o5, o6, o7)
+            noise = limit[n]
+            f0 = wiener(p[0], noise)
+            f1 = wiener(p[1], noise)
+            f2 = wiener(p[2], noise)
+            f3 = wiener(p[3], noise)
+            f4_ = wiener(p[4], noise)
+            f5 = wiener(p[5], noise)
+            f6 = wiener(p[6], noise)
+            f7 = wiener(p[7], noise)
+            c = rows_forward(columns, place + n, o1, o2, o3, o4, o5, o6, o7)
+            at = row + n
+            blocks[at] = max(f0, always) * c[0]
+            blocks[at + np.uint64(MOST)] = f1 * c[1]
+            blocks[at + np.uint64(2 * MOST)] = f2 * c[2]
+            blocks[at + np.uint64(3 * MOST)] = f3 * c[3]
+            blocks[at + np.uint64(4 * MOST)] = f4_ * c[4]
+            blocks[at + np.uint64(5 * MOST)] = f5 * c[5]
+            blocks[at + np.uint64(6 * MOST)] = f6 * c[6]
+            blocks[at + np.uint64(7 * MOST)] = f7 * c[7]
+            kept[n] += f0 * f0 + f1 * f1 + f2 * f2 + f3 * f3 + f4_ * f4_ + f5 * f5 + f6 * f6 + f7 * f7
 
 
 @compiled
-def rows_backward(blocks, k, count, share, rows):
-    """rows[m MOST + 16 + n] = share[n] times column m of block n, still as frequency k down."""
-    row = np.uint64(SIDE * k * MOST)
-    for i in range(count):
-        n = np.uint64(i)
-        at = row + n
-        c = backward(
-            blocks[at],
-            blocks[at + np.uint64(MOST)],
-            blocks[at + np.uint64(2 * MOST)],
-            blocks[at + np.uint64(3 * MOST)],
-            blocks[at + np.uint64(4 * MOST)],
-            blocks[at + np.uint64(5 * MOST)],
-            blocks[at + np.uint64(6 * MOST)],
-            blocks[at + np.uint64(7 * MOST)],
-        )
-        at = n + np.uint64(LANES)
-        s = share[at]
-        rows[at] = s * c[0]
-        rows[at + np.uint64(MOST)] = s * c[1]
-        rows[at + np.uint64(2 * MOST)] = s * c[2]
-        rows[at + np.uint64(3 * MOST)] = s * c[3]
-        rows[at + np.uint64(4 * MOST)] = s * c[4]
-        rows[at + np.uint64(5 * MOST)] = s * c[5]
-        rows[at + np.uint64(6 * MOST)] = s * c[6]
-        rows[at + np.uint64(7 * MOST)] = s * c[7]
-
-
-@compiled
-def add_up(rows, first, stride, step, part, out, place):
-    """out[place + n] = sum over blocks of what column n of a part gets from them: first from block n, then from those before it."""
+def add_up(rows, stride, parts, step, part, out, place):
+    """out[place + m part + n] = sum over blocks of what value n of part m < `parts` gets from them: the block's own column m from block n, columns further on
+    from those before it. rows[m stride + LANES + n]: column m of block n.
+    """
     one = np.uint64(1)
-    at = np.uint64(first + LANES)
-    b = at + np.uint64(stride * step)
-    c = b + np.uint64(stride * step)
-    d = c + np.uint64(stride * step)
-    begin = np.uint64(place)
-    if step == 2:
-        for i in range(part):
-            n = np.uint64(i)
-            out[begin + n] = rows[at + n] + rows[b + n - one] + rows[c + n - one - one] + rows[d + n - one - one - one]
-    elif step == 4:
-        for i in range(part):
-            n = np.uint64(i)
-            out[begin + n] = rows[at + n] + rows[b + n - one]
-    else:
-        for i in range(part):
-            n = np.uint64(i)
-            out[begin + n] = rows[at + n]
-        for t in range(1, SIDE // step):
-            b = np.uint64(first + LANES + t * stride * step - t)
+    for m in range(parts):
+        at = np.uint64(m * stride + LANES)
+        b = at + np.uint64(stride * step)
+        c = b + np.uint64(stride * step)
+        d = c + np.uint64(stride * step)
+        begin = np.uint64(place + m * part)
+        if step == 2:
             for i in range(part):
                 n = np.uint64(i)
-                out[begin + n] += rows[b + n]
+                out[begin + n] = rows[at + n] + rows[b + n - one] + rows[c + n - one - one] + rows[d + n - one - one - one]
+        elif step == 4:
+            for i in range(part):
+                n = np.uint64(i)
+                out[begin + n] = rows[at + n] + rows[b + n - one]
+        else:
+            for i in range(part):
+                n = np.uint64(i)
+                out[begin + n] = rows[at + n]
+            for t in range(1, SIDE // step):
+                b = np.uint64(m * stride + LANES + t * stride * step - t)
+                for i in range(part):
+                    n = np.uint64(i)
+                    out[begin + n] += rows[b + n]
+
+
+@compiled
+def rows_backward(blocks, count, share, step, part, rows, columns):
+    """columns[k LINE + x] = the blocks' columns, still as frequencies down, each times its block's share, added up. rows: scratch, MOST for each column."""
+    for k in range(SIDE):
+        row = np.uint64(SIDE * k * MOST)
+        for i in range(count):
+            n = np.uint64(i)
+            at = row + n
+            c = backward(
+                blocks[at],
+                blocks[at + np.uint64(MOST)],
+                blocks[at + np.uint64(2 * MOST)],
+                blocks[at + np.uint64(3 * MOST)],
+                blocks[at + np.uint64(4 * MOST)],
+                blocks[at + np.uint64(5 * MOST)],
+                blocks[at + np.uint64(6 * MOST)],
+                blocks[at + np.uint64(7 * MOST)],
+            )
+            at = n + np.uint64(LANES)
+            s = share[at]
+            rows[at] = s * c[0]
+            rows[at + np.uint64(MOST)] = s * c[1]
+            rows[at + np.uint64(2 * MOST)] = s * c[2]
+            rows[at + np.uint64(3 * MOST)] = s * c[3]
+            rows[at + np.uint64(4 * MOST)] = s * c[4]
+            rows[at + np.uint64(5 * MOST)] = s * c[5]
+            rows[at + np.uint64(6 * MOST)] = s * c[6]
+            rows[at + np.uint64(7 * MOST)] = s * c[7]
+        add_up(rows, MOST, step, step, part, columns, k * LINE)
 
 
 @compiled
@@ -394,19 +403,14 @@ def shrink(plane, variance, pilot, use_pilot, strength, offset_y, offset_x, step
         columns_forward(dealt, y, size, own_columns)
         if use_pilot:
             columns_forward(guide, y, size, guide_columns)
-            for k in range(SIDE):
-                soft(own_columns, guide_columns, k, count, step, part, limit, blocks, kept)
+            soft(own_columns, guide_columns, count, step, part, limit, blocks, kept)
         else:
-            for k in range(SIDE):
-                hard(own_columns, k, count, step, part, limit, blocks, kept)
+            hard(own_columns, count, step, part, limit, blocks, kept)
         for n in range(count):
             share[np.uint64(LANES + n)] = certainty[np.uint64(n)] / max(kept[np.uint64(n)], f4(1))
-        for k in range(SIDE):
-            rows_backward(blocks, k, count, share, of_blocks)
-            for m in range(step):
-                add_up(of_blocks, m * MOST, MOST, step, part, columns, k * LINE + m * part)
+        rows_backward(blocks, count, share, step, part, of_blocks, columns)
         add_columns_backward(columns, y, size, sums)
-        add_up(share, 0, 0, step, part, heavy, 0)
+        add_up(share, 0, 1, step, part, heavy, 0)
         for i in range(SIDE):
             row = np.uint64((y + i) * MOST)
             for n in range(part):
