@@ -121,15 +121,15 @@ def deal(plane, first_y, rows, first_x, columns, step, part, dealt):
 
 
 @compiled
-def collect(dealt, weight, first_y, first_x, step, part, total):
-    """total = dealt / weight, the inverse of `deal`. weight[y MOST + n] is that of n in every part of row y."""
+def collect(dealt, weight, first_y, first_x, step, part, covered, total):
+    """total = dealt / weight, the inverse of `deal`. weight[y MOST + n] is that of n, below `covered`, in every part of row y."""
     height, width = total.shape
     for y in range(height):
         row = total[y]
         place = np.uint64((y - first_y) * LINE)
         heavy = np.uint64((y - first_y) * MOST)
         for m in range(step):
-            for n in range(part):
+            for n in range(covered):
                 k = np.uint64(n)
                 dealt[place + np.uint64(m * part) + k] /= weight[heavy + k]
         for m in range(step):
@@ -415,4 +415,4 @@ def shrink(plane, variance, pilot, use_pilot, strength, offset_y, offset_x, step
             row = np.uint64((y + i) * MOST)
             for n in range(part):
                 weight[row + np.uint64(n)] += heavy[np.uint64(n)]
-    collect(sums, weight, first_y, first_x, step, part, total)
+    collect(sums, weight, first_y, first_x, step, part, covered // step, total)
