@@ -15,7 +15,7 @@ from burstsr.ground.flow import Flow
 from burstsr.ground.noise import Noise
 from burstsr.ground.sensor import samples
 from burstsr.ground.trust import unpacked
-from burstsr.reconstruct import loops, solve_loops
+from burstsr.reconstruct import loops, product_loops
 from burstsr.reconstruct.memory import aligned
 from burstsr.reconstruct.tiles import Tile, box_in_frame
 
@@ -129,7 +129,7 @@ class TileData:
         reach = int(np.ceil(self._scale))
         normal, right = normal_equations(self._spots, trusts, self._cfa, self._scale, self._tile.shape)
         information = np.empty_like(right)
-        solve_loops.product(normal, np.ones_like(right), information)
+        product_loops.product(normal, np.ones_like(right), information)
         for axis in (1, 2):  # `product` leaves the rim out; what is compared with it must, too
             rim = np.moveaxis(right, axis, 0)
             rim[:reach] = rim[-reach:] = 0
@@ -187,7 +187,7 @@ class TileData:
         if len(self._taps) == 1:
             return picture
         out = np.empty_like(picture)
-        solve_loops.blur(picture, self._taps, np.empty_like(picture), out)
+        product_loops.blur(picture, self._taps, np.empty_like(picture), out)
         return out
 
 

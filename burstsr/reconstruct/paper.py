@@ -1,4 +1,4 @@
-"""The reconstruction in plain NumPy and SciPy, with matrices written out. `loops.py`, `solve_loops.py` and `shrink_loops.py` must agree.
+"""The reconstruction in plain NumPy and SciPy, with matrices written out. The loops must agree.
 
 The picture x minimises  sum_i w_i (a_i . G x - y_i)^2 / 2 + prior(x), by half-quadratic splitting (Geman & Yang 1995) with shrinkage as the prior's
 proximal map (plug and play: Venkatakrishnan, Bouman & Wohlberg 2013). a_i is the pixel-area forward model: sample i is the mean of the picture over the

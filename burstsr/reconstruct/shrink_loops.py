@@ -5,138 +5,24 @@ pilot^2 / (pilot^2 + variance) (empirical Wiener filter; Ghael, Sayeed & Baraniu
 inverse of the noise they keep.
 
 The transform is separable and linear: columns are transformed once for all blocks of a row, and transformed back once after these were added up.
-The blocks of a row are transformed side by side, sixteen in a vector. For that the plane's columns are dealt out: column n step + m of the lattice is value
-n of part m, so that the same column of neighbouring blocks lies side by side. Scratch lies at constant distances and indices are unsigned, so that LLVM
-vectorises.
+The blocks of a row are transformed side by side, sixteen in a vector: see `deal_loops`. Scratch lies at constant distances and indices are unsigned, so that
+LLVM vectorises.
 """
-
-import math
 
 import numpy as np
 
 from burstsr.ground.compiled import compiled, inlined
+from burstsr.reconstruct.cosine_loops import SIDE, backward, forward
+from burstsr.reconstruct.deal_loops import LANES, LINE, MOST, collect, deal, lattice
 
 f4 = np.float32
-SIDE = 8
-LANES = 16  # blocks in a vector
-LINE = 592  # values from row to row of what is dealt out; with LANES + 8 more for each part that is the longest row
-MOST = 272  # the same of blocks, one value each
 LEAST_VARIANCE = 1e-12
-C1, C2, C3, C4, C5, C6, C7 = (f4(0.5 * math.cos(k * math.pi / 16)) for k in range(1, 8))
-
-
-@inlined
-def forward(a0, a1, a2, a3, a4, a5, a6, a7):
-    """Orthonormal DCT-II of eight values, by its even and odd halves."""
-    e0 = a0 + a7
-    e1 = a1 + a6
-    e2 = a2 + a5
-    e3 = a3 + a4
-    o0 = a0 - a7
-    o1 = a1 - a6
-    o2 = a2 - a5
-    o3 = a3 - a4
-    p = e0 + e3
-    q = e1 + e2
-    u = e0 - e3
-    v = e1 - e2
-    return (
-        C4 * (p + q),
-        C1 * o0 + C3 * o1 + C5 * o2 + C7 * o3,
-        C2 * u + C6 * v,
-        C3 * o0 - C7 * o1 - C1 * o2 - C5 * o3,
-        C4 * (p - q),
-        C5 * o0 - C1 * o1 + C7 * o2 + C3 * o3,
-        C6 * u - C2 * v,
-        C7 * o0 - C5 * o1 + C3 * o2 - C1 * o3,
-    )
-
-
-@inlined
-def backward(b0, b1, b2, b3, b4, b5, b6, b7):
-    """The inverse."""
-    p = C4 * (b0 + b4)
-    q = C4 * (b0 - b4)
-    u = C2 * b2 + C6 * b6
-    v = C6 * b2 - C2 * b6
-    e0 = p + u
-    e3 = p - u
-    e1 = q + v
-    e2 = q - v
-    o0 = C1 * b1 + C3 * b3 + C5 * b5 + C7 * b7
-    o1 = C3 * b1 - C7 * b3 - C1 * b5 - C5 * b7
-    o2 = C5 * b1 - C1 * b3 + C7 * b5 + C3 * b7
-    o3 = C7 * b1 - C5 * b3 + C3 * b5 - C1 * b7
-    return e0 + o0, e1 + o1, e2 + o2, e3 + o3, e3 - o3, e2 - o2, e1 - o1, e0 - o0
 
 
 def scratch_for(shape):
     """Memory for `shrink` on (h, w), which otherwise costs as much as a third of its work."""
     rows = shape[0] + 2 * SIDE
     return np.empty(rows * LINE, f4), np.empty(rows * LINE, f4), np.empty(rows * LINE, f4), np.empty(rows * MOST, f4)
-
-
-@compiled
-def lattice(length, offset, step):
-    """First pixel of the first block, not after 0, and number of blocks that cover 0 .. length, at offset + n step."""
-    first = offset - step if offset > 0 else 0
-    return first, (length - SIDE - first + step - 1) // step + 1
-
-
-@compiled
-def mirrored(i, length):
-    """A pixel of 0 .. length for one beside it."""
-    if i < 0:
-        return -i
-    return i if i < length else 2 * (length - 1) - i
-
-
-@compiled
-def deal(plane, first_y, rows, first_x, columns, step, part, dealt):
-    """dealt[y LINE + m part + n] = plane[first_y + y, first_x + n step + m] for `rows` and `columns` from there on, mirrored beyond the plane;
-    zeros behind them, up to `part`.
-    """
-    height, width = plane.shape
-    for y in range(rows):
-        row = plane[mirrored(first_y + y, height)]
-        for m in range(step):
-            place = np.uint64(y * LINE + m * part)
-            x = first_x + m
-            n = 0
-            while x < 0:
-                dealt[place + np.uint64(n)] = row[-x]
-                n += 1
-                x += step
-            inside = min((width - x + step - 1) // step, (columns - m + step - 1) // step - n)
-            for k in range(inside):
-                dealt[place + np.uint64(n + k)] = row[np.uint64(x + k * step)]
-            n += inside
-            x += inside * step
-            while x < first_x + columns:
-                dealt[place + np.uint64(n)] = row[2 * (width - 1) - x]
-                n += 1
-                x += step
-            for k in range(n, part):
-                dealt[place + np.uint64(k)] = f4(0)
-
-
-@compiled
-def collect(dealt, weight, first_y, first_x, step, part, covered, total):
-    """total = dealt / weight, the inverse of `deal`. weight[y MOST + n] is that of n, below `covered`, in every part of row y."""
-    height, width = total.shape
-    for y in range(height):
-        row = total[y]
-        place = np.uint64((y - first_y) * LINE)
-        heavy = np.uint64((y - first_y) * MOST)
-        for m in range(step):
-            for n in range(covered):
-                k = np.uint64(n)
-                dealt[place + np.uint64(m * part) + k] /= weight[heavy + k]
-        for m in range(step):
-            begin = (m + first_x) % step
-            shift = place + np.uint64(m * part + (begin - first_x) // step)
-            for k in range((width - begin + step - 1) // step):
-                row[np.uint64(begin + k * step)] = dealt[shift + np.uint64(k)]
 
 
 @compiled

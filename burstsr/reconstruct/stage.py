@@ -19,7 +19,7 @@ from scipy import special
 
 from burstsr.ground.compiled import thread_count
 from burstsr.ground.noise import Noise
-from burstsr.reconstruct import solve_loops
+from burstsr.reconstruct import product_loops, solve_loops
 from burstsr.reconstruct.data import Equations, TileData, View
 from burstsr.reconstruct.memory import aligned
 from burstsr.reconstruct.motion import refined
@@ -222,7 +222,7 @@ class _Solver:
         steps, coarse, settled = (_SECOND_LOOK_STEPS, 1.0, _SECOND_LOOK_SETTLED) if second_look else (s.steps, _COARSE, _SETTLED)
         information = np.stack([cv2.blur(plane, _AROUND) for plane in equations.information])
         information = np.maximum(information, information.mean() * np.float32(_LEAST_INFORMATION) + np.float32(1e-9))
-        x, seen, pull, scratch = aligned(start.shape), aligned(start.shape), aligned(start.shape), solve_loops.scratch_for(start.shape)
+        x, seen, pull, scratch = aligned(start.shape), aligned(start.shape), aligned(start.shape), product_loops.scratch_for(start.shape)
         x[:] = start
         done, enough = 0, s.enough * float(data.effective_samples(equations).sum(dtype=np.float64))
         for turn, weak in enumerate(np.geomspace(s.first, s.last, steps)):
@@ -230,7 +230,7 @@ class _Solver:
             z = prior.shrunk(x, np.reciprocal(pull), turn, turn >= coarse * steps)
             if turn == 0:
                 x[:] = z
-                solve_loops.seen_of(equations.normal, self._taps, x, seen, scratch)
+                product_loops.seen_of(equations.normal, self._taps, x, seen, scratch)
             args = (pull, np.float32(s.chroma_pull), self._balance, z, s.iterations, settled)
             least = solve_loops.descend(equations.normal, self._taps, equations.right, *args, x, seen, scratch)
             done += 1

@@ -8,7 +8,7 @@ from tolerances import EQUATIONS_RELATIVE, PRODUCT_RELATIVE
 
 from burstsr.ground.coords import raw_position
 from burstsr.ground.flow import Flow
-from burstsr.reconstruct import data, loops, paper, solve_loops
+from burstsr.reconstruct import data, loops, paper, product_loops
 from burstsr.reconstruct.stage import _gaussian
 from reconstruct.conftest import BLURS, SCALES, case_of
 
@@ -21,7 +21,7 @@ def close(found, expected, relative):
 
 def product(normal, x):
     out = np.empty_like(x)
-    solve_loops.product(normal, x, out)
+    product_loops.product(normal, x, out)
     return out
 
 
@@ -149,7 +149,7 @@ def test_product_is_linear_and_symmetric(case, rng):
 def test_blur_is_the_matrix(sigma, rng):
     taps, x = _gaussian(sigma), rng.normal(0, 1, (3, 17, 22)).astype(np.float32)
     out = np.empty_like(x)
-    solve_loops.blur(x, taps, np.empty_like(x), out)
+    product_loops.blur(x, taps, np.empty_like(x), out)
     close(out.ravel(), paper.blur_matrix(taps.astype(float), (17, 22)) @ x.ravel().astype(float), PRODUCT_RELATIVE)
 
 

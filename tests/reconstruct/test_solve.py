@@ -6,7 +6,7 @@ from scipy import sparse
 from scipy.sparse.linalg import spsolve
 from tolerances import DESCEND_ABSOLUTE, EXCESS_RELATIVE
 
-from burstsr.reconstruct import paper, solve_loops
+from burstsr.reconstruct import paper, product_loops, solve_loops
 from reconstruct.conftest import BLURS, SCALES, case_of
 
 BALANCE = np.array([0.6, 1.0, 0.45], np.float32)
@@ -39,8 +39,8 @@ class Problem:
     def loops(self, iterations, settled=0.0):
         """x and excess."""
         x = self.x.copy()
-        seen, scratch = np.empty_like(x), solve_loops.scratch_for(x.shape)
-        solve_loops.seen_of(self.normal, self.taps, x, seen, scratch)
+        seen, scratch = np.empty_like(x), product_loops.scratch_for(x.shape)
+        product_loops.seen_of(self.normal, self.taps, x, seen, scratch)
         pull = (self.pull, np.float32(self.chroma), BALANCE, self.target, iterations, settled)
         least = solve_loops.descend(self.normal, self.taps, self.right, *pull, x, seen, scratch)
         self.least, self.seen = least, seen
@@ -164,7 +164,7 @@ def test_what_x_is_seen_as_is_kept(sigma, rng):
     problem = Problem(2.0, sigma, rng)
     x, _ = problem.loops(6)
     expected = np.empty_like(x)
-    solve_loops.seen_of(problem.normal, problem.taps, x, expected, solve_loops.scratch_for(x.shape))
+    product_loops.seen_of(problem.normal, problem.taps, x, expected, product_loops.scratch_for(x.shape))
     np.testing.assert_allclose(problem.seen, expected, rtol=0, atol=1e-5 * np.abs(expected).max())
 
 
