@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -14,10 +15,12 @@ from burstsr.ground.flow import Flow
 from burstsr.ground.noise import Noise
 from burstsr.ground.sensor import samples
 from burstsr.ground.trust import unpacked
-from burstsr.reconstruct import loops, solve_loops
+from burstsr.reconstruct import loops, product_loops
+from burstsr.reconstruct.memory import aligned
 from burstsr.reconstruct.tiles import Tile, box_in_frame
 
 Floats = NDArray[np.float32]
+Residuals = tuple[Floats, Floats, Floats]
 _AROUND = (5, 5)  # quads over which misfit is averaged
 _NEAR = (3, 3)  # quads over which brightness is averaged
 _ONLY_NOISE = 1e-12
@@ -41,10 +44,58 @@ class Equations:
     information: Floats
 
 
+@dataclass(frozen=True)
+class Spots:
+    """A frame's samples on a tile, see `loops.locate`: where (2, n), how (4, n); bounds (5,), where each CFA site's begin."""
+
+    where: NDArray[np.int32]
+    how: Floats
+    bounds: NDArray[np.int64]
+
+
+def spots(
+    crop: Floats,
+    place: NDArray[np.int64],
+    cfa: NDArray[np.int64],
+    scale: np.float32,
+    inverse: Flow,
+    corner: NDArray[np.int64],
+    quads: tuple[int, int],
+    certainty: Floats,
+    origin: NDArray[np.int64],
+) -> Spots:
+    """Where the samples of a crop lie on a tile."""
+    where, how = np.empty((2, crop.size), np.int32), np.empty((4, crop.size), np.float32)
+    flow = (inverse.tiles, inverse.tile_px, corner, np.array(quads), certainty, origin)
+    bounds = loops.locate(crop, place, cfa, scale, *flow, where, how)
+    return Spots(np.ascontiguousarray(where[:, : bounds[-1]]), np.ascontiguousarray(how[:, : bounds[-1]]), bounds)
+
+
+def normal_equations(
+    seen: Sequence[Spots], trusts: Sequence[Floats], cfa: NDArray[np.int64], scale: np.float32, shape: tuple[int, int]
+) -> tuple[Floats, Floats]:
+    """normal (3, h, reach + 1, 2 reach + 1, w) and right (3, h, w) of samples weighted by trust (m, n) per quad and by 1 / variance."""
+    height, width = shape
+    reach = int(np.ceil(scale))
+    normal = aligned((3, height, reach + 1, 2 * reach + 1, width))
+    right = aligned((3, height, width))
+    right[:] = 0
+    stencils = aligned((height * width * loops.lanes(reach),))
+    for colour in range(3):
+        stencils[:] = 0
+        for spot, trust in zip(seen, trusts, strict=True):
+            for site in np.flatnonzero(cfa.ravel() == colour):
+                bounds = spot.bounds[site], spot.bounds[site + 1]
+                loops.gather(spot.where, spot.how, *bounds, scale, trust.ravel(), colour, shape, stencils, right.ravel())
+        loops.lay_out(stencils, reach, normal[colour])
+    return normal, right
+
+
 class TileData:
     """The crops of all views that show a tile.
 
-    start: (3, h, w), a first estimate of the tile, for the samples' variance. probe: of each sample's deviation, added as noise; 0 = none.
+    start: (3, h, w), a first estimate of the tile, for the samples' variance and what it leaves of them.
+    probe: of each sample's deviation, added as noise; 0 = none.
     """
 
     def __init__(
@@ -59,28 +110,26 @@ class TileData:
         defects: NDArray[np.int64],
         rng: np.random.Generator | None = None,
     ) -> None:
-        self._tile, self._views, self._inverses, self._taps = tile, views, inverses, taps
+        self._tile, self._taps, self._start = tile, taps, start
         self._scale = np.float32(scale)
-        self._origin = np.array(tile.origin)
         self._rows, self._columns = tile.quads(scale)
-        self._corner = np.array([self._rows[0], self._columns[0]])
+        corner = np.array([self._rows[0], self._columns[0]])
         self._cfa = views[0].frame.info.cfa.astype(np.int64)
         alpha, beta = (v.astype(np.float32)[:, None, None] for v in (noise.alpha, noise.beta))
         level = np.stack([cv2.blur(plane, (3, 3)) for plane in start])
-        self._certainty = 1 / np.maximum(alpha * np.maximum(level, 0) + beta, np.float32(_ONLY_NOISE))
-        self._crops = [_crop(view.frame, box_in_frame(tile, view.flow, scale, view.frame.info.shape), noise, defects, rng) for view in views]
+        self._certainty = certainty = 1 / np.maximum(alpha * np.maximum(level, 0) + beta, np.float32(_ONLY_NOISE))
+        crops = [_crop(view.frame, box_in_frame(tile, view.flow, scale, view.frame.info.shape), noise, defects, rng) for view in views]
+        quads = len(self._rows), len(self._columns)
+        origin = np.array(tile.origin)
+        self._spots = [spots(*crop, self._cfa, self._scale, inverse, corner, quads, certainty, origin) for crop, inverse in zip(crops, inverses, strict=True)]
         self.trusts = [np.ascontiguousarray(unpacked(view.trust[np.ix_(*_within((self._rows, self._columns), view.trust.shape))])) for view in views]
 
     def equations(self, trusts: Sequence[Floats]) -> Equations:
         """Normal equations of all samples, weighted by trust (m, n) per quad of the tile and by 1 / variance."""
-        height, width = self._tile.shape
         reach = int(np.ceil(self._scale))
-        normal = np.zeros((3, height, reach + 1, 2 * reach + 1, width), np.float32)
-        right, information = np.zeros((2, 3, height, width), np.float32)
-        for (crop, place), inverse, trust in zip(self._crops, self._inverses, trusts, strict=True):
-            where = (inverse.tiles, inverse.tile_px, trust, self._corner, self._certainty, self._origin)
-            loops.gather(crop, place, self._cfa, self._scale, *where, normal, right)
-        solve_loops.product(normal, np.ones_like(right), information)
+        normal, right = normal_equations(self._spots, trusts, self._cfa, self._scale, self._tile.shape)
+        information = np.empty_like(right)
+        product_loops.product(normal, np.ones_like(right), information)
         for axis in (1, 2):  # `product` leaves the rim out; what is compared with it must, too
             rim = np.moveaxis(right, axis, 0)
             rim[:reach] = rim[-reach:] = 0
@@ -88,39 +137,43 @@ class TileData:
 
     def misfits(self, picture: Floats) -> list[Floats]:
         """Per view, (m, n) mean squared residual over variance around each quad of the tile; inf where the view shows nothing."""
-        found = []
-        for total, count, _ in self._residuals(picture):
-            around, samples_around = cv2.blur(total, _AROUND), cv2.blur(count, _AROUND)
-            found.append(np.where(samples_around > 0, around / np.maximum(samples_around, np.float32(1e-6)), np.float32(np.inf)))
-        return found
+        return [_misfit(total, count) for total, count, _ in self._residuals(picture)]
 
-    def brightness(self, picture: Floats, reference: int) -> list[Floats]:
+    def misfits_of_start(self) -> list[Floats]:
+        """The same of the first estimate."""
+        return [_misfit(total, count) for total, count, _ in self._of_start]
+
+    def brightness(self, reference: int) -> list[Floats]:
         """Per view, (m, n) by how much the mean light around each quad of the tile differs from what the reference shows there, in deviations of that.
 
         Means of residuals against the same picture, so that where the samples lie hardly matters; their scatter, not noise alone, is the measure.
         """
         means = []
-        for total, count, signed in self._residuals(picture):
+        for total, count, signed in self._of_start:
             n = np.maximum(cv2.blur(count, _NEAR), np.float32(1e-6))
             mean = cv2.blur(signed, _NEAR) / n
             means.append((mean, np.maximum(cv2.blur(total, _NEAR) / n - mean * mean, np.float32(1)) / (n * np.float32(_NEAR[0] * _NEAR[1]))))
         own, variance = means[reference]
         return [np.asarray(np.abs(m - own) / np.sqrt(v + variance), np.float32) for m, v in means]
 
-    def _residuals(self, picture: Floats) -> Iterator[tuple[Floats, Floats, Floats]]:
+    @cached_property
+    def _of_start(self) -> list[Residuals]:
+        return list(self._residuals(self._start))
+
+    def _residuals(self, picture: Floats) -> Iterator[Residuals]:
         """Per view, (m, n) of its samples nearest to each quad: squared residuals over variance, how many, residuals over deviation with their signs."""
         seen = self.blurred(picture)
-        for (crop, place), inverse in zip(self._crops, self._inverses, strict=True):
+        for spot in self._spots:
             total, count, signed = np.zeros((3, len(self._rows), len(self._columns)), np.float32)
-            where = (inverse.tiles, inverse.tile_px, seen, self._corner, self._certainty, self._origin)
-            loops.misfit(crop, place, self._cfa, self._scale, *where, total, count, signed)
+            sums = (total.ravel(), count.ravel(), signed.ravel())
+            loops.misfit(spot.where, spot.how, self._scale, seen.ravel(), self._tile.shape[1], *sums)
             yield total, count, signed
 
     def of_pixels(self, values: Floats) -> Floats:
         """(h, w) of the tile's pixels from (m, n) of its quads, bilinear."""
         y, x = (
             ((np.arange(n) + o + 0.5) / self._scale / 2 - 0.5 - c).astype(np.float32)
-            for n, o, c in zip(self._tile.shape, self._origin, self._corner, strict=True)
+            for n, o, c in zip(self._tile.shape, self._tile.origin, (self._rows[0], self._columns[0]), strict=True)
         )
         at_y, at_x = (np.ascontiguousarray(a) for a in np.broadcast_arrays(y[:, None], x[None]))
         return np.asarray(cv2.remap(values, at_x, at_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32)
@@ -134,8 +187,13 @@ class TileData:
         if len(self._taps) == 1:
             return picture
         out = np.empty_like(picture)
-        solve_loops.blur(picture, self._taps, np.empty_like(picture), out)
+        product_loops.blur(picture, self._taps, np.empty_like(picture), out)
         return out
+
+
+def _misfit(total: Floats, count: Floats) -> Floats:
+    around, samples_around = cv2.blur(total, _AROUND), cv2.blur(count, _AROUND)
+    return np.where(samples_around > 0, around / np.maximum(samples_around, np.float32(1e-6)), np.float32(np.inf))
 
 
 def _crop(frame: Frame, box: NDArray[np.int64], noise: Noise, defects: NDArray[np.int64], rng: np.random.Generator | None) -> tuple[Floats, NDArray[np.int64]]:

@@ -1,4 +1,4 @@
-"""The data term's loops: samples of a tile to normal equations, and their solution. Same arithmetic as `paper.py`.
+"""The data term's loops: samples of a tile to normal equations, and what a picture leaves of them. Same arithmetic as `paper.py`.
 
 Minimising  sum_i w_i (a_i . x - y_i)^2 / 2  needs of the samples only  N = A^T W A  and  r = A^T W y: N is a stencil, since a sample's square covers at most
 `reach + 1` pixels along an axis. It is symmetric; half of it is kept, N[c, y, dy, dx + reach, x] = N((y, x), (y + dy, x + dx)) of colour c.
@@ -11,6 +11,8 @@ import numpy as np
 from burstsr.ground.compiled import compiled, inlined
 
 f4 = np.float32
+_ABREAST = 64  # samples whose shares are laid out at once, so that they have left for the cache when they are read in another shape
+_VECTOR = 16  # values in a vector
 
 
 @inlined
@@ -48,112 +50,190 @@ def cover(start, scale, share):
     return first
 
 
-@compiled
-def spread(weight, sample, share_y, share_x, taps, first, width, normal, right):
-    """Add one sample, whose square begins in pixel `first` (counted in rows of `width`), to flat normal and right. taps: reach + 1."""
-    wide = 2 * taps - 1
-    row_size = taps * wide * width
-    y = first // width
-    x = first - y * width
-    for a in range(taps):
-        row = np.uint64((y + a) * row_size + x)
-        place = np.uint64(first + a * width)
-        for b in range(taps):
-            w = weight * share_y[a] * share_x[b]
-            right[place + np.uint64(b)] += w * sample
-            for a1 in range(a, taps):
-                t = w * share_y[a1]
-                for b1 in range(b if a1 == a else 0, taps):
-                    normal[row + np.uint64(((a1 - a) * wide + b1 - b + taps - 1) * width + b)] += t * share_x[b1]
+@inlined
+def three(start, scale):
+    """The same of [start, start + scale], start in the first pixel, for scales that reach into three pixels at most."""
+    end = start + scale
+    part = f4(1) / scale
+    return (f4(1) - start) * part, (min(end, f4(2)) - f4(1)) * part, max(end - f4(2), f4(0)) * part
 
 
 @compiled
-def gather(samples, place, cfa, scale, back, tile, trust, corner, certainty, origin, normal, right):
-    """Add samples of a frame to a tile's normal equations.
+def locate(samples, place, cfa, scale, back, tile, corner, quads, certainty, origin, where, how):
+    """Where a frame's samples lie on a tile, those left out whose square leaves it.
 
     samples: (m, n) float32 crop of the mosaic, NaN where there is none; place: raw (y, x) of its first. back: the inverse flow.
-    trust: quads of the reference from `corner` (y, x) on. certainty: (3, h, w), 1 / variance of a sample of each colour at each pixel of the tile.
-    origin: (y, x) of the tile's first pixel in the picture. normal: (3, h, reach + 1, 2 reach + 1, w); right: (3, h, w).
-    Samples whose square leaves the tile are left out.
+    corner, quads: (y, x) of the first of the reference's quads, and how many along an axis. certainty: (3, h, w), 1 / variance of a sample of each colour at
+    each pixel of the tile. origin: (y, x) of the tile's first pixel in the picture. Out, for the samples that are seen, one CFA site after another:
+    where (2, >= m n) int32, the first pixel under the square in (3, h, w) and the quad; how (4, >= m n), the square's corner (y, x) within that pixel,
+    certainty, sample. Returns 5 numbers: where each site's samples begin, in the order of cfa.ravel(), and where they end.
     """
-    height, width = right.shape[1:]
-    reach = normal.shape[2] - 1
+    height, width = certainty.shape[1:]
+    reach = int(math.ceil(scale))
     s = f4(scale)
     first_y = f4(2 * corner[0])
     first_x = f4(2 * corner[1])
-    share_y = np.zeros(reach + 1, f4)
-    share_x = np.zeros(reach + 1, f4)
-    flat_normal = normal.reshape(-1)
-    flat_right = right.reshape(-1)
-    for m in range(samples.shape[0]):
-        for n in range(samples.shape[1]):
-            sample = samples[m, n]
-            if math.isnan(sample):
-                continue
-            py, px = position(f4(place[0] + m), f4(place[1] + n), back, tile)
-            start_y = py * s - f4(origin[0])
-            start_x = px * s - f4(origin[1])
-            y0 = floor(start_y)
-            x0 = floor(start_x)
-            if y0 < 0 or x0 < 0 or y0 + reach >= height or x0 + reach >= width:
-                continue
-            ky = min(max(int((py - first_y) * f4(0.5) + f4(0.25)), 0), trust.shape[0] - 1)
-            kx = min(max(int((px - first_x) * f4(0.5) + f4(0.25)), 0), trust.shape[1] - 1)
-            weight = trust[ky, kx]
-            if weight <= f4(0):
-                continue
-            c = cfa[(place[0] + m) & 1, (place[1] + n) & 1]
-            weight *= certainty[c, int(start_y + f4(0.5) * s), int(start_x + f4(0.5) * s)]
-            cover(start_y, s, share_y)
-            cover(start_x, s, share_x)
-            first = (c * height + y0) * width + x0
-            if reach == 2:
-                spread(weight, sample, share_y, share_x, 3, first, width, flat_normal, flat_right)
-            elif reach == 1:
-                spread(weight, sample, share_y, share_x, 2, first, width, flat_normal, flat_right)
-            else:
-                spread(weight, sample, share_y, share_x, reach + 1, first, width, flat_normal, flat_right)
+    bounds = np.zeros(5, np.int64)
+    count = 0
+    for site in range(4):
+        c = cfa[site >> 1, site & 1]
+        for m in range(((site >> 1) + place[0]) & 1, samples.shape[0], 2):
+            for n in range(((site & 1) + place[1]) & 1, samples.shape[1], 2):
+                sample = samples[m, n]
+                if math.isnan(sample):
+                    continue
+                py, px = position(f4(place[0] + m), f4(place[1] + n), back, tile)
+                start_y = py * s - f4(origin[0])
+                start_x = px * s - f4(origin[1])
+                y0 = floor(start_y)
+                x0 = floor(start_x)
+                if y0 < 0 or x0 < 0 or y0 + reach >= height or x0 + reach >= width:
+                    continue
+                ky = min(max(int((py - first_y) * f4(0.5) + f4(0.25)), 0), quads[0] - 1)
+                kx = min(max(int((px - first_x) * f4(0.5) + f4(0.25)), 0), quads[1] - 1)
+                where[0, count] = (c * height + y0) * width + x0
+                where[1, count] = ky * quads[1] + kx
+                how[0, count] = start_y - f4(y0)
+                how[1, count] = start_x - f4(x0)
+                how[2, count] = certainty[c, int(start_y + f4(0.5) * s), int(start_x + f4(0.5) * s)]
+                how[3, count] = sample
+                count += 1
+        bounds[site + 1] = count
+    return bounds
 
 
 @compiled
-def misfit(samples, place, cfa, scale, back, tile, picture, corner, certainty, origin, total, count, signed):
-    """Add up, per quad of the reference from `corner` on, squared residuals over variance of a frame's samples, how many they are, and residuals over
-    deviation with their signs: total, count, signed (m, n) float32.
+def gather(where, how, first, last, scale, trust, colour, shape, stencils, right):
+    """Add samples first .. last of `locate`, all of one colour, to that colour's normal equations, each by its trust, flat, per quad.
 
-    picture: (3, h, w), blurred as the lens does. See `gather` for the rest. A saturated sample says no more than that the light is at least as strong.
+    stencils: (h w P) flat, per pixel the half stencil (dy, dx + reach) in a row, P values apart, see `lanes`; right: (3 h w). shape: (h, w).
     """
-    height, width = picture.shape[1:]
+    reach = int(math.ceil(scale))
+    taps = reach + 1
+    wide = 2 * reach + 1
+    apart = len(stencils) // (shape[0] * shape[1])  # lanes(reach); were it known, LLVM would write the loops out and not use vectors
+    size = taps * wide + apart + reach  # of the table: shares of the square's pixels in rows of a stencil, zeros between
+    s = f4(scale)
+    width = shape[1]
+    start = colour * shape[0] * width
+    tables = np.zeros(_ABREAST * size, f4)
+    weights = np.zeros(_ABREAST, f4)
+    share_y = np.zeros(taps, f4)
+    share_x = np.zeros(taps, f4)
+    for begin in range(first, last, _ABREAST):
+        count = min(_ABREAST, last - begin)
+        for i in range(count):
+            k = np.uint64(begin + i)
+            weights[i] = how[2, k] * trust[np.uint64(where[1, k])]
+            if reach == 2:
+                y0, y1, y2 = three(how[0, k], s)
+                x0, x1, x2 = three(how[1, k], s)
+                t = np.uint64(i * size + 2)
+                tables[t] = y0 * x0
+                tables[t + np.uint64(1)] = y0 * x1
+                tables[t + np.uint64(2)] = y0 * x2
+                tables[t + np.uint64(5)] = y1 * x0
+                tables[t + np.uint64(6)] = y1 * x1
+                tables[t + np.uint64(7)] = y1 * x2
+                tables[t + np.uint64(10)] = y2 * x0
+                tables[t + np.uint64(11)] = y2 * x1
+                tables[t + np.uint64(12)] = y2 * x2
+                continue
+            cover(how[0, k], s, share_y)
+            cover(how[1, k], s, share_x)
+            for a in range(taps):
+                for b in range(taps):
+                    tables[np.uint64(i * size + reach + wide * a + b)] = share_y[a] * share_x[b]
+        for i in range(count):
+            weight = weights[i]
+            if weight <= f4(0):
+                continue
+            k = np.uint64(begin + i)
+            sample = how[3, k]
+            pixel = where[0, k] - start
+            if reach == 2:
+                for a in range(3):  # three pixels in one loop: one for each would be too short to be worth vectors
+                    t = np.uint64(i * size + wide * a)
+                    w0 = weight * tables[t + np.uint64(2)]
+                    w1 = weight * tables[t + np.uint64(3)]
+                    w2 = weight * tables[t + np.uint64(4)]
+                    p = np.uint64(start + pixel + a * width)
+                    right[p] += w0 * sample
+                    right[p + np.uint64(1)] += w1 * sample
+                    right[p + np.uint64(2)] += w2 * sample
+                    p = np.uint64((pixel + a * width) * _VECTOR)
+                    for n in range(apart):
+                        k = np.uint64(n)
+                        stencils[p + k] += w0 * tables[t + k]
+                        stencils[p + k + np.uint64(_VECTOR)] += w1 * tables[t + k + np.uint64(1)]
+                        stencils[p + k + np.uint64(2 * _VECTOR)] += w2 * tables[t + k + np.uint64(2)]
+                continue
+            for a in range(taps):
+                for b in range(taps):
+                    table = np.uint64(i * size + wide * a + b)
+                    w = weight * tables[table + np.uint64(reach)]
+                    right[np.uint64(start + pixel + a * width + b)] += w * sample
+                    stencil = np.uint64((pixel + a * width + b) * apart)
+                    for n in range(apart):
+                        lane = np.uint64(n)
+                        stencils[stencil + lane] += w * tables[table + lane]
+
+
+@compiled
+def lanes(reach):
+    """Values of a pixel's half stencil, in whole vectors."""
+    return ((reach + 1) * (2 * reach + 1) + _VECTOR - 1) // _VECTOR * _VECTOR
+
+
+@compiled
+def lay_out(stencils, reach, normal):
+    """normal (h, reach + 1, 2 reach + 1, w) of one colour from its pixels' stencils, flat; entries before a pixel's own, which others hold, become 0."""
+    height, taps, wide, width = normal.shape
+    apart = lanes(reach)
+    for y in range(height):
+        for a in range(taps):
+            for b in range(wide):
+                row = normal[y, a, b]
+                place = np.uint64(y * width * apart + a * wide + b)
+                half = a > 0 or b >= reach
+                for x in range(width):
+                    row[np.uint64(x)] = stencils[place + np.uint64(x * apart)] if half else f4(0)
+
+
+@compiled
+def misfit(where, how, scale, picture, width, total, count, signed):
+    """Add up, per quad, squared residuals over variance of the samples of `locate`, how many they are, and residuals over deviation with their signs:
+    total, count, signed, flat.
+
+    picture: (3 h w), blurred as the lens does, w its width. A saturated sample says no more than that the light is at least as strong.
+    """
     s = f4(scale)
     taps = int(math.ceil(scale)) + 1
     share_y = np.zeros(taps, f4)
     share_x = np.zeros(taps, f4)
-    first_y = f4(2 * corner[0])
-    first_x = f4(2 * corner[1])
-    for m in range(samples.shape[0]):
-        for n in range(samples.shape[1]):
-            sample = samples[m, n]
-            if math.isnan(sample):
-                continue
-            py, px = position(f4(place[0] + m), f4(place[1] + n), back, tile)
-            start_y = py * s - f4(origin[0])
-            start_x = px * s - f4(origin[1])
-            y0 = floor(start_y)
-            x0 = floor(start_x)
-            if y0 < 0 or x0 < 0 or y0 + taps > height or x0 + taps > width:
-                continue
-            c = cfa[(place[0] + m) & 1, (place[1] + n) & 1]
-            cover(start_y, s, share_y)
-            cover(start_x, s, share_x)
-            guess = f4(0)
+    for i in range(where.shape[1]):
+        k = np.uint64(i)
+        guess = f4(0)
+        place = np.uint64(where[0, k])
+        if taps == 3:
+            y0, y1, y2 = three(how[0, k], s)
+            x0, x1, x2 = three(how[1, k], s)
+            guess += y0 * (x0 * picture[place] + x1 * picture[place + np.uint64(1)] + x2 * picture[place + np.uint64(2)])
+            place += np.uint64(width)
+            guess += y1 * (x0 * picture[place] + x1 * picture[place + np.uint64(1)] + x2 * picture[place + np.uint64(2)])
+            place += np.uint64(width)
+            guess += y2 * (x0 * picture[place] + x1 * picture[place + np.uint64(1)] + x2 * picture[place + np.uint64(2)])
+        else:
+            cover(how[0, k], s, share_y)
+            cover(how[1, k], s, share_x)
             for a in range(taps):
                 for b in range(taps):
-                    guess += share_y[a] * share_x[b] * picture[c, y0 + a, x0 + b]
-            left = sample - guess
-            if sample >= f4(1) and left < f4(0):
-                left = f4(0)
-            ky = min(max(int((py - first_y) * f4(0.5) + f4(0.25)), 0), total.shape[0] - 1)
-            kx = min(max(int((px - first_x) * f4(0.5) + f4(0.25)), 0), total.shape[1] - 1)
-            weight = certainty[c, int(start_y + f4(0.5) * s), int(start_x + f4(0.5) * s)]
-            total[ky, kx] += left * left * weight
-            count[ky, kx] += f4(1)
-            signed[ky, kx] += left * math.sqrt(weight)
+                    guess += share_y[a] * share_x[b] * picture[place + np.uint64(a * width + b)]
+        left = how[3, k] - guess
+        if how[3, k] >= f4(1) and left < f4(0):
+            left = f4(0)
+        weight = how[2, k]
+        quad = np.uint64(where[1, k])
+        total[quad] += left * left * weight
+        count[quad] += f4(1)
+        signed[quad] += left * math.sqrt(weight)

@@ -1,4 +1,4 @@
-"""The reconstruction in plain NumPy and SciPy, with matrices written out. `loops.py`, `solve_loops.py` and `shrink_loops.py` must agree.
+"""The reconstruction in plain NumPy and SciPy, with matrices written out. The loops must agree.
 
 The picture x minimises  sum_i w_i (a_i . G x - y_i)^2 / 2 + prior(x), by half-quadratic splitting (Geman & Yang 1995) with shrinkage as the prior's
 proximal map (plug and play: Venkatakrishnan, Bouman & Wohlberg 2013). a_i is the pixel-area forward model: sample i is the mean of the picture over the
@@ -145,34 +145,37 @@ def descend(
 
 
 def starts(length: int, offset: int, step: int) -> list[int]:
-    """First pixels of the blocks along an axis: 0, offset + n step, and the last that fits."""
-    count = -(-(length - SIDE - offset) // step) + 1
-    return [0, *(min(offset + n * step, length - SIDE) for n in range(count))]
+    """First pixels of the blocks that cover an axis: offset + n step, from the last not after 0 on."""
+    first = offset - step if offset > 0 else 0
+    return list(range(first, length - SIDE + step, step))
 
 
 def shrink(plane: Array, variance: Array, pilot: Array | None, strength: float, offset: tuple[int, int], step: int) -> Array:
     """The plane (h, w) with every 8 x 8 block's cosine coefficients (orthonormal DCT-II) shrunk and the blocks averaged.
 
-    variance: (h, w) of the noise; a block takes the one at its pixel (4, 4). Without pilot coefficients below `strength` deviations fall (hard threshold);
-    with one, (h, w), they count by  P^2 / (P^2 + strength variance)  (empirical Wiener filter: Ghael, Sayeed & Baraniuk 1997). Means stay. A block counts
-    by 1 / (variance * sum of squared factors, at least 1), the inverse of the noise it keeps.
+    variance: (h, w) of the noise; a block takes the one at its pixel (4, 4), or the nearest. Without pilot coefficients below `strength` deviations fall
+    (hard threshold); with one, (h, w), they count by  P^2 / (P^2 + strength variance)  (empirical Wiener filter: Ghael, Sayeed & Baraniuk 1997). Means
+    stay. A block counts by 1 / (variance * sum of squared factors, at least 1), the inverse of the noise it keeps. Beyond its borders the plane is mirrored.
     """
-    total, weight = np.zeros(plane.shape), np.zeros(plane.shape)
+    wide, guide = (None if p is None else np.pad(p.astype(np.float64), SIDE, "reflect") for p in (plane, pilot))
+    assert wide is not None
+    total, weight = np.zeros(wide.shape), np.zeros(wide.shape)
     for y in starts(plane.shape[0], offset[0], step):
         for x in starts(plane.shape[1], offset[1], step):
-            block = slice(y, y + SIDE), slice(x, x + SIDE)
-            v = float(variance[y + SIDE // 2, x + SIDE // 2])
-            B = dctn(plane[block].astype(np.float64), norm="ortho")
-            if pilot is None:
+            block = slice(y + SIDE, y + 2 * SIDE), slice(x + SIDE, x + 2 * SIDE)
+            v = float(variance[min(y + SIDE // 2, plane.shape[0] - 1), min(x + SIDE // 2, plane.shape[1] - 1)])
+            B = dctn(wide[block], norm="ortho")
+            if guide is None:
                 factor = np.where(B**2 >= strength**2 * v, 1.0, 0.0)
             else:
-                P = dctn(pilot[block].astype(np.float64), norm="ortho")
+                P = dctn(guide[block], norm="ortho")
                 factor = P**2 / (P**2 + strength * v)
             share = 1 / (max(float((factor**2).sum()), 1.0) * v)
             factor[0, 0] = 1
             total[block] += share * idctn(factor * B, norm="ortho")
             weight[block] += share
-    return np.asarray(total / weight)
+    inside = slice(SIDE, -SIDE), slice(SIDE, -SIDE)
+    return np.asarray(total[inside] / weight[inside])
 
 
 def misfit(where: Squares, y: Array, picture: Array, corner: Ints, certainty: Array, count: tuple[int, int]) -> tuple[Array, Array, Array]:

@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from burstsr.reconstruct import shrink_loops
+from burstsr.reconstruct import prior_loops, shrink_loops
+from burstsr.reconstruct.memory import aligned
 from burstsr.settings import ReconstructSettings
 
 Floats = NDArray[np.float32]
@@ -26,26 +27,27 @@ class Prior:
 
     def __init__(self, start: Floats, neutral: NDArray[np.float64], settings: ReconstructSettings) -> None:
         self._settings = settings
-        self._neutral = neutral.astype(np.float32)[:, None, None]
+        self._neutral = neutral.astype(np.float32)
+        self._scratch = shrink_loops.scratch_for(start.shape[1:])
         self._offset = np.float32(settings.offset)
         smooth = np.stack([cv2.blur(cv2.blur(plane, _SMOOTH), _SMOOTH) for plane in start])
-        self._slope2 = 0.25 / ((np.maximum(smooth / self._neutral, 0) + self._offset) * self._neutral**2)  # (d root / d x)^2
+        balance = self._neutral[:, None, None]
+        self._slope2 = 0.25 / ((np.maximum(smooth / balance, 0) + self._offset) * balance**2)  # (d root / d x)^2
 
     def shrunk(self, x: Floats, variance: Floats, turn: int, dense: bool) -> Floats:
         """x (3, h, w), linear camera RGB, where it carries noise of `variance` (3, h, w). turn: shifts the lattice of blocks; dense: twice as many.
 
         Luma and the two colour differences of square roots of white-balanced values are each filtered twice, see `shrink_loops`.
         """
-        s = self._settings
-        roots = np.sqrt(np.maximum(x / self._neutral + self._offset, np.float32(1e-6)))
-        planes = np.tensordot(TO_LUMA, roots, 1)
-        r, g, b = self._slope2 * variance
-        noise = (np.float32(0.0625) * (r + 4 * g + b), np.float32(s.chroma_noise) * (r + g), np.float32(s.chroma_noise) * (b + g))
-        pilot, weight, out = np.empty_like(planes[0]), np.empty_like(planes[0]), np.empty_like(planes)
+        s, flat = self._settings, (3, -1)
+        planes, noise, out = (aligned(x.shape) for _ in range(3))
+        model = (TO_LUMA, self._slope2.reshape(flat), variance.reshape(flat), np.float32(s.chroma_noise))
+        prior_loops.to_planes(x.reshape(flat), self._neutral, self._offset, *model, planes.reshape(flat), noise.reshape(flat))
+        pilot = np.empty_like(planes[0])
         steps = (_DENSE_STEP, _COLOUR_STEP, _COLOUR_STEP) if dense else (_STEP, _STEP, _STEP)
         for plane, v, result, step in zip(planes, noise, out, steps, strict=True):
             down, along = (o % step for o in _OFFSETS[turn % len(_OFFSETS)])
-            shrink_loops.shrink(plane, v, plane, False, np.float32(s.threshold), down, along, step, pilot, weight)
-            shrink_loops.shrink(plane, v, pilot, True, np.float32(1.0), down, along, step, result, weight)
-        roots = np.maximum(np.tensordot(TO_RGB, out, 1), 0)
-        return np.ascontiguousarray((roots * roots - self._offset) * self._neutral)
+            shrink_loops.shrink(plane, v, plane, False, np.float32(s.threshold), down, along, step, self._scratch, pilot)
+            shrink_loops.shrink(plane, v, pilot, True, np.float32(1.0), down, along, step, self._scratch, result)
+        prior_loops.to_picture(out.reshape(flat), self._neutral, self._offset, TO_RGB, planes.reshape(flat))
+        return planes

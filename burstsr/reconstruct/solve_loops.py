@@ -1,212 +1,18 @@
-"""The normal equations' loops: their product with a picture, and conjugate gradients. Same arithmetic as `paper.py`.
-
-normal: (3, h, reach + 1, 2 reach + 1, w), half of the symmetric stencil N, see `loops.py`. taps: the lens's blur along an axis, odd and symmetric; [1] = none.
-
-N is by far the largest array and does not fit the fast caches: a row of it is read once, for the pixels' own row and for the rows below, whose sums wait
-in `lines`. Planes lie behind each other in flat arrays, and indices are unsigned, or numba's test for negative ones would keep LLVM from vectorising.
-"""
+"""Conjugate gradients on the normal equations. Same arithmetic as `paper.py`; normal, taps and flat planes as in `product_loops`."""
 
 import numpy as np
 
 from burstsr.ground.compiled import compiled
+from burstsr.reconstruct.product_loops import GUARD, LINE, clear_rim, data, product_row
 
 f4 = np.float32
-GUARD = 16  # values before and after a plane's, so that neighbours of its corners can be read
-LINE = 528  # longest row, and the distance between lines
-
-
-def scratch_for(shape, planes=6):
-    """Memory for `descend` and `product` on (3, h, w)."""
-    size = 3 * shape[1] * shape[2] + 2 * GUARD
-    return np.empty((planes, -(-size // GUARD) * GUARD), f4)
-
-
-@compiled
-def five(normal, at, x, place, width, lines, line):
-    """Reach 2, one row y of one colour: its product with x into `lines`, but for columns at either end, given what the rows above left in the
-    second line; and what the row owes to the two below into the second and third.
-
-    normal: flat, its row y begins at `at`. x: flat, its row y begins at `place`. lines: flat, those of this colour begin at `line`.
-    """
-    here_line = np.uint64(line)
-    next_line = np.uint64(line + LINE)
-    after_line = np.uint64(line + 2 * LINE)
-    one = np.uint64(1)
-    two = np.uint64(2)
-    w = np.uint64(width)
-    own = np.uint64(at + 2 * width)
-    own1 = own + w
-    own2 = own1 + w
-    a0 = own2 + w
-    a1 = a0 + w
-    a2 = a1 + w
-    a3 = a2 + w
-    a4 = a3 + w
-    b0 = a4 + w
-    b1 = b0 + w
-    b2 = b1 + w
-    b3 = b2 + w
-    b4 = b3 + w
-    x0 = np.uint64(place)
-    x1 = x0 + w
-    x2 = x1 + w
-    for n in range(width):
-        k = np.uint64(n)
-        far_left = x[x0 + k - two]
-        left = x[x0 + k - one]
-        here = x[x0 + k]
-        right = x[x0 + k + one]
-        far_right = x[x0 + k + two]
-        lines[here_line + k] = (
-            lines[next_line + k]
-            + normal[own + k] * here
-            + normal[own1 + k] * right
-            + normal[own2 + k] * far_right
-            + normal[own1 + k - one] * left
-            + normal[own2 + k - two] * far_left
-            + normal[a0 + k] * x[x1 + k - two]
-            + normal[a1 + k] * x[x1 + k - one]
-            + normal[a2 + k] * x[x1 + k]
-            + normal[a3 + k] * x[x1 + k + one]
-            + normal[a4 + k] * x[x1 + k + two]
-            + normal[b0 + k] * x[x2 + k - two]
-            + normal[b1 + k] * x[x2 + k - one]
-            + normal[b2 + k] * x[x2 + k]
-            + normal[b3 + k] * x[x2 + k + one]
-            + normal[b4 + k] * x[x2 + k + two]
-        )
-        lines[next_line + k] = (
-            lines[after_line + k]
-            + normal[a0 + k + two] * far_right
-            + normal[a1 + k + one] * right
-            + normal[a2 + k] * here
-            + normal[a3 + k - one] * left
-            + normal[a4 + k - two] * far_left
-        )
-        lines[after_line + k] = (
-            normal[b0 + k + two] * far_right
-            + normal[b1 + k + one] * right
-            + normal[b2 + k] * here
-            + normal[b3 + k - one] * left
-            + normal[b4 + k - two] * far_left
-        )
-
-
-@compiled
-def any_reach(normal, at, x, place, width, reach, lines, line):
-    """The same for any reach, without sums that wait: all rows of N that meet row y are read."""
-    wide = 2 * reach + 1
-    for k in range(reach, width - reach):
-        lines[np.uint64(line + k)] = normal[np.uint64(at + reach * width + k)] * x[np.uint64(place + k)]
-    for dy in range(reach + 1):
-        above = at - dy * (reach + 1) * wide * width
-        for dx in range(1 if dy == 0 else -reach, reach + 1):
-            coefficients = (dy * wide + dx + reach) * width
-            for k in range(reach, width - reach):
-                lines[np.uint64(line + k)] += (
-                    normal[np.uint64(at + coefficients + k)] * x[np.uint64(place + dy * width + k + dx)]
-                    + normal[np.uint64(above + coefficients + k - dx)] * x[np.uint64(place - dy * width + k - dx)]
-                )
-
-
-@compiled
-def product_row(normal, c, y, height, width, reach, x, out, lines, line):
-    """Row y of colour c of N x into flat `out`. Rows must come in order, from the first on; flat x begins after GUARD values. lines: as in `five`."""
-    row = (c * height + y) * width
-    at = row * (reach + 1) * (2 * reach + 1)
-    if reach == 2:
-        five(normal, at, x, row + GUARD, width, lines, line)
-    elif y >= reach:
-        any_reach(normal, at, x, row + GUARD, width, reach, lines, line)
-    if y >= reach:
-        for k in range(reach, width - reach):
-            out[np.uint64(row + k)] = lines[np.uint64(line + k)]
-
-
-@compiled
-def guarded(x, out):
-    """out = x, flat, with GUARD zeros before and after."""
-    size = len(x)
-    for k in range(GUARD):
-        out[k] = f4(0)
-        out[np.uint64(GUARD + size + k)] = f4(0)
-    for k in range(size):
-        out[np.uint64(GUARD + k)] = x[np.uint64(k)]
-
-
-@compiled
-def flat_product(normal, x, out, height, width, reach):
-    """Flat out = N x inside, x after GUARD values; the rim of `out` stays."""
-    for c in range(3):
-        lines = np.zeros(3 * LINE, f4)
-        for y in range(height - reach):
-            product_row(normal, c, y, height, width, reach, x, out, lines, 0)
-
-
-@compiled
-def product(normal, x, out):
-    """out = N x for x, out (3, h, w), but for the outermost `reach` pixels, which become 0."""
-    height, width = x.shape[1:]
-    guard = np.empty(x.size + 2 * GUARD, f4)
-    guarded(x.reshape(-1), guard)
-    out[:] = f4(0)
-    flat_product(normal.reshape(-1), guard, out.reshape(-1), height, width, normal.shape[2] - 1)
-
-
-@compiled
-def blur(x, taps, between, out):
-    """out = x blurred by `taps` along both axes; zeros beyond the borders, so that the blur is its own adjoint. between: scratch."""
-    _, height, width = x.shape
-    n = len(taps) // 2
-    for c in range(3):
-        for y in range(height):
-            row = between[c, y]
-            own = x[c, y]
-            for k in range(width):
-                row[k] = taps[n] * own[k]
-            for i in range(1, n + 1):
-                t = taps[n + i]
-                for k in range(0, width - i):
-                    row[k] += t * own[k + i]
-                for k in range(i, width):
-                    row[k] += t * own[k - i]
-        for y in range(height):
-            row = out[c, y]
-            for k in range(width):
-                row[k] = taps[n] * between[c, y, k]
-            for i in range(1, n + 1):
-                t = taps[n + i]
-                if y + i < height:
-                    other = between[c, y + i]
-                    for k in range(width):
-                        row[k] += t * other[k]
-                if y >= i:
-                    other = between[c, y - i]
-                    for k in range(width):
-                        row[k] += t * other[k]
-
-
-@compiled
-def data(normal, taps, x, out, shape, reach, blurred, between):
-    """Flat out = G N G x inside, x and scratch after GUARD values; the rim of `out` stays, but is written to where there is a blur."""
-    _, height, width = shape
-    if len(taps) == 1:
-        flat_product(normal, x, out, height, width, reach)
-        return
-    size = 3 * height * width
-    plain = x[GUARD : GUARD + size].reshape(shape)
-    seen = blurred[GUARD : GUARD + size]
-    other = between[GUARD : GUARD + size]
-    blur(plain, taps, other.reshape(shape), seen.reshape(shape))
-    other[:] = f4(0)
-    flat_product(normal, blurred, other, height, width, reach)
-    blur(other.reshape(shape), taps, seen.reshape(shape), out.reshape(shape))
 
 
 @compiled
 def pull_row(row, size, first, last, pull, chroma, balance, x, out):
     """out += (D + E) x on pixels row + first .. row + last of three colours `size` apart, with D = pull and E = chroma C^T D_g C, where
-    C x = (r - g, b - g) of white-balanced values. All flat, x after GUARD values. Returns x . out there."""
+    C x = (r - g, b - g) of white-balanced values. All flat, x after GUARD values. Returns x . out there.
+    """
     inverse_r = f4(1) / balance[0]
     inverse_g = f4(1) / balance[1]
     inverse_b = f4(1) / balance[2]
@@ -234,11 +40,12 @@ def pull_row(row, size, first, last, pull, chroma, balance, x, out):
 
 
 @compiled
-def turn(ratio, first, last, residual, inverse, p):
-    """p = inverse residual + ratio p on first .. last, flat, p after GUARD values."""
-    for n in range(first, last):
-        k = np.uint64(n)
-        p[k + np.uint64(GUARD)] = residual[k] * inverse[k] + ratio * p[k + np.uint64(GUARD)]
+def turn(ratio, first, last, size, residual, inverse, p):
+    """p = inverse residual + ratio p on first .. last of three colours `size` apart, flat, p after GUARD values."""
+    for c in range(3):
+        for n in range(c * size + first, c * size + last):
+            k = np.uint64(n)
+            p[k + np.uint64(GUARD)] = residual[k] * inverse[k] + ratio * p[k + np.uint64(GUARD)]
 
 
 @compiled
@@ -250,34 +57,18 @@ def system(normal, taps, pull, chroma, balance, ratio, residual, inverse, p, out
     if len(taps) == 1:
         lines = np.zeros(9 * LINE, f4)
         for y in range(height):
-            for c in range(3):
-                row = c * size + y * width
-                turn(ratio, row, row + width, residual, inverse, p)
+            turn(ratio, y * width, (y + 1) * width, size, residual, inverse, p)
             if y >= reach:  # all of p that rows up to this one need is new
-                for c in range(3):
-                    product_row(normal, c, y - reach, height, width, reach, p, out, lines, 3 * c * LINE)
+                product_row(normal, y - reach, height, width, reach, p, out, lines)
             if y >= 2 * reach:
                 total += pull_row((y - reach) * width, size, reach, width - reach, pull, chroma, balance, p, out)
         return total
-    turn(ratio, 0, 3 * size, residual, inverse, p)
+    turn(ratio, 0, size, size, residual, inverse, p)
     data(normal, taps, p, out, shape, reach, blurred, between)
     for y in range(reach, height - reach):
         total += pull_row(y * width, size, reach, width - reach, pull, chroma, balance, p, out)
     clear_rim(out, shape, reach)
     return total
-
-
-@compiled
-def clear_rim(plane, shape, reach):
-    """0 on the outermost `reach` pixels of a flat (3, h, w)."""
-    _, height, width = shape
-    for c in range(3):
-        for y in range(height):
-            row = (c * height + y) * width
-            beyond = y < reach or y >= height - reach
-            for k in range(width if beyond else reach):
-                plane[np.uint64(row + k)] = f4(0)
-                plane[np.uint64(row + width - 1 - k)] = f4(0)
 
 
 @compiled
@@ -314,10 +105,11 @@ def advance(step, first, last, p, image, inverse, x, residual):
 
 
 @compiled
-def descend(normal, taps, right, pull, chroma, balance, target, iterations, x, seen, scratch):
+def descend(normal, taps, right, pull, chroma, balance, target, iterations, settled, x, seen, scratch):
     """Conjugate gradients on (G N G + D + E) x = r + (D + E) z from x, in place, preconditioned by the diagonal; z = target, all (3, h, w).
 
-    The outermost `reach` pixels stay. right: G r. seen: G N G x inside; becomes that of the new x. scratch: see `scratch_for`.
+    At most `iterations`; fewer once a value's squared step, in variances that x is left with, is less than `settled` in the mean. The outermost `reach`
+    pixels stay. right: G r. seen: G N G x inside; becomes that of the new x. scratch: see `scratch_for`.
     Returns 2 (z - x) . (G N G x - G r): what z explains the samples worse than the x that came out, at least; see `excess`.
     """
     shape = x.shape
@@ -363,6 +155,8 @@ def descend(normal, taps, right, pull, chroma, balance, target, iterations, x, s
             fresh += advance(step, k, min(k + some, size), p, image, inverse, v, residual)
         ratio = f4(fresh / power)
         power = fresh
+        if power < settled * size:
+            break
     # G N G x = r + (D + E) (z - x) - residual
     for n in range(size):
         k = np.uint64(n)
@@ -383,18 +177,10 @@ def descend(normal, taps, right, pull, chroma, balance, target, iterations, x, s
 
 
 @compiled
-def seen_of(normal, taps, x, out, scratch):
-    """out = G N G x inside, 0 on the outermost `reach` pixels; all (3, h, w)."""
-    reach = normal.shape[2] - 1
-    guarded(x.reshape(-1), scratch[0])
-    data(normal.reshape(-1), taps, scratch[0], out.reshape(-1), x.shape, reach, scratch[1], scratch[2])
-    clear_rim(out.reshape(-1), x.shape, reach)
-
-
-@compiled
 def excess(normal, taps, right, target, x, seen, scratch):
     """By how much, in squared residuals over variance, z = target explains the samples worse than x: (z N z - 2 r z) - (x N x - 2 r x), over all pixels but
-    the rim, with N for G N G and r = right, G r. seen: G N G x."""
+    the rim, with N for G N G and r = right, G r. seen: G N G x.
+    """
     reach = normal.shape[2] - 1
     _, height, width = x.shape
     size = x.size

@@ -19,20 +19,23 @@ from scipy import special
 
 from burstsr.ground.compiled import thread_count
 from burstsr.ground.noise import Noise
-from burstsr.reconstruct import solve_loops
+from burstsr.reconstruct import product_loops, solve_loops
 from burstsr.reconstruct.data import Equations, TileData, View
+from burstsr.reconstruct.memory import aligned
 from burstsr.reconstruct.motion import refined
 from burstsr.reconstruct.prior import Prior
 from burstsr.reconstruct.tiles import Tile, tiles
 from burstsr.settings import ReconstructSettings
 
 Floats = NDArray[np.float32]
-_SIDE, _MARGIN = 192, 14  # output pixels: a tile's own, and what is solved around it
+_SIDE, _MARGIN = 196, 14  # output pixels: a tile's own, and what is solved around it
 _LEAST_INFORMATION = 0.05  # of the tile's mean: places with fewer samples are pulled as if they had so many
 _AROUND = (5, 5)  # pixels over which information is averaged
 _ALL_TRUSTED = 0.995  # mean trust of a tile from which a second look is not worth its time
 _COARSE = 0.3  # share of the turns that shrink fewer blocks
 _SECOND_LOOK_STEPS = 4
+_SETTLED = 1e-5  # squared steps of conjugate gradients, over variance, from which more of them change next to nothing: 0.003 dB
+_SECOND_LOOK_SETTLED = 3e-4  # the same where only misfits are asked for
 _REFERENCE_MISFIT = (2.5, 4.0)  # squared residual over variance of the reference, predicted from the others: from consistent to not
 _BRIGHTNESS = (2.5, 3.5)  # deviations by which a frame may be brighter than the reference: from the same light to another
 _FIRM = (0.8, 1.0)  # robustness's trust, from none to full
@@ -77,19 +80,34 @@ def reconstruct(
     neutral: (3,) camera RGB of a neutral object. defects: (n, 2) raw (y, x) of samples to leave out. progress is called with (tiles done, tiles).
     """
     shares: list[float] = []
-    outcome = _solved(_Solver(picture, views, reference, noise, neutral, scale, settings, defects), progress)
+    task = _Task(picture, views, reference, noise, neutral, scale, settings, defects)
+    outcome = _solved(task, progress)
     for _ in range(settings.motion_passes):
         sigma = _CERTAIN_PSF * settings.psf_sigma_px * scale
         seen = np.asarray(cv2.GaussianBlur(outcome.picture, (0, 0), sigma), np.float32) if sigma > 0 else outcome.picture
-        moved = list(views)
-        for i, view in enumerate(views):
+        moved = list(task.views)
+        for i, view in enumerate(task.views):
             if i != reference:
                 flow, share = refined(view.frame, view.flow, seen, noise, scale, defects)
                 moved[i] = View(view.frame, flow, view.trust)
                 shares.append(share)
-        views = moved
-        outcome = _solved(_Solver(picture, views, reference, noise, neutral, scale, settings, defects), progress)
+        task = replace(task, views=moved)
+        outcome = _solved(task, progress)
     return replace(outcome, moved=float(np.mean(shares))) if shares else outcome
+
+
+@dataclass(frozen=True)
+class _Task:
+    """What `reconstruct` is given."""
+
+    picture: Floats
+    views: Sequence[View]
+    reference: int
+    noise: Noise
+    neutral: NDArray[np.float64]
+    scale: float
+    settings: ReconstructSettings
+    defects: NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -106,10 +124,10 @@ class _Solved:
 _NOTHING = np.empty((0, 0, 0), np.float32)
 
 
-def _solved(solver: _Solver, progress: Callable[[int, int], None]) -> Outcome:
+def _solved(task: _Task, progress: Callable[[int, int], None]) -> Outcome:
     """All tiles, spread over cores."""
-    every = list(tiles(solver.picture.shape[:2], _SIDE, _MARGIN))
-    out = np.empty_like(solver.picture)
+    solver, out = _Solver(task), np.empty_like(task.picture)
+    every = list(tiles(out.shape[:2], _SIDE, _MARGIN))
     probed = set(np.linspace(0, len(every) - 1, min(_PROBES, len(every))).astype(int).tolist())
 
     def solved(index: int) -> _Solved:
@@ -132,43 +150,34 @@ def _solved(solver: _Solver, progress: Callable[[int, int], None]) -> Outcome:
 class _Solver:
     """What all tiles share."""
 
-    def __init__(
-        self,
-        picture: Floats,
-        views: Sequence[View],
-        reference: int,
-        noise: Noise,
-        neutral: NDArray[np.float64],
-        scale: float,
-        settings: ReconstructSettings,
-        defects: NDArray[np.int64],
-    ) -> None:
-        self.picture, self._views, self._reference, self._noise, self._neutral = picture, views, reference, noise, neutral
-        self._scale, self._settings, self._defects = scale, settings, defects
-        self._inverses = [view.flow.inverse() for view in views]
-        self._taps = _gaussian(_CERTAIN_PSF * settings.psf_sigma_px * scale)
-        self._balance = neutral.astype(np.float32)
+    def __init__(self, task: _Task) -> None:
+        self._task, self._settings = task, task.settings
+        self._inverses = [view.flow.inverse() for view in task.views]
+        self._taps = _gaussian(_CERTAIN_PSF * task.settings.psf_sigma_px * task.scale)
+        self._balance = task.neutral.astype(np.float32)
 
     def solve(self, tile: Tile, probe: bool = False) -> _Solved:
         """The tile's picture, margins included."""
-        start = tile.cut(self.picture)
-        prior = Prior(start, self._neutral, self._settings)
+        start = tile.cut(self._task.picture)
+        prior = Prior(start, self._task.neutral, self._settings)
         data = self._data(tile, start)
         trusts, looked = self._trusts(data, prior, start)
         equations = data.equations(trusts)
-        x, turns = self._descend(data, equations, prior, start, self._settings.steps)
+        x, turns = self._descend(data, equations, prior, start)
         x = self._where_it_explains(data, trusts, x, start)
         if not probe:
             return _Solved(x, turns, looked)
         misfit = np.concatenate([m[(t > 0.5) & np.isfinite(m)] for m, t in zip(data.misfits(x), trusts, strict=True)])
         other = self._data(tile, start, np.random.default_rng(tile.origin[0] * 65536 + tile.origin[1] + 2**40))
-        again, _ = self._descend(other, other.equations(trusts), prior, start, self._settings.steps)
-        variance = self._noise.alpha[:, None, None] * np.maximum(x, 0) + self._noise.beta[:, None, None]
+        again, _ = self._descend(other, other.equations(trusts), prior, start)
+        noise = self._task.noise
+        variance = noise.alpha[:, None, None] * np.maximum(x, 0) + noise.beta[:, None, None]
         share = np.median(((again - x) ** 2 / np.maximum(variance, 1e-12))[tile.own], axis=(1, 2)) / _MEDIAN_OF_SQUARE
         return _Solved(x, turns, looked, float(misfit.mean()) if misfit.size else 0.0, share)
 
     def _data(self, tile: Tile, start: Floats, rng: np.random.Generator | None = None) -> TileData:
-        return TileData(tile, self._views, self._inverses, start, self._noise, self._scale, self._taps, self._defects, rng)
+        t = self._task
+        return TileData(tile, t.views, self._inverses, start, t.noise, t.scale, self._taps, t.defects, rng)
 
     def _trusts(self, data: TileData, prior: Prior, start: Floats) -> tuple[list[Floats], bool]:
         """Trust per view and quad. Where robustness distrusted frames they get a second chance: alias looks like motion to it, but not to a picture.
@@ -177,20 +186,20 @@ class _Solver:
         trusted in full; elsewhere what robustness trusts nearly in full counts, and nothing else: a picture that must explain both of two things that
         contradict each other rings.
         """
-        firm = [_rising(t, *_FIRM) for t in data.trusts]
-        trusts = [data.trusts[i] if i == self._reference else t for i, t in enumerate(firm)]
-        others = [t for i, t in enumerate(trusts) if i != self._reference]
+        reference, firm = self._task.reference, [_rising(t, *_FIRM) for t in data.trusts]
+        trusts = [data.trusts[i] if i == reference else t for i, t in enumerate(firm)]
+        others = [t for i, t in enumerate(trusts) if i != reference]
         if others:
-            alike = [_falling(d, *_BRIGHTNESS) for d in data.brightness(start, self._reference)]
-            trusts = [t if i == self._reference else t * a for i, (t, a) in enumerate(zip(trusts, alike, strict=True))]
+            alike = [_falling(d, *_BRIGHTNESS) for d in data.brightness(reference)]
+            trusts = [t if i == reference else t * a for i, (t, a) in enumerate(zip(trusts, alike, strict=True))]
         if not others or not self._settings.second_look or np.mean([t.mean() for t in others]) > _ALL_TRUSTED:
             return trusts, False
-        optimistic = [np.zeros_like(t) if i == self._reference else alike[i] for i, t in enumerate(trusts)]
-        x, _ = self._descend(data, data.equations(optimistic), prior, start, _SECOND_LOOK_STEPS, coarse=1)
+        optimistic = [np.zeros_like(t) if i == reference else alike[i] for i, t in enumerate(trusts)]
+        x, _ = self._descend(data, data.equations(optimistic), prior, start, second_look=True)
         misfits = data.misfits(x)
-        still = cv2.erode(_falling(misfits[self._reference], *_REFERENCE_MISFIT), np.ones((3, 3), np.uint8))
+        still = cv2.erode(_falling(misfits[reference], *_REFERENCE_MISFIT), np.ones((3, 3), np.uint8))
         believed = [t + (a - t) * still * _falling(m, *_FRAME_MISFIT) for t, a, m in zip(trusts, alike, misfits, strict=True)]
-        return [t if i == self._reference else np.asarray(b, np.float32) for i, (t, b) in enumerate(zip(trusts, believed, strict=True))], True
+        return [t if i == reference else np.asarray(b, np.float32) for i, (t, b) in enumerate(zip(trusts, believed, strict=True))], True
 
     def _where_it_explains(self, data: TileData, trusts: list[Floats], x: Floats, start: Floats) -> Floats:
         """The picture where it explains the samples, elsewhere the one that it began with: what contradicts itself (a lamp that blinks, a hot pixel) rings.
@@ -200,30 +209,34 @@ class _Solver:
         left = _mean_misfit(data.misfits(x), trusts)
         if left.max() <= _UNEXPLAINED[0]:
             return x
-        before = _mean_misfit(data.misfits(start), trusts)
+        before = _mean_misfit(data.misfits_of_start(), trusts)
         remaining = np.asarray(left / np.maximum(before, np.float32(1e-6)), np.float32)
         share = data.of_pixels(np.maximum(_falling(left, *_UNEXPLAINED), _falling(remaining, *_UNIMPROVED)))
         return np.asarray(start + share * (x - start), np.float32)
 
-    def _descend(self, data: TileData, equations: Equations, prior: Prior, start: Floats, steps: int, coarse: float = _COARSE) -> tuple[Floats, int]:
-        """Shrink and explain in turns, for a share `coarse` of them with fewer blocks. Returns the picture and the number of turns."""
+    def _descend(self, data: TileData, equations: Equations, prior: Prior, start: Floats, second_look: bool = False) -> tuple[Floats, int]:
+        """Shrink and explain in turns, at first with fewer blocks; the second look in fewer turns, all with fewer blocks. Returns the picture and the number
+        of turns.
+        """
         s = self._settings
+        steps, coarse, settled = (_SECOND_LOOK_STEPS, 1.0, _SECOND_LOOK_SETTLED) if second_look else (s.steps, _COARSE, _SETTLED)
         information = np.stack([cv2.blur(plane, _AROUND) for plane in equations.information])
         information = np.maximum(information, information.mean() * np.float32(_LEAST_INFORMATION) + np.float32(1e-9))
-        x, seen, scratch = start, np.empty_like(start), solve_loops.scratch_for(start.shape)
+        x, seen, pull, scratch = aligned(start.shape), aligned(start.shape), aligned(start.shape), product_loops.scratch_for(start.shape)
+        x[:] = start
         done, enough = 0, s.enough * float(data.effective_samples(equations).sum(dtype=np.float64))
         for turn, weak in enumerate(np.geomspace(s.first, s.last, steps)):
-            pull = information / np.float32(weak * weak)
-            z = prior.shrunk(x, 1 / pull, turn, turn >= coarse * steps)
+            np.multiply(information, np.float32(1 / (weak * weak)), out=pull)
+            z = prior.shrunk(x, np.reciprocal(pull), turn, turn >= coarse * steps)
             if turn == 0:
-                x = z.copy()
-                solve_loops.seen_of(equations.normal, self._taps, x, seen, scratch)
-            args = (pull, np.float32(s.chroma_pull), self._balance, z, s.iterations)
+                x[:] = z
+                product_loops.seen_of(equations.normal, self._taps, x, seen, scratch)
+            args = (pull, np.float32(s.chroma_pull), self._balance, z, s.iterations, settled)
             least = solve_loops.descend(equations.normal, self._taps, equations.right, *args, x, seen, scratch)
             done += 1
             if least < enough and solve_loops.excess(equations.normal, self._taps, equations.right, z, x, seen, scratch) < enough:
                 break
-        z = prior.shrunk(x, 1 / pull, done, dense=coarse < 1)
+        z = prior.shrunk(x, np.reciprocal(pull), done, dense=not second_look)
         return np.float32(s.blend) * z + np.float32(1 - s.blend) * x, done
 
 

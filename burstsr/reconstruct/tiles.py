@@ -11,13 +11,16 @@ from numpy.typing import NDArray
 
 from burstsr.ground.coords import raw_position
 from burstsr.ground.flow import Flow
+from burstsr.reconstruct.memory import VECTOR, aligned
 
 Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class Tile:
-    """Pixels y0 .. y1, x0 .. x1 of the picture are its own; it is solved with `margin` more on every side, mirrored beyond the picture."""
+    """Pixels y0 .. y1, x0 .. x1 of the picture are its own; it is solved with `margin` more on every side, mirrored beyond the picture; to the right with
+    as many more as make rows of whole vectors.
+    """
 
     y0: int
     y1: int
@@ -33,12 +36,13 @@ class Tile:
     @property
     def shape(self) -> tuple[int, int]:
         """(h, w), margins included."""
-        return self.y1 - self.y0 + 2 * self.margin, self.x1 - self.x0 + 2 * self.margin
+        width = self.x1 - self.x0 + 2 * self.margin
+        return self.y1 - self.y0 + 2 * self.margin, -(-width // VECTOR) * VECTOR
 
     @property
     def own(self) -> tuple[slice, slice, slice]:
         """Its own pixels within (3, h, w) arrays of the tile."""
-        return slice(None), slice(self.margin, self.shape[0] - self.margin), slice(self.margin, self.shape[1] - self.margin)
+        return slice(None), slice(self.margin, self.margin + self.y1 - self.y0), slice(self.margin, self.margin + self.x1 - self.x0)
 
     def quads(self, scale: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Rows and columns of the reference's quads that the tile touches; beyond the frame they go on."""
@@ -49,7 +53,9 @@ class Tile:
     def cut(self, picture: Floats) -> Floats:
         """(3, h, w) of a (H', W', 3) picture."""
         index = [_mirrored(np.arange(first, first + length), n) for first, length, n in zip(self.origin, self.shape, picture.shape, strict=False)]
-        return np.ascontiguousarray(np.moveaxis(picture[np.ix_(*index)], 2, 0))
+        out = aligned((3, *self.shape))
+        out[:] = np.moveaxis(picture[np.ix_(*index)], 2, 0)
+        return out
 
 
 def tiles(shape: tuple[int, int], side: int, margin: int) -> Iterator[Tile]:

@@ -5,10 +5,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
+from burstsr import super_resolve
 from burstsr.ground.burst import cfa_array
 from burstsr.ground.flow import Flow
-from burstsr.reconstruct import loops, paper
+from burstsr.reconstruct import data, paper
 from burstsr.reconstruct.stage import _gaussian
+from reconstruct.scenes import BEST, FAST, simulated
 
 SCALES = [1.0, 1.5, 2.0, 3.0, 4.0]
 BLURS = [0.0, 0.7]  # pixels of the picture
@@ -37,7 +39,7 @@ class Case:
 
     @property
     def places(self):
-        return (self.samples, self.place, self.cfa, np.float32(self.scale), self.back.tiles, self.back.tile_px)
+        return (self.samples, self.place, self.cfa, np.float32(self.scale), self.back)
 
     def squares(self):
         return paper.squares(self.samples, self.place, self.cfa, self.scale, self.back, self.origin, self.shape)
@@ -47,12 +49,12 @@ class Case:
         where = self.squares()
         return paper.sample_matrix(where, self.shape), paper.weights(where, self.trust, self.corner, self.certainty), self.samples.astype(float)
 
+    def spots(self):
+        return data.spots(*self.places, self.corner, self.trust.shape, self.certainty, self.origin)
+
     def gathered(self):
         """normal and right of the loops."""
-        normal = np.zeros((3, self.shape[0], self.reach + 1, 2 * self.reach + 1, self.shape[1]), np.float32)
-        right = np.zeros((3, *self.shape), np.float32)
-        loops.gather(*self.places, self.trust, self.corner, self.certainty, self.origin, normal, right)
-        return normal, right
+        return data.normal_equations([self.spots()], [self.trust], self.cfa, np.float32(self.scale), self.shape)
 
 
 def case_of(scale, rng, sigma=0.0, shape=(23, 26), flow_px=0.8, **changes):
@@ -69,6 +71,21 @@ def case_of(scale, rng, sigma=0.0, shape=(23, 26), flow_px=0.8, **changes):
     certainty = rng.uniform(50, 2000, (3, *shape)).astype(np.float32)
     case = Case(samples, place, cfa_array("GRBG").astype(np.int64), scale, back, trust, corner, certainty, origin, _gaussian(sigma))
     return replace(case, **changes)
+
+
+@pytest.fixture(scope="package")
+def made():
+    return simulated()
+
+
+@pytest.fixture(scope="package")
+def fast(made):
+    return super_resolve(made.burst, FAST)
+
+
+@pytest.fixture(scope="package")
+def best(made):
+    return super_resolve(made.burst, BEST)
 
 
 @pytest.fixture(params=SCALES)

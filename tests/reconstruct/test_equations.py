@@ -8,7 +8,7 @@ from tolerances import EQUATIONS_RELATIVE, PRODUCT_RELATIVE
 
 from burstsr.ground.coords import raw_position
 from burstsr.ground.flow import Flow
-from burstsr.reconstruct import loops, paper, solve_loops
+from burstsr.reconstruct import data, loops, paper, product_loops
 from burstsr.reconstruct.stage import _gaussian
 from reconstruct.conftest import BLURS, SCALES, case_of
 
@@ -21,7 +21,7 @@ def close(found, expected, relative):
 
 def product(normal, x):
     out = np.empty_like(x)
-    solve_loops.product(normal, x, out)
+    product_loops.product(normal, x, out)
     return out
 
 
@@ -61,10 +61,10 @@ def engines_agree(case):
 def test_a_second_frame_adds(scale, rng):
     first, second = case_of(scale, rng), case_of(scale, rng)
     (a, u), (b, v) = first.gathered(), second.gathered()
-    loops.gather(*second.places, second.trust, second.corner, second.certainty, second.origin, a, u)
-    one, _ = first.gathered()
-    close(a, one + b, 1e-6)
-    assert v.any()
+    both, right = data.normal_equations([first.spots(), second.spots()], [first.trust, second.trust], first.cfa, np.float32(scale), first.shape)
+    close(both, a + b, 1e-6)
+    close(right, u + v, 1e-6)
+    assert b.any() and v.any()
 
 
 def test_a_sample_sees_the_mean_of_its_square(scale, rng):
@@ -149,7 +149,7 @@ def test_product_is_linear_and_symmetric(case, rng):
 def test_blur_is_the_matrix(sigma, rng):
     taps, x = _gaussian(sigma), rng.normal(0, 1, (3, 17, 22)).astype(np.float32)
     out = np.empty_like(x)
-    solve_loops.blur(x, taps, np.empty_like(x), out)
+    product_loops.blur(x, taps, np.empty_like(x), out)
     close(out.ravel(), paper.blur_matrix(taps.astype(float), (17, 22)) @ x.ravel().astype(float), PRODUCT_RELATIVE)
 
 
@@ -162,9 +162,10 @@ def test_blur_is_self_adjoint_and_keeps_constants():
 
 
 def misfits(case, picture):
-    quads = case.trust.shape
-    total, count, signed = np.zeros((3, *quads), np.float32)
-    loops.misfit(*case.places, picture, case.corner, case.certainty, case.origin, total, count, signed)
+    spots = case.spots()
+    total, count, signed = np.zeros((3, *case.trust.shape), np.float32)
+    sums = (total.ravel(), count.ravel(), signed.ravel())
+    loops.misfit(spots.where, spots.how, np.float32(case.scale), picture.ravel(), case.shape[1], *sums)
     return total, count, signed
 
 

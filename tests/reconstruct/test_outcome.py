@@ -15,22 +15,7 @@ from burstsr.ground.noise import Noise
 from burstsr.metrics import psnr_linear
 from burstsr.reconstruct import View, reconstruct, stage
 from burstsr.settings import ReconstructSettings
-from reconstruct.scenes import BEST, EDGE, FAST, changed, simulated
-
-
-@pytest.fixture(scope="module")
-def made():
-    return simulated()
-
-
-@pytest.fixture(scope="module")
-def fast(made):
-    return super_resolve(made.burst, FAST)
-
-
-@pytest.fixture(scope="module")
-def best(made):
-    return super_resolve(made.burst, BEST)
+from reconstruct.scenes import BEST, EDGE, changed
 
 
 def views_of(burst, trust=1.0):

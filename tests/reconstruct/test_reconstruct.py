@@ -16,21 +16,6 @@ from burstsr.world.settings import Mover
 from reconstruct.scenes import BEST, EDGE, FAST, changed, quality, simulated, stripes, waves
 
 
-@pytest.fixture(scope="module")
-def made():
-    return simulated()
-
-
-@pytest.fixture(scope="module")
-def fast(made):
-    return super_resolve(made.burst, FAST)
-
-
-@pytest.fixture(scope="module")
-def best(made):
-    return super_resolve(made.burst, BEST)
-
-
 def test_best_is_nearer_the_truth_than_fast(made, fast, best):
     assert psnr_linear(best.rgb, made.truth, EDGE) > psnr_linear(fast.rgb, made.truth, EDGE) + BEST_GAIN_DB
     assert best.rgb.shape == fast.rgb.shape and best.rgb.dtype == np.float32 and best.rgb.flags.c_contiguous

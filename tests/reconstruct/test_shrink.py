@@ -13,8 +13,9 @@ SHAPES = [(21, 26), (8, 8), (9, 30), (24, 16)]
 
 
 def shrunk(plane, variance, strength, pilot=None, offset=(0, 0), step=4):
-    total, weight = np.empty_like(plane), np.empty_like(plane)
-    shrink_loops.shrink(plane, variance, plane if pilot is None else pilot, pilot is not None, np.float32(strength), *offset, step, total, weight)
+    total = np.empty_like(plane)
+    scratch = shrink_loops.scratch_for(plane.shape)
+    shrink_loops.shrink(plane, variance, plane if pilot is None else pilot, pilot is not None, np.float32(strength), *offset, step, scratch, total)
     return total
 
 

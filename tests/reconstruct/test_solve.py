@@ -6,7 +6,7 @@ from scipy import sparse
 from scipy.sparse.linalg import spsolve
 from tolerances import DESCEND_ABSOLUTE, EXCESS_RELATIVE
 
-from burstsr.reconstruct import paper, solve_loops
+from burstsr.reconstruct import paper, product_loops, solve_loops
 from reconstruct.conftest import BLURS, SCALES, case_of
 
 BALANCE = np.array([0.6, 1.0, 0.45], np.float32)
@@ -36,12 +36,12 @@ class Problem:
         self.target, self.x = (rng.uniform(0.1, 0.9, (3, *shape)).astype(np.float32) for _ in range(2))
         self.inside = inside > 0
 
-    def loops(self, iterations):
+    def loops(self, iterations, settled=0.0):
         """x and excess."""
         x = self.x.copy()
-        seen, scratch = np.empty_like(x), solve_loops.scratch_for(x.shape)
-        solve_loops.seen_of(self.normal, self.taps, x, seen, scratch)
-        pull = (self.pull, np.float32(self.chroma), BALANCE, self.target, iterations)
+        seen, scratch = np.empty_like(x), product_loops.scratch_for(x.shape)
+        product_loops.seen_of(self.normal, self.taps, x, seen, scratch)
+        pull = (self.pull, np.float32(self.chroma), BALANCE, self.target, iterations, settled)
         least = solve_loops.descend(self.normal, self.taps, self.right, *pull, x, seen, scratch)
         self.least, self.seen = least, seen
         excess = solve_loops.excess(self.normal, self.taps, self.right, self.target, x, seen, scratch)
@@ -142,6 +142,30 @@ def test_excess_is_the_misfit_gained(sigma, rng):
     expected = problem.misfit(problem.target) - problem.misfit(x)
     assert expected > 0
     assert excess == pytest.approx(expected, rel=1e-3)
+
+
+def test_what_has_settled_stays(rng):
+    """Steps too small to matter are not made: the solution is the same but for these."""
+    problem = Problem(2.0, 0.0, rng)
+    x, few = problem.loops(120)[0], problem.loops(120, 1e-4)[0]
+    deviation = 1 / np.sqrt(problem.pull + problem.normal[:, :, 0, problem.reach])
+    assert 0 < np.sqrt(np.mean(((few - x) / deviation) ** 2)) < 0.03
+    np.testing.assert_array_equal(problem.loops(120, 1e9)[0], problem.loops(1)[0])
+
+
+def test_the_excess_is_no_less_than_its_bound(rng):
+    problem = Problem(2.0, 0.7, rng, fade=7)
+    _, excess = problem.loops(6)
+    assert 0 < problem.least <= excess
+
+
+@pytest.mark.parametrize("sigma", BLURS)
+def test_what_x_is_seen_as_is_kept(sigma, rng):
+    problem = Problem(2.0, sigma, rng)
+    x, _ = problem.loops(6)
+    expected = np.empty_like(x)
+    product_loops.seen_of(problem.normal, problem.taps, x, expected, product_loops.scratch_for(x.shape))
+    np.testing.assert_allclose(problem.seen, expected, rtol=0, atol=1e-5 * np.abs(expected).max())
 
 
 def test_a_picture_that_explains_its_samples_stays(rng):

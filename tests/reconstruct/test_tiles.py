@@ -29,11 +29,12 @@ def test_tiles_are_of_nearly_equal_size():
 @pytest.mark.parametrize("shape", [(40, 33), (20, 31)])
 def test_cut_mirrors_beyond_the_picture(shape, side, rng):
     picture, margin = rng.uniform(0, 1, (*shape, 3)).astype(np.float32), 5
-    padded = np.pad(picture, ((margin, margin), (margin, margin), (0, 0)), "reflect")
+    padded = np.pad(picture, ((margin, margin), (margin, margin + 15), (0, 0)), "reflect")
     for tile in tiles(shape, side, margin):
         cut = tile.cut(picture)
         assert cut.shape == (3, *tile.shape) and cut.flags.c_contiguous
-        expected = padded[tile.y0 : tile.y1 + 2 * margin, tile.x0 : tile.x1 + 2 * margin]
+        assert tile.shape[1] % 16 == 0 and 0 <= tile.shape[1] - (tile.x1 - tile.x0 + 2 * margin) < 16
+        expected = padded[tile.y0 : tile.y1 + 2 * margin, tile.x0 : tile.x0 + tile.shape[1]]
         np.testing.assert_array_equal(np.moveaxis(cut, 0, 2), expected)
         np.testing.assert_array_equal(np.moveaxis(cut[tile.own], 0, 2), picture[tile.y0 : tile.y1, tile.x0 : tile.x1])
 
