@@ -35,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
     if getattr(args, "plot", None) is not None:
         from importlib.util import find_spec
 
-        if find_spec("matplotlib") is None:
+        if not _plots_there():
             raise SettingsError("--plot needs the matplotlib package: pip install 'burstsr[plots]'")
     return int(args.work(args))
 
@@ -146,3 +146,11 @@ def _roi(text: str) -> tuple[int, int, int, int]:
     if min(x, y) < 0 or min(width, height) < 16:
         raise argparse.ArgumentTypeError(f"{text!r}: X and Y must be 0 or more, W and H 16 or more")
     return x, y, width, height
+
+
+def _plots_there() -> bool:
+    """Whether matplotlib is installed; packages that do without it may have left a stand-in of its name."""
+    try:
+        return find_spec("matplotlib") is not None
+    except ValueError:
+        return False
