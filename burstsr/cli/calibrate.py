@@ -33,8 +33,6 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:  # noqa: ANN401  argpa
 def run(args: argparse.Namespace) -> int:
     """Do the command; its exit status."""
     if getattr(args, "plot", None) is not None:
-        from importlib.util import find_spec
-
         if not _plots_there():
             raise SettingsError("--plot needs the matplotlib package: pip install 'burstsr[plots]'")
     return int(args.work(args))
@@ -150,6 +148,8 @@ def _roi(text: str) -> tuple[int, int, int, int]:
 
 def _plots_there() -> bool:
     """Whether matplotlib is installed; packages that do without it may have left a stand-in of its name."""
+    from importlib.util import find_spec
+
     try:
         return find_spec("matplotlib") is not None
     except ValueError:
