@@ -1,38 +1,27 @@
-"""A raw frame as the four planes that the raw-to-RGB model takes."""
+"""A raw mosaic as the four planes that the raw-to-RGB model takes."""
 
 from __future__ import annotations
-
-from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from burstsr.files.raw import read_frame
-from burstsr.ground.burst import Frame
-from burstsr.ground.sensor import red_site, samples
+from burstsr.finish.colour import balance_gains
+from burstsr.ground.burst import BLUE, GREEN, RED, FrameInfo
+
+Floats = NDArray[np.float32]
 
 
-class Packed(NamedTuple):
-    """planes: (4, h, w) float32 R, G of the red row, G of the blue row, B; linear, white-balanced so that green is as it was. top, left: rows and columns of
-    the mosaic before the first red pixel, 0 or 1, which the planes leave out.
+def balance(info: FrameInfo) -> Floats:
+    """(3,) white balance, the least 1: saturation, and thereby white, reaches 1."""
+    return balance_gains(info.colour).astype(np.float32)
+
+
+def bayer_planes(mosaic: Floats, cfa: NDArray[np.uint8], gains: Floats) -> tuple[Floats, int, int]:
+    """(4, h, w) R, G of the red row, G of the blue row, B, white-balanced, of samples (H, W), and how many rows and columns were put before the first.
+
+    A mosaic that does not begin with red is mirrored outwards by a row or a column on both sides, which keeps its order, so nothing is lost.
     """
-
-    planes: NDArray[np.float32]
-    top: int
-    left: int
-
-
-def pack(frame: Frame) -> Packed:
-    """The planes of a frame; what is left of an odd row or column at the end is dropped."""
-    top, left = divmod(red_site(frame), 2)
-    values = samples(frame.mosaic, frame.info.levels)[top:, left:]
-    values = values[: values.shape[0] // 2 * 2, : values.shape[1] // 2 * 2]
-    gains = (frame.info.colour.as_shot_neutral[1] / frame.info.colour.as_shot_neutral).astype(np.float32)
-    planes = np.stack((values[0::2, 0::2] * gains[0], values[0::2, 1::2], values[1::2, 0::2], values[1::2, 1::2] * gains[2]))
-    return Packed(planes, top, left)
-
-
-def packed(path: str | Path) -> Packed:
-    """The planes of a raw file. Raises InputFileError."""
-    return pack(read_frame(path))
+    top, left = (int(n[0]) for n in np.nonzero(cfa == RED))
+    wide = np.pad(mosaic, ((top, top + mosaic.shape[0] % 2), (left, left + mosaic.shape[1] % 2)), mode="reflect")
+    sites = ((0, 0, RED), (0, 1, GREEN), (1, 0, GREEN), (1, 1, BLUE))
+    return np.stack([wide[y::2, x::2] * gains[colour] for y, x, colour in sites]), top, left

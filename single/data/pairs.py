@@ -10,10 +10,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from burstsr.files.picture import read_picture
+from burstsr.files.raw import read_frame
 from burstsr.ground.errors import InputFileError
+from burstsr.ground.sensor import samples
 from single.curve import decode, encode
 from single.data.degrade import MARGIN, Degradation
 from single.data.folder import Folder
+from single.mosaic import balance, bayer_planes
 
 LUMA = (65.481 / 255, 128.553 / 255, 24.966 / 255)  # BT.601, studio swing; plus 16 / 255
 
@@ -99,17 +103,15 @@ class AlignedPairs:
             raise InputFileError(f"{place}: no raw file ({', '.join(self.RAW)}) with a picture of its name (.png, .jpg, .tif) beside it")
 
     def _pair(self, raw: Path, path: Path) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        from burstsr.files.picture import read_picture
-        from single.mosaic import packed
-
-        planes = encode(packed(raw).planes)
+        frame = read_frame(raw)
+        planes, top, left = bayer_planes(samples(frame.mosaic, frame.info.levels), frame.info.cfa, balance(frame.info))
         rgb = read_picture(path).rgb
-        height, width = (2 * n * self.scale for n in planes.shape[1:])
+        height, width = (length * self.scale for length in frame.info.shape)
         if abs(rgb.shape[0] / height - 1) > 0.02 or abs(rgb.shape[1] / width - 1) > 0.02:
             raise InputFileError(f"{path}: {rgb.shape[1]} x {rgb.shape[0]} pixels; {raw.name} at x{self.scale} needs {width} x {height}")
-        step = 2 * self.scale
-        height, width = min(height, rgb.shape[0] // step * step), min(width, rgb.shape[1] // step * step)
-        return planes[:, : height // step, : width // step], rgb[:height, :width]
+        rgb = np.pad(rgb, ((top * self.scale, 0), (left * self.scale, 0), (0, 0)), mode="edge")  # as the planes begin
+        rows, columns = (min(n, length // (2 * self.scale)) for n, length in zip(planes.shape[1:], rgb.shape[:2], strict=True))
+        return encode(planes[:, :rows, :columns]), rgb[: 2 * self.scale * rows, : 2 * self.scale * columns]
 
     def batch(self, count: int, side: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
         """As `BayerPairs.batch`; not turned, for the mosaic's order is part of the input."""

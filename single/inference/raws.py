@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from burstsr.demosaic import demosaic
-from burstsr.ground.burst import BLUE, GREEN, RED, Frame, FrameInfo, Picture
+from burstsr.ground.burst import Frame, FrameInfo, Picture
 from burstsr.ground.coords import output_length
 from burstsr.ground.sensor import samples
 from single.curve import decode, encode
 from single.inference.enlarger import Enlarger, Progress
+from single.mosaic import balance, bayer_planes
 
 Floats = NDArray[np.float32]
 
@@ -24,7 +25,7 @@ def enlarge_frame(frame: Frame, enlarger: Enlarger, progress: Progress | None = 
         mosaic = samples(frame.mosaic, frame.info.levels)
         made = _from_mosaic(mosaic, rgb, frame.info, enlarger, progress)
     else:
-        made = _from_colours(rgb, _gains(frame.info), enlarger, progress)
+        made = _from_colours(rgb, balance(frame.info), enlarger, progress)
     return Picture(made, frame.info, enlarger.scale)
 
 
@@ -35,7 +36,7 @@ def enlarge_picture(picture: Picture, enlarger: Enlarger, progress: Progress | N
         mosaic = np.take_along_axis(picture.rgb, colours[:, :, None].astype(np.intp), axis=2)[:, :, 0]
         made = _from_mosaic(mosaic, picture.rgb, picture.reference, enlarger, progress)
     else:
-        made = _from_colours(picture.rgb, _gains(picture.reference), enlarger, progress)
+        made = _from_colours(picture.rgb, balance(picture.reference), enlarger, progress)
     return replace(picture, rgb=made, scale=picture.scale * enlarger.scale, noise=None)
 
 
@@ -52,7 +53,7 @@ def _from_colours(rgb: Floats, gains: Floats, enlarger: Enlarger, progress: Prog
 
 
 def _from_mosaic(mosaic: Floats, rgb: Floats, info: FrameInfo, enlarger: Enlarger, progress: Progress | None) -> Floats:
-    gains = _gains(info)
+    gains = balance(info)
     planes, top, left = bayer_planes(mosaic, info.cfa, gains)
     made = enlarger.planes(encode(np.minimum(planes, 1)), progress)
     y, x = round(top * enlarger.scale), round(left * enlarger.scale)
@@ -67,20 +68,3 @@ def _with_highlights(made: Floats, excess: Floats, enlarger: Enlarger, gains: Fl
     if excess.any():
         made = made + np.maximum(enlarger.rest(excess), 0)
     return np.ascontiguousarray(made / gains, np.float32)
-
-
-def _gains(info: FrameInfo) -> Floats:
-    """(3,) white balance, the least 1: saturation, and thereby white, reaches 1."""
-    neutral = np.maximum(info.colour.as_shot_neutral, 1e-3)
-    return np.asarray(neutral.max() / neutral, np.float32)
-
-
-def bayer_planes(mosaic: Floats, cfa: NDArray[np.uint8], gains: Floats) -> tuple[Floats, int, int]:
-    """(4, h, w) R, G of the red row, G of the blue row, B, white-balanced, of samples (H, W), and how many rows and columns were put before the first.
-
-    A mosaic that does not begin with red is mirrored outwards by a row or a column on both sides, which keeps its order, so nothing is lost.
-    """
-    top, left = (int(n[0]) for n in np.nonzero(cfa == RED))
-    wide = np.pad(mosaic, ((top, top + mosaic.shape[0] % 2), (left, left + mosaic.shape[1] % 2)), mode="reflect")
-    sites = ((0, 0, RED), (0, 1, GREEN), (1, 0, GREEN), (1, 1, BLUE))
-    return np.stack([wide[y::2, x::2] * gains[colour] for y, x, colour in sites]), top, left

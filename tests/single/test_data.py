@@ -108,3 +108,28 @@ def test_a_folder_without_raw_pairs_is_refused(tmp_path):
 def test_training_and_validation_share_no_picture(folder):
     rest = folder.split_off(2)
     assert not set(rest.paths) & set(folder.paths) and len(rest.paths) + len(folder.paths) == 3
+
+
+@pytest.mark.parametrize("order", ["RGGB", "GBRG"])
+def test_raw_files_with_pictures_beside_them_become_pairs(tmp_path, order):
+    """A simulated raw file and its truth as a picture: planes and picture show the same, at the same place."""
+    from burstsr.cli import main
+
+    coarse = np.random.default_rng(3).integers(40, 220, (6, 8, 3), np.uint8)
+    write_png(tmp_path / "scene.png", np.kron(coarse, np.ones((16, 16, 1), np.uint8)))
+    line = ["simulate", str(tmp_path / "scene.png"), "-o", str(tmp_path / "sim"), "--frames", "1", "--scale", "1", "--noise", "1e-7,1e-9", "--cfa", order]
+    assert main([*line, "--motion", "tripod"]) == 0
+    (raw,) = (tmp_path / "sim").rglob("*.dng")
+    (tmp_path / "pairs").mkdir()
+    raw.rename(tmp_path / "pairs" / "a.dng")
+    (tmp_path / "scene.png").rename(tmp_path / "pairs" / "a.png")
+    planes, rgb = AlignedPairs(tmp_path / "pairs", 1).pairs[0]
+    assert rgb.shape[:2] == (2 * planes.shape[1], 2 * planes.shape[2])
+    green, seen = rgb[0::2, 1::2, 1].ravel(), planes[1].ravel()
+    assert np.corrcoef(green, seen)[0, 1] > 0.8
+    given, wanted = AlignedPairs(tmp_path / "pairs", 1).batch(2, 16, np.random.default_rng(0))
+    assert given.shape == (2, 4, 16, 16) and wanted.shape == (2, 3, 32, 32)
+    with pytest.raises(InputFileError, match="smaller than the patch"):
+        AlignedPairs(tmp_path / "pairs", 1).batch(1, 400, np.random.default_rng(0))
+    with pytest.raises(InputFileError, match=r"x2 needs"):
+        AlignedPairs(tmp_path / "pairs", 2)
