@@ -126,6 +126,7 @@ class ReconstructSettings:
     first: float = 16.0  # deviation of what shrinking may change at first, over that of the samples' noise at an output pixel; 0.1 to 1000
     last: float = 0.4  # the same in the last turn; 0.1 to 1000
     threshold: float = 1.8  # noise deviations below which a cosine coefficient falls; 0 to 10
+    wiener: float = 0.6  # noise variance of luma's coefficients that the second filter reckons with, over what they carry; 0 to 10
     chroma_noise: float = 0.5  # noise variance that colour differences are taken to carry, over what they carry; 0 to 100
     chroma_pull: float = 0.6  # how much more colour differences follow the shrunk picture than luma does; 0 to 100
     offset: float = 0.003  # added to white-balanced values before the square root; 1e-4 to 1
@@ -140,7 +141,8 @@ class ReconstructSettings:
         _between(self, "iterations", 1, 50)
         for name in ("first", "last"):
             _between(self, name, 0.1, 1000)
-        _between(self, "threshold", 0, 10)
+        for name in ("threshold", "wiener"):
+            _between(self, name, 0, 10)
         for name in ("chroma_noise", "chroma_pull"):
             _between(self, name, 0, 100)
         _between(self, "offset", 1e-4, 1)

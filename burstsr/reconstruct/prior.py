@@ -34,20 +34,29 @@ class Prior:
         balance = self._neutral[:, None, None]
         self._slope2 = 0.25 / ((np.maximum(smooth / balance, 0) + self._offset) * balance**2)  # (d root / d x)^2
 
-    def shrunk(self, x: Floats, variance: Floats, turn: int, dense: bool) -> Floats:
+    def shrunk(self, x: Floats, variance: Floats, turn: int, dense: bool, before: Floats | None = None) -> Floats:
         """x (3, h, w), linear camera RGB, where it carries noise of `variance` (3, h, w). turn: shifts the lattice of blocks; dense: twice as many.
 
-        Luma and the two colour differences of square roots of white-balanced values are each filtered twice, see `shrink_loops`.
+        Luma and the two colour differences of square roots of white-balanced values are each filtered twice, see `shrink_loops`; luma once, where
+        `before` (3, h, w), a picture that was shrunk before, says what to expect of it.
         """
-        s, flat = self._settings, (3, -1)
-        planes, noise, out = (aligned(x.shape) for _ in range(3))
-        model = (TO_LUMA, self._slope2.reshape(flat), variance.reshape(flat), np.float32(s.chroma_noise))
-        prior_loops.to_planes(x.reshape(flat), self._neutral, self._offset, *model, planes.reshape(flat), noise.reshape(flat))
-        pilot = np.empty_like(planes[0])
+        s = self._settings
+        planes, noise = self._planes(x, variance)
+        out, pilot = aligned(x.shape), np.empty_like(planes[0])
         steps = (_DENSE_STEP, _COLOUR_STEP, _COLOUR_STEP) if dense else (_STEP, _STEP, _STEP)
-        for plane, v, result, step in zip(planes, noise, out, steps, strict=True):
+        guides = (None if before is None else self._planes(before, variance)[0][0], None, None)
+        wiener = (s.wiener, 1.0, 1.0)
+        for plane, v, guide, result, step, strength in zip(planes, noise, guides, out, steps, wiener, strict=True):
             down, along = (o % step for o in _OFFSETS[turn % len(_OFFSETS)])
-            shrink_loops.shrink(plane, v, plane, False, np.float32(s.threshold), down, along, step, self._scratch, pilot)
-            shrink_loops.shrink(plane, v, pilot, True, np.float32(1.0), down, along, step, self._scratch, result)
-        prior_loops.to_picture(out.reshape(flat), self._neutral, self._offset, TO_RGB, planes.reshape(flat))
+            if guide is None:
+                shrink_loops.shrink(plane, v, plane, False, np.float32(s.threshold), down, along, step, self._scratch, pilot)
+            shrink_loops.shrink(plane, v, pilot if guide is None else guide, True, np.float32(strength), down, along, step, self._scratch, result)
+        prior_loops.to_picture(out.reshape(3, -1), self._neutral, self._offset, TO_RGB, planes.reshape(3, -1))
         return planes
+
+    def _planes(self, x: Floats, variance: Floats) -> tuple[Floats, Floats]:
+        """Luma and colour differences (3, h, w) of a picture, and their noise."""
+        flat, planes, noise = (3, -1), aligned(x.shape), aligned(x.shape)
+        model = (TO_LUMA, self._slope2.reshape(flat), variance.reshape(flat), np.float32(self._settings.chroma_noise))
+        prior_loops.to_planes(x.reshape(flat), self._neutral, self._offset, *model, planes.reshape(flat), noise.reshape(flat))
+        return planes, noise

@@ -33,6 +33,7 @@ _LEAST_INFORMATION = 0.05  # of the tile's mean: places with fewer samples are p
 _AROUND = (5, 5)  # pixels over which information is averaged
 _ALL_TRUSTED = 0.995  # mean trust of a tile from which a second look is not worth its time
 _COARSE = 0.3  # share of the turns that shrink fewer blocks
+_KNOWN = 0.8  # share of the turns after which the picture of the turn before tells what luma to expect: it changes little, and one filter does
 _SECOND_LOOK_STEPS = 4
 _SETTLED = 1e-5  # squared steps of conjugate gradients, over variance, from which more of them change next to nothing: 0.003 dB
 _SECOND_LOOK_SETTLED = 3e-4  # the same where only misfits are asked for
@@ -224,10 +225,10 @@ class _Solver:
         information = np.maximum(information, information.mean() * np.float32(_LEAST_INFORMATION) + np.float32(1e-9))
         x, seen, pull, scratch = aligned(start.shape), aligned(start.shape), aligned(start.shape), product_loops.scratch_for(start.shape)
         x[:] = start
-        done, enough = 0, s.enough * float(data.effective_samples(equations).sum(dtype=np.float64))
+        z, done, enough = x, 0, s.enough * float(data.effective_samples(equations).sum(dtype=np.float64))
         for turn, weak in enumerate(np.geomspace(s.first, s.last, steps)):
             np.multiply(information, np.float32(1 / (weak * weak)), out=pull)
-            z = prior.shrunk(x, np.reciprocal(pull), turn, turn >= coarse * steps)
+            z = prior.shrunk(x, np.reciprocal(pull), turn, turn >= coarse * steps, z if turn >= _KNOWN * s.steps else None)
             if turn == 0:
                 x[:] = z
                 product_loops.seen_of(equations.normal, self._taps, x, seen, scratch)
@@ -236,7 +237,7 @@ class _Solver:
             done += 1
             if least < enough and solve_loops.excess(equations.normal, self._taps, equations.right, z, x, seen, scratch) < enough:
                 break
-        z = prior.shrunk(x, np.reciprocal(pull), done, dense=not second_look)
+        z = prior.shrunk(x, np.reciprocal(pull), done, not second_look, z if done >= _KNOWN * s.steps else None)
         return np.float32(s.blend) * z + np.float32(1 - s.blend) * x, done
 
 
