@@ -112,9 +112,7 @@ def _line_to_line(burst: Burst, axis: int) -> Doubles | None:
     return offsets
 
 
-def _record(
-    burst: Burst, method: str, hot: NDArray[np.int64], dead: NDArray[np.int64], rows: Doubles | None, columns: Doubles | None
-) -> DefectRecord:
+def _record(burst: Burst, method: str, hot: NDArray[np.int64], dead: NDArray[np.int64], rows: Doubles | None, columns: Doubles | None) -> DefectRecord:
     info = burst.info
     return DefectRecord(
         camera=info.camera,

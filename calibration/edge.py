@@ -141,9 +141,7 @@ def _line(grey: Doubles, frame: Frame) -> tuple[float, float]:
     return slope, 2 * (offset - (grey.shape[1] - 1) / 2)
 
 
-def _fitted(
-    x: Doubles, y: Doubles, across: Doubles, cfa: NDArray[np.uint8], channel: int, line: tuple[float, float], frame: Frame
-) -> Edge:
+def _fitted(x: Doubles, y: Doubles, across: Doubles, cfa: NDArray[np.uint8], channel: int, line: tuple[float, float], frame: Frame) -> Edge:
     """Angle, place, levels and blur of the edge, from all samples of a channel near it."""
     mine = np.tile(cfa == channel, (x.shape[0] // 2, x.shape[1] // 2))
     slope, offset = line

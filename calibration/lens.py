@@ -1,9 +1,10 @@
-"""The lens's blur from a burst of any scene: the widest with which frames that were left out are predicted nearly as well as they can be.
+"""The lens's blur from a burst of any scene, by two witnesses: how well frames that were left out are predicted, and the picture's spectrum (`spectrum.py`).
 
 For each of a few blurs, the frames that are left are reconstructed with it (`burstsr` mode best), the picture is blurred again and seen by square pixels
 where the frames that were left out lie, and compared with their samples, noise taken into account. Too narrow a blur predicts well too: a picture that is
-not sharpened explains the samples. Too wide a one rings. So it is the edge of what predicts well that tells the lens, and it tells it roughly: a slanted edge
-is 20 times as certain.
+not sharpened explains the samples. Too wide a one rings. So it is the widest blur that predicts nearly as well as any that tells the lens. That works
+where noise is what limits prediction; with little noise errors of motion do, and it says too little. The spectrum is the better witness there, and sees
+little in much noise. Both count by their certainty, and together they are certain to about 0.05 px: a slanted edge is ten times as certain.
 """
 
 from __future__ import annotations
@@ -26,15 +27,17 @@ from burstsr.pipeline import super_resolve
 from burstsr.settings import ReconstructSettings, Settings
 from calibration.noise import flows_of
 from calibration.records import LensRecord, now
+from calibration.spectrum import blur_of_spectrum
 
 Floats = NDArray[np.float32]
 SIGMAS_PX = (0.0, 0.2, 0.35, 0.5, 0.65, 0.8, 1.0)
 _FEWEST = 5
-_PART_PX = 320  # along the side of the middle part that is looked at
+_PART_PX, _SPECTRUM_PX = 320, 640  # along the side of the middle part that is predicted, and whose spectrum is looked at
+_OFFSET = 0.003  # added before the square root
 _SCALE = 2.0
 _CLIPPED = 0.98
 _EXCESS, _LEAST_UNEXPLAINED = 0.12, 0.02  # of misfit, in noise variances; simulated lenses of 0.2, 0.5 and 0.8 px come out at 0.27, 0.47 and 0.73
-_UNCERTAIN = 0.2  # relative standard error, beside what the frames' spread says
+_UNCERTAIN = 0.3, 0.03  # standard error of what prediction tells, beside what the frames' spread says: relative, and px
 _TOLD = 0.85  # of the blur that is told the reconstruction takes off (`burstsr.reconstruct`): prediction must blur by as much
 _FINER = 4  # parts of a pixel's side over which it is averaged
 
@@ -43,7 +46,24 @@ def lens_of_burst(burst: Burst, progress: Callable[[int, int], None] | None = No
     """Deviation of the lens's blur from a hand-held burst of at least five frames. Raises BurstError for fewer."""
     if len(burst) < _FEWEST:
         raise BurstError(f"burst {burst.name!r} has {len(burst)} frames: at least {_FEWEST} are needed to leave some out")
-    part = replace(burst, frames=tuple(_middle(frame) for frame in burst))
+    found = np.array([_of_prediction(burst, progress), _of_spectrum(burst)])
+    weight = 1 / found[:, 1] ** 2
+    info = burst.info
+    return LensRecord(
+        camera=info.camera,
+        iso=info.iso,
+        date=now(),
+        method="leave-out residual and spectrum",
+        psf_sigma_px=float(weight @ found[:, 0] / weight.sum()),
+        psf_sigma_error_px=float(1 / np.sqrt(weight.sum())),
+        aperture=info.aperture or None,
+        focal_mm=info.focal_mm or None,
+    )
+
+
+def _of_prediction(burst: Burst, progress: Callable[[int, int], None] | None) -> tuple[float, float]:
+    """Deviation and standard error, raw pixels, by the widest blur that predicts well."""
+    part = _middle(burst, _PART_PX)
     noise, _ = noise_of(part, flows_of)
     index = sharpest(part, noise)
     flow_of = flows_of(part.frames[index], noise)
@@ -55,30 +75,37 @@ def lens_of_burst(burst: Burst, progress: Callable[[int, int], None] | None = No
     for done, sigma in enumerate(SIGMAS_PX):
         if progress is not None:
             progress(done, len(SIGMAS_PX))
-        settings = Settings(scale=_SCALE, mode="best", reference=0, reconstruct=ReconstructSettings(psf_sigma_px=sigma))
-        picture = super_resolve(some, settings, known_flows=[flows[i] for i in kept]).rgb
+        picture = super_resolve(some, _settings(sigma, 0), known_flows=[flows[i] for i in kept]).rgb
         misfits.append([_misfit(part.frames[i], flows[i], picture, sigma, noise) for i in left_out])
     table = np.array(misfits)
-    best = _widest(np.array(SIGMAS_PX), table.mean(axis=1))
+    widest = _widest(np.array(SIGMAS_PX), table.mean(axis=1))
     alone = [_widest(np.array(SIGMAS_PX), table[:, k]) for k in range(table.shape[1])]
-    error = float(np.hypot(np.std(alone, ddof=1) / np.sqrt(len(alone)) if len(alone) > 1 else 0.1, _UNCERTAIN * best))
-    info = burst.info
-    return LensRecord(
-        camera=info.camera,
-        iso=info.iso,
-        date=now(),
-        method="leave-out residual",
-        psf_sigma_px=best,
-        psf_sigma_error_px=error,
-        aperture=info.aperture or None,
-        focal_mm=info.focal_mm or None,
-    )
+    spread = float(np.std(alone, ddof=1)) / np.sqrt(len(alone)) if len(alone) > 1 else 0.1
+    return widest, float(np.hypot(spread, _UNCERTAIN[0] * widest + _UNCERTAIN[1]))
 
 
-def _middle(frame: Frame) -> Frame:
-    top, left = (max(n - _PART_PX, 0) // 4 * 2 for n in frame.info.shape)
-    mosaic = np.ascontiguousarray(frame.mosaic[top : top + _PART_PX, left : left + _PART_PX])
-    return Frame(replace(frame.info, shape=(mosaic.shape[0], mosaic.shape[1])), mosaic)
+def _of_spectrum(burst: Burst) -> tuple[float, float]:
+    """The same from the spectrum of green, reconstructed as the lens shows it."""
+    part = _middle(burst, _SPECTRUM_PX)
+    noise, _ = noise_of(part, flows_of)
+    green = np.maximum(super_resolve(part, _settings(0.0, None)).rgb[..., 1], 0)
+    samples_per_pixel = len(part) * np.mean(part.info.cfa == 1) / _SCALE**2
+    slope2 = 0.25 / (green + np.float32(_OFFSET))  # (d root / d green)^2
+    variance = float(np.mean((noise.alpha[1] * green + noise.beta[1]) * slope2)) / samples_per_pixel
+    return blur_of_spectrum(np.sqrt(green + np.float32(_OFFSET)), variance, _SCALE)
+
+
+def _settings(sigma: float, reference: int | None) -> Settings:
+    return Settings(scale=_SCALE, mode="best", reference=reference, reconstruct=ReconstructSettings(psf_sigma_px=sigma))
+
+
+def _middle(burst: Burst, part_px: int) -> Burst:
+    top, left = (max(n - part_px, 0) // 4 * 2 for n in burst.info.shape)
+    parts = []
+    for frame in burst:
+        mosaic = np.ascontiguousarray(frame.mosaic[top : top + part_px, left : left + part_px])
+        parts.append(Frame(replace(frame.info, shape=(mosaic.shape[0], mosaic.shape[1])), mosaic))
+    return replace(burst, frames=tuple(parts))
 
 
 def _misfit(frame: Frame, flow: Flow, picture: Floats, sigma: float, noise: Noise) -> float:

@@ -104,7 +104,7 @@ class LensRecord:
     camera: str = _measured("make and model, as the files name them")
     iso: float = _measured("ISO")
     date: str = _measured("ISO 8601, UTC")
-    method: str = _measured("slanted edge or leave-out residual")
+    method: str = _measured("slanted edge, or leave-out residual and spectrum")
     psf_sigma_px: float = _measured("standard deviation of the lens's Gaussian blur, raw pixels; of green where channels differ")
     psf_sigma_error_px: float | None = _optional("standard error of psf_sigma_px, raw pixels")
     psf_sigma_rgb_px: Triple | None = _optional("psf_sigma_px of R, G, B")

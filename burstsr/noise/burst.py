@@ -165,7 +165,7 @@ def _reach(seen: Sequence[_Blocks]) -> float:
     """How far structure's likeness reaches, raw pixels: what explains the products best."""
     gained = np.zeros(len(_REACHES_PX))
     for blocks in seen:
-        for frames, chosen in _groups(blocks)[:: _EVERY_GROUP]:
+        for frames, chosen in _groups(blocks)[::_EVERY_GROUP]:
             if len(frames) < 2:
                 continue
             products, offsets = _pairs(blocks, frames, chosen)

@@ -9,6 +9,7 @@ from conftest import burst_of, frame_of
 from burstsr.ground.burst import Frame
 from burstsr.ground.errors import BurstError, SettingsError
 from burstsr.ground.noise import Noise
+from burstsr.world import SimulateSettings, simulate_burst
 from calibration.edge import edge_spread, lens_of_edge
 from calibration.lens import lens_of_burst
 from calibration.simulated import edge_frames
@@ -67,6 +68,20 @@ def test_edge_spread_is_a_rising_share():
         assert share[0] == pytest.approx(0, abs=1e-9) and share[-1] == pytest.approx(1, abs=1e-9)
         assert (np.diff(share) >= -1e-12).all()
         assert share + share[::-1] == pytest.approx(1, abs=1e-9)
+
+
+def test_a_lens_from_a_burst(rng):
+    y, x = np.mgrid[:192, :192]
+    rings = 0.5 + 0.3 * np.sign(np.sin(np.hypot(y - 40, x + 30) ** 1.5 / 40)) + 0.1 * np.sign(np.sin(x / 9))
+    scene = np.repeat(rings[..., None], 3, 2).astype(np.float32)
+    found = []
+    for sigma in (0.25, 0.6):
+        made = simulate_burst(scene, SimulateSettings(frames=7, iso=100, blur_sigma_px=sigma), np.random.default_rng(1), "rings")
+        found.append(lens_of_burst(made.burst))
+    narrow, wide = (r.psf_sigma_px for r in found)
+    assert narrow < wide - 0.1
+    assert 0.1 < narrow < 0.4 < wide < 0.75
+    assert all(0.01 < r.psf_sigma_error_px < 0.2 for r in found)
 
 
 def test_a_lens_from_a_burst_wants_five_frames():
