@@ -119,7 +119,7 @@ class ReconstructSettings:
     """Merged picture to reconstruction; mode "best" only."""
 
     psf_sigma_px: float = (
-        0.0  # deviation of the lens's Gaussian blur in raw pixels, the pixel's own square beside; taken 0.85 times, since too wide a lens rings; 0 to 1.5
+        0.0  # deviation of the lens's Gaussian blur in raw pixels, the pixel's own square beside; taken 0.9 times, since too wide a lens rings; 0 to 1.5
     )
     steps: int = 10  # most turns of shrinking and explaining; 1 to 50
     iterations: int = 8  # of conjugate gradients in each turn; 1 to 50

@@ -24,6 +24,7 @@ from burstsr.ground.noise import Noise
 from burstsr.ground.sensor import samples
 from burstsr.noise import noise_of
 from burstsr.pipeline import super_resolve
+from burstsr.reconstruct import CERTAIN_PSF
 from burstsr.settings import ReconstructSettings, Settings
 from calibration.noise import flows_of
 from calibration.records import LensRecord, now
@@ -38,7 +39,6 @@ _SCALE = 2.0
 _CLIPPED = 0.98
 _EXCESS, _LEAST_UNEXPLAINED = 0.12, 0.02  # of misfit, in noise variances; simulated lenses of 0.2, 0.5 and 0.8 px come out at 0.27, 0.47 and 0.73
 _UNCERTAIN = 0.3, 0.03  # standard error of what prediction tells, beside what the frames' spread says: relative, and px
-_TOLD = 0.85  # of the blur that is told the reconstruction takes off (`burstsr.reconstruct`): prediction must blur by as much
 _FINER = 4  # parts of a pixel's side over which it is averaged
 
 
@@ -112,7 +112,7 @@ def _misfit(frame: Frame, flow: Flow, picture: Floats, sigma: float, noise: Nois
     """Mean of squared residual over noise variance, large ones counting less."""
     seen = picture
     if sigma > 0:
-        seen = np.asarray(cv2.GaussianBlur(picture, (0, 0), _TOLD * sigma * _SCALE), np.float32)
+        seen = np.asarray(cv2.GaussianBlur(picture, (0, 0), CERTAIN_PSF * sigma * _SCALE), np.float32)
     height, width = frame.info.shape
     y, x = np.meshgrid(np.arange(height, dtype=np.float64), np.arange(width, dtype=np.float64), indexing="ij")
     back = flow.inverse().at(y, x)

@@ -28,6 +28,7 @@ from burstsr.reconstruct.tiles import Tile, tiles
 from burstsr.settings import ReconstructSettings
 
 Floats = NDArray[np.float32]
+CERTAIN_PSF = 0.9  # of the lens's deviation that is told: too wide a lens rings, too narrow a one only blurs
 _SIDE, _MARGIN = 196, 14  # output pixels: a tile's own, and what is solved around it
 _LEAST_INFORMATION = 0.05  # of the tile's mean: places with fewer samples are pulled as if they had so many
 _AROUND = (5, 5)  # pixels over which information is averaged
@@ -41,7 +42,6 @@ _REFERENCE_MISFIT = (2.5, 4.0)  # squared residual over variance of the referenc
 _BRIGHTNESS = (2.5, 3.5)  # deviations by which a frame may be brighter than the reference: from the same light to another
 _FIRM = (0.8, 1.0)  # robustness's trust, from none to full
 _FRAME_MISFIT = (1.4, 2.0)  # the same of a frame that was used itself
-_CERTAIN_PSF = 0.85  # of the lens's deviation that is told: too wide a lens rings, too narrow a one only blurs
 _UNEXPLAINED = (2.5, 4.0)  # mean squared residual over variance: from explained to not
 _UNIMPROVED = (0.25, 0.5)  # the same over what it was at the start
 _MEDIAN_OF_SQUARE = 0.455  # of a normal variate
@@ -84,7 +84,7 @@ def reconstruct(
     task = _Task(picture, views, reference, noise, neutral, scale, settings, defects)
     outcome = _solved(task, progress)
     for _ in range(settings.motion_passes):
-        sigma = _CERTAIN_PSF * settings.psf_sigma_px * scale
+        sigma = CERTAIN_PSF * settings.psf_sigma_px * scale
         seen = np.asarray(cv2.GaussianBlur(outcome.picture, (0, 0), sigma), np.float32) if sigma > 0 else outcome.picture
         moved = list(task.views)
         for i, view in enumerate(task.views):
@@ -154,7 +154,7 @@ class _Solver:
     def __init__(self, task: _Task) -> None:
         self._task, self._settings = task, task.settings
         self._inverses = [view.flow.inverse() for view in task.views]
-        self._taps = _gaussian(_CERTAIN_PSF * task.settings.psf_sigma_px * task.scale)
+        self._taps = _gaussian(CERTAIN_PSF * task.settings.psf_sigma_px * task.scale)
         self._balance = task.neutral.astype(np.float32)
 
     def solve(self, tile: Tile, probe: bool = False) -> _Solved:
