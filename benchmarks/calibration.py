@@ -2,9 +2,9 @@
 
     python -m benchmarks.calibration [SECTION...] [--seeds 10] [--pictures N] [--iso N,...] [--data DIR] [--json]
 
-Sections: transfer (flats), burst (noise from bursts), doubt (profiles that are wrong), edge (slanted edge), m94 (a real burst, halves against each other),
-cost (dB that self-estimated noise and blur cost), jiggle (driven offsets, hand and tripod over numbers of frames). All of them but m94 are simulated, and
-told as mean and worst over seeds.
+Sections: transfer (flats), burst (noise from bursts), doubt (profiles that are wrong), edge (slanted edge), lens (blur from bursts), m94 (a real burst,
+halves against each other), cost (dB that self-estimated noise and blur cost), jiggle (driven offsets, hand and tripod over numbers of frames). All of them
+but m94 are simulated, and told as mean and worst over seeds.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ Row = dict[str, Any]
 EXPOSURES = (0.002, 0.01, 0.03, 0.08, 0.2, 0.4, 0.6, 0.8)
 ISOS = (100, 400, 1600, 3200)
 PICTURES = ("testsets/Kodak24/19.png", "testsets/Kodak24/08.png", "photos/mate_Dune.jpg", "photos/plasma_ColorfulCups.jpg")
+LENS_PICTURES = ("testsets/Kodak24/08.png", "testsets/Kodak24/19.png", "testsets/Kodak24/01.png", "testsets/Kodak24/15.png", "testsets/Kodak24/23.png")
 DETAILED = ("testsets/Kodak24/08.png", "testsets/Kodak24/19.png")
 _BORDER = 16
 
@@ -106,6 +107,21 @@ def edge(plan: Plan) -> list[Row]:
     return rows
 
 
+def lens(plan: Plan) -> list[Row]:
+    """The lens's blur from a burst of 13 frames: what is found, raw pixels."""
+    rows = []
+    for iso in plan.isos or (100, 1600):
+        for sigma in (0.25, 0.4, 0.6):
+            row: Row = {"iso": iso, "sigma px": sigma}
+            for name in LENS_PICTURES[: plan.pictures]:
+                found = [lens_of_burst(_made(plan.data / name, seed, iso=iso, blur_sigma_px=sigma).burst) for seed in range(plan.seeds)]
+                sigmas, errors = (np.array([getattr(r, field) for r in found]) for field in ("psf_sigma_px", "psf_sigma_error_px"))
+                row[Path(name).stem] = f"{sigmas.mean():.2f} +- {sigmas.std():.2f}, told +- {errors.mean():.2f}"
+            rows.append(row)
+            _say(str(row))
+    return rows
+
+
 def m94(plan: Plan) -> list[Row]:
     """A real burst: noise from frames 1 to 5, and from 6 to 10, and by how much they differ in %."""
     whole = read_burst(plan.data / "seestar_m94")
@@ -159,6 +175,7 @@ SECTIONS: dict[str, Callable[[Plan], list[Row]]] = {
     "burst": burst,
     "doubt": doubts,
     "edge": edge,
+    "lens": lens,
     "m94": m94,
     "cost": cost,
     "jiggle": jiggle,
