@@ -123,13 +123,13 @@ class ReconstructSettings:
     )
     steps: int = 10  # most turns of shrinking and explaining; 1 to 50
     iterations: int = 12  # most, of conjugate gradients in each turn; 1 to 50
-    first: float = 16.0  # deviation of what shrinking may change at first, over that of the samples' noise at an output pixel; 0.1 to 1000
+    first: float = 18.0  # deviation of what shrinking may change at first, over that of the samples' noise at an output pixel; 0.1 to 1000
     last: float = 0.4  # the same in the last turn; 0.1 to 1000
     threshold: float = 2.0  # noise deviations below which a cosine coefficient falls; 0 to 10
     wiener: float = 0.8  # noise variance of luma's coefficients that the second filter reckons with, over what they carry; 0 to 10
     chroma_noise: float = 0.5  # noise variance that colour differences are taken to carry, over what they carry; 0 to 100
     chroma_pull: float = 0.6  # how much more colour differences follow the shrunk picture than luma does; 0 to 100
-    offset: float = 0.003  # added to white-balanced values before the square root; 1e-4 to 1
+    offset: float = 0.001  # added to white-balanced values before the square root; 1e-4 to 1
     enough: float = 0.02  # stop when the shrunk picture's misfit exceeds the sharpest's by less than this, in noise variances of a sample; 0 to 10
     blend: float = 0.6  # share of the shrunk picture in the result; 0 to 1
     motion_passes: int = 0  # times the motion is refined against the reconstruction, which is then made anew; each doubles the time; 0 to 5
