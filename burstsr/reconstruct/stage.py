@@ -29,7 +29,7 @@ from burstsr.settings import ReconstructSettings
 
 Floats = NDArray[np.float32]
 CERTAIN_PSF = 0.9  # of the lens's deviation that is told: too wide a lens rings, too narrow a one only blurs
-_SIDE, _MARGIN = 196, 14  # output pixels: a tile's own, and what is solved around it
+_SIDE, _MARGIN = 216, 12  # output pixels: a tile's own, and what is solved around it
 _LEAST_INFORMATION = 0.05  # of the tile's mean: places with fewer samples are pulled as if they had so many
 _AROUND = (5, 5)  # pixels over which information is averaged
 _ALL_TRUSTED = 0.995  # mean trust of a tile from which a second look is not worth its time
