@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 
-import numpy as np
-
 from burstsr.align import coverage, evenness, expected_gain_db, phases, shifts
-from burstsr.ground.burst import Burst, Frame
+from burstsr.ground.burst import Burst
 from burstsr.ground.flow import Flow
 from burstsr.noise import noise_of, snr_of
+from calibration.middle import middle_of
 from calibration.noise import flows_of
 
 _PART_PX = 1024  # along the side of the middle part that is looked at
@@ -40,7 +39,7 @@ def coverage_of(burst: Burst, scale: float = 2.0) -> Coverage:
     """Coverage from the motion of the middle of the frames, which is found as the pipeline does."""
     if len(burst) < 2:
         return Coverage(1, scale, 1.0, 0.0, 0.0, "a single frame: nothing to gain by merging")
-    part = replace(burst, frames=tuple(_middle(frame) for frame in burst))
+    part = middle_of(burst, _PART_PX)
     noise, _ = noise_of(part)
     flow_of = flows_of(part.frames[0], noise)
     flows = [Flow.zero(part.info.shape, 16), *(flow_of(frame) for frame in part.frames[1:])]
@@ -48,9 +47,3 @@ def coverage_of(burst: Burst, scale: float = 2.0) -> Coverage:
     gain = expected_gain_db(middle, scale, max(snr_of(part.frames[0], noise), 1.0))
     still = phases(flows, scale) == 1
     return Coverage(len(burst), scale, coverage(flows, scale), evenness(middle, scale), gain, TRIPOD if still else "")
-
-
-def _middle(frame: Frame) -> Frame:
-    top, left = (max(n - _PART_PX, 0) // 4 * 2 for n in frame.info.shape)
-    mosaic = np.ascontiguousarray(frame.mosaic[top : top + _PART_PX, left : left + _PART_PX])
-    return Frame(replace(frame.info, shape=(mosaic.shape[0], mosaic.shape[1])), mosaic)

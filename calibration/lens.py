@@ -10,7 +10,6 @@ little in much noise. Both count by their certainty, and together they are certa
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -26,6 +25,7 @@ from burstsr.noise import noise_of
 from burstsr.pipeline import super_resolve
 from burstsr.reconstruct import CERTAIN_PSF
 from burstsr.settings import ReconstructSettings, Settings
+from calibration.middle import middle_of
 from calibration.noise import flows_of
 from calibration.records import LensRecord, now
 from calibration.spectrum import blur_of_spectrum
@@ -37,7 +37,7 @@ _PART_PX, _SPECTRUM_PX = 320, 640  # along the side of the middle part that is p
 _OFFSET = 0.003  # added before the square root
 _SCALE = 2.0
 _CLIPPED = 0.98
-_EXCESS, _LEAST_UNEXPLAINED = 0.12, 0.02  # of misfit, in noise variances; simulated lenses of 0.2, 0.5 and 0.8 px come out at 0.27, 0.47 and 0.73
+_EXCESS, _LEAST_UNEXPLAINED = 0.12, 0.02  # of misfit, in noise variances; chosen on simulated lenses of 0.2, 0.5 and 0.8 px
 _UNCERTAIN = 0.3, 0.03  # standard error of what prediction tells, beside what the frames' spread says: relative, and px
 _FINER = 4  # parts of a pixel's side over which it is averaged
 
@@ -63,7 +63,7 @@ def lens_of_burst(burst: Burst, progress: Callable[[int, int], None] | None = No
 
 def _of_prediction(burst: Burst, progress: Callable[[int, int], None] | None) -> tuple[float, float]:
     """Deviation and standard error, raw pixels, by the widest blur that predicts well."""
-    part = _middle(burst, _PART_PX)
+    part = middle_of(burst, _PART_PX)
     noise, _ = noise_of(part, flows_of)
     index = sharpest(part, noise)
     flow_of = flows_of(part.frames[index], noise)
@@ -86,7 +86,7 @@ def _of_prediction(burst: Burst, progress: Callable[[int, int], None] | None) ->
 
 def _of_spectrum(burst: Burst) -> tuple[float, float]:
     """The same from the spectrum of green, reconstructed as the lens shows it."""
-    part = _middle(burst, _SPECTRUM_PX)
+    part = middle_of(burst, _SPECTRUM_PX)
     noise, _ = noise_of(part, flows_of)
     green = np.maximum(super_resolve(part, _settings(0.0, None)).rgb[..., 1], 0)
     samples_per_pixel = len(part) * np.mean(part.info.cfa == 1) / _SCALE**2
@@ -97,15 +97,6 @@ def _of_spectrum(burst: Burst) -> tuple[float, float]:
 
 def _settings(sigma: float, reference: int | None) -> Settings:
     return Settings(scale=_SCALE, mode="best", reference=reference, reconstruct=ReconstructSettings(psf_sigma_px=sigma))
-
-
-def _middle(burst: Burst, part_px: int) -> Burst:
-    top, left = (max(n - part_px, 0) // 4 * 2 for n in burst.info.shape)
-    parts = []
-    for frame in burst:
-        mosaic = np.ascontiguousarray(frame.mosaic[top : top + part_px, left : left + part_px])
-        parts.append(Frame(replace(frame.info, shape=(mosaic.shape[0], mosaic.shape[1])), mosaic))
-    return replace(burst, frames=tuple(parts))
 
 
 def _misfit(frame: Frame, flow: Flow, picture: Floats, sigma: float, noise: Noise) -> float:

@@ -9,13 +9,13 @@ from calibration.spectrum import blur_of_spectrum, radial_power
 SHAPE = (320, 384)
 
 
-def scene(rng, slope=2.0, noise=0.0, sigma_px=0.0):
+def scene(rng, slope=2.0, sigma_px=0.0):
     """A plane whose power falls as f^-slope, seen by a lens."""
     f = np.hypot(*np.meshgrid(*(np.fft.fftfreq(n) for n in SHAPE), indexing="ij"))
     f[0, 0] = 1
     spectrum = np.fft.fft2(rng.standard_normal(SHAPE)) * f ** (-slope / 2) * np.exp(-2 * (np.pi * sigma_px * f) ** 2)
     plane = np.fft.ifft2(spectrum).real
-    return 0.1 * plane / plane.std() + noise * rng.standard_normal(SHAPE)
+    return 0.1 * plane / plane.std()
 
 
 def test_white_noise_has_its_variance_as_power(rng):
