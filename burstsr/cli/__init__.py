@@ -12,10 +12,11 @@ from collections.abc import Sequence
 
 from burstsr import __version__
 from burstsr.cli import benchmark, calibrate, compare, demo, inspect, process, simulate, single, train
+from burstsr.cli.interrupts import INTERRUPTED
 from burstsr.cli.screen import complain, log_to_stderr
 from burstsr.ground.errors import BurstsrError, SettingsError
 
-FAILED, USAGE, INTERRUPTED = 1, 2, 130
+FAILED, USAGE = 1, 2
 _COMMANDS = (process, single, simulate, train, inspect, compare, calibrate, benchmark, demo)
 
 
@@ -24,7 +25,8 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="burstsr",
         description="A hand-held burst of raw frames in, one picture with more resolution and less noise out.",
-        epilog="exit status: 0 all done, 1 some bursts or files failed (each is named, the others are finished), 2 wrong usage",
+        epilog="exit status: 0 all done, 1 some bursts or files failed (each is named, the others are finished), 2 wrong usage, "
+        "130 interrupted (Ctrl-C: what was finished is kept; a second Ctrl-C ends at once)",
     )
     parser.add_argument("--version", action="version", version=f"burstsr {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command")

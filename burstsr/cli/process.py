@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from contextlib import closing
 from dataclasses import replace
 from importlib.util import find_spec
 from itertools import chain
@@ -112,8 +113,8 @@ def _formats(asked: list[str]) -> tuple[str, ...]:
 def _do(args: argparse.Namespace, jobs: list[Job], settled: list[Outcome]) -> list[Outcome]:
     """Do the jobs, and say what became of every burst as soon as it is known."""
     outcomes = []
-    with Bars(len(jobs), show=not args.json) as bars:
-        for outcome in chain(settled, work(jobs, bars, args.jobs, args.scheduler, args.verbose)):
+    with Bars(len(jobs), show=not args.json) as bars, closing(work(jobs, bars, args.jobs, args.scheduler, args.verbose)) as done:
+        for outcome in chain(settled, done):
             outcomes.append(outcome)
             if outcome not in settled:
                 bars.finished(outcome.name)

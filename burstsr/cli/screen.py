@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -39,6 +40,16 @@ class _ToStderr(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         complain(self.format(record))
+
+
+def own_stderr() -> None:
+    """Give Python's standard error a descriptor of its own: the process's own, on which C libraries print, is caught while files are decoded."""
+    stream = sys.stderr
+    try:
+        apart = os.fdopen(os.dup(stream.fileno()), "w", encoding=stream.encoding, errors=stream.errors, buffering=1)
+    except (OSError, ValueError, AttributeError):  # closed, or no file
+        return
+    sys.stderr = sys.__stderr__ = apart  # type: ignore[misc]
 
 
 def log_to_stderr(verbose: int) -> None:

@@ -48,5 +48,11 @@ def over_rows(loop: Callable[..., Any], rows: int, *arguments: object, multiple:
         if _pool is None:
             _pool = ThreadPoolExecutor(threads, "burstsr", setattr, (_worker, "busy", True))
         pool = _pool
-    for future in [pool.submit(loop, start, min(start + chunk, rows), *arguments) for start in starts]:
-        future.result()
+    futures = [pool.submit(loop, start, min(start + chunk, rows), *arguments) for start in starts]
+    try:
+        for future in futures:
+            future.result()
+    except BaseException:  # an interrupt too: what has not begun need not be computed
+        for future in futures:
+            future.cancel()
+        raise
