@@ -19,6 +19,7 @@ from burstsr.files import ljpeg
 from burstsr.files import tags as t
 from burstsr.files.dng_info import bayer, dng_area, dng_info, even_shape
 from burstsr.files.levels import Rescaling
+from burstsr.files.libraw_lines import LibRawLines
 from burstsr.files.tags import FileTags, camera_name, capture_time, missing_bytes, read_tags
 from burstsr.ground.burst import Colour, Frame, FrameInfo, Levels
 from burstsr.ground.errors import BurstError, InputFileError
@@ -146,26 +147,41 @@ def _checked_tags(path: Path) -> FileTags:
 @contextmanager
 def _decoded_by_libraw(path: Path) -> Iterator[Any]:
     """The file decoded by LibRaw, refused unless it is one flat mosaic of red, green and blue."""
-    try:
-        raw = rawpy.imread(str(path))
-        raw.unpack()
-    except (rawpy.LibRawFileUnsupportedError, rawpy.NotSupportedError) as error:
-        raise InputFileError(f"{path}: not a raw file that LibRaw {_libraw_version()} can read ({_reason(error)})") from error
-    except rawpy.LibRawError as error:
-        raise InputFileError(f"{path}: truncated or corrupt ({_reason(error)})") from error
+    with LibRawLines(path) as lines:
+        try:
+            raw = _opened_by_libraw(path)
+            raw.unpack()
+        except (rawpy.LibRawFileUnsupportedError, rawpy.NotSupportedError) as error:
+            raise InputFileError(f"{path}: not a raw file that LibRaw {_libraw_version()} can read ({_reason(error, lines.text)})") from error
+        except rawpy.LibRawError as error:
+            raise InputFileError(f"{path}: truncated or corrupt ({_reason(error, lines.text)})") from error
+        if printed := lines.text:
+            log.warning("%s: LibRaw: %s", path, printed)
     with raw:
         if raw.raw_type != rawpy.RawType.Flat or raw.raw_image is None:
             raise InputFileError(f"{path}: already demosaiced or a layered sensor (LinearRaw, sRAW, Foveon); a Bayer mosaic is needed")
         yield raw
 
 
+def _opened_by_libraw(path: Path) -> Any:  # noqa: ANN401  rawpy has no types
+    """rawpy passes names on as UTF-8; a file whose name is not that is read here."""
+    try:
+        str(path).encode("utf-8")
+    except UnicodeEncodeError:
+        with path.open("rb") as file:
+            return rawpy.imread(file)
+    return rawpy.imread(str(path))
+
+
 def _libraw_version() -> str:
     return ".".join(str(v) for v in rawpy.libraw_version)
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: Exception, printed: str) -> str:
+    """What rawpy raised, and what LibRaw printed."""
     text = error.args[0] if error.args else error
-    return text.decode("utf-8", "replace") if isinstance(text, bytes) else str(text)
+    raised = text.decode("utf-8", "replace") if isinstance(text, bytes) else str(text)
+    return f"{raised}; LibRaw: {printed}" if printed else raised
 
 
 def _cfa_of(raw: Any, top: int, left: int, path: Path) -> NDArray[np.uint8]:  # noqa: ANN401  rawpy has no types
