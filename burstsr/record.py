@@ -29,12 +29,20 @@ from burstsr.settings import Settings
 _LOG = logging.getLogger(__name__)
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
+_FIRST = "noise"
+_NEXT = {  # stages that run once, and what begins when they end
+    "noise": "repair",
+    "repair": "choose the reference",
+    "choose the reference": "prepare the reference",
+    "prepare the reference": "align",
+    "merge": "sharpen",
+}
 COMPILING = "compiling (first run)"  # what progress is told as a stage meanwhile
 _LIBRARIES = ("numpy", "scipy", "numba", "rawpy", "tifffile", "imagecodecs", "opencv-python")
 
 
 class Record:
-    """Collects a run's facts and reports its progress; knows nothing of how stages work."""
+    """Collects a run's facts and reports its progress; knows nothing of how stages work, and of their order only what it takes to name the next."""
 
     def __init__(self, burst: Burst, settings: Settings, progress: Callable[[str, int, int], None] | None) -> None:
         self._burst = burst
@@ -45,18 +53,26 @@ class Record:
         self._flows: list[Flow] = []
         self._outcome: Outcome | None = None
         self._doubt = ""
-        self._stage = "read"
         compiling.watch(self)
         self._begin()
+        self._at(_FIRST)
 
     def stage(self, name: str) -> None:
-        """A stage that ran once has ended. What was compiled meanwhile, on the first run, counts as "compile"."""
+        """A stage that ran once has ended, and the next begins."""
+        self._count(name)
+        self._at(_NEXT.get(name, name))
+
+    def _count(self, name: str) -> None:
+        """What was compiled meanwhile, on the first run, counts as "compile"."""
         compiled = compiling.seconds() - self._compiled
         took = time.perf_counter() - self._last
         self._seconds[name] = self._seconds.get(name, 0.0) + max(took - compiled, 0.0)
         if compiled > 0:
             self._seconds["compile"] = self._seconds.get("compile", 0.0) + min(compiled, took)
         self._begin()
+
+    def _at(self, name: str) -> None:
+        """A stage begins."""
         self._stage = name
         self._tell(name)
 
@@ -70,8 +86,9 @@ class Record:
     def timed(self, name: str, call: Callable[_P, _T], *arguments: _P.args, **named: _P.kwargs) -> _T:
         """Call a stage and count its time under `name`."""
         self._begin()
+        self._at(name)
         result = call(*arguments, **named)
-        self.stage(name)
+        self._count(name)
         return result
 
     def frame(self, index: int, flow: Flow, trust: NDArray[np.float32], reference: bool) -> None:
@@ -83,7 +100,7 @@ class Record:
         facts["trust"] = round(float(trust.mean(dtype=np.float64)), 4)
         self._flows.append(flow)
         self._frames[index] = facts
-        self._tell("merge")
+        self._at("merge" if len(self._frames) == len(self._burst) else "align")
 
     def doubted(self, doubt: str) -> None:
         """What speaks against the noise model, if anything does."""

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from burstsr import __version__
 from burstsr.cli import benchmark, calibrate, compare, demo, inspect, process, simulate, single, train
+from burstsr.cli.common import add_common, limited_threads
 from burstsr.cli.interrupts import INTERRUPTED
 from burstsr.cli.screen import complain, log_to_stderr
 from burstsr.ground.errors import BurstsrError, SettingsError
@@ -32,8 +33,7 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command")
     for command in _COMMANDS:
         sub = command.add_parser(commands)
-        sub.add_argument("-v", "--verbose", action="count", default=0, help="say what happens, on standard error; twice: everything")
-        sub.add_argument("--json", action="store_true", help="print one JSON object instead of text")
+        add_common(sub)
         sub.set_defaults(run=command.run)
     return parser
 
@@ -47,7 +47,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return USAGE
     log_to_stderr(args.verbose)
     try:
-        return int(args.run(args))
+        with limited_threads(args.threads):
+            return int(args.run(args))
     except SettingsError as error:
         complain(str(error))
         return USAGE

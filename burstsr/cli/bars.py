@@ -7,6 +7,8 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import Any, Self
 
+_ALWAYS_S = 1e9  # time that is left is estimated from all that was done: bursts may take minutes each
+
 
 def on_terminal() -> bool:
     """Whether somebody sees standard error."""
@@ -24,6 +26,7 @@ class Bars:
         self._show = show and on_terminal()
         self._all: Any = None
         self._tasks: dict[str, Any] = {}
+        self._counts: dict[str, tuple[int, int]] = {}  # steps done, and in all
         self._gone: set[str] = set()  # a worker's last events may come after its result
 
     @property
@@ -34,24 +37,32 @@ class Bars:
     def __enter__(self) -> Self:
         if self._show:
             from rich.console import Console
-            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-            columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+            times = (TimeElapsedColumn(), TimeRemainingColumn(), TextColumn("left"))
+            columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), *times)
             # Results on standard output are redirected only where they share the screen with the bars.
             console = Console(stderr=True)
-            self._progress = self._stack.enter_context(Progress(*columns, console=console, transient=True, redirect_stdout=sys.stdout.isatty()))
+            progress = Progress(*columns, console=console, transient=True, redirect_stdout=sys.stdout.isatty(), speed_estimate_period=_ALWAYS_S)
+            self._progress = self._stack.enter_context(progress)
             self._all = self._progress.add_task(self._title, total=self._bursts)
+            self._progress.advance(self._all, 0)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._stack.close()
 
     def stage(self, burst: str, stage: str, done: int, total: int) -> None:
-        """A burst's stage is `done` of `total` steps far."""
+        """A burst's stage is `done` of `total` steps far. Time that is left is of stages that count on; where counting begins anew, it does too."""
         if self._progress is not None and burst not in self._gone:
             if burst not in self._tasks:
                 self._tasks[burst] = self._progress.add_task(burst, total=total)
-            self._progress.update(self._tasks[burst], description=f"{burst}: {stage}", completed=done, total=total, refresh=True)
+            task, before = self._tasks[burst], self._counts.get(burst)
+            if before is None or done < before[0] or total != before[1]:
+                self._progress.reset(task, completed=done, total=total)
+                self._progress.advance(task, 0)  # from where speed is measured
+            self._counts[burst] = done, total
+            self._progress.update(task, description=f"{burst}: {stage}", completed=done, refresh=True)
 
     def finished(self, burst: str) -> None:
         """A burst has left."""

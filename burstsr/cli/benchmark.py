@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from burstsr.cli import benchmark_single, benchmark_speed
 from burstsr.cli.bars import Bars
+from burstsr.cli.common import add_common
 from burstsr.cli.screen import complain, say, say_json
 from burstsr.ground.errors import SettingsError
 
@@ -81,8 +82,7 @@ def _add_residual(benchmarks: Any) -> None:  # noqa: ANN401
 
 def _common(parser: argparse.ArgumentParser, work: Callable[[argparse.Namespace], int]) -> None:
     """What every benchmark takes; also when it stands behind the benchmark's name."""
-    parser.add_argument("-v", "--verbose", action="count", default=argparse.SUPPRESS, help="say what happens, on standard error; twice: everything")
-    parser.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print one JSON object instead of text")
+    add_common(parser, inner=True)
     parser.set_defaults(work=work)
 
 

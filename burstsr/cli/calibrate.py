@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from burstsr.cli.common import add_common
 from burstsr.ground.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -125,8 +126,7 @@ def _common(parser: argparse.ArgumentParser, work: Work) -> None:
 
 def _verbosity(parser: argparse.ArgumentParser, work: Work) -> None:
     """What every command takes; also when it stands behind its name."""
-    parser.add_argument("-v", "--verbose", action="count", default=argparse.SUPPRESS, help="say what happens, on standard error; twice: everything")
-    parser.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print one JSON object instead of text")
+    add_common(parser, inner=True)
     parser.set_defaults(work=work)
 
 

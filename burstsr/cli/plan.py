@@ -22,7 +22,7 @@ def plan(
     bursts: Sequence[BurstFiles],
     out: Path,
     formats: Sequence[str],
-    settings: Settings,
+    settings: Sequence[Settings],
     *,
     overwrite: bool,
     known: Known | None = None,
@@ -30,9 +30,9 @@ def plan(
 ) -> tuple[list[Job], list[Outcome]]:
     """Jobs to do, and outcomes that stand already: bursts skipped because they are done, failed because they cannot be done.
 
-    Raises SettingsError where an output would overwrite a frame, or no burst at all has the frame N of --reference.
+    settings: of each burst. Raises SettingsError where an output would overwrite a frame, or no burst at all has the frame N of --reference.
     """
-    jobs = [replace(_job(burst, out, formats, settings), known=known or Known(), fallback=fallback) for burst in bursts]
+    jobs = [replace(_job(burst, out, formats, own), known=known or Known(), fallback=fallback) for burst, own in zip(bursts, settings, strict=True)]
     _no_overwritten_source(jobs)
     if jobs and all(_lacks_reference(job) for job in jobs):
         raise SettingsError(_lacks_reference(jobs[0]))

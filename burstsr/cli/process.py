@@ -10,6 +10,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
+from burstsr.cli import reference
 from burstsr.cli.bars import Bars
 from burstsr.cli.fallback import FALLBACK, FALLBACKS, check
 from burstsr.cli.job import ALWAYS, SUFFIX, Job, Outcome
@@ -37,7 +38,7 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:  # noqa: ANN401  argpa
     parser.add_argument("--scale", type=float, metavar="S", help=f"output pixels per raw pixel along an axis, 1 to 4 (default {Settings.scale:g})")
     parser.add_argument("--mode", choices=modes, help=f"default {Settings.mode}")
     parser.add_argument("--format", action="append", choices=sorted(SUFFIX), default=[], help="write this as well as dng and jpg; may be given again")
-    parser.add_argument("--reference", metavar="auto|N", help="frame whose geometry the picture gets, from 0 by name (default auto: the sharpest)")
+    parser.add_argument("--reference", metavar="auto|N|FILE", help=reference.HELP)
     parser.add_argument(
         "--fallback",
         choices=FALLBACKS,
@@ -74,7 +75,9 @@ def run(args: argparse.Namespace) -> int:
 
     known = known_of(args.profile, args.motion)
     found = find(args.input)
-    jobs, settled = plan(found.bursts, args.output, formats, settings, overwrite=args.overwrite, known=known, fallback=args.fallback)
+    chosen = reference.settings_of_bursts(settings, found.bursts, args.reference)
+    jobs, settled = plan(found.bursts, args.output, formats, chosen, overwrite=args.overwrite, known=known, fallback=args.fallback)
+    jobs = [replace(job, threads=args.threads or 0) for job in jobs]
     for problem in found.problems:
         complain(f"refused: {problem.reason}")
     if args.dry_run:
@@ -93,13 +96,9 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _settings(args: argparse.Namespace) -> Settings:
-    """What the command line asks for: defaults, then --settings, then --set, then --scale, --mode and --reference."""
+    """What the command line asks for: defaults, then --settings, then --set, then --scale and --mode."""
     settings = read_settings(Settings(), args.settings, args.set)
     named = {name: value for name, value in (("scale", args.scale), ("mode", args.mode)) if value is not None}
-    if args.reference is not None:
-        if args.reference != "auto" and not args.reference.isdecimal():
-            raise SettingsError(f"--reference {args.reference}: allowed is auto, or a frame's number from 0")
-        named["reference"] = None if args.reference == "auto" else int(args.reference)
     return replace(settings, **named)
 
 

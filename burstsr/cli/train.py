@@ -47,7 +47,6 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:  # noqa: ANN401  argpa
     parser.add_argument("--jpeg", type=int, default=100, metavar="Q", help="degradation: JPEG down to this quality (default 100: none)")
     parser.add_argument("--validate-every", type=int, metavar="N", help="steps between validations and checkpoints (default 500)")
     parser.add_argument("--seed", type=int, metavar="N", help="default 0; the same seed gives the same training on the same machine")
-    parser.add_argument("--threads", type=int, metavar="N", help="default: all")
     parser.add_argument("--device", metavar="NAME", help="cpu (default), cuda, mps")
     parser.add_argument("--bf16", choices=("auto", "on", "off"), default="auto", help="16-bit brain floats; auto: where the processor has them")
     parser.add_argument("--tensorboard", action="store_true", help="also write TensorBoard events (needs the tensorboard package)")

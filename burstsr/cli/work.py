@@ -11,7 +11,7 @@ import time
 from _thread import interrupt_main
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from importlib import import_module
@@ -21,6 +21,7 @@ from types import FrameType
 from typing import Any
 
 from burstsr.cli.bars import Bars
+from burstsr.cli.common import limited_threads
 from burstsr.cli.interrupts import INTERRUPTED
 from burstsr.cli.job import Job, Outcome, Reader, run
 from burstsr.cli.screen import log_to_stderr, own_stderr
@@ -34,6 +35,7 @@ _GRACE_S = 2.0  # for a worker that is to stop: to remove what it has half writt
 _events: Any = None  # the queue to the parent's bars
 _stopping = threading.Event()  # the parent wants no more, or has gone
 _busy = False  # with a job
+_limits = ExitStack()  # for as long as the process lives
 
 
 def work(jobs: Sequence[Job], bars: Bars, processes: int = 1, scheduler: str | None = None, verbose: int = 0) -> Generator[Outcome, None, None]:
@@ -64,14 +66,14 @@ def pooled(jobs: Sequence[Job], bars: Bars, processes: int, function: Callable[[
     listener.start()
     lost = []
     try:
-        with _workers(processes, events, verbose) as pool:
+        with _workers(processes, events, verbose, jobs[0].threads) as pool:
             for job, outcome in _results(pool, jobs, partial(_in_worker, function)):
                 if outcome is None:
                     lost.append(job)
                 else:
                     yield outcome
         for job in lost:
-            with _workers(1, events, verbose) as pool:
+            with _workers(1, events, verbose, job.threads) as pool:
                 yield from (outcome or _lost(job) for _, outcome in _results(pool, [job], partial(_in_worker, function)))
     finally:
         if events is not None:
@@ -81,10 +83,10 @@ def pooled(jobs: Sequence[Job], bars: Bars, processes: int, function: Callable[[
 
 
 @contextmanager
-def _workers(processes: int, events: Any, verbose: int) -> Iterator[Executor]:  # noqa: ANN401  a multiprocessing queue
+def _workers(processes: int, events: Any, verbose: int, threads: int) -> Iterator[Executor]:  # noqa: ANN401  a multiprocessing queue
     """Worker processes that watch one end of a pipe. The other is held here, and nowhere else: it closes on an error or interrupt, and with this process."""
     watched, held = _CONTEXT.Pipe(duplex=False)
-    with watched, held, ProcessPoolExecutor(processes, _CONTEXT, _begin, (watched, events, verbose)) as pool:
+    with watched, held, ProcessPoolExecutor(processes, _CONTEXT, _begin, (watched, events, verbose, threads)) as pool:
         try:
             yield pool
         except BaseException:
@@ -129,7 +131,7 @@ def _lost(job: Job) -> Outcome:
     return Outcome(job.name, "failed", len(job.paths), "its worker process died, most likely for want of memory; try fewer --jobs or a smaller --scale")
 
 
-def _begin(watched: Connection, events: Any, verbose: int) -> None:  # noqa: ANN401  a multiprocessing queue
+def _begin(watched: Connection, events: Any, verbose: int, threads: int) -> None:  # noqa: ANN401  a multiprocessing queue
     """Start of a worker process. The terminal's Ctrl-C reaches it too, but it is the parent that decides what becomes of it."""
     global _events
     _events = events
@@ -139,6 +141,7 @@ def _begin(watched: Connection, events: Any, verbose: int) -> None:  # noqa: ANN
     threading.Thread(target=_watch, args=(watched,), name="burstsr-parent", daemon=True).start()
     own_stderr()
     log_to_stderr(verbose)
+    _limits.enter_context(limited_threads(threads))
 
 
 def _watch(parent: Connection) -> None:

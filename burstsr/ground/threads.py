@@ -20,7 +20,7 @@ def set_threads(threads: int) -> None:
     global _pool, _threads
     with _lock:
         if _pool is not None:
-            _pool.shutdown(wait=True)
+            _pool.shutdown(wait=False)  # what it was given, it finishes
         _pool, _threads = None, threads
 
 

@@ -197,6 +197,7 @@ def test_dry_run_shows_all_and_writes_nothing(run, run_json, bursts, tmp_path):
         (["--settings", "missing.toml"], "missing.toml"),
         (["--reference", "7"], "0 to 3"),
         (["--reference", "first"], "auto"),
+        (["--threads", "0"], "between 1 and 1024"),
         (["--reference", "-1"], "reference"),
         (["--jobs", "0"], "--jobs"),
         (["--format", "gif"], "gif"),
