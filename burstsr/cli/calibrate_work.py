@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from burstsr.ground.errors import BurstsrError, SettingsError
 
 if TYPE_CHECKING:
     from burstsr.files.discover import BurstFiles
+    from burstsr.files.grouping import Grouping
     from burstsr.ground.burst import Burst, FrameInfo
     from calibration.records import NoiseRecord, Record
 
@@ -150,13 +152,12 @@ def _drawn(kind: str | None, record: Record, path: Path | None) -> Path | None:
     return target
 
 
-def _found(paths: Sequence[Path]) -> tuple[BurstFiles, ...]:
+def _found(paths: Sequence[Path], grouping: Grouping | None = None) -> tuple[BurstFiles, ...]:
     """Bursts in the inputs. Raises SettingsError where there are none; says what is refused."""
-    from burstsr.cli.grouping import find
+    from burstsr.cli.grouping import complain_of, find
 
-    found = find(paths)
-    for problem in found.problems:
-        complain(f"refused: {problem.reason}")
+    found = find(paths, grouping)
+    complain_of(found)
     if not found.bursts:
         raise SettingsError(f"no raw frames in {', '.join(map(str, paths))}")
     return found.bursts
@@ -164,7 +165,9 @@ def _found(paths: Sequence[Path]) -> tuple[BurstFiles, ...]:
 
 def _one(paths: Sequence[Path]) -> Burst:
     """The inputs' only burst."""
-    bursts = _found(paths)
+    from burstsr.files.grouping import Grouping
+
+    bursts = _found(paths, Grouping(gap_s=inf))  # darks and edges are taken one by one
     if len(bursts) > 1:
         names = ", ".join(burst.name for burst in bursts)
         raise SettingsError(f"{len(bursts)} bursts ({names}) where one is needed: frames of one camera, ISO and exposure")

@@ -2,35 +2,114 @@
 
 from __future__ import annotations
 
+import argparse
+import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from burstsr.cli.job import recorded
-from burstsr.cli.screen import table
+from burstsr.cli.screen import complain, table
 from burstsr.ground.errors import BurstError, SettingsError
 
 if TYPE_CHECKING:
     from burstsr.files.discover import BurstFiles, Discovery
+    from burstsr.files.folders import Problem
+    from burstsr.files.grouping import Grouping
     from burstsr.ground.burst import FrameInfo
 
 HEAD = ("burst", "frames", "camera", "size", "CFA", "ISO", "exposure", "span")
 NUMBERS = ("frames", "ISO", "exposure", "span")
+_NAMED = 5  # of what is passed over, in one line
+_MANY_SINGLES = 3
 FRAME_HEAD = ("frame", "time", "black", "white", "white balance", "noise", "turn")
 
 
-def find(inputs: Sequence[Path]) -> Discovery:
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """What decides on the grouping, the same for every command that groups."""
+    group = parser.add_argument_group("grouping", "Frames of one folder that agree in camera, size and exposure are split by time into bursts.")
+    by_time = group.add_mutually_exclusive_group()
+    by_time.add_argument(
+        "--gap",
+        metavar="SECONDS",
+        type=_seconds,
+        help="longest pause within a burst, from the end of one exposure to the start of the next (default: 2 plus the exposure)",
+    )
+    by_time.add_argument("--one-burst", action="store_true", help="the frames of a folder are one burst, whatever their times; what cannot be is refused")
+    group.add_argument("--min-frames", metavar="N", type=_count, default=1, help="leave out bursts of fewer frames (default 1)")
+
+
+def grouping_of(args: argparse.Namespace) -> Grouping:
+    """What the options of `add_options` say."""
+    from burstsr.files.grouping import Grouping
+
+    return Grouping(args.gap, args.one_burst, args.min_frames)
+
+
+def find(inputs: Sequence[Path], grouping: Grouping | None = None) -> Discovery:
     """What the inputs hold; earlier results among them are no frames, and no problem. Raises SettingsError if there is nothing."""
-    from burstsr.files.discover import Discovery, discover
+    from burstsr.files.discover import FEW, Discovery, discover
+    from burstsr.files.folders import Problem
 
     missing = [str(path) for path in inputs if not path.exists()]
     if missing:
         raise SettingsError(f"no such file or folder: {', '.join(missing)}")
-    found = discover(inputs)
-    problems = tuple(p for p in found.problems if p.path in inputs or not _is_result(p.path))
-    if not found.bursts and all(p.path.is_dir() for p in problems):
-        raise SettingsError(f"no raw frames in {', '.join(map(str, inputs))}")
-    return Discovery(found.bursts, problems)
+    found = discover(inputs, grouping)
+    results = [p for p in found.problems if p.path not in inputs and _is_result(p.path)]
+    problems = tuple(p for p in found.problems if p not in results)
+    passed_over = (*found.passed_over, *(Problem(p.path, f"{p.path}: a result, its record lies beside it", "results of burstsr") for p in results))
+    if not found.bursts and all(p.path.is_dir() for p in problems) and not any(p.kind == FEW for p in passed_over):
+        raise SettingsError("; ".join([f"no raw frames in {', '.join(map(str, inputs))}", *(p.reason for p in problems), *told_briefly(passed_over)]))
+    return Discovery(found.bursts, problems, passed_over)
+
+
+def complain_of(found: Discovery, verbose: int = 0) -> None:
+    """Say on standard error what is refused, and what is passed over (each with -v)."""
+    for problem in found.problems:
+        complain(f"refused: {problem.reason}")
+    for line in [f"passed over: {p.reason}" for p in found.passed_over] if verbose else told_briefly(found.passed_over):
+        complain(line)
+
+
+def hint(bursts: Sequence[BurstFiles]) -> str:
+    """What to do where time has split frames that may be one burst; '' where nothing suggests it."""
+    single = sum(len(burst.infos) == 1 for burst in bursts)
+    if single < _MANY_SINGLES:
+        return ""
+    return f"{single} bursts have one frame only: --gap SECONDS or --one-burst joins what is further apart, --min-frames 2 leaves them out"
+
+
+def told_briefly(passed_over: Sequence[Problem]) -> list[str]:
+    """One line for each kind of what is passed over, with the first names."""
+    kinds: dict[str, list[str]] = {}
+    for problem in passed_over:
+        kinds.setdefault(problem.kind, []).append(problem.reason if len(passed_over) == 1 else f"{problem.path.parent.name}/{problem.path.name}")
+    lines = []
+    for kind, names in kinds.items():
+        more = f" and {len(names) - _NAMED} more (-v names all)" if len(names) > _NAMED else ""
+        lines.append(f"passed over, {kind}: {', '.join(names[:_NAMED])}{more}")
+    return lines
+
+
+def plain_problems(problems: Iterable[Problem]) -> list[dict[str, str]]:
+    """Problems ready for JSON."""
+    return [{"path": str(p.path), "reason": p.reason} for p in problems]
+
+
+def _seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not value >= 0:
+        raise argparse.ArgumentTypeError(f"{text!r}: must be a number of seconds, 0 or more")
+    return value
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r}: must be a whole number, 1 or more")
+    return int(text)
 
 
 def _is_result(path: Path) -> bool:

@@ -6,7 +6,20 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from burstsr.cli.grouping import HEAD, NUMBERS, find, frame_table, plain, refusal, row
+from burstsr.cli.grouping import (
+    HEAD,
+    NUMBERS,
+    add_options,
+    complain_of,
+    find,
+    frame_table,
+    grouping_of,
+    hint,
+    plain,
+    plain_problems,
+    refusal,
+    row,
+)
 from burstsr.cli.screen import complain, say, say_json, table
 from burstsr.ground.errors import BurstsrError, SettingsError
 
@@ -25,12 +38,13 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:  # noqa: ANN401  argpa
     parser.add_argument("path", metavar="PATH", nargs="+", type=Path, help="a folder of bursts, a burst, or frames")
     parser.add_argument("--coverage", action="store_true", help="look at the motion of every burst: reads all pixels, about a second a burst")
     parser.add_argument("--scale", type=float, default=2.0, metavar="S", help="output pixels per raw pixel that coverage is for, 1 to 4 (default 2)")
+    add_options(parser)
     return parser
 
 
 def run(args: argparse.Namespace) -> int:
     """Do the command; its exit status: 1 if anything is refused."""
-    found = find(args.path)
+    found = find(args.path, grouping_of(args))
     refusals = {burst.name: refusal(burst) for burst in found.bursts}
     if not 1 <= args.scale <= 4:
         raise SettingsError(f"--scale {args.scale:g}: allowed is 1 to 4")
@@ -38,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
     seen = {burst.name: _coverage(burst, args.scale) for burst in wanted}
     if args.json:
         bursts = [{**plain(burst), "refused": refusals[burst.name] or None, "coverage": seen.get(burst.name)} for burst in found.bursts]
-        say_json({"bursts": bursts, "refused": [{"path": str(p.path), "reason": p.reason} for p in found.problems]})
+        say_json({"bursts": bursts, "refused": plain_problems(found.problems), "passed_over": plain_problems(found.passed_over)})
         return int(bool(found.problems or any(refusals.values())))
     if found.bursts:
         say(table(HEAD, [row(burst) for burst in found.bursts], right=NUMBERS))
@@ -49,8 +63,9 @@ def run(args: argparse.Namespace) -> int:
             told = f"coverage {facts['coverage']:.2f}, evenness {facts['evenness']:.2f}"
             gain = f"expected gain {facts['expected_gain_db']:.1f} dB at x{facts['scale']:g}"
             say("; ".join([f"{name}: {told}, {gain}", *([facts["advice"]] if facts["advice"] else [])]))
-    for problem in found.problems:
-        complain(f"refused: {problem.reason}")
+    complain_of(found, args.verbose)
+    if hint(found.bursts):
+        complain(hint(found.bursts))
     for name, reason in refusals.items():
         if reason:
             complain(f"burst {name} refused: {reason}")

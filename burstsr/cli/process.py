@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 from burstsr.cli import reference
 from burstsr.cli.bars import Bars
 from burstsr.cli.fallback import FALLBACK, FALLBACKS, check
+from burstsr.cli.grouping import add_options
 from burstsr.cli.job import ALWAYS, SUFFIX, Job, Outcome
 from burstsr.cli.known import known_of
 from burstsr.cli.screen import complain, say, say_json, table
@@ -55,6 +56,7 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:  # noqa: ANN401  argpa
         "--profile", metavar="FILE|none", action="append", default=[], help="what burstsr calibrate measured; may be given again. none: not even the user's own"
     )
     parser.add_argument("--motion", metavar="FILE", type=Path, help="the frames' motion, where a mount or stabiliser made it: see calibrate jiggle")
+    add_options(parser)
     parser.add_argument("--dry-run", action="store_true", help="show the grouping and what would be done; write nothing")
     return parser
 
@@ -70,16 +72,17 @@ def run(args: argparse.Namespace) -> int:
 
     check(args.fallback, settings.scale)
 
-    from burstsr.cli.grouping import find
+    from burstsr.cli.grouping import complain_of, find, grouping_of, hint, plain_problems
     from burstsr.cli.plan import plan
 
     known = known_of(args.profile, args.motion)
-    found = find(args.input)
+    found = find(args.input, grouping_of(args))
     chosen = reference.settings_of_bursts(settings, found.bursts, args.reference)
     jobs, settled = plan(found.bursts, args.output, formats, chosen, overwrite=args.overwrite, known=known, fallback=args.fallback)
     jobs = [replace(job, threads=args.threads or 0) for job in jobs]
-    for problem in found.problems:
-        complain(f"refused: {problem.reason}")
+    complain_of(found, args.verbose)
+    if hint(found.bursts):
+        complain(hint(found.bursts))
     if args.dry_run:
         outcomes = settled + [Outcome(job.name, "planned", len(job.paths), outputs=job.outputs) for job in jobs]
         if not args.json:
@@ -88,8 +91,8 @@ def run(args: argparse.Namespace) -> int:
         outcomes = _do(args, jobs, settled)
     failed = [o.name for o in outcomes if o.status == "failed"]
     if args.json:
-        refused = [{"path": str(p.path), "reason": p.reason} for p in found.problems]
-        say_json({"out": str(args.output), "bursts": [o.plain() for o in outcomes], "failed": failed, "refused": refused})
+        left = {"refused": plain_problems(found.problems), "passed_over": plain_problems(found.passed_over)}
+        say_json({"out": str(args.output), "bursts": [o.plain() for o in outcomes], "failed": failed, **left})
     elif failed:
         complain(f"{len(failed)} of {len(outcomes)} bursts failed: {', '.join(failed)}")
     return int(bool(failed or found.problems))

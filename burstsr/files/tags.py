@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -93,6 +94,16 @@ def _embedded_tags(file: BinaryIO) -> FileTags:
                 exif = exif or found
             start = head.find(magic, start + 4)
     return FileTags(first=first, exif=exif)
+
+
+def is_own_result(path: Path) -> bool:
+    """Whether a file is a linear DNG that this program wrote. Never raises."""
+    try:
+        tags = read_tags(path)
+        linear = tags.is_dng and tags.numbers(PHOTOMETRIC)[:1] == (LINEAR_PHOTOMETRIC,)
+    except (OSError, ValueError, IndexError, OverflowError, struct.error):
+        return False
+    return linear and tags.shot_text(SOFTWARE).startswith("burstsr ")
 
 
 def missing_bytes(path: Path, tags: FileTags) -> int:

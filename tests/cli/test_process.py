@@ -103,13 +103,36 @@ def test_unreadable_files_are_named(run_json, bursts, tmp_path):
     assert {b["name"] for b in result["bursts"] if b["status"] == "done"} == set(NAMES)
 
 
-def test_mixed_frames_are_no_burst(run, bursts, tmp_path):
+def test_a_folder_of_mixed_frames_becomes_several_bursts(run, run_json, bursts, tmp_path):
     small = tmp_path / "small"
     run("simulate", _picture(tmp_path / "small.png"), "-o", small, "--frames", 1)
     shutil.copy(small / "small" / "frame_000.dng", bursts / "birch" / "frame_009.dng")
-    status, _, err = run("process", bursts, "-o", tmp_path / "out")
-    assert status == 1 and "birch: FAILED" in err and "frame_009.dng" in err and "1 of 3 bursts failed: birch" in err
-    assert not (tmp_path / "out" / "birch.dng").exists() and (tmp_path / "out" / "cedar.json").exists()
+    status, result = run_json("process", bursts, "-o", tmp_path / "out", "--dry-run")
+    frames = {burst["name"]: burst["frames"] for burst in result["bursts"]}
+    assert status == 0 and frames == {"apple": 4, "birch_frame_000": 4, "birch_frame_009": 1, "cedar": 4}
+    status, result = run_json("process", bursts, "-o", tmp_path / "out", "--dry-run", "--one-burst")
+    assert status == 1 and {burst["name"]: burst["frames"] for burst in result["bursts"]} == dict.fromkeys(NAMES, 4)
+    assert ["frame_009.dng: size" in refused["reason"] for refused in result["refused"]] == [True]
+
+
+@pytest.mark.parametrize("command", [("process", "--dry-run", "-o", "out"), ("inspect",)])
+def test_process_and_inspect_group_by_the_same_options(run, run_json, bursts, command):
+    shutil.copy(bursts / "apple" / "frame_001.dng", bursts / "apple" / "frame_001 (1).dng")
+    (bursts / "birch" / "frame_001.dng").unlink()
+    (bursts / "cedar" / "frame_003.dng").unlink()
+    (bursts / "cedar" / "frame_002.dng").unlink()
+    named = lambda result: [burst["name"] for burst in result["bursts"]]  # noqa: E731
+    status, result = run_json(*command, bursts, "--gap", "0.05", "--min-frames", 3)
+    assert status == 0 and named(result) == ["apple"]
+    reasons = [passed["reason"] for passed in result["passed_over"]]
+    assert len(reasons) == 4 and "frame_001 (1).dng: the same content as" in reasons[0] and "burst birch_frame_000" in reasons[1]
+    status, out, err = run(*command, bursts, "--one-burst", "--min-frames", 4)
+    assert status == 0 and "birch" not in out and "passed over, copies: apple/frame_001 (1).dng" in err and "few frames: birch/frame_000.dng" in err
+    status, out, err = run(*command, bursts, "--min-frames", 9)
+    assert status == 0 and err.count("few frames") == 1
+    for wrong in (["--gap", "-1"], ["--gap", "soon"], ["--min-frames", "0"], ["--gap", "1", "--one-burst"]):
+        status, _, err = run(*command, bursts, *wrong)
+        assert status == 2 and wrong[0] in err
 
 
 def test_a_bug_costs_its_burst_only(run, bursts, tmp_path, monkeypatch):

@@ -30,14 +30,14 @@ def names(discovery):
 def test_one_sub_folder_is_one_burst(write, tmp_path):
     for n in range(2):
         write(f"day/a/f{n}.dng", n)
-        write(f"day/b/deeper/f{n}.DNG", 1000 * n)  # not split: the folder says what belongs together
+        write(f"day/b/deeper/f{n}.DNG", n)
     assert names(discover([tmp_path / "day"])) == {"a": ["f0.dng", "f1.dng"], "deeper": ["f0.DNG", "f1.DNG"]}
 
 
 def test_a_flat_folder_splits_by_time(write, tmp_path):
     for n, seconds in enumerate([0, 0.1, 0.2, 0.3, 60, 60.1, 60.2]):
         write(f"flat/{n}.dng", seconds)
-    assert names(discover([tmp_path / "flat"])) == {"flat_001": ["0.dng", "1.dng", "2.dng", "3.dng"], "flat_002": ["4.dng", "5.dng", "6.dng"]}
+    assert names(discover([tmp_path / "flat"])) == {"0": ["0.dng", "1.dng", "2.dng", "3.dng"], "4": ["4.dng", "5.dng", "6.dng"]}
 
 
 def test_one_burst_keeps_the_folder_name(write, tmp_path):
@@ -93,7 +93,7 @@ def test_problems_are_named_and_the_rest_goes_on(write, tmp_path, make_frame):
     assert names(found) == {"f": ["1.dng"]}
     reasons = {problem.path.name: problem.reason for problem in found.problems}
     assert "empty" in reasons["2.dng"]
-    assert "demosaiced" in reasons["3.dng"]
+    assert ["3.dng"] == [passed.path.name for passed in found.passed_over]
     assert "no raw frames" in reasons["nothing"]
     assert "no such file" in reasons["missing"]
 
@@ -102,7 +102,8 @@ def test_named_files_are_grouped_and_names_are_distinct(write, tmp_path):
     files = [write(f"x/same/{n}.dng", n * 0.1) for n in range(3)]
     write("y/same/0.dng")
     found = discover([*map(str, files), files[0], tmp_path / "x", tmp_path / "y"])
-    assert names(found) == {"same": ["0.dng", "1.dng", "2.dng"], "same_2": ["0.dng", "1.dng", "2.dng"], "same_3": ["0.dng"]}
+    assert names(found) == {"same": ["0.dng", "1.dng", "2.dng"], "same_2": ["0.dng"]}
+    assert sorted(passed.path for passed in found.passed_over) == files  # named one by one, and again in their folder
 
 
 def test_read_burst_takes_folder_and_files(write, tmp_path):
