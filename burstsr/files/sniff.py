@@ -7,6 +7,7 @@ from pathlib import Path
 
 import rawpy
 
+from burstsr.files.libraw_lines import LibRawLines
 from burstsr.files.tags import MAKE, read_tags
 
 # what LibRaw opens; matters for the content of folders only: files that are named are tried whatever their names
@@ -49,7 +50,7 @@ def holds_raw(path: Path) -> bool:
             head = file.read(_HEAD)
         if not _begins_as_raw(head) or (head.startswith(_TIFF) and not _names_a_camera(path)):
             return False
-        with rawpy.RawPy() as raw:
+        with LibRawLines(path), rawpy.RawPy() as raw:
             raw.open_file(str(path))
     except (OSError, ValueError, IndexError, OverflowError, struct.error, rawpy.LibRawError):
         return False
