@@ -13,8 +13,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from burstsr.export import write_dng as write_dng
     from burstsr.files.discover import read_burst as read_burst
-    from burstsr.files.dng import write_dng as write_dng
     from burstsr.ground.burst import Burst as Burst
     from burstsr.ground.burst import Frame as Frame
     from burstsr.ground.burst import Picture as Picture
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 _HOME = {
     "read_burst": "burstsr.files.discover",
-    "write_dng": "burstsr.files.dng",
+    "write_dng": "burstsr.export",
     "super_resolve": "burstsr.pipeline",
     "Settings": "burstsr.settings",
     "Burst": "burstsr.ground.burst",

@@ -11,14 +11,18 @@ if TYPE_CHECKING:
 
 
 def write_picture(path: Path, kind: str, picture: Picture, settings: FinishSettings) -> None:
-    """Write `picture` as "dng" or "exr" (linear), or as "jpg" (8 bits), "tiff" or "png" (16 bits), finished with `settings`. Raises OutputError."""
-    from burstsr import finish
-    from burstsr.files import dng
+    """Write `picture` as "dng", "tiff32" or "exr" (linear), or as "jpg" (8 bits), "tiff" or "png" (16 bits), finished with `settings`.
+
+    Raises OutputError.
+    """
+    from burstsr import export, finish
     from burstsr.files import picture as files
 
     info = picture.reference
     if kind == "dng":
-        dng.write_dng(path, picture)
+        export.write_dng(path, picture, settings)
+    elif kind == "tiff32":
+        files.write_camera_tiff(path, picture)
     elif kind == "exr":
         files.write_exr(path, finish.finish_linear(picture))
     elif kind == "jpg":
@@ -26,6 +30,6 @@ def write_picture(path: Path, kind: str, picture: Picture, settings: FinishSetti
     elif kind == "tiff":
         files.write_tiff(path, finish.finish_uint16(picture, settings), info, picture.provenance)
     elif kind == "png":
-        files.write_png(path, finish.finish_uint16(picture, settings), picture.provenance)
+        files.write_png(path, finish.finish_uint16(picture, settings), picture.provenance, info)
     else:
         raise ValueError(f"format {kind!r} is unknown")

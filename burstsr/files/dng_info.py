@@ -19,6 +19,7 @@ from burstsr.ground.noise import Noise
 
 _SMALLEST = 32  # pixels along a side; LibRaw itself stops at 22
 _LARGEST = 65535  # LibRaw counts in 16 bits
+_LEAST_CROP = 0.1  # of the area; less is no frame of a photograph but damage
 
 
 def dng_info(path: Path, tags: FileTags) -> tuple[FrameInfo, Rescaling]:
@@ -52,6 +53,7 @@ def _described(path: Path, tags: FileTags) -> tuple[FrameInfo, Rescaling]:
         aperture=tags.shot(t.F_NUMBER),
         focal_mm=tags.shot(t.FOCAL),
         time=capture_time(tags),
+        crop=inner_crop(_default_crop(tags), shape),
     )
     if scaling.needed:
         gain = scaling.mean_gain()
@@ -106,3 +108,20 @@ def even_shape(height: int, width: int, path: Path) -> tuple[int, int]:
     if min(height, width) < _SMALLEST:
         raise InputFileError(f"{path}: {width} x {height} pixels; at least {_SMALLEST} x {_SMALLEST} are needed")
     return height // 2 * 2, width // 2 * 2
+
+
+def _default_crop(tags: FileTags) -> tuple[float, ...]:
+    """DefaultCropOrigin and DefaultCropSize as top, left, bottom and right of the active area; () where they are not both there."""
+    origin, size = tags.numbers(t.CROP_ORIGIN), tags.numbers(t.CROP_SIZE)
+    if len(origin) != 2 or len(size) != 2:
+        return ()
+    return origin[1], origin[0], origin[1] + size[1], origin[0] + size[0]
+
+
+def inner_crop(edges: Sequence[float], shape: tuple[int, int]) -> tuple[float, float, float, float] | None:
+    """Top, left, bottom and right within an image of `shape`, which may have lost an odd row or column; None for all of it, and for nonsense."""
+    if len(edges) != 4 or not np.isfinite(edges).all():
+        return None
+    top, left, bottom, right = edges[0], edges[1], min(edges[2], shape[0]), min(edges[3], shape[1])
+    inside = 0 <= top < bottom and 0 <= left < right and (bottom - top) * (right - left) >= _LEAST_CROP * shape[0] * shape[1]
+    return (top, left, bottom, right) if inside and (top, left, bottom, right) != (0, 0, *shape) else None

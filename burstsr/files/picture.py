@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,20 +13,19 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
-from burstsr import __version__
 from burstsr.files import tags as t
 from burstsr.files import tiff
 from burstsr.files.atomic import atomic
 from burstsr.files.blocks import jpeg_with, png_with
-from burstsr.files.dng import exposure_tags
+from burstsr.files.exif import exif_block, shot_tags
 from burstsr.files.icc import srgb_profile
-from burstsr.files.linear import read_linear_dng
+from burstsr.files.linear import CAMERA_LINEAR, camera_colours, read_linear_dng
+from burstsr.files.rgb_tiff import write_image
 from burstsr.files.xmp import packet
-from burstsr.ground.burst import FrameInfo
+from burstsr.ground.burst import FrameInfo, Picture
 from burstsr.ground.errors import InputFileError, OutputError
 from burstsr.ground.provenance import Provenance
 
-_SRGB_IN_EXIF = 1
 _TIFF_COLOURS = (1, 2)  # grey with black at 0, RGB
 _JPEG_LIMIT = 65500  # pixels along a side that the format can say
 
@@ -40,57 +38,57 @@ class ReadPicture(NamedTuple):
 
 
 def write_tiff(path: str | Path, srgb: NDArray[np.uint8] | NDArray[np.uint16], info: FrameInfo | None = None, provenance: Provenance | None = None) -> None:
-    """(H, W, 3) uint8 or uint16 sRGB, upright, as a deflated TIFF with ICC profile; camera and time from `info`, XMP from `provenance`."""
+    """(H, W, 3) uint8 or uint16 sRGB, upright, as a TIFF with ICC profile; all that is known of the shot of `info`, XMP from `provenance`."""
     _check(path, srgb, np.uint8, np.uint16)
-    extra: list[Any] = [(t.MAKE, "s", 0, _make(info), True), (t.MODEL, "s", 0, info.camera, True)] if info and info.camera else []
-    extra += _xmp_tag(provenance)
+    first, exif, gps = shot_tags(info, srgb.shape, upright=True, srgb=True)
+    first |= {t.ICC: tiff.Entry(tiff.UNDEFINED, srgb_profile()), **_xmp_tag(provenance)}
     with _writing(path) as temporary:
-        tifffile.imwrite(
-            temporary,
-            srgb,
-            photometric="rgb",
-            planarconfig="contig",
-            compression="zlib",
-            predictor=True,
-            rowsperstrip=max(1, (1 << 20) // srgb[0].nbytes),
-            iccprofile=srgb_profile(),
-            software=f"burstsr {__version__}",
-            datetime=info.time if info else None,
-            metadata=None,
-            extratags=extra,
-        )
+        write_image(temporary, srgb, first, {tiff.EXIF_DIRECTORY: exif, tiff.GPS_DIRECTORY: gps})
 
 
 def write_linear_tiff(path: str | Path, rgb: NDArray[np.float32], provenance: Provenance | None = None) -> None:
     """(H, W, 3) linear values as a float32 TIFF, exactly as they are; XMP from `provenance`."""
     _check(path, rgb, np.float32)
-    extra = _xmp_tag(provenance)
     with _writing(path) as temporary:
-        tifffile.imwrite(temporary, rgb, photometric="rgb", planarconfig="contig", compression="zlib", predictor=True, metadata=None, extratags=extra)
+        write_image(temporary, rgb, {**shot_tags(None, rgb.shape, upright=True, srgb=False).first, **_xmp_tag(provenance)})
 
 
-def _xmp_tag(provenance: Provenance | None) -> list[Any]:
-    xmp = packet(provenance) if provenance else b""
-    return [(t.XMP, "B", len(xmp), xmp, True)] if xmp else []
+def write_camera_tiff(path: str | Path, picture: Picture) -> None:
+    """`picture` as a float32 TIFF: linear camera RGB, exactly as it is, neither clipped, white-balanced nor turned upright; `linear.read_linear_tiff`.
+
+    WhiteLevel 1 and the description say what 1.0 means, AsShotNeutral and ColorMatrix1 what the colours mean; the orientation is the tag's.
+    """
+    _check(path, picture.rgb, np.float32)
+    info = picture.reference
+    first, exif, gps = shot_tags(info, picture.rgb.shape, upright=False, srgb=False)
+    caption = first[t.DESCRIPTION].text() if t.DESCRIPTION in first else ""
+    first |= {t.DESCRIPTION: tiff.text(f"{caption}. {CAMERA_LINEAR}" if caption else CAMERA_LINEAR), **camera_colours(info), **_xmp_tag(picture.provenance)}
+    with _writing(path) as temporary:
+        write_image(temporary, np.ascontiguousarray(picture.rgb), first, {tiff.EXIF_DIRECTORY: exif, tiff.GPS_DIRECTORY: gps})
 
 
-def write_png(path: str | Path, srgb: NDArray[np.uint8] | NDArray[np.uint16], provenance: Provenance | None = None) -> None:
-    """(H, W, 3) uint8 or uint16 sRGB, upright, as PNG with ICC profile; XMP from `provenance`."""
+def _xmp_tag(provenance: Provenance | None) -> tiff.Directory:
+    return {t.XMP: tiff.Entry(tiff.BYTE, packet(provenance))} if provenance else {}
+
+
+def write_png(path: str | Path, srgb: NDArray[np.uint8] | NDArray[np.uint16], provenance: Provenance | None = None, info: FrameInfo | None = None) -> None:
+    """(H, W, 3) uint8 or uint16 sRGB, upright, as PNG with ICC profile and the EXIF of `info`; XMP from `provenance`."""
     _check(path, srgb, np.uint8, np.uint16)
     with _writing(path) as temporary:
         data = bytes(imagecodecs.png_encode(np.ascontiguousarray(srgb), level=4))
-        temporary.write_bytes(png_with(data, srgb_profile(), xmp=packet(provenance) if provenance else None))
+        exif = exif_block(info, srgb.shape) if info else None
+        temporary.write_bytes(png_with(data, srgb_profile(), exif, packet(provenance) if provenance else None))
 
 
 def write_jpeg(path: str | Path, srgb: NDArray[np.uint8], info: FrameInfo | None = None, provenance: Provenance | None = None, quality: int = 92) -> None:
-    """(H, W, 3) uint8 sRGB, upright, as JPEG with ICC profile and the EXIF of `info`: camera, exposure, ISO, time; orientation 1; XMP from `provenance`."""
+    """(H, W, 3) uint8 sRGB, upright, as JPEG with ICC profile and the EXIF of `info`, orientation 1; XMP from `provenance`."""
     _check(path, srgb, np.uint8)
     if max(srgb.shape) > _JPEG_LIMIT:
         raise OutputError(f"{path}: {srgb.shape[1]} x {srgb.shape[0]} pixels; JPEG holds at most {_JPEG_LIMIT} along a side; use png or tiff")
     with _writing(path) as temporary:
         # full colour resolution: chroma subsampling would undo what the merge recovered
         data = bytes(imagecodecs.jpeg8_encode(np.ascontiguousarray(srgb), level=quality, subsampling="444"))
-        temporary.write_bytes(jpeg_with(data, srgb_profile(), _exif_block(info, srgb.shape), packet(provenance) if provenance else None))
+        temporary.write_bytes(jpeg_with(data, srgb_profile(), exif_block(info, srgb.shape), packet(provenance) if provenance else None))
 
 
 def write_exr(path: str | Path, linear_rgb: NDArray[np.float32]) -> None:
@@ -173,34 +171,3 @@ def _check(path: str | Path, pixels: NDArray[Any], *kinds: type) -> None:
     if pixels.ndim != 3 or pixels.shape[2] != 3 or not pixels.size or pixels.dtype not in kinds:
         allowed = " or ".join(kind.__name__ for kind in kinds)
         raise OutputError(f"{path}: pixels of shape {pixels.shape} and type {pixels.dtype}; (H, W, 3) {allowed} is needed")
-
-
-def _make(info: FrameInfo) -> str:
-    return info.camera.split()[0]
-
-
-def _exif_block(info: FrameInfo | None, shape: tuple[int, ...]) -> bytes:
-    """A TIFF of no pixels with what is known of the exposure."""
-    first = {
-        t.ORIENTATION: tiff.integers(tiff.SHORT, 1),
-        282: tiff.rationals([72]),
-        283: tiff.rationals([72]),
-        296: tiff.integers(tiff.SHORT, 2),
-        t.SOFTWARE: tiff.text(f"burstsr {__version__}"),
-        531: tiff.integers(tiff.SHORT, 1),  # YCbCrPositioning: centred
-    }
-    exif = exposure_tags(info) if info else {t.EXIF_VERSION: tiff.Entry(tiff.UNDEFINED, b"0230")}
-    exif |= {
-        37121: tiff.Entry(tiff.UNDEFINED, b"\1\2\3\0"),  # ComponentsConfiguration: Y Cb Cr
-        40960: tiff.Entry(tiff.UNDEFINED, b"0100"),  # FlashpixVersion
-        40961: tiff.integers(tiff.SHORT, _SRGB_IN_EXIF),
-        40962: tiff.integers(tiff.LONG, shape[1]),
-        40963: tiff.integers(tiff.LONG, shape[0]),
-    }
-    if info and info.camera:
-        first |= {t.MAKE: tiff.text(_make(info)), t.MODEL: tiff.text(info.camera)}
-    if info and info.time:
-        first[t.DATE_TIME] = tiff.text(f"{info.time:%Y:%m:%d %H:%M:%S}")
-    file = io.BytesIO()
-    tiff.write_directories(file, first, {tiff.EXIF_DIRECTORY: exif})
-    return file.getvalue()

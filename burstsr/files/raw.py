@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 
 from burstsr.files import ljpeg
 from burstsr.files import tags as t
-from burstsr.files.dng_info import bayer, dng_area, dng_info, even_shape
+from burstsr.files.dng_info import bayer, dng_area, dng_info, even_shape, inner_crop
 from burstsr.files.levels import Rescaling
 from burstsr.files.libraw_lines import LibRawLines
+from burstsr.files.libraw_names import libraw_name
 from burstsr.files.tags import FileTags, camera_name, capture_time, missing_bytes, read_tags
 from burstsr.ground.burst import Colour, Frame, FrameInfo, Levels
 from burstsr.ground.errors import BurstError, InputFileError
@@ -212,20 +213,31 @@ def _libraw_info(path: Path, tags: FileTags, raw: Any) -> FrameInfo:  # noqa: AN
     white = float(min(stated)) if stated and 0.75 * raw.white_level <= min(stated) <= raw.white_level else float(raw.white_level)
     matrix = np.array(raw.rgb_xyz_matrix[:3], np.float64)
     other = getattr(raw, "other", None)  # rawpy >= 0.25
+    shape = even_shape(sizes.height, sizes.width, path)
     return FrameInfo(
         path=path,
-        shape=even_shape(sizes.height, sizes.width, path),
+        shape=shape,
         cfa=cfa,
         levels=Levels(black, white),
         colour=Colour(_neutral_of(raw), matrix if matrix.any() else None),
-        camera=camera_name(tags),
+        camera=camera_name(tags) or libraw_name(path),
         orientation=_FLIP_TO_ORIENTATION.get(sizes.flip, 1),
         iso=tags.shot(t.ISO) or _number(other, "iso_speed"),
         exposure_s=tags.shot(t.EXPOSURE) or _number(other, "shutter_speed"),
         aperture=tags.shot(t.F_NUMBER) or _number(other, "aperture"),
         focal_mm=tags.shot(t.FOCAL) or _number(other, "focal_length"),
         time=capture_time(tags) or _time_of(other),
+        crop=inner_crop(_libraw_crop(sizes), shape),
     )
+
+
+def _libraw_crop(sizes: Any) -> tuple[float, ...]:  # noqa: ANN401  rawpy has no types
+    """Top, left, bottom and right, in the visible area, of what the camera's own JPEG shows; () where it is not known."""
+    height, width = getattr(sizes, "crop_height", 0), getattr(sizes, "crop_width", 0)  # rawpy >= 0.25
+    if not height or not width:
+        return ()
+    top, left = sizes.crop_top_margin - sizes.top_margin, sizes.crop_left_margin - sizes.left_margin
+    return top, left, top + height, left + width
 
 
 def _number(other: object, name: str) -> float:

@@ -15,17 +15,20 @@ from burstsr.files import tiff
 from burstsr.files.tiff import Directory
 
 WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, MAKE, MODEL, ORIENTATION, SAMPLES = 256, 257, 258, 259, 262, 271, 272, 274, 277
+DESCRIPTION, X_RESOLUTION, Y_RESOLUTION, PLANAR, RESOLUTION_UNIT, PREDICTOR, ICC = 270, 282, 283, 284, 296, 317, 34675
 SUBFILE, SOFTWARE, DATE_TIME, SAMPLE_FORMAT, XMP, ROWS_PER_STRIP, TILE_WIDTH, TILE_HEIGHT = 254, 305, 306, 339, 700, 278, 322, 323
 CFA_REPEAT, CFA_PATTERN, CFA_PLANE_COLOUR, CFA_LAYOUT, LINEARIZATION = 33421, 33422, 50710, 50711, 50712
 DNG_VERSION, DNG_BACKWARD, UNIQUE_MODEL, ACTIVE_AREA, CROP_ORIGIN, CROP_SIZE = 50706, 50707, 50708, 50829, 50719, 50720
 BLACK_REPEAT, BLACK, BLACK_DELTA_H, BLACK_DELTA_V, WHITE = 50713, 50714, 50715, 50716, 50717
+PREVIEW_PROGRAM, PREVIEW_VERSION, PREVIEW_COLOURS = 50966, 50967, 50970
 MATRIX_1, MATRIX_2, CALIBRATION_1, CALIBRATION_2, ANALOG_BALANCE, NEUTRAL, WHITE_XY, BASELINE_EXPOSURE = 50721, 50722, 50723, 50724, 50727, 50728, 50729, 50730
 ILLUMINANT_1, ILLUMINANT_2, CAMERA_SIGNATURE, PROFILE_SIGNATURE, OPCODES_2, OPCODES_3, NOISE_PROFILE = 50778, 50779, 50931, 50932, 51009, 51022, 51041
 EXPOSURE, F_NUMBER, ISO, EXIF_VERSION, TAKEN, FOCAL, SUBSECONDS, SUBSECONDS_TAKEN = 33434, 33437, 34855, 36864, 36867, 37386, 37520, 37521
-CFA_PHOTOMETRIC, LINEAR_PHOTOMETRIC = 32803, 34892
+RGB_PHOTOMETRIC, YCBCR_PHOTOMETRIC, CFA_PHOTOMETRIC, LINEAR_PHOTOMETRIC = 2, 6, 32803, 34892
 D65 = 21
 _D65_XY = (0.3127, 0.3290)
 _EMBEDDED_WITHIN = 1 << 19  # bytes from the start in which CR3 and RAF keep their EXIF blocks
+_LAST_GPS = 31  # tags of a GPS directory, which begins with its version, 0
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,7 @@ def _embedded_tags(file: BinaryIO) -> FileTags:
     head = file.read(_EMBEDDED_WITHIN)
     first: Directory = {}
     exif: Directory = {}
+    gps: Directory = {}
     for magic in (b"II*\0", b"MM\0*"):
         start = head.find(magic)
         while start >= 0:
@@ -90,10 +94,14 @@ def _embedded_tags(file: BinaryIO) -> FileTags:
                 first = found
                 if tiff.EXIF_DIRECTORY in found:
                     exif = exif or tiff.read_directory(file, found[tiff.EXIF_DIRECTORY], start)
+                if tiff.GPS_DIRECTORY in found:
+                    gps = gps or tiff.read_directory(file, found[tiff.GPS_DIRECTORY], start)
             elif TAKEN in found:
                 exif = exif or found
+            elif 0 in found and max(found) <= _LAST_GPS:
+                gps = gps or found
             start = head.find(magic, start + 4)
-    return FileTags(first=first, exif=exif)
+    return FileTags(first=first, exif=exif, gps=gps)
 
 
 def is_own_result(path: Path) -> bool:

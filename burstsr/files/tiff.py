@@ -1,4 +1,4 @@
-"""TIFF directories: read any, write classic little-endian ones.
+"""TIFF directories: read any of classic TIFF, write little-endian ones.
 
 A DNG is a TIFF whose meaning lies in its tags, and two things must hold to the byte: a copied tag is the tag that was read, and ISO and exposure
 stand in an Exif directory of their own. So directories are plain {code: Entry}, and pixels are byte strings.
@@ -10,22 +10,22 @@ import struct
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
-BYTE, ASCII, SHORT, LONG, RATIONAL, UNDEFINED, SRATIONAL, FLOAT, DOUBLE = 1, 2, 3, 4, 5, 7, 10, 11, 12
+BYTE, ASCII, SHORT, LONG, RATIONAL, UNDEFINED, SRATIONAL, FLOAT, DOUBLE, LONG8 = 1, 2, 3, 4, 5, 7, 10, 11, 12, 16
 STRIP_OFFSETS, STRIP_COUNTS, TILE_OFFSETS, TILE_COUNTS = 273, 279, 324, 325
 SUB_DIRECTORIES, EXIF_DIRECTORY, GPS_DIRECTORY = 330, 34665, 34853
-_ITEM = {1: "u1", 2: "u1", 3: "u2", 4: "u4", 5: "u4", 6: "i1", 7: "u1", 8: "i2", 9: "i4", 10: "i4", 11: "f4", 12: "f8", 13: "u4"}
+_ITEM = {1: "u1", 2: "u1", 3: "u2", 4: "u4", 5: "u4", 6: "i1", 7: "u1", 8: "i2", 9: "i4", 10: "i4", 11: "f4", 12: "f8", 13: "u4", 16: "u8"}
 _MAGIC = (42, 85, 0x4F52, 0x5352)  # TIFF, Panasonic, Olympus (two)
-_CLASSIC_LIMIT = 2**32 - 2**24
+CLASSIC_LIMIT = 2**32 - 2**24  # bytes of a file that 32-bit offsets reach, with room for directories
 _LARGEST_ENTRY = 2**26
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One tag. kind: TIFF type, 1 to 13. data: its values, little-endian."""
+    """One tag. kind: TIFF type, 1 to 13, 16. data: its values, little-endian."""
 
     kind: int
     data: bytes
@@ -142,58 +142,87 @@ def _read_directory(file: BinaryIO, offset: int, order: str, base: int) -> tuple
     return directory, int(following)
 
 
-def write_tiff(file: BinaryIO, directory: Mapping[int, Entry], pixels: Iterable[bytes], offsets_tag: int, inner: Mapping[int, Directory]) -> None:
-    """A TIFF of one picture: `pixels` are its strips or tiles in order, written as they come; `inner` its Exif and GPS directories by pointer code.
+@dataclass(frozen=True)
+class Image:
+    """One image of a TIFF. directory: its tags but for the places of its pixels. pieces: its strips or tiles in order, asked for once."""
 
-    offsets_tag: STRIP_OFFSETS or TILE_OFFSETS. Raises OverflowError beyond 4 GB, which classic TIFF cannot address.
+    directory: Mapping[int, Entry]
+    pieces: Iterable[bytes]
+    tiled: bool = False
+
+
+def write_tiff(file: BinaryIO, image: Image, inner: Mapping[int, Directory], inside: Sequence[Image] = (), *, big: bool = False) -> None:
+    """A TIFF whose first directory is `image`, with its Exif and GPS directories by pointer code, and images `inside` as its sub-directories.
+
+    Pixels are written as they come, the images in order, then the directories. big: BigTIFF. Raises OverflowError where a classic TIFF would pass 4 GB.
     """
-    file.write(struct.pack("<2sHI", b"II", 42, 0))
-    offsets, counts, position = [], [], 8
-    for piece in pixels:
-        offsets.append(position)
-        counts.append(len(piece))
-        file.write(piece)
-        file.write(bytes(len(piece) % 2))
-        position += len(piece) + len(piece) % 2
-        if position > _CLASSIC_LIMIT:
-            raise OverflowError("a classic TIFF ends at 4 GB")
-    complete = dict(directory)
-    complete[offsets_tag] = integers(LONG, *offsets)
-    complete[STRIP_COUNTS if offsets_tag == STRIP_OFFSETS else TILE_COUNTS] = integers(LONG, *counts)
-    _finish(file, complete, inner, position)
+    form = _BIG if big else _CLASSIC
+    file.write(form.head)
+    position, complete = len(form.head), []
+    for one in (image, *inside):
+        offsets, counts = [], []
+        for piece in one.pieces:
+            offsets.append(position)
+            counts.append(len(piece))
+            file.write(piece)
+            file.write(bytes(len(piece) % 2))
+            position += len(piece) + len(piece) % 2
+            if position > CLASSIC_LIMIT and not big:
+                raise OverflowError("a classic TIFF ends at 4 GB")
+        tags = (TILE_OFFSETS, TILE_COUNTS) if one.tiled else (STRIP_OFFSETS, STRIP_COUNTS)
+        complete.append({**one.directory, tags[0]: integers(form.kind, *offsets), tags[1]: integers(LONG, *counts)})
+    _finish(file, complete, inner, position, form)
 
 
 def write_directories(file: BinaryIO, directory: Mapping[int, Entry], inner: Mapping[int, Directory]) -> None:
     """A TIFF without pixels, as EXIF in a JPEG is."""
-    file.write(struct.pack("<2sHI", b"II", 42, 0))
-    _finish(file, dict(directory), inner, 8)
+    file.write(_CLASSIC.head)
+    _finish(file, [dict(directory)], inner, len(_CLASSIC.head), _CLASSIC)
 
 
-def _finish(file: BinaryIO, directory: Directory, inner: Mapping[int, Directory], position: int) -> None:
-    """Directories at `position`, the end of the file, and the first one's place in the header."""
-    for code, entries in inner.items():
+class _Form(NamedTuple):
+    """Classic TIFF or BigTIFF. kind: of an offset. head: the file's first bytes, which end in the first directory's offset. number: of entries."""
+
+    kind: int
+    head: bytes
+    number: str
+    offset: str
+
+
+_CLASSIC = _Form(LONG, struct.pack("<2sHI", b"II", 42, 0), "<H", "<I")
+_BIG = _Form(LONG8, struct.pack("<2sHHHQ", b"II", 43, 8, 0, 0), "<Q", "<Q")
+
+
+def _finish(file: BinaryIO, images: Sequence[Directory], inner: Mapping[int, Directory], position: int, form: _Form) -> None:
+    """Directories at `position`, the end of the file, the first image's last, and its place in the header."""
+    first, *inside = images
+    pointers: dict[int, list[int]] = {}
+    for code, entries in (*inner.items(), *((SUB_DIRECTORIES, entries) for entries in inside)):
         if entries:
-            directory[code] = integers(LONG, position)
-            block = _directory_bytes(entries, position)
+            pointers.setdefault(code, []).append(position)
+            block = _directory_bytes(entries, position, form)
             file.write(block)
             position += len(block)
-    file.write(_directory_bytes(directory, position))
-    file.seek(4)
-    file.write(struct.pack("<I", position))
+    first.update({code: integers(form.kind, *places) for code, places in pointers.items()})
+    file.write(_directory_bytes(first, position, form))
+    width = struct.calcsize(form.offset)
+    file.seek(len(form.head) - width)
+    file.write(struct.pack(form.offset, position))
 
 
-def _directory_bytes(directory: Mapping[int, Entry], position: int) -> bytes:
+def _directory_bytes(directory: Mapping[int, Entry], position: int, form: _Form) -> bytes:
     """A directory for byte `position` of the file, its long values behind it; an even number of bytes."""
-    head, tail = struct.pack("<H", len(directory)), b""
-    behind = position + 2 + 12 * len(directory) + 4
+    head, tail = struct.pack(form.number, len(directory)), b""
+    width = struct.calcsize(form.offset)
+    behind = position + len(head) + (4 + 2 * width) * len(directory) + width
     for code, entry in sorted(directory.items()):
-        head += struct.pack("<HHI", code, entry.kind, entry.count)
-        if len(entry.data) <= 4:
-            head += entry.data.ljust(4, b"\0")
+        head += struct.pack("<HH", code, entry.kind) + struct.pack(form.offset, entry.count)
+        if len(entry.data) <= width:
+            head += entry.data.ljust(width, b"\0")
         else:
-            head += struct.pack("<I", behind + len(tail))
+            head += struct.pack(form.offset, behind + len(tail))
             tail += entry.data + bytes(len(entry.data) % 2)
-    return head + bytes(4) + tail
+    return head + bytes(width) + tail
 
 
 def segments(directory: Mapping[int, Entry]) -> Sequence[tuple[int, int]]:

@@ -62,6 +62,7 @@ class FrameInfo:
     path: the file (simulated frames: a name). shape: (H, W) of the visible area. cfa: (2, 2) uint8, see `cfa_array`.
     noise: per-channel model, None where the file has none. orientation: TIFF/EXIF code 1 to 8. camera: make and model in one string.
     iso, exposure_s, aperture (f-number), focal_mm: 0 where unknown. time: capture time with sub-seconds, None where unknown.
+    crop: (top, left, bottom, right) of the part that the camera means to be seen, in raw pixels; None: all.
     """
 
     path: Path
@@ -77,6 +78,7 @@ class FrameInfo:
     aperture: float = 0.0
     focal_mm: float = 0.0
     time: datetime | None = None
+    crop: tuple[float, float, float, float] | None = None
 
     @property
     def cfa_order(self) -> str:
@@ -137,3 +139,13 @@ class Picture:
     noise: Noise | None = None
     report: Mapping[str, object] = field(default_factory=dict)
     provenance: Provenance | None = None
+
+    @property
+    def crop(self) -> tuple[float, float, float, float]:
+        """(top, left, bottom, right) of the reference's crop, in output pixels; the whole image where it has none."""
+        height, width = self.rgb.shape[:2]
+        if self.reference.crop is None:
+            return 0.0, 0.0, float(height), float(width)
+        y, x = height / self.reference.shape[0], width / self.reference.shape[1]
+        top, left, bottom, right = self.reference.crop
+        return top * y, left * x, bottom * y, right * x

@@ -38,13 +38,14 @@ def test_the_numbers_are_of_libraw(tmp_path, make_frame, shape, kind, bits):
 @pytest.mark.parametrize("components", [1, 2])
 @pytest.mark.parametrize("predictor", [1, 2, 3, 4, 5, 6, 7])
 def test_every_predictor_and_one_or_two_components(tmp_path, make_frame, monkeypatch, predictor, components):
-    def tiles(mosaic, tile_height, tile_width, bits):
+    def tiles(mosaic, tile, bits):
+        tile_height, tile_width = tile
         for y in range(0, mosaic.shape[0], tile_height):
             for x in range(0, mosaic.shape[1], tile_width):
                 piece = np.ascontiguousarray(mosaic[y : y + tile_height, x : x + tile_width]).reshape(tile_height, -1, components)
                 yield bytes(imagecodecs.jpeg8_encode(piece.squeeze(), lossless=True, predictor=predictor, bitspersample=bits))
 
-    monkeypatch.setattr(dng, "_tiles", tiles)
+    monkeypatch.setattr(dng, "cfa_tiles", tiles)
     mosaic = mosaic_of((64, 96), 14, "smooth")
     write_cfa_dng(tmp_path / "a.dng", make_frame((64, 96), mosaic=mosaic))
     found = ljpeg.decoded(tmp_path / "a.dng", read_tags(tmp_path / "a.dng"))
