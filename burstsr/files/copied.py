@@ -20,6 +20,7 @@ _TIFF_EP = set(range(37387, 37400)) - {37396}
 _EXIF_RANGES = (range(33434, 33438), range(34850, 34853), range(34854, 34868), range(36864, 37523), range(40960, 42241))
 _FOCAL_PLANE = (41486, 41487)  # pixels per unit along x and y
 _PIXEL_PLACES = {37396, 41492}  # SubjectArea, SubjectLocation
+_FIRST_EXIF = 33434  # ExposureTime; lower codes in an Exif directory are strays of the first
 _EXIF_DROPPED = {_MAKER_NOTE, _INTEROPERABILITY, 40962, 40963, 37121, 37122, 34859, *_TIFF_EP, *_PIXEL_PLACES}
 DNG_KEPT = {
     *(50708, 50709, 50721, 50722, 50723, 50724, 50725, 50726, 50727, 50728, 50729, 50730, 50731, 50732, 50734, 50735, 50736, 50739),  # model to ShadowScale
@@ -51,7 +52,7 @@ def inherited(path: Path, gain: tuple[float, float] = (1.0, 1.0)) -> Inherited:
     if t.MATRIX_1 not in first:
         first = {code: entry for code, entry in first.items() if code not in _COLOUR_TAGS}
     stray = {code: entry for code, entry in tags.first.items() if any(code in codes for codes in _EXIF_RANGES)}
-    exif = _sound({code: entry for code, entry in {**stray, **tags.exif}.items() if code not in _EXIF_DROPPED})
+    exif = _sound({code: entry for code, entry in {**stray, **tags.exif}.items() if code >= _FIRST_EXIF and code not in _EXIF_DROPPED})
     for code, times in zip(_FOCAL_PLANE, gain, strict=True):
         if code in exif:
             exif[code] = rationals([value * times for value in exif[code].numbers()])
