@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from burstsr.cli.job import recorded
+from burstsr.cli.job import SUFFIX, recorded
 from burstsr.cli.screen import complain, say, say_json, table
 from burstsr.ground.errors import SettingsError
 
@@ -41,11 +41,11 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:  # noqa: ANN401  argpa
     parser: argparse.ArgumentParser = commands.add_parser(
         "compare",
         help="PSNR, SSIM and chroma error of a picture against the truth",
-        description="Compare a result with the truth. Two linear pictures (a DNG of process; truth.tif) are compared as they are; where one is a display "
+        description="Compare a result with the truth. Two linear pictures (DNG, linear TIFF; truth.tif) are compared as they are; where one is a display "
         "picture (8 or 16 bits: JPEG, PNG, TIFF), the other is shown in plain sRGB first, so the tone curve and sharpening of a preview count as errors; then "
         "PSNR, SSIM and MS-SSIM are given on RGB and on luma (BT.601, as published figures are), and LPIPS where its package and weights are installed.",
     )
-    parser.add_argument("picture", metavar="PICTURE", type=Path, help="DNG of process, linear TIFF, or display picture")
+    parser.add_argument("picture", metavar="PICTURE", type=Path, help="DNG or linear TIFF of process, another linear TIFF, or display picture")
     parser.add_argument("truth", metavar="TRUTH", type=Path, help="truth.tif of simulate (truth.json beside it gives the colour), or any picture")
     parser.add_argument("--crop", type=int, default=DEFAULT_CROP, metavar="PX", help=f"border to leave out (default {DEFAULT_CROP})")
     return parser
@@ -61,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
     if picture.shape != truth.shape:
         sizes = (f"{path} has {side.shape[1]} x {side.shape[0]} pixels" for path, side in ((args.picture, picture), (args.truth, truth)))
         raise SettingsError(", ".join(sizes) + "; they must be the same")
-    reference = recorded(args.picture.with_suffix(".json"), "reference")
+    reference = recorded(_record_of(args.picture), "reference")
     if reference and args.truth.with_name("truth.json").is_file():
         complain(f"{args.picture} has the geometry of frame {reference}, the truth that of frame 0; process with --reference 0 to compare them")
     figures = measure(picture, truth, colour, args.crop)
@@ -72,6 +72,12 @@ def run(args: argparse.Namespace) -> int:
     else:
         say(figure_table({args.picture.name: figures}) + (f"\n\n{_shown_table(shown)}" if shown else ""))
     return 0
+
+
+def _record_of(picture: Path) -> Path:
+    """The JSON beside a picture of process, of which BURST.linear.tif has two suffixes."""
+    burst = picture.name.removesuffix(SUFFIX["tiff32"])
+    return picture.with_suffix(".json") if burst == picture.name else picture.with_name(f"{burst}.json")
 
 
 def measure_shown(picture: NDArray[np.float32], truth: NDArray[np.float32], crop: int) -> dict[str, float]:
@@ -118,6 +124,12 @@ def read_side(path: Path) -> Side:
         return Side(*read_linear_dng(path))
     from burstsr.files.picture import read_picture
 
+    if path.suffix.lower() in (".tif", ".tiff"):
+        from burstsr.files.linear import read_linear_tiff
+
+        linear = read_linear_tiff(path)
+        if linear is not None:
+            return Side(*linear)
     rgb, was_integer = read_picture(path)
     if was_integer:
         return Side(_to_linear(rgb), None)

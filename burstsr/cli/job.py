@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from burstsr.ground.burst import Burst, Picture
 
 log = logging.getLogger(__name__)
-SUFFIX = {"dng": ".dng", "jpg": ".jpg", "tiff": ".tif", "png": ".png", "exr": ".exr"}
+SUFFIX = {"dng": ".dng", "jpg": ".jpg", "tiff": ".tif", "tiff32": ".linear.tif", "png": ".png", "exr": ".exr"}
 ALWAYS = ("dng", "jpg")
 Progress = Callable[[str, int, int], None]
 

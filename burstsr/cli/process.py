@@ -40,6 +40,7 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:  # noqa: ANN401  argpa
     parser.add_argument("--mode", choices=modes, help=f"default {Settings.mode}")
     parser.add_argument("--format", action="append", choices=sorted(SUFFIX), default=[], help="write this as well as dng and jpg; may be given again")
     parser.add_argument("--reference", metavar="auto|N|FILE", help=reference.HELP)
+    parser.add_argument("--linear", action="store_true", help="the TIFF as linear camera RGB in 32-bit floating point, OUT/BURST.linear.tif: --format tiff32")
     parser.add_argument(
         "--fallback",
         choices=FALLBACKS,
@@ -64,7 +65,7 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:  # noqa: ANN401  argpa
 def run(args: argparse.Namespace) -> int:
     """Do the command; its exit status."""
     settings = _settings(args)
-    formats = _formats(args.format)
+    formats = _formats(args.format, linear=args.linear)
     if args.jobs < 1:
         raise SettingsError(f"--jobs {args.jobs}: allowed is 1 or more")
     if args.output.exists() and not args.output.is_dir():
@@ -105,8 +106,10 @@ def _settings(args: argparse.Namespace) -> Settings:
     return replace(settings, **named)
 
 
-def _formats(asked: list[str]) -> tuple[str, ...]:
-    """All formats to write, those that are always written first."""
+def _formats(asked: list[str], *, linear: bool) -> tuple[str, ...]:
+    """All formats to write, those that are always written first. linear: tiff32 in the place of tiff."""
+    if linear:
+        asked = [*(f for f in asked if f != "tiff"), "tiff32"]
     if "exr" in asked and find_spec("OpenEXR") is None:
         raise SettingsError("--format exr needs the OpenEXR package: pip install 'burstsr[exr]'")
     return (*ALWAYS, *(f for f in SUFFIX if f in asked and f not in ALWAYS))

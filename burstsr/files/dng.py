@@ -107,8 +107,14 @@ def _write(path: str | Path, images: list[Image], inner: dict[int, Directory]) -
 
 def _tile_shape(height: int, width: int) -> tuple[int, int]:
     """Rows and columns: LibRaw misreads a tile wider than the picture, and two tiles that make up its width."""
-    rows, columns = (min(_TILE, max(16, length // 16 * 16)) for length in (height, width))
-    return rows, columns - (16 if 2 * columns == width else 0)
+    rows, columns = (_tile_length(length) for length in (height, width))
+    return rows, columns + (16 if 2 * columns == width else 0)
+
+
+def _tile_length(length: int) -> int:
+    """A multiple of 16, at most about _TILE, of which a few cover `length` with little left over."""
+    count = -(-length // _TILE)
+    return max(16, length // 16 * 16) if count == 1 else -(-length // (16 * count)) * 16
 
 
 def _layout(height: int, width: int, *, samples: int, bits: int, photometric: int, tile: tuple[int, int]) -> Directory:

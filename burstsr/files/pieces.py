@@ -48,14 +48,16 @@ def lzw_strips(pixels: NDArray[Any]) -> Iterator[bytes]:
 
 
 def linear_tiles(rgb: NDArray[np.float32], tile: tuple[int, int]) -> Iterator[bytes]:
-    """Lossless JPEG tiles, row by row, of (H, W, 3) values, clipped to 0 .. 1 and mapped to 16 bits; tiles at the edges repeat its pixels."""
+    """Lossless JPEG tiles, row by row, of (H, W, 3) values, clipped to 0 .. 1 and mapped to 16 bits; tiles at the edges are filled up with what costs least."""
     columns = -(-rgb.shape[1] // tile[1])
 
     def one(number: int) -> bytes:
         y, x = number // columns * tile[0], number % columns * tile[1]
         part = rgb[y : y + tile[0], x : x + tile[1]]
         whole = np.rint(np.clip(part, 0, 1) * np.float32(65535)).astype(np.uint16)
-        return encoded(_filled(whole, tile, "edge"), 16)
+        full = _filled(whole, tile, "edge")
+        full[part.shape[0] :] = full[part.shape[0] - 1, 0]  # the first column is predicted from above, the others from the left: no residuals
+        return encoded(full, 16)
 
     return in_order(one, -(-rgb.shape[0] // tile[0]) * columns)
 
