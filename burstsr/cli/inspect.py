@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,10 +22,11 @@ from burstsr.cli.grouping import (
     row,
 )
 from burstsr.cli.screen import complain, say, say_json, table
-from burstsr.ground.errors import BurstsrError, SettingsError
+from burstsr.ground.errors import BurstsrError, InputFileError, SettingsError
 
 if TYPE_CHECKING:
     from burstsr.files.discover import BurstFiles
+    from burstsr.files.folders import Problem
 
 
 def add_parser(commands: Any) -> argparse.ArgumentParser:  # noqa: ANN401  argparse keeps its type to itself
@@ -49,7 +51,9 @@ def run(args: argparse.Namespace) -> int:
     if not 1 <= args.scale <= 4:
         raise SettingsError(f"--scale {args.scale:g}: allowed is 1 to 4")
     wanted = [burst for burst in found.bursts if not refusals[burst.name] and (args.coverage or len(found.bursts) == 1)]
-    seen = {burst.name: _coverage(burst, args.scale) for burst in wanted}
+    damaged: list[Problem] = []
+    seen = {burst.name: _coverage(burst, args.scale, damaged) for burst in wanted}
+    found = replace(found, problems=(*found.problems, *damaged))
     if args.json:
         bursts = [{**plain(burst), "refused": refusals[burst.name] or None, "coverage": seen.get(burst.name)} for burst in found.bursts]
         say_json({"bursts": bursts, "refused": plain_problems(found.problems), "passed_over": plain_problems(found.passed_over)})
@@ -72,13 +76,21 @@ def run(args: argparse.Namespace) -> int:
     return int(bool(found.problems or any(refusals.values())))
 
 
-def _coverage(burst: BurstFiles, scale: float) -> dict[str, Any] | None:
-    """Coverage ready for JSON; None, and said, where the frames cannot be read."""
+def _coverage(burst: BurstFiles, scale: float, damaged: list[Problem]) -> dict[str, Any] | None:
+    """Coverage ready for JSON; None, and said, where the frames cannot be read. damaged: gets frames whose pixels cannot be, which are left out."""
+    from burstsr.files.background import read_sound_frames
     from burstsr.files.discover import read_burst
+    from burstsr.ground.burst import Burst
     from calibration.coverage import coverage_of
 
+    paths = [info.path for info in burst.infos]
     try:
-        return coverage_of(read_burst([info.path for info in burst.infos]), scale).plain()
+        try:
+            return coverage_of(read_burst(paths), scale).plain()
+        except InputFileError:
+            frames, problems = read_sound_frames(paths)
+            damaged += problems
+            return coverage_of(Burst(burst.name, frames), scale).plain() if frames else None
     except BurstsrError as error:
         complain(f"{burst.name}: {error}")
         return None

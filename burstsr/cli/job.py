@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -15,10 +16,11 @@ from typing import TYPE_CHECKING, Any, Literal
 from burstsr.cli.fallback import FALLBACK
 from burstsr.cli.known import Known, prepared
 from burstsr.cli.staging import staged
-from burstsr.ground.errors import BurstsrError
+from burstsr.ground.errors import BurstsrError, InputFileError
 from burstsr.settings import Settings
 
 if TYPE_CHECKING:
+    from burstsr.cli.damage import Sound
     from burstsr.ground.burst import Burst, Picture
 
 log = logging.getLogger(__name__)
@@ -75,6 +77,11 @@ class Job:
         """Whether the files that are there were made with other settings."""
         return recorded(self.record, "settings_asked") not in (None, json.loads(json.dumps(self.asked)))
 
+    def damaged(self) -> tuple[str, ...]:
+        """Why frames are not in the result that is there, one reason for each."""
+        reasons = recorded(self.record, "damaged_frames")
+        return tuple(map(str, reasons)) if isinstance(reasons, list) else ()
+
     @property
     def asked(self) -> dict[str, Any]:
         """Settings and files that were asked for, ready for JSON."""
@@ -92,7 +99,7 @@ def recorded(record: Path, name: str) -> Any:  # noqa: ANN401  any JSON
 @dataclass(frozen=True)
 class Outcome:
     """What became of a job. reason: why it failed or was skipped. outputs: its files, when there are any. advice: what to do better
-    next time.
+    next time. damaged: why frames are not in the result, one reason for each.
     """
 
     name: str
@@ -102,6 +109,7 @@ class Outcome:
     outputs: tuple[Path, ...] = ()
     seconds: float = 0.0
     advice: str = ""
+    damaged: tuple[str, ...] = ()
 
     def plain(self) -> dict[str, Any]:
         """Ready for JSON."""
@@ -141,7 +149,7 @@ def run(job: Job, progress: Progress | None = None, reader: Reader | None = None
     """
     start = time.perf_counter()
     try:
-        advice = _run(job, progress, reader or Reader([job]))
+        advice, damaged = _run(job, progress, reader or Reader([job]))
     except BurstsrError as error:
         log.debug("burst %s", job.name, exc_info=True)
         return Outcome(job.name, "failed", len(job.paths), str(error))
@@ -150,38 +158,62 @@ def run(job: Job, progress: Progress | None = None, reader: Reader | None = None
     except Exception as error:  # a bug of ours must not cost the other bursts
         log.info("burst %s", job.name, exc_info=True)
         return Outcome(job.name, "failed", len(job.paths), f"unexpected {type(error).__name__}: {error} (-v shows where)")
-    return Outcome(job.name, "done", len(job.paths), advice=advice, outputs=job.outputs, seconds=time.perf_counter() - start)
+    seconds = time.perf_counter() - start
+    return Outcome(job.name, "done", len(job.paths) - len(damaged), advice=advice, outputs=job.outputs, seconds=seconds, damaged=damaged)
 
 
-def _run(job: Job, progress: Progress | None, reader: Reader) -> str:
-    from burstsr.cli import fallback
+def _run(job: Job, progress: Progress | None, reader: Reader) -> tuple[str, tuple[str, ...]]:
+    """Do the job; advice, and why frames are left out."""
     from burstsr.ground import compiling
     from burstsr.ground.threads import set_threads
-    from burstsr.pipeline import super_resolve
 
     if job.threads:
         set_threads(job.threads)
     if progress:
         progress("read", 0, 1)
-    start = time.perf_counter()
-    ready = prepared(job.known, reader.take(job), job.settings)
-    read = time.perf_counter() - start
-    burst, settings, flows, defects, told = [ready.burst], ready.settings, ready.flows, ready.defects, ready.told
-    del ready
-    picture = super_resolve(burst.pop(), settings, progress, flows, defects)  # nobody else holds the burst: its memory is for the writers
-    why = fallback.reason(picture, settings.scale)
-    if why:
-        picture = fallback.applied(picture, job, why, progress)
-    if told:
-        picture = replace(picture, report=_with_sources(picture.report, told))
+    picture, read = _merged(job, progress, reader)
     reader.begin_after(job)
     writing = _Writing(progress)
     compiling.watch(writing)
     writing.compiling(False)
     write_outputs(job, picture, read)
+    damaged: Any = picture.report["damaged_frames"]
     for name in ("reference", "frames", "coverage", "noise", "seconds"):
         log.info("%s: %s: %s", job.name, name, picture.report.get(name))
-    return str(picture.report.get("advice") or "")
+    return str(picture.report.get("advice") or ""), tuple(damaged)
+
+
+def _merged(job: Job, progress: Progress | None, reader: Reader) -> tuple[Picture, float]:
+    """The job's picture, without frames that turn out to be damaged, and the seconds that reading took."""
+    from burstsr.cli.damage import Sound, without_damaged_frames
+
+    try:
+        return _picture(Sound(job), partial(reader.take, job), progress)
+    except InputFileError as error:
+        why = str(error)
+    sound, burst = without_damaged_frames(job, why)  # out of the handler, whose traceback holds the memory of what was begun
+    log.info("%s: begun again without damaged frames: %s", job.name, "; ".join(sound.reasons))
+    held = [burst]
+    del burst
+    return _picture(sound, held.pop, progress)
+
+
+def _picture(sound: Sound, read: Callable[[], Burst], progress: Progress | None) -> tuple[Picture, float]:
+    """The picture of the burst that `read` gives, and the seconds that reading took."""
+    from burstsr.cli import fallback
+    from burstsr.pipeline import super_resolve
+
+    start = time.perf_counter()
+    ready = prepared(sound.job.known, read(), sound.job.settings, sound.omitted)
+    seconds = time.perf_counter() - start
+    burst, settings, flows, defects, told = [ready.burst], ready.settings, ready.flows, ready.defects, ready.told
+    del ready
+    picture = super_resolve(burst.pop(), settings, progress, flows, defects)  # nobody else holds the burst: its memory is for the writers
+    why = fallback.reason(picture, settings.scale)
+    if why:
+        picture = fallback.applied(picture, sound.job, why, progress)
+    report = _with_sources(picture.report, told) if told else picture.report
+    return replace(picture, report={**report, "damaged_frames": list(sound.reasons)}), seconds
 
 
 def _with_sources(report: Mapping[str, Any], told: dict[str, str]) -> dict[str, Any]:

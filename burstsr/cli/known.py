@@ -71,8 +71,11 @@ def known_of(profiles: Sequence[str], motion: Path | None) -> Known:
     return Known(tuple(map(Path, profiles)), profile_folder(), motion)
 
 
-def prepared(known: Known, burst: Burst, settings: Settings) -> Prepared:
-    """Apply what is known. Raises InputFileError for a motion file with another number of frames, SettingsError for a profile that does not fit."""
+def prepared(known: Known, burst: Burst, settings: Settings, omitted: Sequence[int] = ()) -> Prepared:
+    """Apply what is known. omitted: indices of damaged frames, which the burst lacks and a motion file has.
+
+    Raises InputFileError for a motion file with another number of frames, SettingsError for a profile that does not fit.
+    """
     matched = _matched(known, burst)
     told = dict(matched.sources)
     if matched.noise is not None:
@@ -92,7 +95,7 @@ def prepared(known: Known, burst: Burst, settings: Settings) -> Prepared:
     flows = None
     if known.motion is not None:
         settings = replace(settings, reference=settings.reference or 0)
-        flows = _flows(known.motion, burst, settings)
+        flows = _flows(known.motion, burst, settings, omitted)
         told["motion"] = str(known.motion)
     for name, source in told.items():
         log.info("%s: %s from %s", burst.name, name, source)
@@ -157,13 +160,14 @@ def _even(burst: Burst, record: Any) -> Burst:  # noqa: ANN401
     return replace(burst, frames=tuple(f.with_mosaic(scaling.apply(f.mosaic)).with_info(replace(f.info, levels=levels)) for f in burst))
 
 
-def _flows(path: Path, burst: Burst, settings: Settings) -> list[Flow]:
+def _flows(path: Path, burst: Burst, settings: Settings, omitted: Sequence[int]) -> list[Flow]:
     """Flows of all frames against the reference, from a motion file. Raises InputFileError."""
     from burstsr.world import flows_of_motions, read_motions
 
     motions = read_motions(path)
-    if len(motions) != len(burst):
-        raise InputFileError(f"{path}: {len(motions)} motions, and {burst.name} has {len(burst)} frames; one per frame is needed")
+    if len(motions) != len(burst) + len(omitted):
+        raise InputFileError(f"{path}: {len(motions)} motions, and {burst.name} has {len(burst) + len(omitted)} frames; one per frame is needed")
+    motions = tuple(motion for n, motion in enumerate(motions) if n not in omitted)
     reference = settings.reference or 0
     if reference >= len(motions):
         raise SettingsError(f"--reference {reference}: burst {burst.name} has {len(burst)} frames, allowed is auto or 0 to {len(burst) - 1}")

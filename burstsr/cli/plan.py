@@ -43,7 +43,7 @@ def plan(
             reason = job.other_frames()
             if not reason:
                 note = "done with other settings; --overwrite redoes it" if job.other_settings() else "done already"
-                outcomes.append(Outcome(job.name, "skipped", len(job.paths), note, job.outputs))
+                outcomes.append(Outcome(job.name, "skipped", len(job.paths), note, job.outputs, damaged=job.damaged()))
                 continue
         if reason:
             outcomes.append(Outcome(job.name, "failed", len(job.paths), reason))

@@ -75,6 +75,7 @@ def run(args: argparse.Namespace) -> int:
 
     from burstsr.cli.grouping import complain_of, find, grouping_of, hint, plain_problems
     from burstsr.cli.plan import plan
+    from burstsr.cli.renamed import same_frames_elsewhere
 
     known = known_of(args.profile, args.motion)
     found = find(args.input, grouping_of(args))
@@ -84,6 +85,9 @@ def run(args: argparse.Namespace) -> int:
     complain_of(found, args.verbose)
     if hint(found.bursts):
         complain(hint(found.bursts))
+    renamed = same_frames_elsewhere(jobs, [burst.name for burst in found.bursts])
+    for name, record in renamed.items():
+        complain(f"{name}: the same frames were done before under another name, {record}; that result stays, and is not renewed any more")
     if args.dry_run:
         outcomes = settled + [Outcome(job.name, "planned", len(job.paths), outputs=job.outputs) for job in jobs]
         if not args.json:
@@ -92,11 +96,12 @@ def run(args: argparse.Namespace) -> int:
         outcomes = _do(args, jobs, settled)
     failed = [o.name for o in outcomes if o.status == "failed"]
     if args.json:
-        left = {"refused": plain_problems(found.problems), "passed_over": plain_problems(found.passed_over)}
+        old = {name: str(record) for name, record in renamed.items()}
+        left = {"renamed": old, "refused": plain_problems(found.problems), "passed_over": plain_problems(found.passed_over)}
         say_json({"out": str(args.output), "bursts": [o.plain() for o in outcomes], "failed": failed, **left})
     elif failed:
         complain(f"{len(failed)} of {len(outcomes)} bursts failed: {', '.join(failed)}")
-    return int(bool(failed or found.problems))
+    return int(bool(failed or found.problems or any(outcome.damaged for outcome in outcomes)))
 
 
 def _settings(args: argparse.Namespace) -> Settings:
@@ -137,6 +142,8 @@ def tell(outcome: Outcome, *, quiet: bool = False) -> None:
         say(f"{outcome.name}: {outcome.frames} frames -> {outcome.outputs[0]} ({outcome.seconds:.1f} s)")
         if outcome.advice:
             say(f"{outcome.name}: {outcome.advice}")
+    for reason in outcome.damaged:
+        complain(f"{outcome.name}: made without a damaged frame: {reason}")
 
 
 def _grouping(found: Discovery, outcomes: list[Outcome]) -> str:

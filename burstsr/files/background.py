@@ -9,9 +9,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from burstsr.files.folders import Problem
 from burstsr.files.raw import Mosaic, check_burst, opened
 from burstsr.files.shelf import Shelf
 from burstsr.ground.burst import Frame, FrameInfo
+from burstsr.ground.errors import InputFileError
 from burstsr.ground.threads import thread_count
 
 Taken = Callable[[], Mosaic]
@@ -71,6 +73,27 @@ def read_frames(files: Sequence[Path]) -> tuple[Frame, ...]:
         raise
     pool.shutdown(wait=False)  # it ends with the last mosaic
     return frames
+
+
+def read_sound_frames(files: Sequence[Path]) -> tuple[tuple[Frame, ...], tuple[Problem, ...]]:
+    """The frames whose files can be read and decoded, all of them waited for, and the other files, each with the reason.
+
+    For a burst that `read_frames` could not read to its end: it costs more. Raises BurstError for what does not belong together.
+    """
+    damaged: list[Problem] = []
+
+    def told(path: Path, ask: Callable[[], object]) -> bool:
+        try:
+            ask()
+        except InputFileError as error:
+            damaged.append(Problem(path, str(error)))
+            return False
+        return True
+
+    readable = [file for file in files if told(file, partial(opened, file))]
+    frames = read_frames(readable) if readable else ()
+    sound = tuple(frame for frame in frames if told(frame.info.path, partial(getattr, frame, "mosaic")))
+    return sound, tuple(damaged)
 
 
 def _begun(shelf: Shelf, index: int, file: Path) -> tuple[FrameInfo, Callable[[], Taken]]:

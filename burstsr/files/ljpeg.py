@@ -17,15 +17,19 @@ from numpy.typing import NDArray
 from burstsr.files import tags as t
 from burstsr.files import tiff
 from burstsr.files.tags import FileTags
+from burstsr.ground.errors import InputFileError
 
 _LOSSLESS_JPEG = 7
 _MARKER = re.compile(rb"\xff[^\x00]")
-_START, _SCAN, _FRAME_LOSSLESS, _TABLES = b"\xff\xd8", 0xDA, 0xC3, {0xC4, 0xFE, *range(0xE0, 0xF0)}
+_START, _END, _SCAN, _FRAME_LOSSLESS, _TABLES = b"\xff\xd8", 0xD9, 0xDA, 0xC3, {0xC4, 0xFE, *range(0xE0, 0xF0)}
 _PADDING = 16  # bytes behind a JPEG's end that writers fill up with
 
 
 def decoded(path: Path, tags: FileTags) -> NDArray[np.uint16] | None:
-    """(H, W) uint16 of the whole sensor, as stored; None where LibRaw must be asked. Raises OSError."""
+    """(H, W) uint16 of the whole sensor, as stored; None where LibRaw must be asked.
+
+    Raises OSError, and InputFileError for a tile or strip without a JPEG's head, of which LibRaw makes zeros without a word.
+    """
     grid = _grid(tags)
     if grid is None:
         return None
@@ -38,7 +42,10 @@ def decoded(path: Path, tags: FileTags) -> NDArray[np.uint16] | None:
     with open(path, "rb") as file:
         for (y, x), (offset, count) in zip(places, segments, strict=True):
             file.seek(offset)
-            piece = _piece(file.read(count), bits)
+            data = file.read(count)
+            if not _has_scan(data):
+                raise InputFileError(f"{path}: damaged: its pixels from row {y}, column {x} on are no JPEG, as its tags promise")
+            piece = _piece(data, bits)
             rows, columns = min(piece_height, height - y), min(piece_width, width - x)
             if piece is None or piece.shape[1] != piece_width or not rows <= piece.shape[0] <= piece_height:
                 return None
@@ -76,6 +83,19 @@ def _piece(data: bytes, bits: int) -> NDArray[np.uint16] | None:
     if pixels.dtype != np.uint16 or pixels.shape[2:] not in ((), (2,)) or int(pixels.max()) >> bits:
         return None
     return pixels.reshape(pixels.shape[0], -1)
+
+
+def _has_scan(data: bytes) -> bool:
+    """Whether bytes begin as a JPEG of any kind, with markers up to that of its coded numbers."""
+    position = 2
+    while data[:2] == _START and position + 4 <= len(data):
+        mark, kind, length = struct.unpack_from(">BBH", data, position)
+        if mark != 0xFF or kind == _END:
+            break
+        if kind == _SCAN:
+            return True
+        position += 1 if kind == 0xFF else 2 + length  # fill bytes may precede a marker
+    return False
 
 
 def _scan_start(data: bytes, bits: int) -> int:

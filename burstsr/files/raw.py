@@ -76,6 +76,8 @@ def _dng_mosaic(path: Path, tags: FileTags, info: FrameInfo, scaling: Rescaling)
         mosaic = sensor
     else:
         mosaic = np.array(sensor[top : top + info.shape[0], left : left + info.shape[1]], order="C")
+    if not mosaic.any():
+        raise InputFileError(f"{path}: damaged: every pixel is 0, which no sensor gives")
     return scaling.apply(mosaic) if scaling.needed else mosaic
 
 

@@ -115,6 +115,25 @@ def test_a_folder_of_mixed_frames_becomes_several_bursts(run, run_json, bursts, 
     assert ["frame_009.dng: size" in refused["reason"] for refused in result["refused"]] == [True]
 
 
+def test_results_under_an_old_name_are_not_orphaned_in_silence(run, run_json, bursts, tmp_path):
+    """The folder's only burst has the folder's name, which changes when a second one comes."""
+    out = tmp_path / "out"
+    assert run("process", bursts / "apple", "-o", out)[0] == 0
+    for n in range(2):
+        shutil.copy(bursts / "birch" / f"frame_00{n}.dng", bursts / "apple" / f"later_00{n}.dng")
+    _retimed(bursts / "apple", "later")
+    status, _, err = run("process", bursts / "apple", "-o", out, "--dry-run")
+    assert status == 0 and f"frame_000: the same frames were done before under another name, {out / 'apple.json'}" in err and "later" not in err
+    assert run_json("process", bursts / "apple", "-o", out, "--dry-run")[1]["renamed"] == {"frame_000": str(out / "apple.json")}
+    assert run("process", bursts / "birch", "-o", out, "--dry-run")[2] == ""
+
+
+def _retimed(folder, start):
+    """Frames of that beginning, an hour later."""
+    for path in folder.glob(f"{start}*"):
+        path.write_bytes(path.read_bytes().replace(b"2025:01:01 12:", b"2025:01:01 13:"))
+
+
 @pytest.mark.parametrize("command", [("process", "--dry-run", "-o", "out"), ("inspect",)])
 def test_process_and_inspect_group_by_the_same_options(run, run_json, bursts, command):
     shutil.copy(bursts / "apple" / "frame_001.dng", bursts / "apple" / "frame_001 (1).dng")

@@ -8,7 +8,9 @@ import rawpy
 from burstsr.files import dng, ljpeg, tiff
 from burstsr.files import tags as t
 from burstsr.files.dng import write_cfa_dng
+from burstsr.files.raw import read_frame
 from burstsr.files.tags import read_tags
+from burstsr.ground.errors import InputFileError
 
 
 def by_libraw(path):
@@ -95,3 +97,15 @@ def test_damage_that_libraw_sees_is_left_to_libraw(tmp_path, make_frame):
         assert found is None or np.array_equal(found, expected)
     assert seen > 45
     assert left >= 0.95 * seen  # codes that want more bits than there are, and stay in range: one in a hundred
+
+
+@pytest.mark.parametrize(("marker", "instead"), [(b"\xff\xd8", b"\0\0"), (b"\xff\xc3", b"\xff\xd9"), (b"\xff\xda", b"\xff\xd9")])
+def test_a_tile_without_a_jpegs_head_is_damage(tmp_path, make_frame, marker, instead):
+    """LibRaw makes zeros of such a tile, and says nothing."""
+    path = tmp_path / "f.dng"
+    write_cfa_dng(path, make_frame(shape=(300, 400)))
+    data = bytearray(path.read_bytes())
+    data[data.index(marker) : data.index(marker) + 2] = instead
+    path.write_bytes(data)
+    with pytest.raises(InputFileError, match=r"f\.dng: damaged.*row 0, column 0"):
+        read_frame(path)
