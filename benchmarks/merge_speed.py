@@ -20,6 +20,7 @@ from benchmarks.merge_work import OPERATIONS, Work, work_of
 from burstsr.cli.screen import table
 from burstsr.ground.compiled import set_threads, thread_count
 from burstsr.ground.errors import SettingsError
+from burstsr.ground.fields import check_range
 
 PRODUCT, NAIVE = "burstsr", "naive loop"
 _RAGGED = (70, 90)  # (H, W) of the small check: no whole number of tiles
@@ -41,8 +42,7 @@ class Plan:
 
     def __post_init__(self) -> None:
         for name, low, high in (("frames", 1, 1000), ("scale", 1, 4), ("threads", 0, thread_count()), ("runs", 1, 1000), ("seed", 0, 2**32)):
-            if not low <= getattr(self, name) <= high:
-                raise SettingsError(f"--{name} {getattr(self, name)}: allowed is {low} to {high}")
+            check_range(name, getattr(self, name), low, high)
         if min(self.shape) < 16 or any(length % 2 for length in self.shape):
             raise SettingsError(f"--size {self.shape[1]}x{self.shape[0]}: both sides must be even, and at least 16")
 

@@ -21,6 +21,7 @@ import numpy as np
 import benchmarks
 from burstsr.cli.screen import table
 from burstsr.ground.errors import BurstsrError, SettingsError
+from burstsr.ground.fields import check_range
 from burstsr.settings import Settings
 
 Shape = tuple[int, int]
@@ -54,8 +55,7 @@ class Plan:
     def __post_init__(self) -> None:
         Settings(scale=self.scale, mode=self.mode)  # which knows what is allowed
         for frames in (self.frames, *self.counts):
-            if not 1 <= frames <= 1000:
-                raise SettingsError(f"frames = {frames}: allowed is 1 to 1000")
+            check_range("frames", frames, 1, 1000)
         for height, width in (self.shape, *self.sizes):
             if min(height, width) < 64 or height % 2 or width % 2:
                 raise SettingsError(f"size {width}x{height}: both sides must be even, and at least 64")

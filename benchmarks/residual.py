@@ -25,6 +25,7 @@ from burstsr.defects import find_defects, repaired
 from burstsr.demosaic import demosaic, enlarge
 from burstsr.ground.burst import Burst, Frame
 from burstsr.ground.errors import SettingsError
+from burstsr.ground.fields import check_range
 from burstsr.ground.flow import Flow
 from burstsr.ground.noise import Noise
 from burstsr.ground.sensor import CHANNEL_SHARE, samples, stabilise
@@ -77,8 +78,7 @@ def measure(burst: Burst, plan: Plan, progress: Callable[[int, int], None], seed
         raise SettingsError(f"burst {burst.name!r} has {len(burst)} frames: at least 3 are needed to leave one out")
     own, source = noise_of(burst)
     reference = sharpest(burst, own) if plan.reference is None else plan.reference
-    if not 0 <= reference < len(burst):
-        raise SettingsError(f"reference = {reference}: allowed is 0 to {len(burst) - 1}")
+    check_range("reference", reference, 0, len(burst) - 1)
     folds = _folds(len(burst), reference, plan.folds)
     bench = _Bench(burst, reference, own, plan, np.random.default_rng(seed))
     collected: dict[str, dict[str, dict[str, Floats]]] = {}

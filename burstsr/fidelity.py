@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from burstsr.ground.errors import SettingsError
+from burstsr.ground.errors import RangeError, SettingsError
 
 Floats = NDArray[np.floating]
 _LUMA = np.array([65.481, 128.553, 24.966]) / 255
@@ -34,7 +34,7 @@ def cropped(picture: Floats, border: int) -> Floats:
     """Without a frame of `border` pixels. Raises SettingsError where nothing is left."""
     height, width = picture.shape[:2]
     if not 0 <= 2 * border < min(height, width):
-        raise SettingsError(f"border = {border}: allowed is 0 to less than half of {height} x {width} pixels")
+        raise RangeError("border", f"must be at least 0 and less than half of {height} x {width} pixels, not {border}")
     return picture[border : height - border, border : width - border]
 
 

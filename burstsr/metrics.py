@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from burstsr.ground.burst import Colour
-from burstsr.ground.errors import SettingsError
+from burstsr.ground.errors import RangeError, SettingsError
 from burstsr.ground.srgb import SRGB_TO_XYZ
 
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # BT.601
@@ -83,7 +83,7 @@ def _cropped(picture: NDArray[np.floating], truth: NDArray[np.floating], border:
         raise SettingsError(f"pictures of shapes {picture.shape} and {truth.shape}: expected the same, (height, width, 3)")
     height, width = picture.shape[:2]
     if not 0 <= 2 * border < min(height, width):
-        raise SettingsError(f"border = {border}: allowed is 0 to less than half of {height} x {width} pixels")
+        raise RangeError("border", f"must be at least 0 and less than half of {height} x {width} pixels, not {border}")
     inside = np.s_[border : height - border, border : width - border]
     return picture[inside], truth[inside]
 

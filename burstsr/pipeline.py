@@ -13,7 +13,7 @@ from burstsr.covariance import kernels
 from burstsr.defects import find_defects, repaired
 from burstsr.demosaic import demosaic, enlarge, enlarge_rows
 from burstsr.ground.burst import Burst, Frame, Picture
-from burstsr.ground.errors import SettingsError
+from burstsr.ground.checks import checked
 from burstsr.ground.flow import Flow
 from burstsr.ground.noise import Noise
 from burstsr.ground.trust import packed
@@ -39,16 +39,13 @@ def super_resolve(
     burst: N >= 1 frames, (H, W) each. Returns a Picture of (round(s H), round(s W), 3) linear camera RGB, in the reference frame's geometry.
     progress is called with (stage, done, total). known_flows: one per frame against the reference of `settings.reference`, where motion is known
     (simulation, driven mounts); else it is estimated. known_defects: (n, 2) raw (y, x) of pixels to repair beside those that are found.
-    Raises SettingsError where settings do not fit the burst.
+    Raises BurstError for frames that are no burst, SettingsError where settings, flows or defects do not fit it (`burstsr.ground.checks`).
     """
     settings = settings or Settings()
+    known_flows, known_defects = checked(burst, settings.reference, known_flows, known_defects)
     flows_of = partial(_flows_of, settings.align)
     record = Record(burst, settings, progress)
 
-    if settings.reference is not None and settings.reference >= len(burst):
-        raise SettingsError(f"reference = {settings.reference}: burst {burst.name!r} has {len(burst)} frames, allowed is 0 to {len(burst) - 1}")
-    if known_flows is not None and (len(known_flows) != len(burst) or settings.reference is None):
-        raise SettingsError(f"known_flows: {len(known_flows)} for {len(burst)} frames; needs one per frame, and settings.reference to say against which")
     noise, noise_source = noise_of(burst, flows_of)
     record.doubted(doubt(burst, noise, flows_of) if noise_source == "NoiseProfile" else "")
     record.stage("noise")

@@ -12,7 +12,8 @@ from scipy.signal import medfilt
 
 from burstsr.defects import find_defects
 from burstsr.ground.burst import Burst, Frame
-from burstsr.ground.errors import BurstError, SettingsError
+from burstsr.ground.errors import BurstError
+from burstsr.ground.fields import check_range
 from burstsr.ground.sensor import samples
 from burstsr.noise import noise_of
 from burstsr.settings import DefectSettings
@@ -35,8 +36,7 @@ def defects_of(burst: Burst, method: str = "auto", sigma: float = 8.0) -> Defect
     """
     if len(burst) < _FEWEST:
         raise BurstError(f"burst {burst.name!r} has {len(burst)} frames: at least {_FEWEST} are needed to tell defects from chance")
-    if not 3 <= sigma <= 100:
-        raise SettingsError(f"sigma = {sigma:g}: allowed is 3 to 100")
+    check_range("sigma", sigma, 3, 100)
     dark = _no_light(burst.frames[0]) if method == "auto" else method == "darks"
     return _of_darks(burst, sigma) if dark else _of_burst(burst, sigma)
 

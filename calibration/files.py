@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import math
-import tomllib
+import sys
 import types
 from collections.abc import Mapping
 from dataclasses import fields
@@ -13,9 +12,12 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from burstsr.files.atomic import atomic
 from burstsr.ground.errors import BurstsrError, InputFileError, SettingsError
+from burstsr.ground.fields import shown
+from burstsr.ground.tables import read_json, read_toml, toml_value
 from calibration.records import KINDS, Record
 
 SUFFIXES = (".json", ".toml")
+_SPOKEN = {float: "a finite number", int: "an integer", str: "text"}
 
 
 def plain(record: Record) -> dict[str, Any]:
@@ -37,15 +39,11 @@ def write_record(path: Path, record: Record) -> None:
 
 def read_record(path: Path) -> Record:
     """The record of a file. Raises InputFileError, naming the file, for what is none, or has fields that are absent, unknown, or of another kind."""
-    try:
-        text = path.read_text(encoding="utf-8")
-        value = tomllib.loads(text) if path.suffix.lower() == ".toml" else json.loads(text)
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError, tomllib.TOMLDecodeError) as error:
-        raise InputFileError(f"{path}: not a readable {'TOML' if path.suffix.lower() == '.toml' else 'JSON'} file ({error})") from error
+    value = read_toml(path) if path.suffix.lower() == ".toml" else read_json(path)
     kind = value.get("kind") if isinstance(value, Mapping) else None
-    if kind not in KINDS:
-        raise InputFileError(f"{path}: kind = {kind!r}: not a record of burstsr calibrate; allowed is {', '.join(KINDS)}")
-    record_type = KINDS[str(kind)]
+    if not isinstance(kind, str) or kind not in KINDS:
+        raise InputFileError(f"{path}: not a record of burstsr calibrate; its kind must be one of {', '.join(KINDS)}, not {shown(kind)}")
+    record_type = KINDS[kind]
     hints = {f.name: hint for f, hint in ((f, get_type_hints(record_type)[f.name]) for f in fields(record_type))}
     given = {name: item for name, item in value.items() if name not in ("kind", "units")}
     unknown = sorted(set(given) - set(hints))
@@ -70,11 +68,11 @@ def _converted(value: Any, hint: Any, name: str) -> Any:  # noqa: ANN401  any fi
         return tuple(_converted(v, arguments[0] if endless else arguments[i], name) for i, v in enumerate(value))
     if origin is dict and isinstance(value, Mapping):
         return {str(key): _converted(v, arguments[1], f"{name}.{key}") for key, v in value.items()}
-    if hint is float and isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+    if hint is float and isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max:
         return float(value)
     if hint in (int, str) and type(value) is hint:
         return value
-    raise ValueError(f"{name} = {str(value)[:60]!r}: expected {getattr(hint, '__name__', hint)}, finite")
+    raise ValueError(f"{name} must be {_SPOKEN.get(hint, 'a list')}, not {shown(value)}")
 
 
 def _lists(value: Any) -> Any:  # noqa: ANN401
@@ -86,13 +84,5 @@ def _lists(value: Any) -> Any:  # noqa: ANN401
 
 
 def _toml_text(value: Mapping[str, Any]) -> str:
-    lines = [f"{key} = {_toml(v)}" for key, v in value.items() if key != "units"]
-    return "\n".join([*lines, "", "[units]", *(f"{key} = {_toml(v)}" for key, v in value["units"].items()), ""])
-
-
-def _toml(value: Any) -> str:  # noqa: ANN401
-    if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")  # JSON's escapes are TOML's
-    if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{key} = {_toml(v)}" for key, v in value.items()) + "}"
-    return "[" + ", ".join(map(_toml, value)) + "]" if isinstance(value, list) else repr(value)
+    lines = [f"{key} = {toml_value(v)}" for key, v in value.items() if key != "units"]
+    return "\n".join([*lines, "", "[units]", *(f"{key} = {toml_value(v)}" for key, v in value["units"].items()), ""])

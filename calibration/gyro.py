@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.integrate import cumulative_trapezoid
 
 from burstsr.ground.errors import InputFileError, SettingsError
+from burstsr.ground.fields import check_range
 from burstsr.world import FrameMotion
 
 Doubles = NDArray[np.float64]
@@ -44,8 +45,7 @@ class Plan:
     def __post_init__(self) -> None:
         ranges = {"focal_px": (1, 1e6), "frames": (2, 1000), "interval_s": (1e-4, 1e4), "readout_s": (0, 10), "rows": (1, 100_000)}
         for name, (low, high) in ranges.items():
-            if not low <= getattr(self, name) <= high:
-                raise SettingsError(f"{name} = {getattr(self, name):g}: allowed is {low:g} to {high:g}")
+            check_range(name, getattr(self, name), low, high)
 
 
 def read_gyro(path: Path, time_unit_s: float | None = None) -> GyroLog:

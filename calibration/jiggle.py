@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from burstsr.align import expected_gain_db
-from burstsr.ground.errors import SettingsError
+from burstsr.ground.fields import check_range
 from burstsr.world import FrameMotion, jiggle, motions_record
 from calibration.records import MotionRecord, now
 
@@ -22,12 +22,10 @@ def jiggle_offsets(frames: int, scale: float, focal_px: float | None = None) -> 
     motions: how the picture moves on the sensor, within 1 raw pixel of the first frame. angles_rad: rotations about x (along the sensor's rows) and y
     (along its columns) that do it at a focal length of focal_px raw pixels: atan(dy / F), atan(dx / F).
     """
-    if not 2 <= frames <= 1000:
-        raise SettingsError(f"frames = {frames}: allowed is 2 to 1000")
-    if not 1 <= scale <= 4:
-        raise SettingsError(f"scale = {scale:g}: allowed is 1 to 4")
-    if focal_px is not None and not focal_px > 0:
-        raise SettingsError(f"focal_px = {focal_px:g}: allowed is above 0")
+    check_range("frames", frames, 2, 1000, whole=True)
+    check_range("scale", scale, 1, 4)
+    if focal_px is not None:
+        check_range("focal_px", focal_px, 1, 1e6)
     lattice = np.array([(m.dy_px, m.dx_px) for m in jiggle(frames, scale)])
     places = lattice
     if frames <= _SEARCHED and scale > 1:

@@ -12,9 +12,13 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from burstsr.ground.errors import SettingsError
+from burstsr.ground.checks import FARTHEST_PX
+from burstsr.ground.errors import RangeError, SettingsError
+from burstsr.ground.fields import check_range, shown
 from burstsr.ground.noise import Noise
+from burstsr.world import motions_of_record
 
+_LARGEST_ISO = 10_000_000.0
 Triple = tuple[float, float, float]
 Pair = tuple[float, float]
 _NORMALISED = "variance per unit of signal, normalised units; R, G, B"
@@ -64,9 +68,14 @@ class NoiseRecord:
         for name in ("alpha", "beta"):
             values = getattr(self, name)
             if len(values) != 3 or not np.isfinite(values).all() or min(values) < 0 or max(values) >= 1:
-                raise SettingsError(f"NoiseRecord.{name} = {values}: allowed are three numbers from 0 to below 1")
+                raise RangeError(name, f"must be three numbers from 0 to below 1, not {values}")
         if not any(a + b > 0 for a, b in zip(self.alpha, self.beta, strict=True)):
-            raise SettingsError(f"NoiseRecord: alpha = {self.alpha} and beta = {self.beta} are all 0; a camera without noise is none")
+            raise SettingsError(f"alpha {self.alpha} and beta {self.beta} are all 0; no camera is without noise")
+        check_range("iso", self.iso, 0, _LARGEST_ISO)
+        if self.white_dn is not None:
+            check_range("white_dn", self.white_dn, 1, 65535)
+        for level in (level for row in self.black_dn or () for level in row):
+            check_range("black_dn", level, -65535, 65535 if self.white_dn is None else self.white_dn - 1)
 
     @property
     def noise(self) -> Noise:
@@ -89,6 +98,19 @@ class DefectRecord:
     exposure_s: float | None = _optional("seconds")
     row_offset_dn: tuple[float, ...] | None = _optional("what every row shows too much, raw numbers")
     column_offset_dn: tuple[float, ...] | None = _optional("what every column shows too much, raw numbers")
+
+    def __post_init__(self) -> None:
+        check_range("iso", self.iso, 0, _LARGEST_ISO)
+        for length in self.shape:
+            check_range("shape", length, 2, FARTHEST_PX, whole=True)
+        for name in ("hot", "dead"):
+            for position in getattr(self, name):
+                for value, length in zip(position, self.shape, strict=True):
+                    check_range(name, value, 0, length - 1, whole=True)
+        for name, length in (("row_offset_dn", self.shape[0]), ("column_offset_dn", self.shape[1])):
+            offsets = getattr(self, name)
+            if offsets is not None and (len(offsets) != length or not np.abs(offsets).max() <= 65535):
+                raise RangeError(name, f"must be {length} numbers between -65535 and 65535, one per line of the frame, not {shown(offsets)}")
 
     @property
     def positions(self) -> NDArray[np.int64]:
@@ -116,8 +138,8 @@ class LensRecord:
     focal_mm: float | None = _optional("focal length, mm")
 
     def __post_init__(self) -> None:
-        if not 0 <= self.psf_sigma_px <= 10:
-            raise SettingsError(f"LensRecord.psf_sigma_px = {self.psf_sigma_px}: allowed is 0 to 10")
+        check_range("psf_sigma_px", self.psf_sigma_px, 0, 10)
+        check_range("iso", self.iso, 0, _LARGEST_ISO)
 
 
 @dataclass(frozen=True)
@@ -141,6 +163,10 @@ class MotionRecord:
     readout_error_s: float | None = _optional("standard error of readout_s, seconds")
     focal_px: float | None = _optional("focal length, raw pixels")
     angles_rad: tuple[Pair, ...] | None = _optional("per frame: rotation about the axis x (up) and y (right), radians, that makes the motion")
+
+    def __post_init__(self) -> None:
+        check_range("iso", self.iso, 0, _LARGEST_ISO)
+        motions_of_record([dict(motion) for motion in self.motions])
 
 
 Record = NoiseRecord | DefectRecord | LensRecord | MotionRecord

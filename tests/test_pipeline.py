@@ -165,7 +165,7 @@ def test_report_is_json_and_complete(made):
 
 def test_a_reference_that_is_not_there():
     burst = burst_of([np.full((64, 64), 0.2)] * 2)
-    with pytest.raises(SettingsError, match="allowed is 0 to 1"):
+    with pytest.raises(SettingsError, match="reference must be between 0 and 1, not 2"):
         super_resolve(burst, Settings(reference=2))
 
 

@@ -1,29 +1,33 @@
 """The command line: argv to settings to pipeline to files. One module per command; heavy imports wait until a command runs.
 
-Exit status: 0 all done, 1 some bursts or files failed (each named, the others finished), 2 usage, 130 interrupted.
+Exit status: 0 all done, 1 some bursts or files failed (each named, the others finished), 2 usage, 130 interrupted. With --json an error that ends the
+command is an object {"error": ..., "exit_status": ...} on standard output.
 """
 
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import sys
 from collections.abc import Sequence
 
 from burstsr import __version__
-from burstsr.cli import benchmark, calibrate, compare, demo, inspect, process, simulate, single, train
+from burstsr.cli import benchmark, calibrate, compare, demo, inspect, process, settings, simulate, single, train
 from burstsr.cli.common import add_common, limited_threads
 from burstsr.cli.interrupts import INTERRUPTED
-from burstsr.cli.screen import complain, log_to_stderr
-from burstsr.ground.errors import BurstsrError, SettingsError
+from burstsr.cli.options import Parser, UsageError, named
+from burstsr.cli.screen import complain, log_to_stderr, say_json
+from burstsr.ground.errors import BurstsrError, RangeError, SettingsError
 
+log = logging.getLogger(__name__)
 FAILED, USAGE = 1, 2
-_COMMANDS = (process, single, simulate, train, inspect, compare, calibrate, benchmark, demo)
+_COMMANDS = (process, single, simulate, train, inspect, compare, calibrate, benchmark, settings, demo)
 
 
 def build_parser() -> argparse.ArgumentParser:
     """The parser of the whole command line. Each command's `run` stands in the namespace's `run`."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="burstsr",
         description="A hand-held burst of raw frames in, one picture with more resolution and less noise out.",
         epilog="exit status: 0 all done, 1 some bursts or files failed (each is named, the others are finished), 2 wrong usage, "
@@ -40,24 +44,50 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line (default: the program's own) and return its exit status."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
     parser = build_parser()
-    args = parser.parse_args(argv)
+    try:
+        args = parser.parse_args(arguments)
+    except UsageError as error:
+        print(error.usage, end="", file=sys.stderr)
+        return _failed(str(error), USAGE, json="--json" in arguments)
     if args.command is None:
         parser.print_help()
         return USAGE
     log_to_stderr(args.verbose)
+    return _run(args)
+
+
+def _run(args: argparse.Namespace) -> int:
+    """Run a command; whatever ends it becomes a message and an exit status."""
     try:
         with limited_threads(args.threads):
             return int(args.run(args))
+    except RangeError as error:
+        return _failed(named(error, args), USAGE, json=args.json)
     except SettingsError as error:
-        complain(str(error))
-        return USAGE
+        return _failed(str(error), USAGE, json=args.json)
     except BurstsrError as error:
-        complain(str(error))
-        return FAILED
+        return _failed(str(error), FAILED, json=args.json)
     except KeyboardInterrupt:
-        complain("interrupted; what was finished before is whole, a re-run goes on from there")
-        return INTERRUPTED
+        return _failed("interrupted; what was finished before is whole, a re-run goes on from there", INTERRUPTED, json=args.json)
     except BrokenPipeError:  # the reader of our output has left
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
+    except MemoryError:
+        return _failed("not enough memory", FAILED, json=args.json)
+    except OSError as error:
+        log.info("%s", args.command, exc_info=True)
+        place = f"{error.filename}: " if error.filename is not None else ""
+        return _failed(f"{place}{error.strerror or error}", FAILED, json=args.json)
+    except Exception as error:  # a bug of ours: -v shows where
+        log.info("%s", args.command, exc_info=True)
+        return _failed(f"unexpected {type(error).__name__}: {error} (-v shows where)", FAILED, json=args.json)
+
+
+def _failed(message: str, status: int, *, json: bool) -> int:
+    """Say why a command ended; its exit status."""
+    complain(message)
+    if json:
+        say_json({"error": message, "exit_status": status})
+    return status

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from burstsr.cli import benchmark_single, benchmark_speed
 from burstsr.cli.bars import Bars
 from burstsr.cli.common import add_common
+from burstsr.cli.options import choice, one_of
 from burstsr.cli.screen import complain, say, say_json
 from burstsr.ground.errors import SettingsError
 
@@ -76,7 +77,7 @@ def _add_residual(benchmarks: Any) -> None:  # noqa: ANN401
     residual.add_argument("--scale", type=float, default=2.0, metavar="S", help="of the merged picture, 1 to 4 (default 2)")
     residual.add_argument("--reference", type=int, metavar="N", help="frame that stays in every merge (default: the sharpest)")
     residual.add_argument("--noise", type=_pair, metavar="ALPHA,BETA", help="noise model to compare with, instead of the files' or the estimated one")
-    residual.add_argument("--mode", choices=MODES, default="fast", help="of the merge (default fast)")
+    residual.add_argument("--mode", **choice(MODES), default="fast", help="of the merge (default fast)")
     _common(residual, _residual)
 
 
@@ -98,7 +99,7 @@ def _quality(args: argparse.Namespace) -> int:
     from burstsr.files.atomic import atomic
 
     if args.seed < 0:
-        raise SettingsError(f"--seed {args.seed}: allowed is 0 or more")
+        raise SettingsError(f"--seed must be at least 0, not {args.seed}")
     if args.out.exists() and not args.out.is_dir():
         raise SettingsError(f"--out {args.out}: is a file; a folder is needed")
     pictures = _pictures(args.picture or [data_folder(args.data) / "testsets" / "Kodak24"])
@@ -173,8 +174,8 @@ def _numbers(text: str) -> tuple[float, ...]:
         values = tuple(float(part) for part in text.split(","))
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r}: expected numbers, separated by commas") from None
-    if not all(value > 0 for value in values):
-        raise argparse.ArgumentTypeError(f"{text!r}: all must be above 0")
+    if not all(0 < value < 1e9 for value in values):
+        raise argparse.ArgumentTypeError(f"must be above 0, all of {text!r}")
     return values
 
 
@@ -187,16 +188,19 @@ def _whole_numbers(text: str) -> tuple[int, ...]:
 
 def _words(allowed: tuple[str, ...]) -> Callable[[str], tuple[str, ...]]:
     def words(text: str) -> tuple[str, ...]:
-        chosen = tuple(text.split(","))
+        chosen = tuple(map(one_of(allowed), text.split(",")))
         if not set(chosen) <= set(allowed):
-            raise argparse.ArgumentTypeError(f"{text!r}: allowed is {', '.join(allowed)}, separated by commas")
+            raise argparse.ArgumentTypeError(f"must be some of {', '.join(allowed)}, separated by commas, not {text!r}")
         return chosen
 
     return words
 
 
 def _pair(text: str) -> tuple[float, ...]:
-    values = tuple(float(part) for part in text.split(",")) if text.count(",") == 1 else ()
-    if len(values) != 2 or min(values) < 0:
-        raise argparse.ArgumentTypeError(f"{text!r}: expected two numbers, ALPHA,BETA, such as 4e-4,1e-6")
+    try:
+        values = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        values = ()
+    if len(values) != 2 or not all(0 <= value < 1 for value in values):
+        raise argparse.ArgumentTypeError(f"must be two numbers from 0 to below 1, ALPHA,BETA, such as 4e-4,1e-6, not {text!r}")
     return values

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from burstsr.cli.bars import Bars
+from burstsr.cli.options import choice
 from burstsr.cli.screen import say, say_json
 
 Common = Callable[[argparse.ArgumentParser, Callable[[argparse.Namespace], int]], None]
@@ -23,7 +24,7 @@ def add_parser(benchmarks: Any, common: Common) -> None:  # noqa: ANN401  argpar
     )
     single.add_argument("--models", metavar="NAME,...", help="names or files of weights (default: bicubic, lanczos, srcnn, srresnet, srgan, esrgan)")
     single.add_argument("--quick", action="store_true", help="Set5 at x4 and ISO 100 alone")
-    single.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda", "mps"), help="default auto")
+    single.add_argument("--device", default="auto", **choice(("auto", "cpu", "cuda", "mps")), help="default auto")
     single.add_argument("--data", type=Path, metavar="DIR", help="folder of test data (default: BURSTSR_DATA)")
     common(single, _single)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from burstsr.cli.bars import Bars
+from burstsr.cli.options import choice
 from burstsr.cli.screen import say, say_json
 from burstsr.ground.errors import SettingsError
 
@@ -39,7 +40,7 @@ def add_parsers(benchmarks: Any, common: Common) -> None:  # noqa: ANN401  argpa
         "files. --sizes 3,6,12,24,48 needs 2 GB of them, about four times the minutes, and 14 GB of memory at scale 2.",
     )
     _common_sizes(pipeline)
-    pipeline.add_argument("--mode", choices=("fast", "best"), default="fast", help="default fast")
+    pipeline.add_argument("--mode", **choice(("fast", "best")), default="fast", help="default fast")
     pipeline.add_argument("--growth", action="store_true", help="measure growth with pixels and with frames")
     pipeline.add_argument("--sizes", type=_listed(_megapixels), metavar="SIZE,...", help=f"of the growth, in megapixels or as --size (default {SIZES_MP})")
     pipeline.add_argument("--counts", type=_listed(int), metavar="N,...", help=f"of the growth (default {COUNTS})")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from burstsr.cli.common import add_common
+from burstsr.cli.options import choice
 from burstsr.ground.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def _add_noise(kinds: Any) -> None:  # noqa: ANN401
     )
     noise.add_argument("path", metavar="PATH", nargs="*", type=Path, help="frames, or folders of them: flat fields, or bursts")
     noise.add_argument("--darks", metavar="PATH", nargs="+", type=Path, default=[], help="frames with the lens covered, at the same ISO; not needed")
-    noise.add_argument("--method", choices=METHODS, default="auto", help="default auto: flats, where frames of several exposures show an even field")
+    noise.add_argument("--method", **choice(METHODS), default="auto", help="default auto: flats, where frames of several exposures show an even field")
     noise.add_argument("--table", metavar="FILE", type=Path, help="darktable's noiseprofiles.json, instead of frames; needs --camera and --iso")
     noise.add_argument("--camera", metavar="NAME", help="such as 'Canon EOS 5D Mark II'; with frames: instead of what they say")
     noise.add_argument("--iso", type=float, metavar="N", help="with --table: any; with frames of several ISOs: fitted over all of them, at this one")
@@ -63,7 +64,7 @@ def _add_defects(kinds: Any) -> None:  # noqa: ANN401
         description="Find pixels that show light where there is none, or too little of it, and what rows and columns show too much.",
     )
     defects.add_argument("path", metavar="PATH", nargs="+", type=Path, help="darks (three or more, lens covered, long exposure), or a burst")
-    defects.add_argument("--method", choices=("auto", "darks", "burst"), default="auto", help="default auto: darks, where frames show no light")
+    defects.add_argument("--method", **choice(("auto", "darks", "burst")), default="auto", help="default auto: darks, where frames show no light")
     defects.add_argument("--sigma", type=float, default=8.0, metavar="N", help="noise deviations by which a pixel must stand out, 3 to 100 (default 8)")
     _common(defects, lambda args: _work().defects(args))
 
@@ -120,7 +121,7 @@ def _add_list(kinds: Any) -> None:  # noqa: ANN401
 
 def _common(parser: argparse.ArgumentParser, work: Work) -> None:
     parser.add_argument("-o", "--output", metavar="FILE", type=Path, help="record to write, .json or .toml (default: in the user's folder of profiles)")
-    parser.add_argument("--plot", nargs="?", const="png", choices=PLOTS, help="draw the result beside it, PNG or SVG; needs pip install 'burstsr[plots]'")
+    parser.add_argument("--plot", nargs="?", const="png", **choice(PLOTS), help="draw the result beside it, PNG or SVG; needs pip install 'burstsr[plots]'")
     _verbosity(parser, work)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -138,8 +137,8 @@ def read_side(path: Path) -> Side:
         return Side(rgb, None)
     from burstsr.world import read_truth
 
-    settings = json.loads(record.read_text(encoding="utf-8")).get("settings", {})
-    return Side(rgb, read_truth(record).colour, int(settings.get("orientation", 1)))
+    truth_record = read_truth(record)
+    return Side(rgb, truth_record.colour, truth_record.orientation)
 
 
 def _alike(picture: Side, truth: Side) -> tuple[NDArray[np.float32], NDArray[np.float32], Colour]:

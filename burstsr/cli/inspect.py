@@ -22,7 +22,8 @@ from burstsr.cli.grouping import (
     row,
 )
 from burstsr.cli.screen import complain, say, say_json, table
-from burstsr.ground.errors import BurstsrError, InputFileError, SettingsError
+from burstsr.ground.errors import BurstsrError, InputFileError
+from burstsr.ground.fields import check_range
 
 if TYPE_CHECKING:
     from burstsr.files.discover import BurstFiles
@@ -48,8 +49,7 @@ def run(args: argparse.Namespace) -> int:
     """Do the command; its exit status: 1 if anything is refused."""
     found = find(args.path, grouping_of(args))
     refusals = {burst.name: refusal(burst) for burst in found.bursts}
-    if not 1 <= args.scale <= 4:
-        raise SettingsError(f"--scale {args.scale:g}: allowed is 1 to 4")
+    check_range("scale", args.scale, 1, 4)
     wanted = [burst for burst in found.bursts if not refusals[burst.name] and (args.coverage or len(found.bursts) == 1)]
     damaged: list[Problem] = []
     seen = {burst.name: _coverage(burst, args.scale, damaged) for burst in wanted}

@@ -58,13 +58,13 @@ def known_of(profiles: Sequence[str], motion: Path | None) -> Known:
     from calibration.files import read_record
     from calibration.profiles import profile_folder
 
-    if NONE in profiles:
+    if NONE in (name.lower() for name in profiles):
         if len(profiles) > 1:
-            raise SettingsError(f"--profile {NONE}: allowed alone, or FILE as often as there are files")
+            raise SettingsError(f"--profile {NONE} must stand alone, not with {len(profiles) - 1} more; FILE may be given more than once")
         return Known(motion=motion)
     for path in (*map(Path, profiles), *([motion] if motion else [])):
         if not path.is_file():
-            raise SettingsError(f"{path}: no such file")
+            raise SettingsError(f"{path}: {'not a file' if path.exists() else 'no such file'}")
     for name in profiles:
         if read_record(Path(name)).kind == "motion":
             raise InputFileError(f"{name}: a motion; --motion takes it")
@@ -162,6 +162,7 @@ def _even(burst: Burst, record: Any) -> Burst:  # noqa: ANN401
 
 def _flows(path: Path, burst: Burst, settings: Settings, omitted: Sequence[int]) -> list[Flow]:
     """Flows of all frames against the reference, from a motion file. Raises InputFileError."""
+    from burstsr.ground.checks import check_flows
     from burstsr.world import flows_of_motions, read_motions
 
     motions = read_motions(path)
@@ -170,5 +171,8 @@ def _flows(path: Path, burst: Burst, settings: Settings, omitted: Sequence[int])
     motions = tuple(motion for n, motion in enumerate(motions) if n not in omitted)
     reference = settings.reference or 0
     if reference >= len(motions):
-        raise SettingsError(f"--reference {reference}: burst {burst.name} has {len(burst)} frames, allowed is auto or 0 to {len(burst) - 1}")
-    return flows_of_motions(motions, reference, burst.info.shape)
+        raise SettingsError(f"burst {burst.name} has {len(burst)} frames: --reference must be auto or between 0 and {len(burst) - 1}, not {reference}")
+    try:
+        return check_flows(flows_of_motions(motions, reference, burst.info.shape), burst)
+    except SettingsError as error:
+        raise InputFileError(f"{path}: motion that leaves every frame behind ({error})") from error

@@ -62,7 +62,7 @@ def _lacks_reference(job: Job) -> str:
     index = job.settings.reference
     if index is None or index < len(job.paths):
         return ""
-    return f"--reference {index}: burst {job.name} has {len(job.paths)} frames, allowed is auto or 0 to {len(job.paths) - 1}"
+    return f"burst {job.name} has {len(job.paths)} frames: --reference must be auto or between 0 and {len(job.paths) - 1}, not {index}"
 
 
 def _no_overwritten_source(jobs: Sequence[Job]) -> None:

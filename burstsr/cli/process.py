@@ -8,7 +8,7 @@ from dataclasses import replace
 from importlib.util import find_spec
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args, get_type_hints
+from typing import TYPE_CHECKING, Any
 
 from burstsr.cli import reference
 from burstsr.cli.bars import Bars
@@ -16,10 +16,12 @@ from burstsr.cli.fallback import FALLBACK, FALLBACKS, check
 from burstsr.cli.grouping import add_options
 from burstsr.cli.job import ALWAYS, SUFFIX, Job, Outcome
 from burstsr.cli.known import known_of
+from burstsr.cli.options import FORMAT_ALIASES, choice
 from burstsr.cli.screen import complain, say, say_json, table
+from burstsr.cli.settings import add_settings
 from burstsr.cli.work import work
 from burstsr.ground.errors import SettingsError
-from burstsr.settings import Settings, read_settings
+from burstsr.settings import MODES, Settings, read_settings
 
 if TYPE_CHECKING:
     from burstsr.files.discover import Discovery
@@ -27,7 +29,6 @@ if TYPE_CHECKING:
 
 def add_parser(commands: Any) -> argparse.ArgumentParser:  # noqa: ANN401  argparse keeps its type to itself
     """The command's arguments."""
-    modes = get_args(get_type_hints(Settings)["mode"])
     parser: argparse.ArgumentParser = commands.add_parser(
         "process",
         help="bursts in, pictures out",
@@ -37,13 +38,13 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:  # noqa: ANN401  argpa
     parser.add_argument("input", metavar="INPUT", nargs="+", type=Path, help="a folder of bursts (one sub-folder each, or one flat folder), a burst, or frames")
     parser.add_argument("-o", "--output", metavar="OUT", type=Path, required=True, help="folder for the results")
     parser.add_argument("--scale", type=float, metavar="S", help=f"output pixels per raw pixel along an axis, 1 to 4 (default {Settings.scale:g})")
-    parser.add_argument("--mode", choices=modes, help=f"default {Settings.mode}")
-    parser.add_argument("--format", action="append", choices=sorted(SUFFIX), default=[], help="write this as well as dng and jpg; may be given again")
+    parser.add_argument("--mode", **choice(MODES), help=f"default {Settings.mode}")
+    parser.add_argument("--format", action="append", **choice(sorted(SUFFIX), FORMAT_ALIASES), default=[], help="write this besides dng and jpg; repeatable")
     parser.add_argument("--reference", metavar="auto|N|FILE", help=reference.HELP)
     parser.add_argument("--linear", action="store_true", help="the TIFF as linear camera RGB in 32-bit floating point, OUT/BURST.linear.tif: --format tiff32")
     parser.add_argument(
         "--fallback",
-        choices=FALLBACKS,
+        **choice(FALLBACKS),
         default=FALLBACK,
         help="where frames give no resolution (a single one, a tripod): lanczos (default) adds nothing; srcnn, srgan, esrgan, zoom: the networks of single, "
         "where srgan and esrgan invent detail, and the file says so; none: a single frame fails",
@@ -51,8 +52,7 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:  # noqa: ANN401  argpa
     parser.add_argument("--overwrite", action="store_true", help="redo bursts that are done")
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help="bursts at a time (default 1); the cores are shared out among them")
     parser.add_argument("--scheduler", metavar="tcp://HOST:PORT", help="send bursts to this dask scheduler; its workers need burstsr and the same folders")
-    parser.add_argument("--settings", metavar="FILE.toml", type=Path, help="settings, one table per stage")
-    parser.add_argument("--set", metavar="STAGE.KEY=VALUE", action="append", default=[], help="one setting, after those of --settings; may be given again")
+    add_settings(parser)
     parser.add_argument(
         "--profile", metavar="FILE|none", action="append", default=[], help="what burstsr calibrate measured; may be given again. none: not even the user's own"
     )
@@ -67,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
     settings = _settings(args)
     formats = _formats(args.format, linear=args.linear)
     if args.jobs < 1:
-        raise SettingsError(f"--jobs {args.jobs}: allowed is 1 or more")
+        raise SettingsError(f"--jobs must be at least 1, not {args.jobs}")
     if args.output.exists() and not args.output.is_dir():
         raise SettingsError(f"--output {args.output}: is a file; a folder is needed")
 

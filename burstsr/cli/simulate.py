@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from burstsr.cli.job import recorded
+from burstsr.cli.options import choice
 from burstsr.cli.screen import complain, say, say_json
 from burstsr.cli.staging import staged
 from burstsr.ground.errors import BurstsrError, InputFileError, OutputError, SettingsError
@@ -67,7 +68,7 @@ def _add_sensor(sensor: Any) -> None:  # noqa: ANN401
     sensor.add_argument("--noise-table", type=Path, metavar="FILE", help="darktable's noiseprofiles.json, measured for hundreds of cameras")
     sensor.add_argument("--row-noise", type=float, default=0.0, metavar="D", help="deviation of an offset that a row shares, 1 = saturation (default 0)")
     sensor.add_argument("--hot-pixels", type=int, default=0, metavar="N", help="pixels with dark current, the same in all frames (default 0)")
-    sensor.add_argument("--cfa", choices=CFA_ORDERS, default="RGGB", help="default RGGB")
+    sensor.add_argument("--cfa", **choice(CFA_ORDERS), default="RGGB", help="default RGGB")
     sensor.add_argument("--bits", type=int, default=14, help="bits of a raw number, 10 to 16 (default 14)")
     sensor.add_argument("--orientation", type=int, default=1, metavar="N", help="EXIF orientation 1 to 8 written into the frames (default 1)")
 
@@ -82,7 +83,7 @@ def run(args: argparse.Namespace) -> int:
     if missing:
         raise SettingsError(f"no such file: {', '.join(missing)}")
     if args.seed < 0:
-        raise SettingsError(f"--seed {args.seed}: allowed is 0 or more")
+        raise SettingsError(f"--seed must be at least 0, not {args.seed}")
     settings = _settings(args)
     records = [_one(image, args, settings) for image in args.image]
     if args.json:
@@ -164,7 +165,7 @@ def _settings(args: argparse.Namespace) -> SimulateSettings:
         chosen["motion"] = read_motions(Path(args.motion))
         chosen["frames"] = len(chosen["motion"])
     else:
-        raise SettingsError(f"--motion {args.motion}: allowed is {', '.join(MOTIONS)}, or a file; there is no such file")
+        raise SettingsError(f"--motion must be one of {', '.join(MOTIONS)}, or a file, not {args.motion}: there is no such file")
     for option, name, motion in (("residue", "tripod_residue_px", "tripod"), ("rolling_shutter", "rolling_shutter", "handheld")):
         if getattr(args, option) is not None:
             if args.motion != motion:

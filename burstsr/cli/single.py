@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from burstsr.cli.bars import Bars
+from burstsr.cli.options import FORMAT_ALIASES, choice
 from burstsr.cli.screen import complain, say, say_json
 from burstsr.cli.single_work import FORMATS, Outcome, Task, done_already, plan
 from burstsr.ground.errors import SettingsError
@@ -39,9 +40,9 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:  # noqa: ANN401  argpa
     parser.add_argument("--blend", metavar="A[,FILE]", type=_blend, help="mix the weights: A of the model, the rest of what it was trained from, or of FILE")
     parser.add_argument("--tile", type=int, default=0, metavar="N", help="input pixels along a tile (default: as is fit; halved where memory runs out)")
     parser.add_argument(
-        "--format", action="append", choices=sorted(FORMATS), default=[], help="default: dng for raw files, for pictures their own; may be given again"
+        "--format", action="append", **choice(sorted(FORMATS), FORMAT_ALIASES), default=[], help="default: dng for raw files, for images their own; repeatable"
     )
-    parser.add_argument("--device", choices=DEVICES, default="auto", help="where a network runs (default auto)")
+    parser.add_argument("--device", **choice(DEVICES), default="auto", help="where a network runs (default auto)")
     parser.add_argument("--overwrite", action="store_true", help="redo pictures that are done")
     return parser
 

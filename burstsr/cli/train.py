@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from burstsr.cli.bars import Bars
+from burstsr.cli.options import choice, one_of
 from burstsr.cli.screen import say, say_json
 from burstsr.ground.errors import SettingsError
 
@@ -48,7 +49,7 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:  # noqa: ANN401  argpa
     parser.add_argument("--validate-every", type=int, metavar="N", help="steps between validations and checkpoints (default 500)")
     parser.add_argument("--seed", type=int, metavar="N", help="default 0; the same seed gives the same training on the same machine")
     parser.add_argument("--device", metavar="NAME", help="cpu (default), cuda, mps")
-    parser.add_argument("--bf16", choices=("auto", "on", "off"), default="auto", help="16-bit brain floats; auto: where the processor has them")
+    parser.add_argument("--bf16", **choice(("auto", "on", "off")), default="auto", help="16-bit brain floats; auto: where the processor has them")
     parser.add_argument("--tensorboard", action="store_true", help="also write TensorBoard events (needs the tensorboard package)")
     return parser
 
@@ -57,11 +58,15 @@ def run(args: argparse.Namespace) -> int:
     """Do the command; its exit status."""
     from single.catalogue import CATALOGUE
 
-    if args.model == "list":
-        say("\n".join(CATALOGUE))
+    if args.model.casefold() == "list":
+        if args.json:
+            say_json({"models": list(CATALOGUE)})
+        else:
+            say("\n".join(CATALOGUE))
         return 0
+    args.model = one_of(tuple(CATALOGUE))(args.model)
     if args.model not in CATALOGUE:
-        raise SettingsError(f"MODEL {args.model}: allowed is {', '.join(CATALOGUE)}")
+        raise SettingsError(f"MODEL must be one of {', '.join(CATALOGUE)}, not {args.model!r}")
     if find_spec("torch") is None or find_spec("safetensors") is None:
         raise SettingsError("training needs PyTorch: pip install 'burstsr[single]'")
     if bool(args.data) == bool(args.raw_data):

@@ -28,5 +28,19 @@ class SettingsError(BurstsrError):
     """A setting out of its range."""
 
 
+class RangeError(SettingsError):
+    """One setting out of its range. name: of the setting, as Python has it. problem: what is allowed, and the value that was given.
+
+    Whoever took the value from a user can say the same of the option, or the line of a file, that the user knows.
+    """
+
+    def __init__(self, name: str, problem: str) -> None:
+        super().__init__(name, problem)
+        self.name, self.problem = name, problem
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.problem}"
+
+
 class OutputError(BurstsrError):
     """A result cannot be written."""

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from burstsr.ground.errors import InputFileError, SettingsError
+from burstsr.ground.fields import check_range
 from burstsr.ground.noise import Noise
+from burstsr.ground.tables import read_json
 
 
 def noise_of_camera(table: Path, camera: str, iso: float) -> Noise:
@@ -18,12 +19,18 @@ def noise_of_camera(table: Path, camera: str, iso: float) -> Noise:
     Between two measured ISOs alpha and beta are interpolated linearly; beyond them alpha grows with the ISO and beta with its square.
     Fitted betas below zero count as zero. Raises InputFileError for an unreadable table, SettingsError for a camera it does not have.
     """
-    if not iso > 0:
-        raise SettingsError(f"iso = {iso}: allowed is above 0")
-    profiles = sorted(_profiles(table, camera), key=lambda profile: float(profile["iso"]))
-    isos = np.array([profile["iso"] for profile in profiles], np.float64)
+    check_range("iso", iso, 1, 10_000_000)
+    profiles = _profiles(table, camera)
+    try:
+        isos, alphas, betas = (np.array([profile[name] for profile in profiles], np.float64) for name in ("iso", "a", "b"))
+        if alphas.shape != (len(isos), 3) or betas.shape != alphas.shape or not np.isfinite([*isos, *alphas.flat, *betas.flat]).all() or isos.min() <= 0:
+            raise ValueError(f"{camera}: an ISO, three a and three b are needed in every profile")
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise InputFileError(f"{table}: not a darktable table of noise profiles ({type(error).__name__}: {error})") from error
+    order = np.argsort(isos, kind="stable")
+    isos, alphas, betas = isos[order], alphas[order], betas[order]
     nearest = float(np.clip(iso, isos[0], isos[-1]))
-    alpha, beta = (np.array([np.interp(nearest, isos, [profile[name][channel] for profile in profiles]) for channel in range(3)]) for name in "ab")
+    alpha, beta = (np.array([np.interp(nearest, isos, values[:, channel]) for channel in range(3)]) for values in (alphas, betas))
     gain = iso / nearest
     return Noise(np.maximum(alpha, 0) * gain, np.maximum(beta, 0) * gain**2)
 
@@ -31,16 +38,16 @@ def noise_of_camera(table: Path, camera: str, iso: float) -> Noise:
 def _profiles(table: Path, camera: str) -> list[dict[str, Any]]:
     wanted = " ".join(camera.casefold().split())
     try:
-        makers = json.loads(table.read_text(encoding="utf-8"))["noiseprofiles"]
+        makers = read_json(table)["noiseprofiles"]
         found = [
             model["profiles"]
             for maker in makers
             for model in maker["models"]
             if wanted in (model["model"].casefold(), f"{maker['maker']} {model['model']}".casefold())
         ]
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError, KeyError, TypeError) as error:
+        measured = [profile for profiles in found[:1] for profile in profiles if not profile.get("skip")]  # those were left aside by who measured them
+    except (KeyError, TypeError, AttributeError) as error:
         raise InputFileError(f"{table}: not a darktable table of noise profiles ({type(error).__name__}: {error})") from error
-    measured = [profile for profiles in found[:1] for profile in profiles if not profile.get("skip")]  # those were left aside by who measured them
     if not measured:
-        raise SettingsError(f"camera = {camera!r}: {table} has no such camera")
+        raise SettingsError(f"--camera {camera}: {table} has no such camera")
     return measured

@@ -10,21 +10,26 @@ reference stays explicit; the way back is found by iteration.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from burstsr.ground.checks import FARTHEST_PX
 from burstsr.ground.coords import tile_centre, tile_count
-from burstsr.ground.errors import InputFileError
+from burstsr.ground.errors import InputFileError, RangeError, SettingsError
+from burstsr.ground.fields import check_range, shown
 from burstsr.ground.flow import Flow
+from burstsr.ground.tables import read_json, read_toml
 
 _TILE_PX = 16
 _FIXED_POINT_STEPS = 60  # each gains a factor of the slopes, which are far below 1
+_FARTHEST: Mapping[str, float] = {  # that a file may ask for: no sensor is wider, and beyond these slopes the way back is not found
+    "dy_px": FARTHEST_PX, "dx_px": FARTHEST_PX, "rotation_rad": np.pi, "dy_per_row": 0.5, "dx_per_row": 0.5, "rotation_per_row": 0.01,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -76,6 +81,8 @@ def flow_at(motion: FrameMotion, points: ArrayLike, shape: tuple[int, int]) -> N
 
 def relative_to_first(track: Sequence[FrameMotion]) -> tuple[FrameMotion, ...]:
     """The same track seen from its first frame, whose motion becomes zero. Rolling-shutter slopes are subtracted (exact to first order)."""
+    if not track:
+        raise SettingsError("motions must be one per frame, and at least one")
     first = track[0]
     motions = [FrameMotion()]
     for motion in track[1:]:
@@ -99,7 +106,8 @@ def flows_of_motions(motions: Sequence[FrameMotion], reference: int, shape: tupl
     others = relative_to_first([motions[reference], *motions])[1:]
     centres = (tile_centre(np.arange(tile_count(length, _TILE_PX)), _TILE_PX) for length in shape)
     points: NDArray[np.float64] = np.stack(np.meshgrid(*centres, indexing="ij"), axis=-1)
-    return [Flow(flow_at(motion, points, shape).astype(np.float32), _TILE_PX) for motion in others]
+    with np.errstate(over="ignore", invalid="ignore"):  # of slopes for which there is no way back; whoever takes flows of a user checks them
+        return [Flow(flow_at(motion, points, shape).astype(np.float32), _TILE_PX) for motion in others]
 
 
 def motions_record(motions: Sequence[FrameMotion]) -> list[dict[str, float]]:
@@ -115,27 +123,24 @@ def motions_of_record(record: Any, source: str = "motions") -> tuple[FrameMotion
     rows = record.get("motions") if isinstance(record, Mapping) else record
     if not isinstance(rows, list) or not rows:
         raise InputFileError(f"{source}: expected a list of one motion per frame, or an object with such a list under 'motions'")
-    names = {field.name for field in fields(FrameMotion)}
     motions = []
     for index, row in enumerate(rows):
-        if not isinstance(row, Mapping) or not set(row) <= names or not all(_is_number(value) for value in row.values()):
-            raise InputFileError(f"{source}: motion {index} is {row!r}; expected an object of finite numbers named {', '.join(sorted(names))}")
+        if not isinstance(row, Mapping) or not set(row) <= set(_FARTHEST):
+            raise InputFileError(f"{source}: motion {index} must be an object of numbers named {', '.join(_FARTHEST)}, not {shown(row)}")
+        for name, value in row.items():
+            try:
+                check_range(name, value, -_FARTHEST[name], _FARTHEST[name])
+            except RangeError as error:
+                raise InputFileError(f"{source}: motion {index}: {error}") from error
         motions.append(FrameMotion(**{name: float(value) for name, value in row.items()}))
     return tuple(motions)
 
 
 def read_motions(path: Path) -> tuple[FrameMotion, ...]:
     """Motions of a JSON file (see `motions_of_record`), relative to its first frame. A `truth.json` is such a file. Raises InputFileError."""
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise InputFileError(f"{path}: not a readable JSON file ({error})") from error
+    record = read_toml(path) if path.suffix.lower() == ".toml" else read_json(path)
     return relative_to_first(motions_of_record(record, str(path)))
 
 
 def _centre(shape: tuple[int, int]) -> NDArray[np.float64]:
     return (np.array(shape, np.float64) - 1) / 2
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and bool(np.isfinite(value))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from burstsr.ground.fields import check_range
 from burstsr.world.motion import FrameMotion, relative_to_first
 
 FRAME_INTERVAL_S = 1 / 30
@@ -27,6 +28,7 @@ def handheld(
     rotation_deg: standard deviation of the rotation; against the first of 13 frames 1.17 times that, 0.07 degrees (the same log: median 0.075).
     rolling_shutter: read-out time of a frame in frame intervals, 0 to 1, spread over a nominal 1000 rows; 0 = global shutter.
     """
+    _check_frames(frames)
     times = np.arange(frames + 1, dtype=np.float64) * FRAME_INTERVAL_S
     y, x, turn = (_hand_axis(times, rng) for _ in range(3))
     y, x, turn = y * deviation_px, x * deviation_px, turn * np.deg2rad(rotation_deg)
@@ -43,6 +45,7 @@ def handheld(
 
 def tripod(frames: int, rng: np.random.Generator, residue_px: float = 0.0) -> tuple[FrameMotion, ...]:
     """A camera that stands: no motion, or independent Gaussian offsets of `residue_px` raw pixels an axis."""
+    _check_frames(frames)
     track = [FrameMotion(*(float(v) for v in rng.normal(0.0, 1.0, 2) * residue_px)) for _ in range(frames)]
     return relative_to_first(track)
 
@@ -54,6 +57,7 @@ def jiggle(frames: int, scale: float) -> tuple[FrameMotion, ...]:
     whose widest hole is smallest. For scale > 1 the hole on the torus of one pixel counts too, so that brightness gets its phases even where few
     frames leave colours thin; at scale 1 holes at whole pixels count first, which makes 4 frames the pixel shift of cameras. Within +-1 px.
     """
+    _check_frames(frames)
     best, best_hole = np.zeros((1, 2)), (np.inf, np.inf)
     for rows in (d for d in range(1, frames + 1) if frames % d == 0):
         columns = frames // rows
@@ -66,6 +70,10 @@ def jiggle(frames: int, scale: float) -> tuple[FrameMotion, ...]:
                 best, best_hole = points, hole
     centred = (best + 1.0) % 2.0 - 1.0
     return relative_to_first([FrameMotion(float(dy), float(dx)) for dy, dx in centred])
+
+
+def _check_frames(frames: int) -> None:
+    check_range("frames", frames, 1, 1_000_000, whole=True)
 
 
 def _hand_axis(times: NDArray[np.floating], rng: np.random.Generator) -> NDArray[np.float64]:

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from burstsr.ground.burst import Colour, Levels
-from burstsr.ground.errors import InputFileError
+from burstsr.ground.burst import CFA_ORDERS, Colour, Levels
+from burstsr.ground.checks import FARTHEST_PX, check_colour, check_levels, check_noise
+from burstsr.ground.errors import InputFileError, SettingsError
+from burstsr.ground.fields import check_choice, check_range
 from burstsr.ground.noise import Noise
+from burstsr.ground.tables import read_json
 from burstsr.world.motion import FrameMotion, motions_of_record, motions_record
 from burstsr.world.stage import SimulatedBurst
 
 
 @dataclass(frozen=True)
 class TruthRecord:
-    """What `truth.json` says. motions: of every frame, the first zero. shape: (H, W) of a frame. seed: None where it was not told."""
+    """What `truth.json` says. motions: of every frame, the first zero. shape: (H, W) of a frame. seed: None where it is not given.
+
+    orientation: EXIF code of the frames.
+    """
 
     scale: float
     shape: tuple[int, int]
@@ -28,6 +33,7 @@ class TruthRecord:
     levels: Levels
     colour: Colour
     seed: int | None
+    orientation: int = 1
 
 
 def truth_record(simulated: SimulatedBurst, seed: int | None = None) -> dict[str, Any]:
@@ -54,11 +60,11 @@ def truth_record(simulated: SimulatedBurst, seed: int | None = None) -> dict[str
 
 def read_truth(path: Path) -> TruthRecord:
     """The record of a `truth.json`. Raises InputFileError for a file that is not one."""
+    record = read_json(path)
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
         height, width = record["shape"]
         matrix = record["colour"]["xyz_to_camera"]
-        return TruthRecord(
+        truth = TruthRecord(
             scale=float(record["scale"]),
             shape=(int(height), int(width)),
             cfa_order=str(record["cfa"]),
@@ -67,9 +73,26 @@ def read_truth(path: Path) -> TruthRecord:
             levels=Levels(np.array(record["levels"]["black"], np.float64), float(record["levels"]["white"])),
             colour=Colour(np.array(record["colour"]["as_shot_neutral"], np.float64), None if matrix is None else np.array(matrix, np.float64)),
             seed=record["seed"],
+            orientation=int(record["settings"].get("orientation", 1)),
         )
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError, KeyError, TypeError, ValueError) as error:
+        _check(truth)
+    except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
         raise InputFileError(f"{path}: not a truth.json of burstsr simulate ({type(error).__name__}: {error})") from error
+    except SettingsError as error:
+        raise InputFileError(f"{path}: {error}") from error
+    return truth
+
+
+def _check(truth: TruthRecord) -> None:
+    """Raise SettingsError unless all can be what a simulation wrote."""
+    check_range("scale", truth.scale, 1, 4)
+    for length in truth.shape:
+        check_range("shape", length, 1, FARTHEST_PX)
+    check_choice("cfa", truth.cfa_order, tuple(CFA_ORDERS))
+    check_range("orientation", truth.orientation, 1, 8)
+    check_noise(truth.noise)
+    check_levels(truth.levels, "levels")
+    check_colour(truth.colour, "colour")
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401  any field

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy import ndimage, special
 
 from burstsr.ground.burst import Colour
+from burstsr.ground.checks import LEAST_SIDE_PX
 from burstsr.ground.coords import output_length
 from burstsr.ground.errors import SettingsError
 from burstsr.ground.srgb import SRGB_TO_XYZ
@@ -56,9 +57,9 @@ def frame_shape(picture_shape: tuple[int, int], scale: float) -> tuple[int, int]
         while output_length(frame, scale) > length:
             frame -= 2
         lengths.append(frame)
-    if min(lengths) < 8:
+    if min(lengths) < LEAST_SIDE_PX:
         size, frame_size = (" x ".join(map(str, lengths)) for lengths in (picture_shape, lengths))
-        raise SettingsError(f"picture of {size} pixels at scale {scale}: frames would be {frame_size}; allowed is 8 x 8 and larger")
+        raise SettingsError(f"picture of {size} pixels at scale {scale}: frames would be {frame_size}; at least 16 x 16 are needed")
     return lengths[0], lengths[1]
 
 

@@ -9,11 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from burstsr.ground.burst import CFA_ORDERS, Colour
-from burstsr.ground.errors import SettingsError
+from burstsr.ground.checks import check_noise
+from burstsr.ground.errors import RangeError
+from burstsr.ground.fields import check_range
 from burstsr.ground.noise import Noise
 from burstsr.world.motion import FrameMotion
 
 MOTIONS = ("handheld", "tripod", "jiggle")
+_WHOLE = ("frames", "bits", "hot_pixels", "orientation")
 
 
 @dataclass(frozen=True)
@@ -22,7 +25,13 @@ class Mover:
 
     centre: tuple[float, float] = (0.5, 0.35)  # (y, x) in the reference, fractions of height and width; 0 to 1
     radius: float = 0.12  # fraction of the frame's shorter side; above 0, to 0.5
-    velocity_px: tuple[float, float] = (0.7, 3.0)  # (y, x) raw pixels per frame
+    velocity_px: tuple[float, float] = (0.7, 3.0)  # (y, x) raw pixels per frame; -1000 to 1000
+
+    def __post_init__(self) -> None:
+        check_range("radius", self.radius, 1e-6, 0.5)
+        for values, low, high in ((self.centre, 0, 1), (self.velocity_px, -1000, 1000)):
+            for value in values:
+                check_range("centre" if low == 0 else "velocity_px", value, low, high)
 
 
 @dataclass(frozen=True)
@@ -32,6 +41,12 @@ class Blink:
     centre: tuple[float, float] = (0.3, 0.7)  # (y, x), fractions of height and width; 0 to 1
     radius_px: float = 4.0  # raw pixels; above 0
     level: float = 0.9  # green sample at full brightness; 0 to 1
+
+    def __post_init__(self) -> None:
+        check_range("radius_px", self.radius_px, 1e-6, 10_000)
+        check_range("level", self.level, 0, 1)
+        for value in self.centre:
+            check_range("centre", value, 0, 1)
 
 
 @dataclass(frozen=True)
@@ -78,16 +93,15 @@ class SimulateSettings:
             "orientation": (1, 8),
         }
         for name, (low, high) in ranges.items():
-            if not low <= getattr(self, name) <= high:
-                raise SettingsError(f"SimulateSettings.{name} = {getattr(self, name)}: allowed is {low} to {high}")
+            check_range(name, getattr(self, name), low, high, whole=name in _WHOLE)
         if self.cfa not in CFA_ORDERS:
-            raise SettingsError(f"SimulateSettings.cfa = {self.cfa!r}: allowed is {', '.join(CFA_ORDERS)}")
+            raise RangeError("cfa", f"must be one of {', '.join(CFA_ORDERS)}, not {self.cfa!r}")
         if isinstance(self.motion, str):
             if self.motion not in MOTIONS:
-                raise SettingsError(f"SimulateSettings.motion = {self.motion!r}: allowed is {', '.join(MOTIONS)}, or motions")
+                raise RangeError("motion", f"must be one of {', '.join(MOTIONS)}, or motions, not {self.motion!r}")
         elif len(self.motion) < self.frames:
-            raise SettingsError(f"SimulateSettings.motion has {len(self.motion)} motions for {self.frames} frames: one per frame is needed")
-        if self.noise is not None and min(self.noise.alpha.min(), self.noise.beta.min()) < 0:
-            raise SettingsError(f"SimulateSettings.noise = {self.noise}: alpha and beta must not be negative")
+            raise RangeError("motion", f"has {len(self.motion)} motions for {self.frames} frames: one per frame is needed")
+        if self.noise is not None:
+            check_noise(self.noise)
         if self.black_dn is not None and not 0 <= np.min(self.black_dn) <= np.max(self.black_dn) < 2**self.bits - 1:
-            raise SettingsError(f"SimulateSettings.black_dn = {self.black_dn}: allowed is 0 to below the white level {2**self.bits - 1}")
+            raise RangeError("black_dn", f"must be from 0 to below the white level {2**self.bits - 1}, not {self.black_dn}")

@@ -24,6 +24,7 @@ from burstsr.world.shading import corner_gain, gain_at_pixels
 CAMERA = "burstsr simulated"
 START = datetime(2025, 1, 1, 12, 0, 0)
 EXPOSURE_S = 1 / 100
+_MARGIN_PX = 1024  # of scene beyond the truth's borders that motion may see in a small picture
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,7 @@ def simulate_burst(picture: NDArray[Any], settings: SimulateSettings, rng: np.ra
     light = _light(crop_truth(picture, shape, settings.scale))
     background = light if settings.linear else unprocess(light, colour)
     motions = _motions(settings, motion_rng)
+    margin = _margin(motions, shape, settings.scale)
     stage = set_stage(background, settings, colour, object_rng)
     gain = corner_gain(settings.shading) if settings.shading > 0 else None
     lost = None if gain is None else gain_at_pixels(gain, shape)
@@ -82,7 +84,6 @@ def simulate_burst(picture: NDArray[Any], settings: SimulateSettings, rng: np.ra
         iso=settings.iso,
         exposure_s=EXPOSURE_S,
     )
-    margin = margin_for(motions, shape, settings.scale)
     planes = _planes(stage, 0, settings, margin)
     frames = []
     for index, (motion, noise_rng) in enumerate(zip(motions, noise_rngs, strict=True)):
@@ -126,6 +127,15 @@ def _motions(settings: SimulateSettings, rng: np.random.Generator) -> tuple[Fram
     if settings.motion == "tripod":
         return paths.tripod(settings.frames, rng, settings.tripod_residue_px)
     return paths.jiggle(settings.frames, settings.scale)
+
+
+def _margin(motions: tuple[FrameMotion, ...], shape: tuple[int, int], scale: float) -> int:
+    """Pixels of scene beyond the truth's borders. Raises SettingsError for motion that leaves the picture behind: all its mirror images would be needed."""
+    margin = margin_for(motions, shape, scale)
+    most = max(_MARGIN_PX, *(round(length * scale) for length in shape))
+    if margin > most:
+        raise SettingsError(f"motion must stay within {most / scale:.0f} raw pixels of the first frame in pictures of this size, not {margin / scale:.0f}")
+    return margin
 
 
 def _levels(settings: SimulateSettings) -> Levels:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from burstsr.ground.errors import SettingsError
+from burstsr.ground.fields import check_range
 
 MARGIN = 4  # low-resolution pixels beyond a patch that bicubic shrinking looks at
 
@@ -27,8 +27,7 @@ class Degradation:
 
     def __post_init__(self) -> None:
         for name, low, high in (("blur_px", 0, 8), ("noise", 0, 0.5), ("jpeg", 10, 100)):
-            if not low <= getattr(self, name) <= high:
-                raise SettingsError(f"Degradation.{name} = {getattr(self, name)}: allowed is {low} to {high}")
+            check_range(name, getattr(self, name), low, high)
 
     def __call__(self, high: Tensor, scale: int, generator: torch.Generator) -> Tensor:
         """(N, C, H, W), 0 to 1, sides multiples of `scale` -> (N, C, H / scale, W / scale), in steps of 1 / 255."""

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from burstsr.ground.errors import SettingsError
+from burstsr.ground.errors import RangeError, SettingsError
+from burstsr.ground.fields import check_range
 from single.classical import METHODS
 from single.inference.enlarger import Enlarger, Model
 from single.loading import find
@@ -36,11 +37,11 @@ class Request:
 
     def __post_init__(self) -> None:
         if self.scale is not None and not (np.isfinite(self.scale) and 0 < self.scale <= 16):
-            raise SettingsError(f"--scale {self.scale:g}: allowed is above 0, up to 16")
-        if self.blend is not None and not 0 <= self.blend <= 1:
-            raise SettingsError(f"--blend {self.blend:g}: allowed is 0 to 1, the model's own share")
-        if self.tile and self.tile < 16:
-            raise SettingsError(f"--tile {self.tile}: allowed is 0 (as is fit) or 16 and more input pixels")
+            raise RangeError("scale", f"must be above 0 and at most 16, not {self.scale:g}")
+        if self.blend is not None:
+            check_range("blend", self.blend, 0, 1)
+        if self.tile and not 16 <= self.tile <= 65536:
+            raise RangeError("tile", f"must be 0 (automatic) or between 16 and 65536 input pixels, not {self.tile}")
 
 
 def check(request: Request) -> None:

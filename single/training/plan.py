@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from burstsr.ground.errors import SettingsError
+from burstsr.ground.fields import check_choice, check_range
 from single.descriptor import Descriptor
 
 PIXEL_LOSSES = ("l1", "mse", "ssim", "ms-ssim", "cobi")
@@ -50,9 +51,7 @@ class Plan:
             ("validate_every", 1, 1_000_000), ("seed", 0, 2**63 - 1), ("threads", 0, 1024),
         )  # fmt: skip
         for name, low, high in limits:
-            if not low <= getattr(self, name) <= high:
-                raise SettingsError(f"--{name.replace('_', '-')} {getattr(self, name)}: allowed is {low} to {high}")
-        if self.loss not in PIXEL_LOSSES:
-            raise SettingsError(f"--loss {self.loss}: allowed is {', '.join(PIXEL_LOSSES)}")
+            check_range(name, getattr(self, name), low, high)
+        object.__setattr__(self, "loss", check_choice("loss", self.loss, PIXEL_LOSSES))
         if self.perceptual_weight and not self.vgg:
             raise SettingsError("--perceptual-weight needs the weights of a VGG-19: --vgg FILE, or --vgg torchvision where torchvision is installed")

@@ -139,7 +139,7 @@ def test_command_line_writes_table_json_and_crops(picture, tmp_path, capsys):
         (["nowhere.png"], "nowhere.png"),
         (["--data", "nowhere"], "Kodak24"),
         (["--seed", "-1"], "--seed"),
-        (["--rows", "telescope"], "allowed is"),
+        (["--rows", "telescope"], "must be some of"),
         (["--frames", "1.5"], "whole"),
         (["--iso", "0"], "above 0"),
     ],

@@ -62,5 +62,5 @@ def test_a_burst_shows_hot_pixels_and_columns(rng):
 def test_too_few_frames_and_thresholds_out_of_range_are_refused(rng):
     with pytest.raises(BurstError, match="at least 3"):
         defects_of(burst_of([np.full((64, 64), 0.2)] * 2))
-    with pytest.raises(SettingsError, match="allowed is 3 to 100"):
+    with pytest.raises(SettingsError, match="sigma must be between 3 and 100"):
         defects_of(darks(rng), sigma=1.0)

@@ -19,7 +19,7 @@ from calibration.records import DefectRecord, LensRecord, NoiseRecord
 DATE = "2026-01-01T00:00:00+00:00"
 NOISE = NoiseRecord('a "maker" \\ model é', 400.0, DATE, "burst", (1e-4, 2e-4, 3e-4), (1e-6, 0.0, 3e-6), (1e-6,) * 3)
 NOISE = replace(NOISE, black_dn=((1.5, 2.0), (3.0, 4.0)), white_dn=16383.0)
-DEFECTS = DefectRecord("camera", 0.0, DATE, "darks", (40, 60), ((1, 2), (3, 4)), (), row_offset_dn=(0.5, -0.5))
+DEFECTS = DefectRecord("camera", 0.0, DATE, "darks", (40, 60), ((1, 2), (3, 4)), (), row_offset_dn=(0.5, -0.5) * 20)
 LENS = LensRecord("camera", 100.0, DATE, "slanted edge", 0.5, mtf50=0.3, frequency=(0.0, 0.5), mtf=(1.0, 0.2), aperture=2.8)
 RECORDS = (NOISE, DEFECTS, LENS, jiggle_offsets(16, 2.0, focal_px=3000.0))
 
@@ -67,7 +67,7 @@ def test_every_field_has_a_unit():
         ('{"kind": "weather"}', "weather"),
         ('{"kind": "noise"}', "missing"),
         ('{"kind": "lens", "camera": "c", "iso": 1, "date": "d", "method": "m", "psf_sigma_px": 0.5, "colour": 1}', "unknown colour"),
-        ('{"kind": "lens", "camera": "c", "iso": 1, "date": "d", "method": "m", "psf_sigma_px": -1}', "allowed is 0 to 10"),
+        ('{"kind": "lens", "camera": "c", "iso": 1, "date": "d", "method": "m", "psf_sigma_px": -1}', "psf_sigma_px must be between 0 and 10, not -1"),
         ('{"kind": "lens", "camera": "c", "iso": 1, "date": "d", "method": "m", "psf_sigma_px": "wide"}', "psf_sigma_px"),
         ('{"kind": "noise", "camera": "c", "iso": 1, "date": "d", "method": "m", "alpha": [1e-4], "beta": [0, 0, 0]}', "3 are needed"),
         ('{"kind": "noise", "camera": "c", "iso": 1, "date": "d", "method": "m", "alpha": [0, 0, 0], "beta": [0, 0, 0]}', "all 0"),

@@ -98,7 +98,7 @@ def test_lens_and_defects_are_used(run, bursts, folder, tmp_path):
     report = json.loads((tmp_path / "out" / "apple.json").read_text())
     assert report["settings"]["reconstruct"]["psf_sigma_px"] == 0.4 and report["defects_repaired"] >= 2
     assert set(report["known"]) == {"lens", "defects"}
-    write_record(tmp_path / "defects.json", replace(defects, shape=(10, 10)))
+    write_record(tmp_path / "defects.json", replace(defects, shape=(10, 10), hot=(), dead=(), row_offset_dn=None, column_offset_dn=None))
     status, _, err = run("process", bursts / "birch", "-o", tmp_path / "out", "--profile", tmp_path / "defects.json")
     assert status == 1 and "defects of 10 x 10 pixels" in err
 
@@ -123,7 +123,7 @@ def test_motion_that_is_told_is_used(run, bursts, folder, tmp_path):
         (("calibrate", "noise", "--table", "t.json"), "--camera"),
         (("calibrate", "motion"), "--gyro"),
         (("calibrate", "motion", "--gyro", "g.txt"), "--focal-px"),
-        (("calibrate", "jiggle", "--frames", "1"), "allowed is 2 to 1000"),
+        (("calibrate", "jiggle", "--frames", "1"), "--frames must be between 2 and 1000, not 1"),
         (("calibrate", "noise", "nowhere"), "no such file"),
         (("process", "nowhere", "-o", "out", "--profile", "none", "--profile", "x"), "--profile none"),
         (("process", "nowhere", "-o", "out", "--profile", "x"), "x: no such file"),

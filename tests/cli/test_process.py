@@ -235,9 +235,9 @@ def test_dry_run_shows_all_and_writes_nothing(run, run_json, bursts, tmp_path):
     [
         (["--scale", "9"], "scale"),
         (["--set", "merge.nonsense=1"], "nonsense"),
-        (["--set", "merge"], "stage.key=value"),
+        (["--set", "merge"], "STAGE.KEY=VALUE"),
         (["--settings", "missing.toml"], "missing.toml"),
-        (["--reference", "7"], "0 to 3"),
+        (["--reference", "7"], "between 0 and 3"),
         (["--reference", "first"], "auto"),
         (["--threads", "0"], "between 1 and 1024"),
         (["--reference", "-1"], "reference"),

@@ -1,0 +1,53 @@
+"""How the command line takes options: choices in any case, and errors that name the option and, with --json, come as JSON."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NoReturn
+
+from burstsr.ground.errors import RangeError
+
+FORMAT_ALIASES = {"jpeg": "jpg", "tif": "tiff"}
+_OPTION_OF = {"blur_sigma_px": "blur", "tripod_residue_px": "residue", "interval_s": "interval", "readout_s": "readout", "border": "crop"}
+
+
+class UsageError(Exception):
+    """A command line that cannot be parsed. usage: how it should look."""
+
+    def __init__(self, message: str, usage: str) -> None:
+        super().__init__(message)
+        self.usage = usage
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that leaves it to its caller how errors are reported."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise UsageError."""
+        raise UsageError(message, self.format_usage())
+
+
+def choice(choices: Sequence[str], aliases: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """Keywords of `add_argument` for an option with `choices`, in upper or lower case, and `aliases` of them."""
+    return {"choices": choices, "type": one_of(choices, aliases)}
+
+
+def one_of(choices: Sequence[str], aliases: Mapping[str, str] | None = None) -> Callable[[str], str]:
+    """What takes a choice in upper or lower case, or one of its `aliases`, to the choice itself, and leaves other text as it is.
+
+    >>> one_of(("png", "jpg"), FORMAT_ALIASES)("JPEG"), one_of(("RGGB",))("rggb"), one_of(("png",))("gif")
+    ('jpg', 'RGGB', 'gif')
+    """
+    names = {choice.casefold(): choice for choice in choices} | dict(aliases or {})
+
+    def chosen(text: str) -> str:
+        return names.get(text.strip().casefold(), text)  # argparse reports any other
+
+    return chosen
+
+
+def named(error: RangeError, args: argparse.Namespace) -> str:
+    """The error's message, with the option that the setting came from where the command has such an option."""
+    option = _OPTION_OF.get(error.name, error.name)
+    return f"--{option.replace('_', '-')} {error.problem}" if hasattr(args, option) else str(error)

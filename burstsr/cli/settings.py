@@ -1,0 +1,41 @@
+"""`burstsr settings`: every setting with its meaning, unit and range, as a file that `process --settings` takes."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from burstsr import __version__
+from burstsr.cli.screen import say, say_json
+from burstsr.ground.tables import as_toml
+from burstsr.settings import Settings, read_settings
+
+
+def add_parser(commands: Any) -> argparse.ArgumentParser:  # noqa: ANN401  argparse keeps its type to itself
+    """The command's arguments."""
+    parser: argparse.ArgumentParser = commands.add_parser(
+        "settings",
+        help="all settings with meaning, unit and range, as TOML",
+        description="Print all settings as TOML, each under a comment with its meaning, unit and range: the defaults, or, with --settings and --set, what a "
+        "run would use. Save it, change what you need, and give it to process --settings.",
+    )
+    add_settings(parser)
+    return parser
+
+
+def add_settings(parser: argparse.ArgumentParser) -> None:
+    """The options that choose settings, for every command that takes them."""
+    parser.add_argument("--settings", metavar="FILE", type=Path, help="settings: TOML as burstsr settings prints it, or the JSON beside a result")
+    parser.add_argument("--set", metavar="STAGE.KEY=VALUE", action="append", default=[], help="one setting, after those of --settings; repeatable")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Do the command; its exit status."""
+    settings = read_settings(Settings(), args.settings, args.set)
+    if args.json:
+        say_json(asdict(settings))
+    else:
+        say(f"# settings of burstsr {__version__}; W = Wronski et al. 2019, Handheld Multi-Frame Super-Resolution\n\n{as_toml(settings)}")
+    return 0

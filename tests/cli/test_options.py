@@ -1,0 +1,96 @@
+"""How options are taken, and how what is wrong with them is said."""
+
+import argparse
+import json
+import tomllib
+
+import pytest
+
+from burstsr.cli import build_parser
+from burstsr.settings import Settings
+
+
+def parsers(parser):
+    """The parser and all of its commands'."""
+    inner = [p for a in parser._actions if isinstance(a, argparse._SubParsersAction) for p in a.choices.values()]
+    return [parser, *(found for p in inner for found in parsers(p))]
+
+
+def test_choices_of_every_option_are_case_insensitive():
+    options = [a for p in parsers(build_parser()) for a in p._actions if a.choices and not isinstance(a, argparse._SubParsersAction)]
+    assert len(options) >= 10
+    for option in options:
+        for choice in option.choices:
+            assert option.type(choice.upper()) == option.type(choice.lower()) == choice, option.option_strings
+
+
+def test_formats_have_their_usual_names():
+    args = build_parser().parse_args(["process", "x", "-o", "o", "--format", "JPEG", "--format", "Tif", "--mode", "Best"])
+    assert args.format == ["jpg", "tiff"] and args.mode == "best"
+    assert build_parser().parse_args(["single", "x", "-o", "o", "--format", "PNG"]).format == ["png"]
+
+
+@pytest.mark.parametrize(
+    ("argv", "status", "says"),
+    [
+        (("process", "nope", "-o", "o"), 2, "no such file or folder: nope"),
+        (("process", "nope"), 2, "-o/--output"),
+        (("process", "nope", "-o", "o", "--scale", "0"), 2, "--scale must be between 1 and 4, not 0"),
+        (("process", "nope", "-o", "o", "--format", "gif"), 2, "gif"),
+        (("inspect", "nope"), 2, "nope"),
+        (("compare", "nope", "nope"), 2, "nope"),
+        (("single", "nope", "-o", "o"), 2, "nope"),
+        (("single", "nope", "-o", "o", "--scale", "17"), 2, "--scale must be above 0 and at most 16, not 17"),
+        (("simulate", "nope", "-o", "o"), 2, "nope"),
+        (("simulate", __file__, "-o", "o", "--blur", "99"), 2, "--blur must be between 0 and 10, not 99"),
+        (("train", "nope"), 2, "nope"),
+        (("calibrate", "jiggle", "--frames", "1"), 2, "--frames must be between 2 and 1000, not 1"),
+        (("calibrate", "nope"), 2, "nope"),
+        (("benchmark", "residual", "nope"), 1, "nope"),
+        (("settings", "--set", "scale=0"), 2, "--set scale must be between 1 and 4, not 0"),
+        (("nope",), 2, "nope"),
+        ((), 2, "unrecognized arguments"),
+    ],
+    ids=lambda v: "-".join(v) if isinstance(v, tuple) else None,
+)
+def test_json_errors_are_json_in_every_command(run_json, argv, status, says):
+    """`process nope --json` printed nothing on standard output."""
+    found = run_json(*argv)
+    assert found[0] == status
+    assert says in found[1]["error"] and found[1]["exit_status"] == status
+
+
+def test_json_of_unexpected_errors(run_json, monkeypatch):
+    """A bug of ours is a message with --json and without, not a traceback."""
+    import burstsr.cli.settings
+
+    monkeypatch.setattr(burstsr.cli.settings, "read_settings", lambda *_: 1 / 0)
+    status, found = run_json("settings")
+    assert status == 1 and "ZeroDivisionError" in found["error"]
+
+
+def test_train_list_is_json(run, run_json):
+    status, found = run_json("train", "list")
+    assert status == 0 and "srcnn-x4" in found["models"]
+    assert run("train", "LIST")[1].split() == found["models"]
+
+
+def test_printed_settings_are_the_defaults(run, run_json, tmp_path):
+    status, out, _ = run("settings")
+    assert status == 0 and tomllib.loads(out)["scale"] == 2.0 and "# " in out
+    (tmp_path / "printed.toml").write_text(out, encoding="utf-8")
+    changed = ("--set", "mode=best", "--set", "scale=3")
+    assert run("settings", "--settings", tmp_path / "printed.toml")[1] == out
+    assert run("settings", *changed)[1] != out
+    status, found = run_json("settings", *changed)
+    assert status == 0 and found["mode"] == "best" and found["scale"] == 3
+    (tmp_path / "printed.json").write_text(json.dumps(found), encoding="utf-8")
+    assert run("settings", "--settings", tmp_path / "printed.json")[1] == run("settings", *changed)[1]
+    assert set(found) == {f for f in Settings.__dataclass_fields__}
+
+
+def test_a_record_is_settings(run_json, run, made, tmp_path):
+    """What a result was made with makes it again, and so another burst alike."""
+    run_json("process", made / "apple", "-o", tmp_path / "a", "--scale", "1.5", "--set", "finish.tone=0.5", "--fallback", "none")
+    status, found = run_json("settings", "--settings", tmp_path / "a" / "apple.json")
+    assert status == 0 and found["scale"] == 1.5 and found["finish"]["tone"] == 0.5

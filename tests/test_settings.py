@@ -1,0 +1,125 @@
+"""Settings: one validator reads the fields' metadata, and files of every kind say the same."""
+
+import json
+import tomllib
+from dataclasses import asdict, fields, is_dataclass
+
+import numpy as np
+import pytest
+
+from burstsr.ground.errors import RangeError, SettingsError
+from burstsr.ground.tables import as_toml, changed
+from burstsr.settings import CovarianceSettings, Settings, read_settings
+
+
+def stages():
+    return [(f.name, getattr(Settings(), f.name)) for f in fields(Settings) if is_dataclass(getattr(Settings(), f.name))]
+
+
+def knobs():
+    """(group, owner's type, field) of every setting."""
+    return [("", Settings, f) for f in fields(Settings) if "meaning" in f.metadata] + [(n, type(s), f) for n, s in stages() for f in fields(s)]
+
+
+@pytest.mark.parametrize(("group", "owner", "field"), knobs(), ids=lambda v: getattr(v, "name", ""))
+def test_every_setting_says_what_it_is_and_keeps_its_range(group, owner, field):
+    facts = field.metadata
+    assert facts["meaning"] and (facts["span"] or facts["choices"] or facts["kind"] is bool)
+    name = f"{group}.{field.name}" if group else field.name
+    wrong = ["nonesuch", [1], {}] + ([facts["span"][0] - 1, facts["span"][1] + 1, float("nan"), float("inf"), True] if facts["span"] else [7])
+    for value in wrong:
+        with pytest.raises(RangeError) as error:
+            owner(**{field.name: value})
+        assert str(error.value).startswith(f"{name} must be ")
+    for value in facts["span"] or ():
+        assert getattr(owner(**{field.name: facts["kind"](value)}), field.name) == value
+
+
+def test_numbers_of_numpy_become_those_of_python():
+    """The report is JSON, which knows no others."""
+    settings = Settings(scale=np.float32(1.5), reference=np.int64(2))
+    assert type(settings.scale) is float and type(settings.reference) is int
+    assert type(Settings(scale=2).scale) is float
+
+
+def test_toml_of_settings_reads_back():
+    text = as_toml(Settings())
+    other = Settings(scale=3, mode="best", reference=4, covariance=CovarianceSettings(k_detail_px=0.5))
+    assert changed(other, tomllib.loads(text)) == Settings()
+    assert changed(Settings(), tomllib.loads(as_toml(other))) == other
+    for _, _, field in knobs():
+        assert f"# {field.metadata['meaning']}" in text
+
+
+def test_files_of_every_kind_are_settings(tmp_path):
+    """TOML, TOML of an editor that writes a byte order mark, JSON, and the record beside a result."""
+    wanted = Settings(scale=1.5, reference=None, covariance=CovarianceSettings(k_detail_px=0.5))
+    table = asdict(wanted)
+    files = {
+        "a.toml": "scale = 1.5\n[covariance]\nk_detail_px = 0.5\n",
+        "b.toml": "\ufeffscale = 1.5\ncovariance = {k_detail_px = 0.5}\n",
+        "c.json": json.dumps(table),
+        "d.json": json.dumps({"burst": "x", "settings": {}, "settings_asked": {**table, "fallback": "none", "profile": ["x"]}, "frames": []}),
+    }
+    for name, text in files.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+        assert read_settings(Settings(reference=3), tmp_path / name).scale == 1.5
+        assert read_settings(Settings(), tmp_path / name) == wanted
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("[covariance]\nk_detail_px = 7", "covariance.k_detail_px must be between 0.1 and 2, not 7 ({path})"),
+        ("scale = '2'", "scale must be a number between 1 and 4, not '2' ({path})"),
+        ("scale = nan", "scale must be between 1 and 4, not nan ({path})"),
+        ("mode = 'slow'", "mode must be fast or best, not 'slow' ({path})"),
+        ("align = 3", "align must be a group of settings, such as align.tile_px, not 3 ({path})"),
+        ("[scale]\nx = 1", "scale must be a single value, not {{'x': 1}} ({path})"),
+        ("[align]\ntile = 3", "'align.tile' is not a setting; align must be one of iterations, prior, search_px, tile_px ({path})"),
+        ("scale = 1e", "--settings {path}: not a readable TOML file"),
+        ("scale = " + "9" * 5000, "--settings {path}: not a readable TOML file"),
+        ("scale = " + "[" * 5000, "--settings {path}: not a readable TOML file (nested too deeply)"),
+        ('{"scale": ' + "[" * 5000, "--settings {path}: not a readable JSON file"),
+        ('{"scale": 1' + "0" * 400 + "}", "scale must be between 1 and 4, not 1000"),
+        ("\udcff", "--settings {path}: not a text file in UTF-8"),
+    ],
+    ids=lambda v: v[:20],
+)
+def test_a_wrong_file_is_named_with_setting_and_value(tmp_path, text, says):
+    path = tmp_path / "mine.toml"
+    path.write_bytes(text.encode("utf-8", "surrogateescape"))
+    with pytest.raises(SettingsError) as error:
+        read_settings(Settings(), path)
+    assert str(error.value).startswith(says.format(path=path))
+
+
+@pytest.mark.parametrize("place", ["nope.toml", ".", "/dev/zero", "a" * 300])
+def test_what_is_no_settings_file_is_not_read(tmp_path, monkeypatch, place):
+    from pathlib import Path
+
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SettingsError, match="--settings"):
+        read_settings(Settings(), Path(place))
+
+
+@pytest.mark.parametrize(
+    ("assignment", "says"),
+    [
+        ("covariance.k_detail_px=7", "--set covariance.k_detail_px must be between 0.1 and 2, not 7"),
+        ("scale", "--set scale: must be STAGE.KEY=VALUE"),
+        ("=3", "--set =3: must be STAGE.KEY=VALUE"),
+        ("a.b.c=1", "--set 'a' is not a setting"),
+        ("align.tile_px=8.5", "--set align.tile_px must be an integer between 8 and 128, not 8.5"),
+        ("align.tile_px=true", "--set align.tile_px must be an integer between 8 and 128, not True"),
+        ("defects.repair=1", "--set defects.repair must be true or false, not 1"),
+    ],
+)
+def test_a_wrong_assignment_is_named(assignment, says):
+    with pytest.raises(SettingsError) as error:
+        read_settings(Settings(), None, [assignment])
+    assert str(error.value).startswith(says)
+
+
+def test_choices_are_read_in_any_case():
+    assert read_settings(Settings(), None, ["mode=Best"]).mode == "best"
