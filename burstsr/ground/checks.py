@@ -27,7 +27,7 @@ def checked(burst: Burst, reference: int | None, flows: Sequence[Flow] | None, d
     if reference is not None:
         check_range("reference", reference, 0, len(burst) - 1, whole=True)
     if flows is not None and reference is None:
-        raise SettingsError("known_flows need settings.reference, the frame that they are against")
+        raise SettingsError("known_flows need settings.reference, which says against which frame they are")
     return (
         None if flows is None else check_flows(flows, burst),
         None if defects is None else check_defects(defects, burst.info.shape),
