@@ -22,6 +22,8 @@ from burstsr.files import tiff
 from burstsr.files.atomic import atomic
 from burstsr.files.blocks import jpeg_with, png_with, read_blocks
 from burstsr.files.icc import srgb_profile
+from burstsr.files.rgb_tiff import write_image
+from burstsr.files.tiff import Directory, Entry, rationals
 from burstsr.ground.errors import InputFileError, OutputError
 from burstsr.ground.orientation import orient
 
@@ -31,6 +33,9 @@ _QUALITY = 95
 _JPEG_LIMIT = 65500
 _TIFF_COLOURS = (1, 2)
 _NO_SIZE_OF_OLD = {40962, 40963}
+_NOT_IN_TIFF = {37121, 37122, *_NO_SIZE_OF_OLD}  # of compressed images alone (EXIF 2.32, table 4)
+_TYPES = {t.ICC: tiff.UNDEFINED, t.XMP: tiff.BYTE}
+_KEPT_OF_TIFF = {t.DESCRIPTION, t.MAKE, t.MODEL, t.DATE_TIME, 315, 18246, 18249, 33432, t.X_RESOLUTION, t.Y_RESOLUTION, t.RESOLUTION_UNIT}
 
 
 @dataclass(frozen=True)
@@ -67,17 +72,20 @@ def read_display(path: str | Path) -> Display:
 def write_display(path: str | Path, kind: str, picture: Display) -> None:
     """Write as "png", "tiff" or "jpg" (8 bits, alpha dropped), atomically. Without a profile of its own the picture is marked as sRGB.
 
-    EXIF goes into PNG and JPEG, with the turn taken out and without maker's notes. Raises OutputError.
+    EXIF goes with it, the turn taken out and without maker's notes. Raises OutputError.
     """
     pixels, blocks = picture.pixels, picture.blocks
     icc = blocks.get("icc") or (srgb_profile() if pixels.shape[2] >= 3 else None)
-    exif = _upright_exif(blocks["exif"], pixels.shape) if "exif" in blocks else None
+    first, inner = _upright_exif(blocks.get("exif", b""), pixels.shape)
+    exif = _exif_block(first, inner) if "exif" in blocks else None
     if kind == "jpg" and max(pixels.shape) > _JPEG_LIMIT:
         raise OutputError(f"{path}: {pixels.shape[1]} x {pixels.shape[0]} pixels; JPEG holds at most {_JPEG_LIMIT} along a side; use png or tiff")
     with atomic(path) as temporary:
         try:
             if kind == "tiff":
-                _write_tiff(temporary, pixels, icc, blocks.get("xmp"))
+                extra = {t.ICC: icc, t.XMP: blocks.get("xmp")}
+                inner[tiff.EXIF_DIRECTORY] = {code: entry for code, entry in inner[tiff.EXIF_DIRECTORY].items() if code not in _NOT_IN_TIFF}
+                write_image(temporary, pixels, first | {code: Entry(_TYPES[code], data) for code, data in extra.items() if data}, inner)
             elif kind == "png":
                 coded = bytes(imagecodecs.png_encode(np.squeeze(pixels, axis=2) if pixels.shape[2] == 1 else pixels, level=4))
                 temporary.write_bytes(png_with(coded, icc, exif, blocks.get("xmp")))
@@ -87,23 +95,6 @@ def write_display(path: str | Path, kind: str, picture: Display) -> None:
                 temporary.write_bytes(jpeg_with(coded, icc, exif, blocks.get("xmp")))
         except (ValueError, RuntimeError) as error:
             raise OutputError(f"{path}: cannot be encoded ({error})") from error
-
-
-def _write_tiff(path: Path, pixels: NDArray[Any], icc: bytes | None, xmp: bytes | None) -> None:
-    channels = pixels.shape[2]
-    tifffile.imwrite(
-        path,
-        pixels[:, :, 0] if channels == 1 else pixels,
-        photometric="rgb" if channels >= 3 else "minisblack",
-        planarconfig="contig" if channels > 1 else None,
-        extrasamples=["unassalpha"] if channels in (2, 4) else None,
-        compression="zlib",
-        predictor=True,
-        rowsperstrip=max(1, (1 << 20) // pixels[0].nbytes),
-        iccprofile=icc,
-        metadata=None,
-        extratags=[(t.XMP, "B", len(xmp), xmp, True)] if xmp else [],
-    )
 
 
 def _tiff(file: Path) -> Display:
@@ -118,9 +109,19 @@ def _tiff(file: Path) -> Display:
             codes = {"icc": 34675, "xmp": t.XMP}
             blocks = {name: bytes(page.tags[code].value) for name, code in codes.items() if code in page.tags}
             code = int(page.tags[t.ORIENTATION].value) if t.ORIENTATION in page.tags else 1
-            return Display(orient(pixels, code if 1 <= code <= 8 else 1), blocks)
+        blocks |= _exif_of_tiff(file)
+        return Display(orient(pixels, code if 1 <= code <= 8 else 1), blocks)
     except (OSError, ValueError, KeyError, IndexError, RuntimeError, TypeError) as error:
         raise InputFileError(f"{file}: not a readable TIFF ({error})") from error
+
+
+def _exif_of_tiff(path: Path) -> dict[str, bytes]:
+    """Block "exif" with what a TIFF says of camera, author, shot and place, if anything."""
+    with open(path, "rb") as file:
+        found = tiff.read_directories(file)
+        first = {code: entry for code, entry in found[0].items() if code in _KEPT_OF_TIFF} if found else {}
+        inner = {code: tiff.read_directory(file, found[0][code]) for code in (tiff.EXIF_DIRECTORY, tiff.GPS_DIRECTORY) if found and code in found[0]}
+    return {"exif": _exif_block(first, inner)} if first or any(inner.values()) else {}
 
 
 def _coded(file: Path, data: bytes) -> Display:
@@ -162,13 +163,18 @@ def _directories(exif: bytes) -> tuple[tiff.Directory, tiff.Directory, tiff.Dire
     return found[0], exif_directory, gps
 
 
-def _upright_exif(block: bytes, shape: tuple[int, ...]) -> bytes:
+def _upright_exif(block: bytes, shape: tuple[int, ...]) -> tuple[Directory, dict[int, Directory]]:
+    """First directory, and Exif and GPS directory by pointer, for upright pixels of `shape`."""
     first, exif, gps = _directories(block)
     outdated = {tiff.EXIF_DIRECTORY, tiff.GPS_DIRECTORY, t.WIDTH, t.HEIGHT, t.XMP, tiff.STRIP_OFFSETS, tiff.STRIP_COUNTS}
-    first = {code: entry for code, entry in first.items() if code not in outdated}
+    first = {t.X_RESOLUTION: rationals([72]), t.Y_RESOLUTION: rationals([72])} | {code: entry for code, entry in first.items() if code not in outdated}
     first[t.ORIENTATION] = tiff.integers(tiff.SHORT, 1)
     exif = {code: entry for code, entry in exif.items() if code not in (37500, 40965, *_NO_SIZE_OF_OLD)}
     exif |= {40962: tiff.integers(tiff.LONG, shape[1]), 40963: tiff.integers(tiff.LONG, shape[0])}
+    return first, {tiff.EXIF_DIRECTORY: exif, tiff.GPS_DIRECTORY: gps}
+
+
+def _exif_block(first: Directory, inner: Mapping[int, Directory]) -> bytes:
     file = io.BytesIO()
-    tiff.write_directories(file, first, {tiff.EXIF_DIRECTORY: exif, tiff.GPS_DIRECTORY: gps})
+    tiff.write_directories(file, first, inner)
     return file.getvalue()

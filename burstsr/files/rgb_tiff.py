@@ -17,7 +17,7 @@ _LZW = 5
 _DIFFERENCES, _FLOAT_DIFFERENCES = 2, 3
 _GREY, _RGB = 1, 2
 _UNASSOCIATED_ALPHA = 2
-_LARGEST_GROWTH = 1.4  # of noise, by LZW: its codes of 12 bits may stand for 9 bits each
+_LARGEST_GROWTH = 1.5  # of noise, by LZW: its codes of up to 12 bits may stand for a byte each
 
 
 def write_image(path: Path, pixels: NDArray[Any], tags: Directory, inner: Mapping[int, Directory] | None = None) -> None:

@@ -98,3 +98,35 @@ def test_what_cannot_be_read_or_written_is_named(tmp_path, rng):
     with pytest.raises(OutputError, match="65500"):
         write_display(tmp_path / "wide.jpg", "jpg", Display(np.zeros((1, 65501, 3), np.uint8)))
     assert not (tmp_path / "wide.jpg").exists()
+
+
+def test_a_tiff_gives_and_gets_exif(tmp_path, rng, run):
+    """What goes through `single` keeps author and place in every format."""
+    picture = Display(pixels_of(rng, 3, np.uint16), {"exif": authored_block()})
+    write_display(tmp_path / "a.tif", "tiff", picture)
+    names = ("-Artist", "-LensModel", "-GPSLatitude")
+    for kind, suffix in (("tiff", ".tif"), ("png", ".png"), ("jpg", ".jpg")):
+        again = read_display(tmp_path / "a.tif")
+        write_display(tmp_path / f"b{suffix}", kind, Display((again.pixels >> 8).astype(np.uint8) if kind == "jpg" else again.pixels, again.blocks))
+        assert run("exiftool", "-s3", "-n", *names, tmp_path / f"b{suffix}").split("\n")[:3] == ["Ann", "35 mm", "48.5"]
+    for name in ("a.tif", "b.tif"):
+        assert run("exiftool", "-validate", "-warning", "-a", tmp_path / name).split(":")[1].strip() == "OK"
+
+
+def authored_block():
+    file = io.BytesIO()
+    exif = {
+        36864: tiff.Entry(tiff.UNDEFINED, b"0230"),
+        40960: tiff.Entry(tiff.UNDEFINED, b"0100"),
+        40961: tiff.integers(tiff.SHORT, 1),
+        37121: tiff.Entry(tiff.UNDEFINED, b"\1\2\3\0"),
+        42036: tiff.text("35 mm"),
+    }
+    gps = {
+        0: tiff.integers(tiff.BYTE, 2, 3, 0, 0),
+        1: tiff.text("N"),
+        2: tiff.rationals([48, 30, 0]),
+        27: tiff.Entry(tiff.UNDEFINED, b"ASCII\0\0\0GPS"),
+    }
+    tiff.write_directories(file, {315: tiff.text("Ann")}, {tiff.EXIF_DIRECTORY: exif, tiff.GPS_DIRECTORY: gps})
+    return file.getvalue()

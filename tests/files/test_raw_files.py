@@ -289,8 +289,8 @@ def test_real_files_cut_in_half_are_refused(tmp_path, data, name):
     ("name", "order", "shape", "black", "white", "camera"),
     [
         ("colorchart.dng", "RGGB", (1156, 1734), 2056, 15000, "Canon EOS Kiss X4"),
-        ("CRW_0117.CRW", "RGGB", (1720, 2312), 32, 1023, ""),
-        ("CRW_0305.CRW", "RGGB", (1720, 2312), 32, 1023, ""),
+        ("CRW_0117.CRW", "RGGB", (1720, 2312), 32, 1023, "Canon PowerShot S40"),
+        ("CRW_0305.CRW", "RGGB", (1720, 2312), 32, 1023, "Canon PowerShot G2"),
         ("P003910.KDC", "GRBG", (976, 848), 0, 255, "Eastman Kodak Company Kodak DC120 ZOOM Digital Camera"),
         ("../seestar_m94/light_00.dng", "GRBG", (1920, 1080), 0, 65535, "ZWO Seestar S50"),
     ],
