@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,14 +53,14 @@ def find(inputs: Sequence[Path], grouping: Grouping | None = None) -> Discovery:
     from burstsr.files.discover import FEW, Discovery, discover
     from burstsr.files.folders import Problem
 
-    missing = [str(path) for path in inputs if not path.exists()]
+    missing = [str(path) for path in inputs if not os.path.exists(path)]
     if missing:
         raise SettingsError(f"no such file or folder: {', '.join(missing)}")
     found = discover(inputs, grouping)
     results = [p for p in found.problems if p.path not in inputs and _is_result(p.path)]
     problems = tuple(p for p in found.problems if p not in results)
     passed_over = (*found.passed_over, *(Problem(p.path, f"{p.path}: a result, its record lies beside it", "results of burstsr") for p in results))
-    if not found.bursts and all(p.path.is_dir() for p in problems) and not any(p.kind == FEW for p in passed_over):
+    if not found.bursts and all(os.path.isdir(p.path) for p in problems) and not any(p.kind == FEW for p in passed_over):
         raise SettingsError("; ".join([f"no raw frames in {', '.join(map(str, inputs))}", *(p.reason for p in problems), *told_briefly(passed_over)]))
     return Discovery(found.bursts, problems, passed_over)
 
@@ -73,9 +75,13 @@ def complain_of(found: Discovery, verbose: int = 0) -> None:
 
 def hint(bursts: Sequence[BurstFiles]) -> str:
     """What to do where time has split frames that may be one burst; '' where nothing suggests it."""
-    single = sum(len(burst.infos) == 1 for burst in bursts)
-    if single < _MANY_SINGLES:
+    from burstsr.files.raw import difference
+
+    firsts = [burst.infos[0] if len(burst.infos) == 1 else None for burst in bursts]
+    pairs = [(a, b) for a, b in pairwise(firsts) if a and b and a.path.parent == b.path.parent and difference(a, b) is None]
+    if len(pairs) < _MANY_SINGLES - 1:
         return ""
+    single = len({id(info) for pair in pairs for info in pair})
     return f"{single} bursts have one frame only: --gap SECONDS or --one-burst joins what is further apart, --min-frames 2 leaves them out"
 
 

@@ -143,7 +143,7 @@ def tell(outcome: Outcome, *, quiet: bool = False) -> None:
         if outcome.advice:
             say(f"{outcome.name}: {outcome.advice}")
     for reason in outcome.damaged:
-        complain(f"{outcome.name}: made without a damaged frame: {reason}")
+        complain(f"{outcome.name}: made without a damaged frame{', --overwrite tries again' if outcome.status == 'skipped' else ''}: {reason}")
 
 
 def _grouping(found: Discovery, outcomes: list[Outcome]) -> str:

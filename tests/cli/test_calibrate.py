@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 from dataclasses import replace
 from importlib.util import find_spec
 
@@ -170,7 +169,9 @@ def test_inspect_says_what_motion_promises(run, run_json, bursts, folder):
     assert run("inspect", bursts, "--coverage")[1].count("expected gain") == 3
     assert run_json("inspect", bursts / "apple")[1]["bursts"][0]["coverage"]["evenness"] > 0.3
     for number in (1, 2, 3):
-        shutil.copy(bursts / "birch" / "frame_000.dng", bursts / "birch" / f"frame_00{number}.dng")
+        data = (bursts / "birch" / "frame_000.dng").read_bytes()
+        again = data.replace(b"2025:01:01 12:00:00", b"2025:01:01 12:00:0%d" % number)  # a later frame of the same, no copy
+        (bursts / "birch" / f"frame_00{number}.dng").write_bytes(again)
     assert "tripod" in run("inspect", bursts / "birch")[1]
 
 

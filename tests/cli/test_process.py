@@ -128,6 +128,15 @@ def test_results_under_an_old_name_are_not_orphaned_in_silence(run, run_json, bu
     assert run("process", bursts / "birch", "-o", out, "--dry-run")[2] == ""
 
 
+def test_what_to_do_with_single_shots_is_said(run, bursts):
+    frames = sorted((bursts / "apple").glob("*.dng"))[:3]
+    for path, hour in zip(frames, (b"13", b"14", b"15"), strict=True):
+        path.write_bytes(path.read_bytes().replace(b"2025:01:01 12:", b"2025:01:01 " + hour + b":"))
+    assert "3 bursts have one frame only: --gap SECONDS or --one-burst" not in run("inspect", bursts / "birch")[2]
+    assert "4 bursts have one frame only: --gap SECONDS or --one-burst" in run("inspect", bursts)[2]
+    assert "one frame only" not in run("inspect", bursts, "--one-burst")[2]
+
+
 def _retimed(folder, start):
     """Frames of that beginning, an hour later."""
     for path in folder.glob(f"{start}*"):
