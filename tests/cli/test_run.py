@@ -1,7 +1,6 @@
 """How a run is steered and watched: the reference by name, threads, the bars."""
 
 import os
-import shutil
 
 import pytest
 
@@ -31,7 +30,6 @@ def test_the_reference_may_be_named(run, bursts, tmp_path):
 
 def test_a_reference_that_two_frames_have_is_refused(run, bursts, tmp_path):
     """Frames that are named one by one may come from two folders."""
-    shutil.copy(bursts / "apple" / "frame_000.dng", bursts / "birch" / "frame_001.dng")
     frames = [bursts / "apple" / "frame_000.dng", bursts / "apple" / "frame_001.dng", bursts / "birch" / "frame_001.dng"]
     status, _, err = run("process", *frames, "-o", tmp_path / "out", "--dry-run", "--reference", "frame_001.dng")
     assert status == 2 and "2 frames of that name" in err and "give a path" in err
