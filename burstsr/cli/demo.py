@@ -13,8 +13,9 @@ from burstsr.cli.job import ALWAYS, Job
 from burstsr.cli.process import tell
 from burstsr.cli.screen import say, say_json
 from burstsr.cli.simulate import TRUTH, write_simulated
+from burstsr.cli.staging import claimed
 from burstsr.cli.work import work
-from burstsr.ground.errors import InputFileError
+from burstsr.ground.errors import InputFileError, OutputError
 from burstsr.settings import Settings
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from burstsr.ground.burst import Colour
 
+SIDE_BY_SIDE = "side_by_side.png"
 PICTURE = "coffee.png"  # Rachel Michetti, CC0
 FRAMES, SCALE, ISO, SEED = 9, 2.0, 400.0, 0
 CROP_CENTRE = (0.5, 0.3)  # of the side by side picture: 0 = top or left, 1 = bottom or right
@@ -45,11 +47,14 @@ def run(args: argparse.Namespace) -> int:
     """Do the command; its exit status."""
     name = Path(PICTURE).stem
     colour, frames = _simulate(args.output / "burst" / name)
-    job = Job(name, tuple(frames), args.output, ALWAYS, Settings(scale=SCALE, reference=0), tuple(path.name for path in frames))
+    job = Job(name, tuple(frames), args.output, ALWAYS, Settings(scale=SCALE, reference=0), tuple(path.name for path in frames), overwrite=True)
+    reason = job.files.obstacle([*(path.name for path in job.outputs), SIDE_BY_SIDE])
+    if reason:
+        raise OutputError(reason)
     with Bars(1, show=not args.json) as bars:
         (outcome,) = work([job], bars)
     tell(outcome, quiet=args.json)
-    if outcome.status == "failed":
+    if outcome.status != "done":
         return 1
     figures, picture = _measure(job, colour)
     if args.json:
@@ -68,7 +73,7 @@ def _simulate(folder: Path) -> tuple[Colour, list[Path]]:
 
     settings = SimulateSettings(frames=FRAMES, scale=SCALE, iso=ISO)
     simulated = simulate_burst(read_picture(_shipped_picture()).rgb, settings, np.random.default_rng(SEED), folder.name)
-    return simulated.burst.info.colour, write_simulated(folder, simulated, SEED, overwrite=True)
+    return simulated.burst.info.colour, write_simulated(folder, simulated, SEED)
 
 
 def _shipped_picture() -> Path:
@@ -92,9 +97,10 @@ def _measure(job: Job, colour: Colour) -> tuple[dict[str, dict[str, float]], Pat
         baseline.NAME: baseline.single_frame(job.paths[0], colour.as_shot_neutral, SCALE),
         f"burst of {len(job.paths)}": read_side(job.pictures["dng"]).rgb,
     }
-    path = job.out / "side_by_side.png"
-    write_png(path, side_by_side({**pictures, "truth": truth}, colour))
-    return {name: measure(rgb, truth, colour, DEFAULT_CROP) for name, rgb in pictures.items()}, path
+    with claimed(job.files) as claim, claim.staged([SIDE_BY_SIDE], adds=True) as staging:  # the burst's record names it too
+        write_png(staging.folder / SIDE_BY_SIDE, side_by_side({**pictures, "truth": truth}, colour))
+        staging.record = job.files.read() or {}
+    return {name: measure(rgb, truth, colour, DEFAULT_CROP) for name, rgb in pictures.items()}, job.out / SIDE_BY_SIDE
 
 
 def side_by_side(pictures: dict[str, NDArray[np.float32]], colour: Colour) -> NDArray[np.uint8]:

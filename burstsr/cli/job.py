@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from burstsr.cli.fallback import FALLBACK
 from burstsr.cli.known import Known, prepared
-from burstsr.cli.staging import staged
-from burstsr.ground.errors import BurstsrError, InputFileError
+from burstsr.cli.resume import changed_frames, check_room, result_files, settled
+from burstsr.cli.staging import Claim, claimed
+from burstsr.files.owned import ResultFiles
+from burstsr.ground.errors import BurstsrError, BusyError, InputFileError
 from burstsr.settings import Settings
 
 if TYPE_CHECKING:
@@ -34,7 +36,7 @@ class Job:
     """A burst to process. name: of the burst and of its files. formats: keys of SUFFIX, ALWAYS included.
 
     marks: what tells each frame from another of its name. threads: 0 = all cores. known: of the camera and its motion. fallback: of
-    `cli.fallback.FALLBACKS`.
+    `cli.fallback.FALLBACKS`. overwrite: whether results that are there are redone.
     """
 
     name: str
@@ -46,6 +48,7 @@ class Job:
     threads: int = 0
     known: Known = field(default_factory=Known)
     fallback: str = FALLBACK
+    overwrite: bool = False
 
     @property
     def pictures(self) -> dict[str, Path]:
@@ -62,16 +65,18 @@ class Job:
         """All files of the burst, the record last."""
         return (*self.pictures.values(), self.record)
 
-    def done(self) -> bool:
-        """Whether all files are there."""
-        return all(path.is_file() for path in self.outputs)
+    @property
+    def files(self) -> ResultFiles:
+        """The burst's files, and the record that names them."""
+        return result_files(self.out, self.name)
 
     def other_frames(self) -> str:
         """Why the files that are there must not count as this burst's: they are made of other frames. '' if they may."""
         old = recorded(self.record, "frames_read")
         if old is None or old == list(self.marks):
             return ""
-        return f"{self.record} is of other frames; --overwrite replaces it, or choose another folder"
+        what = changed_frames(old, self.marks)
+        return f"{self.record} is of other frames ({what}); --overwrite redoes it, or choose another output folder"
 
     def other_settings(self) -> bool:
         """Whether the files that are there were made with other settings."""
@@ -92,7 +97,7 @@ def recorded(record: Path, name: str) -> Any:  # noqa: ANN401  any JSON
     """What a result's record says under `name`; None where there is no record or it says nothing."""
     try:
         return json.loads(record.read_text(encoding="utf-8"))[name]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
 
 
@@ -131,6 +136,10 @@ class Reader:
         begun = self._begun.pop(job.name, None)
         return begun.result() if begun else read_burst(job.paths)
 
+    def drop(self, job: Job) -> None:
+        """The job is not done: its burst, where it is being read, is not needed."""
+        self._begun.pop(job.name, None)
+
     def begin_after(self, job: Job) -> None:
         """Begin to read the burst of the job after this one, on another thread."""
         from burstsr.files.discover import read_burst
@@ -148,8 +157,19 @@ def run(job: Job, progress: Progress | None = None, reader: Reader | None = None
     reader: of all jobs of which this is one, where they are done in turn.
     """
     start = time.perf_counter()
+    reader = reader or Reader([job])
     try:
-        advice, damaged = _run(job, progress, reader or Reader([job]))
+        with claimed(job.files) as claim:
+            there = settled(job, thorough=True)  # another run may have been here since the jobs were planned
+            if there is None:
+                check_room(job)
+                advice, damaged = _run(job, progress, reader, claim)
+        if there is not None:
+            reader.drop(job)
+            return there
+    except BusyError as error:
+        reader.drop(job)
+        return Outcome(job.name, "skipped", len(job.paths), str(error))
     except BurstsrError as error:
         log.debug("burst %s", job.name, exc_info=True)
         return Outcome(job.name, "failed", len(job.paths), str(error))
@@ -162,21 +182,23 @@ def run(job: Job, progress: Progress | None = None, reader: Reader | None = None
     return Outcome(job.name, "done", len(job.paths) - len(damaged), advice=advice, outputs=job.outputs, seconds=seconds, damaged=damaged)
 
 
-def _run(job: Job, progress: Progress | None, reader: Reader) -> tuple[str, tuple[str, ...]]:
+def _run(job: Job, progress: Progress | None, reader: Reader, claim: Claim) -> tuple[str, tuple[str, ...]]:
     """Do the job; advice, and why frames are left out."""
-    from burstsr.ground import compiling
+    from burstsr.cli.addition import developed
+    from burstsr.cli.writing import add_formats, write_outputs
     from burstsr.ground.threads import set_threads
 
     if job.threads:
         set_threads(job.threads)
     if progress:
         progress("read", 0, 1)
+    earlier = developed(job)
+    if earlier is not None:
+        reader.drop(job)
+        return add_formats(job, earlier, claim, progress), job.damaged()
     picture, read = _merged(job, progress, reader)
     reader.begin_after(job)
-    writing = _Writing(progress)
-    compiling.watch(writing)
-    writing.compiling(False)
-    write_outputs(job, picture, read)
+    write_outputs(job, picture, read, claim, progress)
     damaged: Any = picture.report["damaged_frames"]
     for name in ("reference", "frames", "coverage", "noise", "seconds"):
         log.info("%s: %s: %s", job.name, name, picture.report.get(name))
@@ -220,37 +242,3 @@ def _with_sources(report: Mapping[str, Any], told: dict[str, str]) -> dict[str, 
     """The report with what was known beforehand, and from where."""
     noise = {**report["noise"], "source": f"profile {told['noise']}"} if "noise" in told else report["noise"]
     return {**report, "noise": noise, "known": told}
-
-
-class _Writing:
-    """Says on the bar that the burst is being written, or that what finishes pictures is being compiled."""
-
-    def __init__(self, progress: Progress | None) -> None:
-        self._progress = progress
-
-    def compiling(self, begun: bool) -> None:
-        from burstsr.record import COMPILING
-
-        if self._progress:
-            self._progress(COMPILING if begun else "write", 0, 1)
-
-
-def write_outputs(job: Job, picture: Picture, read_seconds: float) -> None:
-    """Write all files of the burst; those that were there stay until the new ones are whole. Raises OutputError.
-
-    The first, which the disk holds up, is written while the others, which must be computed, are.
-    """
-    from burstsr.cli.pictures import write_picture
-
-    start = time.perf_counter()
-    first, *others = job.pictures.items()
-    with staged(job.out, job.name, [path.name for path in job.outputs]) as folder:
-        with ThreadPoolExecutor(1, thread_name_prefix="burstsr-write") as pool:
-            begun = pool.submit(write_picture, folder / first[1].name, first[0], picture, job.settings.finish)
-            for kind, path in others:
-                write_picture(folder / path.name, kind, picture, job.settings.finish)
-            begun.result()
-        timed: Any = picture.report["seconds"]
-        seconds = {"read": round(read_seconds, 3), **timed, "write": round(time.perf_counter() - start, 3)}
-        record = {**picture.report, "burst": job.name, "seconds": seconds, "frames_read": job.marks, "settings_asked": job.asked}
-        (folder / job.record.name).write_text(json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False), encoding="utf-8")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,7 @@ from burstsr.cli.fallback import FALLBACK
 from burstsr.cli.grouping import refusal
 from burstsr.cli.job import Job, Outcome
 from burstsr.cli.known import Known
+from burstsr.cli.resume import settled
 from burstsr.ground.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -30,23 +32,20 @@ def plan(
 ) -> tuple[list[Job], list[Outcome]]:
     """Jobs to do, and outcomes that stand already: bursts skipped because they are done, failed because they cannot be done.
 
-    settings: of each burst. Raises SettingsError where an output would overwrite a frame, or no burst at all has the frame N of --reference.
+    settings: of each burst. Raises SettingsError where no burst at all has the frame N of --reference.
     """
-    jobs = [replace(_job(burst, out, formats, own), known=known or Known(), fallback=fallback) for burst, own in zip(bursts, settings, strict=True)]
-    _no_overwritten_source(jobs)
+    known = known or Known()
+    pairs = zip(bursts, settings, strict=True)
+    jobs = [replace(_job(burst, out, formats, own), known=known, fallback=fallback, overwrite=overwrite) for burst, own in pairs]
+    sources = {_identity(path): path for job in jobs for path in job.paths}
     if jobs and all(_lacks_reference(job) for job in jobs):
         raise SettingsError(_lacks_reference(jobs[0]))
     todo, outcomes = [], []
     for burst, job in zip(bursts, jobs, strict=True):
-        reason = refusal(burst) or _lacks_reference(job)
-        if not reason and not overwrite and job.done():
-            reason = job.other_frames()
-            if not reason:
-                note = "done with other settings; --overwrite redoes it" if job.other_settings() else "done already"
-                outcomes.append(Outcome(job.name, "skipped", len(job.paths), note, job.outputs, damaged=job.damaged()))
-                continue
-        if reason:
-            outcomes.append(Outcome(job.name, "failed", len(job.paths), reason))
+        reason = refusal(burst) or _lacks_reference(job) or _overwritten_source(job, sources)
+        outcome = Outcome(job.name, "failed", len(job.paths), reason) if reason else settled(job)
+        if outcome is not None:
+            outcomes.append(outcome)
         else:
             todo.append(job)
     return todo, outcomes
@@ -65,10 +64,14 @@ def _lacks_reference(job: Job) -> str:
     return f"burst {job.name} has {len(job.paths)} frames: --reference must be auto or between 0 and {len(job.paths) - 1}, not {index}"
 
 
-def _no_overwritten_source(jobs: Sequence[Job]) -> None:
-    """Sources are compared as files, so links and upper or lower case do not deceive."""
-    sources = {(s.st_dev, s.st_ino): path for job in jobs for path in job.paths for s in [path.stat()]}
-    for job in jobs:
-        for path in job.outputs:
-            if path.exists() and (path.stat().st_dev, path.stat().st_ino) in sources:
-                raise SettingsError(f"--output {job.out}: burst {job.name} would overwrite the frame {path}; choose another folder")
+def _overwritten_source(job: Job, sources: dict[tuple[int, int], Path]) -> str:
+    """Which frame, of whatever burst, the job would replace; '' if none. Compared as files, so links and upper or lower case do not deceive."""
+    for path in job.outputs:
+        if os.path.exists(path) and _identity(path) in sources:
+            return f"{path}: would overwrite the frame {sources[_identity(path)]}; choose another output folder"
+    return ""
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    status = path.stat()
+    return status.st_dev, status.st_ino

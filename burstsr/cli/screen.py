@@ -7,22 +7,35 @@ import logging
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TextIO
 
 
 def say(text: str) -> None:
     """A line of the result, on standard output."""
-    print(text, flush=True)
+    _print(text, sys.stdout)
 
 
 def say_json(value: Mapping[str, Any]) -> None:
     """The result as one JSON object on standard output."""
-    print(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False, default=str), flush=True)
+    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False, default=str)
+    if _printable(text, sys.stdout) != text:  # escapes of JSON's own, which every console can print
+        text = json.dumps(value, indent=2, allow_nan=False, default=str)
+    _print(text, sys.stdout)
 
 
 def complain(text: str) -> None:
     """A line about what went wrong, on standard error."""
-    print(f"burstsr: {text}", file=sys.stderr, flush=True)
+    _print(f"burstsr: {text}", sys.stderr)
+
+
+def _print(text: str, stream: TextIO) -> None:
+    print(_printable(text, stream), file=stream, flush=True)
+
+
+def _printable(text: str, stream: TextIO) -> str:
+    """The text with what the stream cannot show, such as a name in letters that a console lacks, or that is no Unicode, as escapes."""
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    return text.encode(encoding, "backslashreplace").decode(encoding)
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[str] = ()) -> str:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import json
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from burstsr.cli.job import recorded
+from burstsr.cli.claim import check_space
 from burstsr.cli.options import choice
 from burstsr.cli.screen import complain, say, say_json
-from burstsr.cli.staging import staged
-from burstsr.ground.errors import BurstsrError, InputFileError, OutputError, SettingsError
+from burstsr.cli.staging import claimed
+from burstsr.files.owned import ResultFiles
+from burstsr.ground.errors import BurstsrError, BusyError, InputFileError, OutputError, SettingsError
 
 if TYPE_CHECKING:
     from burstsr.files.tiff import Directory
@@ -96,10 +97,16 @@ def _one(image: Path, args: argparse.Namespace, settings: SimulateSettings) -> d
     folder = args.output / image.stem
     result: dict[str, Any] = {"name": image.stem, "status": "done", "folder": str(folder), "reason": ""}
     try:
-        if (folder / RECORD).exists() and not args.overwrite:
+        files = result_files(folder)
+        if files.read() is not None and not args.overwrite:
             result |= {"status": "skipped", "reason": "done already; --overwrite redoes it"}
         else:
-            write_simulated(folder, _simulated(image, args, settings), args.seed, overwrite=args.overwrite)
+            reason = files.obstacle([*_frame_names(settings.frames), TRUTH, RECORD])
+            if reason:
+                raise OutputError(reason)
+            write_simulated(folder, _simulated(image, args, settings), args.seed)
+    except BusyError as error:
+        result |= {"status": "skipped", "reason": str(error)}
     except BurstsrError as error:
         result |= {"status": "failed", "reason": str(error)}
         complain(f"{image}: {error}")
@@ -117,29 +124,45 @@ def _simulated(image: Path, args: argparse.Namespace, settings: SimulateSettings
     picture = read_picture(image)
     if not (picture.was_integer or args.linear):
         raise InputFileError(f"{image}: floating point values are linear light, which needs --linear")
+    pixels = picture.rgb.size // 3
+    check_space(args.output, pixels * 12 + round(pixels / settings.scale**2) * 2 * settings.frames, str(image))
     return simulate_burst(picture.rgb, settings, np.random.default_rng(args.seed), image.stem)
 
 
-def write_simulated(folder: Path, simulated: SimulatedBurst, seed: int, *, overwrite: bool = False) -> list[Path]:
-    """Write frames, truth and record to `folder`; the frames' paths. Raises OutputError for files there that no simulation wrote."""
+def write_simulated(folder: Path, simulated: SimulatedBurst, seed: int) -> list[Path]:
+    """Write frames, truth and record to `folder`, instead of an earlier simulation's; the frames' paths. Raises OutputError for files that none wrote."""
     from burstsr.files.dng import write_cfa_dng
     from burstsr.files.picture import write_linear_tiff
     from burstsr.world import truth_record
 
     frames = [frame.info.path.name for frame in simulated.burst]
-    names = [*frames, TRUTH, RECORD]
-    old = [Path(name).name for name in recorded(folder / RECORD, "frames") or ()]
-    foreign = [name for name in names if (folder / name).exists() and not old]
-    if foreign and not overwrite:
-        raise OutputError(f"{folder / foreign[0]}: exists, and no {RECORD} tells that it is simulated; --overwrite replaces it")
-    with staged(folder, "simulation", names) as partial:
-        for frame in simulated.burst:
-            write_cfa_dng(partial / frame.info.path.name, frame, bits=simulated.settings.bits, extra=_shading_tags(simulated))
-        write_linear_tiff(partial / TRUTH, simulated.truth)
-        (partial / RECORD).write_text(json.dumps(truth_record(simulated, seed), indent=2, allow_nan=False), encoding="utf-8")
-    for name in set(old) - set(frames):
-        (folder / name).unlink(missing_ok=True)
+    files = result_files(folder)
+    with claimed(files) as claim:
+        gone = [name for name in files.listed(files.read()) if name not in (*frames, TRUTH) and not files.obstacle([name])]
+        with claim.staged([*frames, TRUTH]) as staging:
+            for frame in simulated.burst:
+                write_cfa_dng(staging.folder / frame.info.path.name, frame, bits=simulated.settings.bits, extra=_shading_tags(simulated))
+            write_linear_tiff(staging.folder / TRUTH, simulated.truth)
+            staging.record = truth_record(simulated, seed)
+        for name in gone:
+            (folder / name).unlink(missing_ok=True)
     return [folder / name for name in frames]
+
+
+def result_files(folder: Path) -> ResultFiles:
+    """The files of a simulated burst, and the record that names them."""
+
+    def complete(record: Mapping[str, Any]) -> bool:
+        return isinstance(record.get("frames"), list) and all(isinstance(f, str) for f in record["frames"]) and "motions" in record and "seed" in record
+
+    def standard(record: Mapping[str, Any]) -> Iterable[str]:
+        return [*(Path(name).name for name in record["frames"]), TRUTH]
+
+    return ResultFiles(folder, RECORD, complete, standard)
+
+
+def _frame_names(count: int) -> list[str]:
+    return [f"frame_{index:03d}.dng" for index in range(count)]
 
 
 def _shading_tags(simulated: SimulatedBurst) -> Directory:

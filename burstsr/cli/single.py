@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from burstsr.cli.bars import Bars
 from burstsr.cli.options import FORMAT_ALIASES, choice
 from burstsr.cli.screen import complain, say, say_json
-from burstsr.cli.single_work import FORMATS, Outcome, Task, done_already, plan
+from burstsr.cli.single_names import placed
+from burstsr.cli.single_work import FORMATS, Outcome, Task, plan, settled
 from burstsr.ground.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -25,7 +27,7 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:  # noqa: ANN401  argpa
         help="enlarge single pictures or raw frames, by classical methods or by a network",
         description="Enlarge pictures one by one: the fallback where there is no burst. nearest, bilinear, bicubic and lanczos add nothing. srcnn, srresnet "
         "and zoom (from the raw mosaic) are trained for the least error; srgan and esrgan invent detail that looks likely. What is learned, the picture's "
-        "metadata and the JSON beside it say. Pictures that are done already are skipped.",
+        "metadata and the JSON beside it say. Pictures that are done already are skipped; another model or scale is written beside, and says so in its name.",
     )
     parser.add_argument("input", metavar="INPUT", nargs="+", type=Path, help="pictures (PNG, TIFF, JPEG, BMP, WebP), raw files, or folders of them")
     parser.add_argument("-o", "--output", metavar="OUT", type=Path, required=True, help="folder for the results; of one picture, a file")
@@ -79,10 +81,12 @@ def _do(args: argparse.Namespace, request: Request, tasks: list[Task]) -> list[O
     from single.inference import enlarger
 
     outcomes: list[Outcome] = []
+    wanted = asked(request)
     ready = None
     with Bars(len(tasks), show=not args.json, title="pictures") as bars:
-        for task in tasks:
-            outcome = done_already(task, asked(request), overwrite=args.overwrite)
+        for each in tasks:
+            task = placed(replace(each, overwrite=args.overwrite), request, wanted)
+            outcome = settled(task, wanted)
             if outcome is None:
                 ready = ready or enlarger(request)
                 name = task.name

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from burstsr.ground.provenance import Provenance
     from single.inference import Enlarger
 
+_SAMPLE_BYTES = 2  # as much as one of a result may need on the disk
 Progress = Callable[[int, int], None]
 Result = tuple[tuple[int, int], "Provenance | None"]  # (width, height), where it comes from
 
@@ -29,6 +30,7 @@ def enlarge_display(source: Path, outputs: Mapping[str, Path], enlarger: Enlarge
 
     picture = read_display(source)
     provenance = provenance_of(enlarger.model, enlarger.scale, None)
+    _check_room(source, outputs, enlarger.scale**2 * picture.pixels.nbytes * len(outputs))
     if picture.pixels.dtype == np.float32:
         return _linear(source, picture, outputs, enlarger, provenance, progress), provenance
     kind = picture.pixels.dtype
@@ -62,13 +64,20 @@ def enlarge_raw(source: Path, outputs: Mapping[str, Path], enlarger: Enlarger, p
     from burstsr.cli.pictures import write_picture
     from burstsr.settings import FinishSettings
 
-    picture = _enlarged(source, enlarger, progress)
+    picture = _enlarged(source, outputs, enlarger, progress)
     for kind, path in outputs.items():
         write_picture(path, kind, picture, FinishSettings())
     return (picture.rgb.shape[1], picture.rgb.shape[0]), picture.provenance
 
 
-def _enlarged(source: Path, enlarger: Enlarger, progress: Progress | None) -> Picture:
+def _check_room(source: Path, outputs: Mapping[str, Path], needed: float) -> None:
+    """Raise OutputError, before anything is computed, where results will not find room."""
+    from burstsr.cli.claim import check_space
+
+    check_space(next(iter(outputs.values())).parent, round(needed), str(source))
+
+
+def _enlarged(source: Path, outputs: Mapping[str, Path], enlarger: Enlarger, progress: Progress | None) -> Picture:
     from burstsr import __version__
     from burstsr.files.linear import is_linear_dng, linear_info, read_linear_dng
     from burstsr.files.raw import read_frame
@@ -80,9 +89,12 @@ def _enlarged(source: Path, enlarger: Enlarger, progress: Progress | None) -> Pi
         if enlarger.kind == "bayer":
             raise InputFileError(f"{source}: already demosaiced; model {enlarger.model.name} takes raw frames, straight from the mosaic")
         linear = read_linear_dng(source)
+        _check_room(source, outputs, enlarger.scale**2 * linear.rgb.size * _SAMPLE_BYTES * len(outputs))
         made = enlarge_picture(Picture(linear.rgb, linear_info(source, linear), 1.0), enlarger, progress)
         return replace(made, provenance=provenance_of(enlarger.model, enlarger.scale, None))
     how = f"Developed from one raw frame and enlarged {enlarger.scale:g} times by burstsr {__version__} ({enlarger.model.name})"
     origin = Provenance("digitalCapture", how)
-    made = enlarge_frame(read_frame(source), enlarger, progress)
+    frame = read_frame(source)
+    _check_room(source, outputs, enlarger.scale**2 * frame.mosaic.size * 3 * _SAMPLE_BYTES * len(outputs))
+    made = enlarge_frame(frame, enlarger, progress)
     return replace(made, provenance=provenance_of(enlarger.model, enlarger.scale, origin))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import time
 from collections.abc import Callable, Sequence
@@ -11,9 +10,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from burstsr.cli.job import recorded
-from burstsr.cli.staging import staged
-from burstsr.ground.errors import BurstsrError, InputFileError, SettingsError
+from burstsr.cli.resume import unlisted
+from burstsr.cli.single_names import result_files
+from burstsr.cli.staging import Claim, claimed
+from burstsr.files.owned import ResultFiles
+from burstsr.ground.errors import BurstsrError, BusyError, InputFileError, SettingsError
 
 if TYPE_CHECKING:
     from burstsr.ground.provenance import Provenance
@@ -28,19 +29,32 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Task:
-    """A picture to enlarge. name: of its source, as the user knows it. outputs: by format. clash: why it must not be done, '' if it may."""
+    """A picture to enlarge. name: of its source, as the user knows it. outputs: by format. clash: why it must not be done, '' if it may.
+
+    overwrite: whether results that are there are redone.
+    """
 
     name: str
     source: Path
     raw: bool
     outputs: dict[str, Path]
     clash: str = ""
+    overwrite: bool = False
 
     @property
     def record(self) -> Path:
         """The JSON that is written last: with it, the picture is done."""
-        first = next(iter(self.outputs.values()))
-        return first.with_name(first.name + ".json")
+        return self.files.folder / self.files.record
+
+    @property
+    def files(self) -> ResultFiles:
+        """The picture's files, and the record that names them: it is called after the first format that was asked for."""
+        return result_files(list(self.outputs.values()))
+
+    @property
+    def wanted(self) -> dict[str, Path]:
+        """Formats that are to be written."""
+        return self.outputs if self.overwrite else unlisted(self.files, self.outputs)
 
     @property
     def mark(self) -> str:
@@ -128,25 +142,34 @@ def asked(request: Request) -> dict[str, Any]:
     return {"model": request.model, "scale": request.scale, "blend": request.blend, "partner": request.partner}
 
 
-def done_already(task: Task, wanted: dict[str, Any], *, overwrite: bool) -> Outcome | None:
-    """The outcome of a task that must not, or need not, be done; None if it is to do."""
+def settled(task: Task, wanted: dict[str, Any], *, thorough: bool = False) -> Outcome | None:
+    """The outcome of a task that must not, or need not, be done; None if it is to do. thorough: as `ResultFiles.obstacle`."""
     if task.clash:
         return Outcome(task.name, "failed", task.clash)
-    if overwrite or not all(path.is_file() for path in (*task.outputs.values(), task.record)):
-        return None
-    if recorded(task.record, "source") not in (None, task.mark):
-        return Outcome(task.name, "failed", f"{task.record} is of another picture; --overwrite replaces it, or choose another folder")
-    same = recorded(task.record, "asked") in (None, wanted)
-    note = "done already" if same else "done by another model or scale; --overwrite redoes it"
-    known = {key: recorded(task.record, key) for key in ("model", "scale", "provenance")}
-    return Outcome(task.name, "skipped", note, outputs=(*task.outputs.values(), task.record), record=known)
+    files, record, outputs = task.files, task.files.read(), task.wanted
+    if record is not None and not task.overwrite:
+        if record["source"] != task.mark:
+            return Outcome(task.name, "failed", f"{task.record} is of another picture; --overwrite replaces it, or choose another folder")
+        if record["asked"] != wanted:
+            return Outcome(task.name, "failed", f"{task.record} is by another model or scale; --overwrite redoes it, or choose another folder")
+        if not outputs:
+            known = {key: record.get(key) for key in ("model", "scale", "provenance")}
+            return Outcome(task.name, "skipped", "done already", outputs=(*task.outputs.values(), task.record), record=known)
+    reason = files.obstacle([*(path.name for path in outputs.values()), files.record], thorough=thorough)
+    return Outcome(task.name, "failed", reason) if reason else None
 
 
 def enlarge(task: Task, request: Request, enlarger: Enlarger, progress: Progress | None = None) -> Outcome:
     """Do a task. Whatever goes wrong becomes a failed Outcome, so that the others go on; KeyboardInterrupt passes."""
     start = time.perf_counter()
     try:
-        record = _enlarge(task, request, enlarger, progress)
+        with claimed(task.files) as claim:
+            there = settled(task, asked(request), thorough=True)  # another run may have been here
+            if there is not None:
+                return there
+            record = _enlarge(task, request, enlarger, progress, claim)
+    except BusyError as error:
+        return Outcome(task.name, "skipped", str(error))
     except BurstsrError as error:
         log.debug("%s", task.name, exc_info=True)
         return Outcome(task.name, "failed", str(error))
@@ -181,21 +204,19 @@ def provenance_of(model: Model, scale: float, origin: Provenance | None) -> Prov
     return Provenance("compositeWithTrainedAlgorithmicMedia", how, model.name, model.sha256 or "")
 
 
-def _enlarge(task: Task, request: Request, enlarger: Enlarger, progress: Progress | None) -> dict[str, Any]:
+def _enlarge(task: Task, request: Request, enlarger: Enlarger, progress: Progress | None, claim: Claim) -> dict[str, Any]:
     from burstsr.cli.single_files import enlarge_display, enlarge_raw
     from burstsr.record import versions
 
     start = time.perf_counter()
-    for path in (*task.outputs.values(), task.record):
-        path.parent.mkdir(parents=True, exist_ok=True)
-    folder, names = task.record.parent, [*(path.name for path in task.outputs.values()), task.record.name]
-    with staged(folder, task.record.stem, names) as partial:
-        outputs = {kind: partial / path.name for kind, path in task.outputs.items()}
+    wanted = task.wanted
+    with claim.staged([path.name for path in wanted.values()], adds=not task.overwrite) as staging:
+        outputs = {kind: staging.folder / path.name for kind, path in wanted.items()}
         try:
             size, provenance = (enlarge_raw if task.raw else enlarge_display)(task.source, outputs, enlarger, progress)
         except SettingsError as error:
             raise InputFileError(f"{task.source}: {error}") from error
-        record = {
+        staging.record = {
             "source": task.mark,
             "asked": asked(request),
             "model": enlarger.model.plain(),
@@ -205,5 +226,4 @@ def _enlarge(task: Task, request: Request, enlarger: Enlarger, progress: Progres
             "seconds": round(time.perf_counter() - start, 3),
             "versions": versions() | ({"torch": version("torch")} if enlarger.model.learned else {}),
         }
-        (partial / task.record.name).write_text(json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False), encoding="utf-8")
-    return record
+    return dict(staging.record)

@@ -44,3 +44,7 @@ class RangeError(SettingsError):
 
 class OutputError(BurstsrError):
     """A result cannot be written."""
+
+
+class BusyError(OutputError):
+    """Another run is at work on the same result."""

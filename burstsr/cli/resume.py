@@ -1,0 +1,96 @@
+"""What of a burst's results is there already, and what must not be touched."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from burstsr.cli.claim import check_space
+from burstsr.files.owned import OUTPUTS, ResultFiles
+
+if TYPE_CHECKING:
+    from burstsr.cli.job import Job, Outcome
+
+STANDARD = (".dng", ".jpg")  # what a record stands for that lists no outputs
+# bytes per output pixel, as much as it may come to
+_PIXEL_BYTES = {"dng": 6.0, "jpg": 2.0, "tiff": 6.0, "png": 6.0, "exr": 6.0}
+_MOST_BYTES = 12.0  # three floats
+
+
+def result_files(folder: Path, name: str) -> ResultFiles:
+    """The files of the burst `name`."""
+
+    def complete(record: Mapping[str, Any]) -> bool:
+        return record.get("burst") == name and isinstance(record.get("frames_read"), list)
+
+    return ResultFiles(folder, f"{name}.json", complete, lambda record: [name + suffix for suffix in STANDARD])
+
+
+def missing(job: Job) -> dict[str, Path]:
+    """Formats that the burst's record does not name as its outputs, or that are gone, and where they go; all, where there is no record."""
+    return unlisted(job.files, job.pictures)
+
+
+def unlisted(files: ResultFiles, outputs: Mapping[str, Path]) -> dict[str, Path]:
+    """Of `outputs`, by format, those that the record does not name, or that are gone; all where there is none. One that lists nothing names what is there."""
+    record = files.read()
+    there = files.listed(record, OUTPUTS)
+    lists = record is None or OUTPUTS in record
+    return {kind: path for kind, path in outputs.items() if (lists and path.name not in there) or not path.is_file()}
+
+
+def to_write(job: Job) -> dict[str, Path]:
+    """Formats that the job has to write, and where they go."""
+    return job.pictures if job.overwrite else missing(job)
+
+
+def settled(job: Job, *, thorough: bool = False) -> Outcome | None:
+    """What is to be said of a burst that need not, or must not, be done; None if it is to do. thorough: as `ResultFiles.obstacle`."""
+    from burstsr.cli.job import Outcome
+
+    count = len(job.paths)
+    wanted = to_write(job)
+    if not job.overwrite and job.files.read() is not None:
+        reason = job.other_frames()
+        if reason:
+            return Outcome(job.name, "failed", count, reason)
+        if not wanted:
+            note = "done with other settings; --overwrite redoes it" if job.other_settings() else "done already"
+            return Outcome(job.name, "skipped", count, note, job.outputs, damaged=job.damaged())
+        if job.other_settings():
+            names = ", ".join(path.name for path in wanted.values())
+            reason = f"{names} is missing, and {job.record} was made with other settings; --overwrite redoes all of it, or choose another output folder"
+            return Outcome(job.name, "failed", count, reason)
+    reason = job.files.obstacle([*(path.name for path in wanted.values()), job.record.name], thorough=thorough)
+    return Outcome(job.name, "failed", count, reason) if reason else None
+
+
+def changed_frames(old: Sequence[str], new: Sequence[str]) -> str:
+    """How the frames of a record differ from those of now, as marks of `Job`.
+
+    >>> changed_frames(["a.dng, 9 bytes", "b.dng, 9 bytes"], ["a.dng, 9 bytes", "b.dng, 7 bytes", "c.dng, 9 bytes"])
+    '1 frame added, 1 changed'
+    """
+    was, now = ({mark.rpartition(" bytes")[0].rpartition(", ")[0]: mark for mark in marks} for marks in (old, new))
+    counts = Counter(added=len(now.keys() - was.keys()), gone=len(was.keys() - now.keys()))
+    counts["changed"] = sum(was[name] != now[name] for name in was.keys() & now.keys())
+    said = [f"{number} {what}" for what, number in counts.items() if number]
+    if not said:
+        return "in another order"
+    first, _, rest = said[0].partition(" ")
+    return ", ".join([f"{first} frame{'s' if first != '1' else ''} {rest}", *said[1:]])
+
+
+def needed_bytes(job: Job, shape: tuple[int, int]) -> int:
+    """What the results of frames of `shape` (height, width) may need on the disk."""
+    pixels = shape[0] * shape[1] * job.settings.scale**2
+    return round(pixels * sum(_PIXEL_BYTES.get(kind, _MOST_BYTES) for kind in to_write(job))) + 100_000
+
+
+def check_room(job: Job) -> None:
+    """Raise OutputError where the results will not find room; InputFileError for a first frame that cannot be read."""
+    from burstsr.files.raw import read_info
+
+    check_space(job.out, needed_bytes(job, read_info(job.paths[0]).shape), f"burst {job.name}")

@@ -1,0 +1,102 @@
+"""Which files are ours to replace: those that a record of ours names, as long as they are what we wrote.
+
+A user's folder may hold anything under the names that results get: the camera's own JPEG, another program's export, a preview that was edited since. None of
+these is ever replaced, whatever the options.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+OUTPUTS, EARLIER = "outputs", "earlier_outputs"  # keys of a record: files of this result; files of ours that an earlier one left
+_SLACK_NS = 2_000_000_000  # file systems of cards keep times to 2 s
+_ADVICE = "it is not replaced; move it away, or choose another output folder"
+
+
+@dataclass(frozen=True)
+class ResultFiles:
+    """The files of one result in `folder`, and the record, a JSON file of the name `record`, that names them.
+
+    complete: whether a JSON object is a record of this kind. standard: the names that a record stands for which lists none, as earlier versions wrote them.
+    """
+
+    folder: Path
+    record: str
+    complete: Callable[[Mapping[str, Any]], bool]
+    standard: Callable[[Mapping[str, Any]], Iterable[str]]
+
+    def read(self, path: Path | None = None) -> dict[str, Any] | None:
+        """The record in the folder, or in the file `path`; None where there is none that is complete."""
+        try:
+            value = json.loads((path or self.folder / self.record).read_bytes())
+            return value if isinstance(value, dict) and self.complete(value) else None
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+            return None
+
+    def listed(self, record: Mapping[str, Any] | None, *keys: str) -> dict[str, dict[str, Any]]:
+        """What a record says of the files that it names, by name; keys: of OUTPUTS and EARLIER, default both."""
+        if record is None:
+            return {}
+        if not isinstance(record.get(OUTPUTS), list):
+            return {name: {"name": name} for name in self.standard(record)}
+        entries = [entry for key in reversed(keys or (OUTPUTS, EARLIER)) for entry in record.get(key) or ()]
+        return {entry["name"]: entry for entry in entries if isinstance(entry, dict) and isinstance(entry.get("name"), str)}
+
+    def obstacle(self, names: Iterable[str], *, thorough: bool = True, record: Path | None = None) -> str:
+        """Why files of these names must not be written; '' if they may. thorough: their bytes are looked at, not only their sizes.
+
+        record: the file that stands for the one in the folder, where that has been moved.
+        """
+        known = record or self.folder / self.record
+        value = self.read(known)
+        listed = self.listed(value)
+        for name in names:
+            path = self.folder / name
+            try:
+                os.lstat(path)
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+            except OSError as error:
+                return f"{path}: cannot be written ({error.strerror or error})"
+            reason = self._foreign(name, value, listed, known, thorough)
+            if reason:
+                return f"{path}: {reason}; {_ADVICE}"
+        return ""
+
+    def _foreign(self, name: str, value: Mapping[str, Any] | None, listed: Mapping[str, dict[str, Any]], known: Path, thorough: bool) -> str:
+        path = self.folder / name
+        if path.is_dir():
+            return "is a directory"
+        if name == self.record:
+            return "" if value is not None else "exists, and is no complete record of burstsr"
+        if name not in listed:
+            return f"exists, and no record of burstsr names it ({self.record} would)"
+        return "" if unchanged(path, listed[name], known, thorough=thorough) else f"is not what burstsr wrote, as {self.record} says: edited or replaced since"
+
+
+def entry(path: Path) -> dict[str, Any]:
+    """What a record says of an output."""
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return {"name": path.name, "bytes": path.stat().st_size, "sha256": digest}
+
+
+def unchanged(path: Path, said: Mapping[str, Any], record: Path, *, thorough: bool = True) -> bool:
+    """Whether a file is what its record says. Without a digest, as earlier versions wrote records, it must not be newer than the record, which came last."""
+    try:
+        if "sha256" not in said:
+            return path.stat().st_mtime_ns <= record.stat().st_mtime_ns + _SLACK_NS
+        return path.stat().st_size == said.get("bytes") and (not thorough or entry(path)["sha256"] == said["sha256"])
+    except OSError:
+        return False
+
+
+def json_bytes(value: Mapping[str, Any]) -> bytes:
+    """A record as it is written: UTF-8, with names of files that are no Unicode escaped, so that it stays JSON."""
+    return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False).encode("utf-8", "backslashreplace")
