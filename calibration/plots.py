@@ -14,6 +14,7 @@ from calibration.records import DefectRecord, LensRecord, MotionRecord, NoiseRec
 
 _COLOURS = ("tab:red", "tab:green", "tab:blue")
 SUFFIXES = (".png", ".svg")
+MARK = "burstsr calibrate"  # in the file's metadata: whose it is
 
 
 def draw(record: Record, path: Path) -> None:
@@ -31,7 +32,8 @@ def draw(record: Record, path: Path) -> None:
     drawing: dict[type[Record], Any] = {NoiseRecord: _noise, LensRecord: _lens, MotionRecord: _motion, DefectRecord: _defects}
     drawing[type(record)](figure, record)
     with atomic(path) as temporary:
-        figure.savefig(temporary, dpi=120, format=path.suffix[1:].lower())
+        kind = path.suffix[1:].lower()
+        figure.savefig(temporary, dpi=120, format=kind, metadata={"Software" if kind == "png" else "Creator": MARK})
 
 
 def _noise(figure: Any, record: NoiseRecord) -> None:  # noqa: ANN401

@@ -11,6 +11,7 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
+from itertools import pairwise
 
 from burstsr import __version__
 from burstsr.cli import benchmark, calibrate, compare, demo, inspect, process, settings, simulate, single, train
@@ -46,6 +47,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line (default: the program's own) and return its exit status."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     parser = build_parser()
+    empty = _empty_argument(arguments)
+    if empty:
+        return _failed(empty, USAGE, json="--json" in arguments)
     try:
         args = parser.parse_args(arguments)
     except UsageError as error:
@@ -91,3 +95,13 @@ def _failed(message: str, status: int, *, json: bool) -> int:
     if json:
         say_json({"error": message, "exit_status": status})
     return status
+
+
+def _empty_argument(arguments: Sequence[str]) -> str:
+    """What is wrong with an argument that is empty, as a script's unset variable gives; '' if none is. As a path it would mean the current folder."""
+    for before, argument in pairwise(["", *arguments]):
+        if not argument:
+            return f"an empty argument{f' after {before}' if before else ''}: a name or a value is needed"
+        if argument.startswith("--") and argument.endswith("="):
+            return f"{argument} is empty: a name or a value is needed"
+    return ""

@@ -37,6 +37,12 @@ def run(args: argparse.Namespace) -> int:
     if getattr(args, "plot", None) is not None:
         if not _plots_there():
             raise SettingsError("--plot needs the matplotlib package: pip install 'burstsr[plots]'")
+    if getattr(args, "output", None) is not None:
+        from burstsr.cli.calibrate_places import check_free
+        from burstsr.cli.claim import check_writable
+
+        check_free(args.output)
+        check_writable(args.output.parent, args.output.name)
     return int(args.work(args))
 
 

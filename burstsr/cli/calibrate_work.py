@@ -9,6 +9,7 @@ from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from burstsr.cli.calibrate_places import places_of, plot_path
 from burstsr.cli.screen import complain, say, say_json, table
 from burstsr.ground.errors import BurstsrError, SettingsError
 
@@ -122,15 +123,10 @@ def listed(args: argparse.Namespace) -> int:
 def _finish(args: argparse.Namespace, records: Sequence[Record], told: Callable[[Any], str], *, folder: bool = True) -> int:
     """Write the records, draw them, and say them. folder: whether the user's folder is where they go without -o."""
     from calibration.files import plain, write_record
-    from calibration.profiles import file_name, profile_folder
 
     said = []
-    for record in records:
-        path: Path | None = args.output
-        if path is None and folder:
-            path = profile_folder() / file_name(record)
-        elif path is not None and len(records) > 1:
-            path = path.with_name(f"{path.stem}-iso{record.iso:g}{path.suffix}")
+    places = places_of(records, args.output, args.plot, profiles=folder)
+    for record, path in zip(records, places, strict=True):
         if path is not None:
             write_record(path, record)
         picture = _drawn(args.plot, record, path)
@@ -147,7 +143,7 @@ def _drawn(kind: str | None, record: Record, path: Path | None) -> Path | None:
         return None
     from calibration.plots import draw
 
-    target = (path or Path(f"{record.kind}.json")).with_suffix(f".{kind}")
+    target = plot_path(kind, record, path)
     draw(record, target)
     return target
 

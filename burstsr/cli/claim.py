@@ -26,10 +26,10 @@ def locked(folder: Path, title: str) -> Iterator[tuple[Path, str]]:
 
     Raises BusyError where another run holds it, OutputError where nothing can be written: so a folder that is read-only is noticed before anything is computed.
     """
-    key = hashlib.sha256(os.fsencode(unicodedata.normalize("NFC", title).casefold())).hexdigest()[:16]  # titles may be as long as a name can be
+    key = key_of(title)
     work = folder / WORK
     lock = work / f"{key}.lock"
-    new = not folder.exists()
+    new = [place for place in (folder, *folder.parents) if not place.exists()]
     try:
         handle = _acquired(lock, title)
     except OSError as error:
@@ -40,8 +40,19 @@ def locked(folder: Path, title: str) -> Iterator[tuple[Path, str]]:
         _release(handle, lock)
         with suppress(OSError):
             work.rmdir()
-            if new:
-                folder.rmdir()  # where nothing came of it
+            for place in new:
+                place.rmdir()  # where nothing came of it
+
+
+def key_of(title: str) -> str:
+    """A short name for a result, whose title may be as long as a name can be."""
+    return hashlib.sha256(os.fsencode(unicodedata.normalize("NFC", title).casefold())).hexdigest()[:16]
+
+
+def check_writable(folder: Path, title: str) -> None:
+    """Raise OutputError where the result `title` cannot be written to `folder`, before anything is computed; BusyError where another run is at it."""
+    with locked(folder, title):
+        pass
 
 
 def check_space(folder: Path, needed: int, what: str) -> None:
@@ -59,7 +70,7 @@ def check_space(folder: Path, needed: int, what: str) -> None:
 
 
 def _size(count: int) -> str:
-    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB"
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.3g} MB"
 
 
 def _acquired(lock: Path, title: str) -> int:

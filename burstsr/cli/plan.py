@@ -13,6 +13,7 @@ from burstsr.cli.grouping import refusal
 from burstsr.cli.job import Job, Outcome
 from burstsr.cli.known import Known
 from burstsr.cli.resume import settled
+from burstsr.cli.staging import unfinished
 from burstsr.ground.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def plan(
     todo, outcomes = [], []
     for burst, job in zip(bursts, jobs, strict=True):
         reason = refusal(burst) or _lacks_reference(job) or _overwritten_source(job, sources)
-        outcome = Outcome(job.name, "failed", len(job.paths), reason) if reason else settled(job)
+        outcome = Outcome(job.name, "failed", len(job.paths), reason) if reason else None if unfinished(job.files) else settled(job)
         if outcome is not None:
             outcomes.append(outcome)
         else:

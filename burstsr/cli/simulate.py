@@ -101,6 +101,8 @@ def _one(image: Path, args: argparse.Namespace, settings: SimulateSettings) -> d
         if files.read() is not None and not args.overwrite:
             result |= {"status": "skipped", "reason": "done already; --overwrite redoes it"}
         else:
+            with claimed(files):  # now rather than after the computing: whether anything can be written, and what a killed run left
+                pass
             reason = files.obstacle([*_frame_names(settings.frames), TRUTH, RECORD])
             if reason:
                 raise OutputError(reason)

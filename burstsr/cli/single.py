@@ -12,6 +12,7 @@ from burstsr.cli.options import FORMAT_ALIASES, choice
 from burstsr.cli.screen import complain, say, say_json
 from burstsr.cli.single_names import placed
 from burstsr.cli.single_work import FORMATS, Outcome, Task, plan, settled
+from burstsr.cli.staging import unfinished
 from burstsr.ground.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def _do(args: argparse.Namespace, request: Request, tasks: list[Task]) -> list[O
     with Bars(len(tasks), show=not args.json, title="pictures") as bars:
         for each in tasks:
             task = placed(replace(each, overwrite=args.overwrite), request, wanted)
-            outcome = settled(task, wanted)
+            outcome = None if unfinished(task.files) else settled(task, wanted)
             if outcome is None:
                 ready = ready or enlarger(request)
                 name = task.name

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from burstsr.cli.claim import locked
+from burstsr.cli.claim import WORK, key_of, locked
 from burstsr.files.owned import EARLIER, OUTPUTS, ResultFiles, entry, json_bytes, unchanged
 from burstsr.ground.errors import OutputError
 
@@ -106,6 +106,11 @@ def claimed(files: ResultFiles) -> Iterator[Claim]:
             else:
                 shutil.rmtree(left, ignore_errors=True)
         yield Claim(files, work, key)
+
+
+def unfinished(files: ResultFiles) -> bool:
+    """Whether a killed run wrote all of the result and did not come to move it: `claimed` will."""
+    return any((files.folder / WORK).glob(f"{key_of(files.record)}-*{_READY}"))
 
 
 def _move_in(files: ResultFiles, ready: Path) -> None:

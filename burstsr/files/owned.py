@@ -16,7 +16,7 @@ from typing import Any
 
 OUTPUTS, EARLIER = "outputs", "earlier_outputs"  # keys of a record: files of this result; files of ours that an earlier one left
 _SLACK_NS = 2_000_000_000  # file systems of cards keep times to 2 s
-_ADVICE = "it is not replaced; move it away, or choose another output folder"
+ADVICE = "it is not replaced; move it away, or choose another output folder"
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class ResultFiles:
                 return f"{path}: cannot be written ({error.strerror or error})"
             reason = self._foreign(name, value, listed, known, thorough)
             if reason:
-                return f"{path}: {reason}; {_ADVICE}"
+                return f"{path}: {reason}; {ADVICE}"
         return ""
 
     def _foreign(self, name: str, value: Mapping[str, Any] | None, listed: Mapping[str, dict[str, Any]], known: Path, thorough: bool) -> str:
