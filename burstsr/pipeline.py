@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from burstsr.align import Aligner, phases, sharpest
+from burstsr.align import Aligner, phases, scenes, sharpest
 from burstsr.covariance import kernels
 from burstsr.defects import find_defects, repaired
 from burstsr.demosaic import demosaic, enlarge, enlarge_rows
@@ -21,7 +21,7 @@ from burstsr.merge import Accumulator, SteadyMean, add_significant, calm_chroma,
 from burstsr.noise import doubt, noise_of, snr_of
 from burstsr.reconstruct import View, reconstruct
 from burstsr.record import Record
-from burstsr.robustness import Guide
+from burstsr.robustness import LEAST_TRUST, Guide, mended
 from burstsr.settings import AlignSettings, Settings
 
 Progress = Callable[[str, int, int], None]
@@ -46,6 +46,11 @@ def super_resolve(
     flows_of = partial(_flows_of, settings.align)
     record = Record(burst, settings, progress)
 
+    groups = scenes(burst, settings.reference) if known_flows is None else [list(range(len(burst)))]
+    shown = groups[0]
+    record.scenes(groups)
+    burst = Burst(burst.name, tuple(burst.frames[i] for i in shown))
+    record.stage("choose the scene")
     noise, noise_source = noise_of(burst, flows_of)
     record.doubted(doubt(burst, noise, flows_of) if noise_source == "NoiseProfile" else "")
     record.stage("noise")
@@ -54,30 +59,26 @@ def super_resolve(
         defects = np.unique(np.concatenate([defects, known_defects]), axis=0)
     frames = [repaired(frame, defects) for frame in burst]
     record.stage("repair")
-    index = sharpest(burst, noise) if settings.reference is None else settings.reference
+    index = sharpest(burst, noise) if settings.reference is None else shown.index(settings.reference)
     reference = frames[index]
     record.stage("choose the reference")
 
     tuned = settings.for_snr(snr_of(reference, noise))
-    kernel = kernels(reference, noise, tuned.covariance)
-    aligner = Aligner(reference, noise, tuned.align)
-    guide = Guide(reference, noise, tuned.robustness)
-    steady = SteadyMean(reference) if tuned.merge.passes > 0 else None
+    flow_of = known_flows.__getitem__ if known_flows is not None else _aligned(frames, index, Aligner(reference, noise, tuned.align), record)
+    guide, steady = _beside(reference, noise, tuned)
     record.stage("prepare the reference")
-
-    flows, trusts = [], []
-    for i, frame in enumerate(frames):
-        if known_flows is not None:
-            flow = known_flows[i]
-        else:
-            flow = record.timed("align", aligner.flow_of, frame) if i != index else Flow.zero(frame.info.shape, tuned.align.tile_px)
-        trust = record.timed("robustness", guide.trust_of, frame, flow) if i != index else np.ones(kernel.shape[:2], np.float32)
-        if i != index and steady:
-            record.timed("merge", steady.add, frame, flow, trust)
-        record.frame(i, flow, trust, reference=i == index)
-        flows.append(flow)
-        trusts.append(packed(trust))
-    del aligner, guide, trust
+    flows, trusts = _registered(frames, index, flow_of, guide, steady, record)
+    del flow_of
+    mending = mended(frames, index, flows, guide, noise)
+    if mending is not None:  # where the other frames agree against the reference, they are right
+        frames[index] = reference = mending.frame
+        guide, steady = _beside(reference, noise, tuned, mending.trust)
+        flows, trusts = _registered(frames, index, mending.flows.__getitem__, guide, steady, record)
+        trusts[index] = packed(mending.trust)
+        record.mended(mending.trust)
+    del guide, mending
+    kernel = kernels(reference, noise, tuned.covariance)
+    record.stage("robustness")
     merge = Accumulator(tuned.scale, kernel, tuned.merge.fallback_weight, fallback=enlarge(demosaic(reference), tuned.scale))
     for frame, flow, kept in zip(frames, flows, trusts, strict=True):
         merge.add(frame, flow, kept)
@@ -110,6 +111,38 @@ def super_resolve(
         picture = outcome.picture
         record.reconstructed(outcome)
     return record.picture(picture, weight, index, noise, noise_source, len(defects), tuned)
+
+
+def _aligned(frames: Sequence[Frame], index: int, aligner: Aligner, record: Record) -> Callable[[int], Flow]:
+    """What finds each frame's flow against the reference, frames[index]."""
+
+    def flow_of(i: int) -> Flow:
+        return record.timed("align", aligner.flow_of, frames[i]) if i != index else aligner.no_motion
+
+    return flow_of
+
+
+def _beside(reference: Frame, noise: Noise, tuned: Settings, trust: NDArray[np.float32] | None = None) -> tuple[Guide, SteadyMean | None]:
+    """What the other frames are laid beside: the reference as robustness sees it, and its own sampling grid. trust: of its own samples; None = full."""
+    return Guide(reference, noise, tuned.robustness), SteadyMean(reference, trust) if tuned.merge.passes > 0 else None
+
+
+def _registered(
+    frames: Sequence[Frame], index: int, flow_of: Callable[[int], Flow], guide: Guide, steady: SteadyMean | None, record: Record
+) -> tuple[list[Flow], list[NDArray[np.uint8]]]:
+    """Flow and packed trust of every frame; those but the reference are added to `steady`."""
+    flows, trusts = [], []
+    for i, frame in enumerate(frames):
+        flow = flow_of(i)
+        trust = record.timed("robustness", guide.trust_of, frame, flow) if i != index else guide.full_trust
+        if trust.mean(dtype=np.float64) < LEAST_TRUST:  # what little agrees is chance
+            trust[:] = 0
+        if i != index and steady:
+            record.timed("merge", steady.add, frame, flow, trust)
+        record.frame(i, flow, trust, reference=i == index)
+        flows.append(flow)
+        trusts.append(packed(trust))
+    return flows, trusts
 
 
 def _flows_of(settings: AlignSettings, reference: Frame, noise: Noise) -> Callable[[Frame], Flow]:

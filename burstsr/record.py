@@ -6,7 +6,7 @@ import logging
 import math
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from typing import ParamSpec, TypeVar
@@ -29,14 +29,16 @@ from burstsr.settings import Settings
 _LOG = logging.getLogger(__name__)
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
-_FIRST = "noise"
+_FIRST = "choose the scene"
 _NEXT = {  # stages that run once, and what begins when they end
+    "choose the scene": "noise",
     "noise": "repair",
     "repair": "choose the reference",
     "choose the reference": "prepare the reference",
     "prepare the reference": "align",
     "merge": "sharpen",
 }
+_OTHER_SCENE, _DIFFERS = "show something else", "differ from the reference everywhere"
 COMPILING = "compiling (first run)"  # what progress is told as a stage meanwhile
 _LIBRARIES = ("numpy", "scipy", "numba", "rawpy", "tifffile", "imagecodecs", "opencv-python")
 
@@ -50,8 +52,10 @@ class Record:
         self._progress = progress
         self._seconds: dict[str, float] = {}
         self._frames: dict[int, dict[str, object]] = {}
-        self._flows: list[Flow] = []
+        self._flow_of: dict[int, Flow] = {}
+        self._mended_share = 0.0
         self._outcome: Outcome | None = None
+        self._scenes = [list(range(len(burst)))]
         self._doubt = ""
         compiling.watch(self)
         self._begin()
@@ -92,15 +96,41 @@ class Record:
         return result
 
     def frame(self, index: int, flow: Flow, trust: NDArray[np.float32], reference: bool) -> None:
-        """A frame was merged with its flow and trust."""
+        """A frame of the scene, counted among those that show it, was merged with its flow and trust."""
+        index = self._scenes[0][index]
         dy, dx, rotation = rigid_motion(flow)
         facts: dict[str, object] = {"file": self._burst.frames[index].info.path.name, "reference": reference}
         facts["motion_px"] = [round(dy, 4), round(dx, 4)]
         facts["rotation_deg"] = round(math.degrees(rotation), 5)
         facts["trust"] = round(float(trust.mean(dtype=np.float64)), 4)
-        self._flows.append(flow)
+        facts["used"] = reference or bool(trust.any())
+        facts["unused_because"] = None if facts["used"] else _DIFFERS
+        self._flow_of[index] = flow
         self._frames[index] = facts
         self._at("merge" if len(self._frames) == len(self._burst) else "align")
+
+    def scenes(self, groups: Sequence[Sequence[int]]) -> None:
+        """Frames by what they show; the first group is merged."""
+        self._scenes = [list(group) for group in groups]
+        for i in (i for group in groups[1:] for i in group):
+            facts = {"file": self._burst.frames[i].info.path.name, "reference": False, "motion_px": None, "rotation_deg": None, "trust": 0.0}
+            self._frames[i] = {**facts, "used": False, "unused_because": _OTHER_SCENE}
+
+    @property
+    def _used(self) -> int:
+        return sum(bool(facts["used"]) for facts in self._frames.values())
+
+    def _names(self, why: str) -> list[str]:
+        return [str(self._frames[i]["file"]) for i in sorted(self._frames) if self._frames[i]["unused_because"] == why]
+
+    def mended(self, trust: NDArray[np.float32]) -> None:
+        """Where trust is 0, the other frames agreed against the reference."""
+        self._mended_share = 1.0 - float(trust.mean(dtype=np.float64))
+        self.stage("robustness")
+
+    @property
+    def _flows(self) -> list[Flow]:
+        return [self._flow_of[i] for i in sorted(self._flow_of)]
 
     def doubted(self, doubt: str) -> None:
         """What speaks against the noise model, if anything does."""
@@ -121,7 +151,8 @@ class Record:
     def picture(
         self, rgb: NDArray[np.float32], weight: NDArray[np.floating], index: int, noise: Noise, noise_source: str, defects: int, tuned: Settings
     ) -> Picture:
-        """The finished Picture with its report."""
+        """The finished Picture with its report. index: of the reference among the frames that show the scene."""
+        index = self._scenes[0][index]
         neutral = self._burst.info.colour.as_shot_neutral if tuned.merge.chroma_significance > 0 else None
         left = noise_left(noise, weight, neutral)
         if self._outcome is not None:
@@ -130,11 +161,15 @@ class Record:
             "burst": self._burst.name,
             "reference": index,
             "frames": [self._frames[i] for i in sorted(self._frames)],
+            "frames_used": self._used,
+            "frames_of_other_scenes": len(self._names(_OTHER_SCENE)),
+            "other_bursts": [[self._burst.frames[i].info.path.name for i in group] for group in self._scenes[1:] if len(group) > 1],
             "coverage": round(coverage(self._flows, self._settings.scale), 4),
             "phases": self._phases(),
             **self._promise(index, noise),
             "advice": self._advice(),
             "defects_repaired": defects,
+            "reference_mended": round(self._mended_share, 6),
             "noise": {"source": noise_source, "doubt": self._doubt or None, **_plain(noise)},
             "noise_left": _plain(left),
             "reconstruction": _facts(self._outcome),
@@ -148,9 +183,12 @@ class Record:
         return Picture(rgb, self._burst.frames[index].info, self._settings.scale, left, report, provenance)
 
     def _provenance(self) -> Provenance:
-        if len(self._burst) == 1:
-            return Provenance("digitalCapture", f"Developed from one raw frame by burstsr {__version__}")
-        return Provenance("computationalCapture", f"Merged from {len(self._burst)} raw frames by burstsr {__version__}; no detail is learned")
+        if self._used == 1:
+            return Provenance("digitalCapture", f"Developed from one raw frame by burstsr {__version__}; {self._one()}")
+        return Provenance("computationalCapture", f"Merged from {self._used} raw frames by burstsr {__version__}; no detail is learned")
+
+    def _one(self) -> str:
+        return f"one frame: {'upscaled' if self._settings.scale > 1 else 'developed'}, not merged"
 
     def _phases(self) -> int:
         return phases(self._flows, self._settings.scale)
@@ -163,7 +201,16 @@ class Record:
 
     def _advice(self) -> str | None:
         said = [self._doubt] if self._doubt else []
-        if len(self._burst) > 1 and self._phases() == 1:
+        for why in (_OTHER_SCENE, _DIFFERS):
+            if names := self._names(why):
+                said.append(f"{len(names)} of {len(self._burst)} frames {why} and were not used: {', '.join(names)}")
+        for group in self._scenes[1:]:
+            if len(group) > 1:
+                names = [self._burst.frames[i].info.path.name for i in group]
+                said.append(f"{', '.join(names)} show the same: process them as a burst of their own")
+        if self._used == 1:
+            said.append(self._one())
+        elif self._phases() == 1:
             still = "the frames hardly differ (tripod; shake it): there was no sub-pixel phase to gain from, only noise to average"
             said.append(f"{still}; move the camera between frames")
         return "; ".join(said) or None

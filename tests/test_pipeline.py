@@ -247,3 +247,22 @@ def test_small_and_ragged_frames_are_reconstructed(shape, rng):
         assert picture.rgb.shape == (round(scale * shape[0]), round(scale * shape[1]), 3)
         assert np.isfinite(picture.rgb).all()
         json.dumps(picture.report, allow_nan=False)
+
+
+@pytest.mark.parametrize("mode", ["fast", "best"])
+def test_outliers_of_the_reference_vanish(mode):
+    """A bird and a satellite's trail in the reference alone: the result is nearly that of a burst without them."""
+    made = simulated(frames=6, iso=400)
+    first = made.burst.frames[0]
+    y, x = np.mgrid[: first.info.shape[0], : first.info.shape[1]]
+    where = (np.hypot(y - 40, x - 110) < 9) | (np.abs(y - 0.4 * x - 50) < 1.2)
+    spoilt = first.with_mosaic(np.where(where, np.uint16(9000), first.mosaic))
+    burst = Burst("spoilt", (spoilt, *made.burst.frames[1:]))
+    seen = np.repeat(np.repeat(where, 2, 0), 2, 1)
+    report, errors = {}, []
+    for given in (made.burst, burst):
+        picture = super_resolve(given, Settings(reference=0, mode=mode))
+        report = picture.report
+        errors.append(float(np.mean((picture.rgb - made.truth)[seen] ** 2)))
+    assert errors[1] < 2 * errors[0]
+    assert 0.01 < report["reference_mended"] < 0.4

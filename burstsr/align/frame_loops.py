@@ -41,25 +41,3 @@ def grey_rows(first, last, mosaic, black, scale, gain, offset, factor, top, left
         for x in range(w):
             grey = quarter * (l0[x] + l2[x]) + half * l1[x]
             o[x] = factor * math.sqrt(max(gain * grey + offset, f4(0)))
-
-
-@compiled
-def squared_slopes(first, last, picture, out):
-    """out[y]: sum over row y of squared halved central differences both ways; one-sided at the picture's borders."""
-    height, width = picture.shape
-    half = f4(0.5)
-    for y in range(first, last):
-        a, b, c = picture[max(y - 1, 0)], picture[y], picture[min(y + 1, height - 1)]
-        left, right = b[:-2], b[2:]
-        total = f4(0)
-        for x in range(width):
-            d = half * (c[x] - a[x])
-            total += d * d
-        for x in range(width - 2):
-            d = half * (right[x] - left[x])
-            total += d * d
-        if width > 1:
-            d = half * (b[1] - b[0])
-            e = half * (b[width - 1] - b[width - 2])
-            total += d * d + e * e
-        out[y] = total

@@ -30,13 +30,6 @@ def grey(frame: Frame, noise: Noise, rows: slice | None = None, columns: slice |
     return out
 
 
-def mean_squared_slope(picture: Floats) -> float:
-    """Mean over the picture of its squared slopes per pixel, halved central differences, both ways together."""
-    sums = np.empty(picture.shape[0], np.float32)
-    over_rows(frame_loops.squared_slopes, picture.shape[0], picture, sums)
-    return float(sums.sum(dtype=np.float64)) / picture.size
-
-
 def pyramid(picture: Floats, smallest: int = 24, spare: list[Floats] | None = None) -> list[Floats]:
     """The picture, then halves of it while both sides stay at least `smallest` pixels. Factor 2^i at level i.
 

@@ -76,12 +76,6 @@ def slopes(picture: Array) -> tuple[Array, Array]:
     return 0.5 * (x[2:, 1:-1] - x[:-2, 1:-1]), 0.5 * (x[1:-1, 2:] - x[1:-1, :-2])
 
 
-def squared_slopes(first: int, last: int, picture: Array, out: Array) -> None:
-    """Sum of |grad|^2 along each row."""
-    gy, gx = slopes(picture)
-    out[first:last] = (gy * gy + gx * gx).sum(1)[first:last]
-
-
 def tile_hessians(first: int, last: int, ref: Array, tile: int, margin: int, out: Array) -> None:
     """H = sum over the window of grad grad^T, as (yy, yx, xx), and the pixels counted."""
     gy, gx = slopes(ref)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
 from burstsr.align import loops
-from burstsr.align.grey import grey, mean_squared_slope, pyramid
-from burstsr.align.information import noise_gain, without_noise
+from burstsr.align.grey import grey, pyramid
+from burstsr.align.information import noise_gain, weighted_median, without_noise
 from burstsr.align.posterior import smooth_deviation, whole_frame
 from burstsr.align.whole import translation
 from burstsr.ground.burst import Burst, Frame
@@ -19,6 +21,7 @@ from burstsr.settings import AlignSettings
 
 Floats = NDArray[np.float32]
 _WHOLE_PX = 256  # the whole frame's translation is searched where its longer side is at most this
+_SHARPNESS_TILE_PX = 32
 _MATCH_LEVEL = 1  # finest pyramid level of whole-pixel matching; finer is the registration's work
 
 
@@ -45,6 +48,11 @@ class Aligner:
         sums = _gradient_sums(self._levels[0], self._tile, self._margin)
         structure, self._information = without_noise(sums, 0)
         self._hessian = np.stack([structure[..., 0, 0], structure[..., 0, 1], structure[..., 1, 1], sums[..., 3]], -1).astype(np.float32)
+
+    @property
+    def no_motion(self) -> Flow:
+        """Flow of the reference itself."""
+        return Flow(np.zeros((*self._tiles, 2), np.float32), self._tile)
 
     def flow_of(self, frame: Frame) -> Flow:
         """Flow of `frame` against the reference. Raises nothing for frames that show something else: trust is robustness's work."""
@@ -131,15 +139,29 @@ def _candidates(flow: NDArray[np.float64], model: NDArray[np.float64], shape: tu
     return np.rint(np.stack([_resampled(v, shape) for v in views])).astype(np.int64)
 
 
-def sharpness(frame: Frame, noise: Noise) -> float:
-    """Mean squared slope of the stabilised grey picture in its middle half, less what noise alone has; the sharpest frame has the most."""
+def sharpness(frames: Sequence[Frame], noise: Noise) -> NDArray[np.float64]:
+    """(n,) of each frame, 1 = as sharp as most: by how much squared slopes exceed those of the other frames, median over tiles of the middle half.
+
+    On the stabilised grey picture, less what noise alone has. A mean would take a bright outlier of one frame (a satellite, a bird) for sharpness.
+    """
+    slopes = np.stack([_tile_slopes(frame, noise) for frame in frames])
+    typical = np.median(slopes, axis=0)
+    weight = np.sqrt(np.maximum(typical, 0.0))
+    if not weight.any():
+        return np.ones(len(frames))
+    ratio = slopes[:, weight > 0] / typical[weight > 0]
+    return np.array([weighted_median(r, weight[weight > 0]) for r in ratio])
+
+
+def _tile_slopes(frame: Frame, noise: Noise) -> NDArray[np.float64]:
     height, width = frame.info.shape
     middle = grey(frame, noise, slice(height // 4, height - height // 4), slice(width // 4, width - width // 4))
-    return mean_squared_slope(middle) - 2 * noise_gain(0)[1]
+    sums = _gradient_sums(middle, _SHARPNESS_TILE_PX, 0).reshape(-1, 4).astype(np.float64)
+    return np.asarray((sums[:, 0] + sums[:, 2]) / np.maximum(sums[:, 3], 1.0) - 2 * noise_gain(0)[1])
 
 
 def sharpest(burst: Burst, noise: Noise) -> int:
     """Index of the burst's sharpest frame. Of frames within 2 % of the best the one nearest the middle of the burst, which needs the least motion."""
-    scores = [sharpness(frame, noise) for frame in burst]
-    near = [i for i, score in enumerate(scores) if score >= max(scores) - 0.02 * abs(max(scores))]
-    return min(near, key=lambda i: (abs(i - (len(burst) - 1) / 2), i))
+    scores = sharpness(burst.frames, noise)
+    near = np.flatnonzero(scores >= scores.max() - 0.02 * abs(scores.max())).tolist()
+    return int(min(near, key=lambda i: (abs(i - (len(burst) - 1) / 2), i)))

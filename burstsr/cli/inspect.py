@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from burstsr.cli.grouping import (
     HEAD,
@@ -28,6 +29,9 @@ from burstsr.ground.fields import check_range
 if TYPE_CHECKING:
     from burstsr.files.discover import BurstFiles
     from burstsr.files.folders import Problem
+    from burstsr.ground.burst import Burst
+
+_T = TypeVar("_T")
 
 
 def add_parser(commands: Any) -> argparse.ArgumentParser:  # noqa: ANN401  argparse keeps its type to itself
@@ -40,6 +44,7 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:  # noqa: ANN401  argpa
     )
     parser.add_argument("path", metavar="PATH", nargs="+", type=Path, help="a folder of bursts, a burst, or frames")
     parser.add_argument("--coverage", action="store_true", help="look at the motion of every burst: reads all pixels, about a second a burst")
+    parser.add_argument("--align", action="store_true", help="which frames of every burst show the same scene: reads all pixels")
     parser.add_argument("--scale", type=float, default=2.0, metavar="S", help="output pixels per raw pixel that coverage is for, 1 to 4 (default 2)")
     add_options(parser)
     return parser
@@ -53,9 +58,11 @@ def run(args: argparse.Namespace) -> int:
     wanted = [burst for burst in found.bursts if not refusals[burst.name] and (args.coverage or len(found.bursts) == 1)]
     damaged: list[Problem] = []
     seen = {burst.name: _coverage(burst, args.scale, damaged) for burst in wanted}
+    scenes = {burst.name: _scenes(burst, damaged) for burst in found.bursts if args.align and not refusals[burst.name]}
     found = replace(found, problems=(*found.problems, *damaged))
     if args.json:
-        bursts = [{**plain(burst), "refused": refusals[burst.name] or None, "coverage": seen.get(burst.name)} for burst in found.bursts]
+        facts_of = {b.name: {"refused": refusals[b.name] or None, "coverage": seen.get(b.name), "scenes": scenes.get(b.name)} for b in found.bursts}
+        bursts = [{**plain(burst), **facts_of[burst.name]} for burst in found.bursts]
         say_json({"bursts": bursts, "refused": plain_problems(found.problems), "passed_over": plain_problems(found.passed_over)})
         return int(bool(found.problems or any(refusals.values())))
     if found.bursts:
@@ -67,6 +74,9 @@ def run(args: argparse.Namespace) -> int:
             told = f"coverage {facts['coverage']:.2f}, evenness {facts['evenness']:.2f}"
             gain = f"expected gain {facts['expected_gain_db']:.1f} dB at x{facts['scale']:g}"
             say("; ".join([f"{name}: {told}, {gain}", *([facts["advice"]] if facts["advice"] else [])]))
+    for name, groups in scenes.items():
+        for line in _about(groups) if groups else ():
+            say(f"{name}: {line}")
     complain_of(found, args.verbose)
     if hint(found.bursts):
         complain(hint(found.bursts))
@@ -77,20 +87,49 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _coverage(burst: BurstFiles, scale: float, damaged: list[Problem]) -> dict[str, Any] | None:
-    """Coverage ready for JSON; None, and said, where the frames cannot be read. damaged: gets frames whose pixels cannot be, which are left out."""
+    """Coverage ready for JSON."""
+    from calibration.coverage import coverage_of
+
+    return _look_at(burst, damaged, lambda frames: coverage_of(frames, scale).plain())
+
+
+def _scenes(burst: BurstFiles, damaged: list[Problem]) -> list[list[str]] | None:
+    """Names of the frames by the scene that they show, the largest first."""
+    from burstsr.align import scenes
+
+    return _look_at(burst, damaged, lambda frames: [[frames.frames[i].info.path.name for i in group] for group in scenes(frames)])
+
+
+def _look_at(burst: BurstFiles, damaged: list[Problem], look: Callable[[Burst], _T]) -> _T | None:
+    """What `look` sees; None, and said, where the frames cannot be read. damaged: gets frames whose pixels cannot be, which are left out."""
     from burstsr.files.background import read_sound_frames
     from burstsr.files.discover import read_burst
     from burstsr.ground.burst import Burst
-    from calibration.coverage import coverage_of
 
     paths = [info.path for info in burst.infos]
     try:
         try:
-            return coverage_of(read_burst(paths), scale).plain()
+            return look(read_burst(paths))
         except InputFileError:
             frames, problems = read_sound_frames(paths)
-            damaged += problems
-            return coverage_of(Burst(burst.name, frames), scale).plain() if frames else None
+            damaged += [problem for problem in problems if problem not in damaged]
+            return look(Burst(burst.name, frames)) if frames else None
     except BurstsrError as error:
         complain(f"{burst.name}: {error}")
         return None
+
+
+def _about(groups: list[list[str]]) -> list[str]:
+    """What `--align` says of a burst.
+
+    >>> _about([["a", "b"]])
+    ['all 2 frames show the same scene']
+    >>> _about([["a", "b", "e"], ["c", "f"], ["d"]])  # doctest: +NORMALIZE_WHITESPACE
+    ['3 of 6 frames show something else than a, b, e: c, f, d', 'c, f show the same: process them as a burst of their own']
+    """
+    count = sum(len(group) for group in groups)
+    if len(groups) == 1:
+        return [f"all {count} frames show the same scene" if count > 1 else "a single frame"]
+    others = [name for group in groups[1:] for name in group]
+    own = [f"{', '.join(group)} show the same: process them as a burst of their own" for group in groups[1:] if len(group) > 1]
+    return [f"{len(others)} of {count} frames show something else than {', '.join(groups[0])}: {', '.join(others)}", *own]

@@ -16,14 +16,19 @@ from burstsr.merge import frame_loops
 
 Floats = NDArray[np.float32]
 _SIGMA_PX = 0.15  # raw pixels by which a sample may lie beside the reference's to count 0.6
+_FILLS_IN = 1e-3  # what a sample counts that is not trusted, where no other lies
 
 
 class SteadyMean:
     """Accumulates frames on the reference's own sampling grid, (H, W)."""
 
-    def __init__(self, reference: Frame) -> None:
+    def __init__(self, reference: Frame, trust: Floats | None = None) -> None:
+        """trust (H/2, W/2): of the reference's own samples, None = full; where there is none, they only fill in."""
         self._num = clipped_samples(reference)
         self._den = np.ones_like(self._num)
+        if trust is not None:
+            self._den[:] = np.repeat(np.repeat(np.maximum(trust, np.float32(_FILLS_IN)), 2, axis=0), 2, axis=1)
+            self._num *= self._den
 
     def add(self, frame: Frame, flow: Flow, trust: Floats) -> None:
         """Add a frame other than the reference, displaced by `flow`, with trust (H/2, W/2)."""
@@ -32,7 +37,7 @@ class SteadyMean:
         over_rows(frame_loops.same_site_mean, frame.mosaic.shape[0], *samples, flow.tiles, flow.tile_px, trust, precision, self._num, self._den)
 
     def result(self) -> tuple[Floats, Floats]:
-        """Samples (H, W), and by how much their noise variance has fallen, per quad: (H/2, W/2), at least 1. Ends the accumulator."""
+        """Samples (H, W), and by how much their noise variance has fallen, per quad: (H/2, W/2), from 1 where it is trusted. Ends the accumulator."""
         self._num /= self._den
         d = self._den
         return self._num, np.float32(0.25) * (d[::2, ::2] + d[1::2, ::2] + d[::2, 1::2] + d[1::2, 1::2])

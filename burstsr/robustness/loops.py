@@ -152,6 +152,83 @@ def mismatch_rows(first, last, ref_mean, sigma2, mean, flow, tile, curve_differe
             begin = end
 
 
+@compiled
+def limit_rows(first, last, ref_mean, sigma2, curve_difference, noise_times, structure_times, out):
+    """Mismatch from which a single frame contradicts the reference at a quad: d^2 beyond noise and beyond what alias and alignment make of structure.
+
+    ref_mean (3, h, w), sigma2 (h, w), curve_difference (3, n) as for `mismatch_rows`. d^2 may be noise_times its variance by noise, plus structure_times
+    the variance of structure around.
+    """
+    steps = f4(curve_difference.shape[1] - 1)
+    for y in range(first, last):
+        for x in range(out.shape[1]):
+            noise = f4(0)
+            for c in range(3):
+                noise += curve_difference[c, u8(np.int32(min(max(ref_mean[c, y, x] * steps + f4(0.5), f4(0)), steps)))]
+            structure = max(sigma2[y, x] - f4(4.5) * noise, f4(0))  # 4.5: noise of a quad over that of a difference of 3 x 3 means
+            out[y, x] = min((noise_times * noise + structure_times * structure) / (sigma2[y, x] + f4(1e-20)), f4(0.99) * MOST)
+
+
+@compiled
+def vote_rows(first, last, mismatch, limit, contradict, seen):
+    """Count, per quad, frames that see it, and those of them that contradict the reference there. contradict, seen: (h, w) uint16."""
+    for y in range(first, last):
+        for x in range(u8(mismatch.shape[1])):
+            m = mismatch[y, x]
+            contradict[y, x] += np.uint16(1 if m > limit[y, x] else 0)
+            seen[y, x] += np.uint16(1 if m >= f4(0) else 0)
+
+
+@inlined
+def add_quad(mosaic, black, scale, red, y, x, weight, window):
+    """Add the quads around (y, x), borders repeated, to window (3, 3, 3): R, G, B times weight."""
+    h, w = mosaic.shape[0] // 2, mosaic.shape[1] // 2
+    ry, rx = red // 2, red % 2
+    for i in range(3):
+        qy = 2 * min(max(y + i - 1, 0), h - 1)
+        for j in range(3):
+            qx = 2 * min(max(x + j - 1, 0), w - 1)
+            window[0, i, j] += weight * (f4(mosaic[qy + ry, qx + rx]) - black[ry, rx]) * scale[ry, rx]
+            window[2, i, j] += weight * (f4(mosaic[qy + 1 - ry, qx + 1 - rx]) - black[1 - ry, 1 - rx]) * scale[1 - ry, 1 - rx]
+            green = (f4(mosaic[qy + ry, qx + 1 - rx]) - black[ry, 1 - rx]) * scale[ry, 1 - rx]
+            green += (f4(mosaic[qy + 1 - ry, qx + rx]) - black[1 - ry, rx]) * scale[1 - ry, rx]
+            window[1, i, j] += weight * f4(0.5) * green
+
+
+@compiled
+def look_at(first, last, position, mosaic, black, scale, red, curve_variance, out):
+    """Means over 3 x 3 quads around positions (n, 2) in quads, bilinear, and the channels' sum of the larger of variance and noise's there; NaN outside.
+
+    The variance is the nearest quad's, as in `guide_rows`. out (4, n).
+    """
+    h, w = mosaic.shape[0] // 2, mosaic.shape[1] // 2
+    steps = curve_variance.shape[1] - 1
+    window = np.empty((3, 3, 3), f4)
+    for n in range(first, last):
+        y, x = position[n]
+        if not (y > f4(-0.5) and x > f4(-0.5) and y < h - f4(0.5) and x < w - f4(0.5)):
+            out[:, n] = np.nan
+            continue
+        y, x = min(max(y, f4(0)), f4(h - 1)), min(max(x, f4(0)), f4(w - 1))
+        a, b = int(math.floor(y)), int(math.floor(x))
+        v, u = y - f4(a), x - f4(b)
+        out[:, n] = f4(0)
+        window[:] = f4(0)
+        add_quad(mosaic, black, scale, red, int(math.floor(y + f4(0.5))), int(math.floor(x + f4(0.5))), f4(1), window)
+        for c in range(3):
+            mean = window[c].sum() / f4(9)
+            at = int(min(max(mean * f4(steps) + f4(0.5), f4(0)), f4(steps)))
+            out[3, n] += max((window[c] * window[c]).sum() / f4(9) - mean * mean, curve_variance[c, at])
+        window[:] = f4(0)
+        for i in range(2):
+            for j in range(2):
+                weight = (v if i else f4(1) - v) * (u if j else f4(1) - u)
+                if weight > f4(0):
+                    add_quad(mosaic, black, scale, red, a + i, b + j, weight, window)
+        for c in range(3):
+            out[c, n] = window[c].sum() / f4(9)
+
+
 @inlined
 def exp_below(x):
     """exp(x) for x <= 0: to 3e-6 of its value from -10, and no more than 1e-7 away below."""

@@ -50,6 +50,31 @@ def mismatch_rows(
     out[first:last] = np.where(seen, np.minimum((d**2).sum(0) / (sigma2[first:last] + 1e-20), MOST), UNSEEN)
 
 
+def limit_rows(first: int, last: int, ref_mean: Array, sigma2: Array, curve_difference: Array, noise_times: float, structure_times: float, out: Array) -> None:
+    """(noise_times n + structure_times max(sigma^2 - 4.5 n, 0)) / sigma^2, n the variance of d by noise alone."""
+    noise = _at_level(curve_difference, ref_mean).sum(0)
+    limit = (noise_times * noise + structure_times * np.maximum(sigma2 - 4.5 * noise, 0)) / (sigma2 + 1e-20)
+    out[first:last] = np.minimum(limit, 0.99 * MOST)[first:last]
+
+
+def vote_rows(first: int, last: int, mismatch: Array, limit: Array, contradict: NDArray[np.uint16], seen: NDArray[np.uint16]) -> None:
+    """Add one where mismatch exceeds its limit, and where there is any."""
+    contradict[first:last] += (mismatch > limit)[first:last]
+    seen[first:last] += (mismatch != UNSEEN)[first:last]
+
+
+def look_at(first: int, last: int, position: Array, mosaic: Mosaic, black: Array, scale: Array, red: int, curve_variance: Array, out: Array) -> None:
+    """3 x 3 means at positions, bilinear, and sigma^2 of the nearest quad; NaN outside."""
+    h, w = mosaic.shape[0] // 2, mosaic.shape[1] // 2
+    mean, sigma2 = np.empty((3, h, w)), np.empty((h, w))
+    guide_rows(0, h, mosaic, black, scale, red, curve_variance, mean, sigma2)
+    y, x = position[first:last].astype(np.float64).T
+    inside = (y > -0.5) & (x > -0.5) & (y < h - 0.5) & (x < w - 0.5)
+    y, x = np.clip(y, 0, h - 1), np.clip(x, 0, w - 1)
+    near = np.floor(y + 0.5).astype(int), np.floor(x + 0.5).astype(int)
+    out[:, first:last] = np.where(inside, np.stack([*(_bilinear(plane, y, x) for plane in mean), sigma2[near]]), np.nan)
+
+
 def trust_rows(first: int, last: int, mismatch: Array, side: int, factor: Array, tile: int, tolerance: float, threshold: float, out: Array) -> None:
     """clip(S exp(-m / tolerance) - t, 0, 1), eroded; 0 where UNSEEN."""
     seen = (mismatch != UNSEEN).astype(np.float64)

@@ -16,20 +16,36 @@ from burstsr.robustness.noise_curves import noise_curves
 from burstsr.settings import RobustnessSettings
 
 Floats = NDArray[np.float32]
+LEAST_TRUST = 0.05  # mean, of a frame that is used
 _AROUND = 9  # quads along the square over which mismatch is averaged
+_NOISE_TIMES = 5.0  # its noise variance that a squared difference of 3 x 3 means must exceed to contradict the reference by itself
+_STRUCTURE_TIMES = 0.05  # the same of the variance of structure around: alignment's error, and alias
 
 
 class Guide:
-    """The reference as robustness sees it: local means and variances of its half-size RGB."""
+    """The reference as robustness sees it: local means and variances of its half-size RGB.
+
+    contradicting, seeing: (H/2, W/2) uint16, of the frames that `trust_of` was asked about those that contradict the reference at a quad by themselves, and
+    those that show the quad.
+    """
 
     def __init__(self, reference: Frame, noise: Noise, settings: RobustnessSettings) -> None:
         self._settings = settings
         mosaic, levels = reference.mosaic, reference.info.levels
-        variance, self._difference = noise_curves(noise, float(-(levels.black * levels.scale()).min()))
+        self._variance, self._difference = noise_curves(noise, float(-(levels.black * levels.scale()).min()))
         shape = (mosaic.shape[0] // 2, mosaic.shape[1] // 2)
-        self._mean, self._sigma2 = np.empty((3, *shape), np.float32), np.empty(shape, np.float32)
+        self.mean, self._sigma2 = np.empty((3, *shape), np.float32), np.empty(shape, np.float32)
         self._spare: list[tuple[Floats, Floats]] = []  # means and mismatches of frames that are done with
-        over_rows(loops.guide_rows, shape[0], mosaic, *site_rows(levels, 2), red_site(reference), variance, self._mean, self._sigma2)
+        over_rows(loops.guide_rows, shape[0], mosaic, *site_rows(levels, 2), red_site(reference), self._variance, self.mean, self._sigma2)
+        self._limit = np.empty(shape, np.float32)
+        times = (np.float32(_NOISE_TIMES), np.float32(_STRUCTURE_TIMES))
+        over_rows(loops.limit_rows, shape[0], self.mean, self._sigma2, self._difference, *times, self._limit)
+        self.contradicting, self.seeing = np.zeros(shape, np.uint16), np.zeros(shape, np.uint16)
+
+    @property
+    def full_trust(self) -> Floats:
+        """(H/2, W/2) ones."""
+        return np.ones_like(self._sigma2)
 
     def trust_of(self, frame: Frame, flow: Flow) -> Floats:
         """(H/2, W/2) float32 trust, 0 to 1, of what `frame` shows of the reference's quads; 0 where it shows nothing of them.
@@ -42,10 +58,11 @@ class Guide:
         try:
             mean, mismatch = self._spare.pop()
         except IndexError:
-            mean, mismatch = np.empty_like(self._mean), np.empty_like(self._sigma2)
+            mean, mismatch = np.empty_like(self.mean), np.empty_like(self._sigma2)
         over_rows(loops.mean_rows, height, mosaic, *site_rows(frame.info.levels, 2), red_site(frame), mean)
-        over_rows(loops.mismatch_rows, height, self._mean, self._sigma2, mean, flow.tiles, flow.tile_px, self._difference, mismatch)
+        over_rows(loops.mismatch_rows, height, self.mean, self._sigma2, mean, flow.tiles, flow.tile_px, self._difference, mismatch)
         if s.enabled:
+            over_rows(loops.vote_rows, height, mismatch, self._limit, self.contradicting, self.seeing)
             trust = np.empty_like(mismatch)
             factor = np.where(_flow_spread(flow.tiles) > s.flow_variation_px, np.float32(s.s_moving), np.float32(s.s_still))
             values = (factor, flow.tile_px, np.float32(s.tolerance), np.float32(s.threshold))
@@ -54,6 +71,16 @@ class Guide:
             trust = np.where(mismatch == loops.UNSEEN, np.float32(0), np.float32(1))
         self._spare.append((mean, mismatch))
         return trust
+
+    def shown(self, frame: Frame, flow: Flow, at: NDArray[np.int64]) -> Floats:
+        """(4, n) what `frame` shows at the reference's quads `at` (n, 2), NaN where it shows none: means over 3 x 3 quads, R, G, B; and the channels' sum of
+        the variance around, of noise or more.
+        """
+        out = np.empty((4, len(at)), np.float32)
+        position = at + 0.5 * flow.at(2 * at[:, 0] + 0.5, 2 * at[:, 1] + 0.5)
+        levels = site_rows(frame.info.levels, 2)
+        over_rows(loops.look_at, len(at), np.ascontiguousarray(position, np.float32), frame.mosaic, *levels, red_site(frame), self._variance, out)
+        return out
 
 
 def _flow_spread(tiles: Floats) -> Floats:

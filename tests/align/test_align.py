@@ -8,7 +8,7 @@ from tolerances import FLOW_ISO_100_PX, FLOW_LOOPS_PX, FLOW_SHIFT_PX, MATCH_COST
 from burstsr.align import Aligner, frame_loops, motion_loops, sharpest
 from burstsr.align import loops as align_loops
 from burstsr.align import paper as align_paper
-from burstsr.align.grey import grey, mean_squared_slope
+from burstsr.align.grey import grey
 from burstsr.align.information import noise_gain, weighted_median, without_noise
 from burstsr.align.posterior import smooth_deviation
 from burstsr.align.whole import fit_affine, translation
@@ -65,20 +65,6 @@ def test_grey_is_the_low_passed_mosaic_in_deviations_of_noise(rng, engine, shape
     np.testing.assert_allclose(grey(frame, noise), expected, rtol=1e-5)
     part = grey(frame, noise, slice(1, shape[0]), slice(shape[1] // 2, shape[1]))
     np.testing.assert_allclose(part, expected[1:, shape[1] // 2 :], rtol=1e-5)
-
-
-@pytest.mark.parametrize("shape", [(1, 1), (1, 5), (7, 2), (16, 24)])
-def test_squared_slopes_agree(rng, shape):
-    picture = rng.normal(0, 3, shape).astype(np.float32)
-    outs = [np.zeros(shape[0], np.float32) for _ in GREYS]
-    for module, out in zip(GREYS.values(), outs, strict=True):
-        module.squared_slopes(0, shape[0], picture, out)
-    np.testing.assert_allclose(outs[0], outs[1], rtol=1e-5, atol=1e-6)
-
-
-def test_slope_of_a_ramp():
-    y, x = np.mgrid[:50, :60].astype(np.float32)
-    assert mean_squared_slope(2 * y - 3 * x) == pytest.approx(13, rel=0.05)
 
 
 @pytest.mark.parametrize("shape", [(33, 18), (16, 16), (64, 80)])
