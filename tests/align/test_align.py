@@ -288,3 +288,14 @@ def test_sharpest_frame_is_chosen(texture):
     sharp = texture(y, x)
     frames = [frame_of(cv2.GaussianBlur(sharp, (0, 0), s)) for s in (2.0, 1.5, 0.3, 1.5)]
     assert sharpest(Burst("b", tuple(frames)), Noise.of_iso(100)) == 2
+
+
+@pytest.mark.parametrize("bright", [0.9, 0.0])
+def test_a_bright_or_dark_outlier_is_not_taken_for_sharpness(texture, bright):
+    """A satellite's trail, a bird: sharp edges in a part of one frame, which is not the sharpest."""
+    y, x = np.mgrid[:256, :320]
+    frames = [frame_of(0.5 * texture(y * k, x * k)) for k in (0.5, 0.5, 0.6, 0.5, 0.5)]
+    spoilt = 0.5 * texture(y * 0.5, x * 0.5)
+    spoilt[np.abs(y - 0.7 * x - 20) < 3] = bright
+    frames[1] = frame_of(spoilt)
+    assert sharpest(Burst("b", tuple(frames)), Noise.of_iso(100)) == 2
