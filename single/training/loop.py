@@ -22,8 +22,9 @@ from single.data.pairs import Pairs
 from single.losses import adversarial, pixel_loss
 from single.networks import build
 from single.networks.srresnet import Discriminator
+from single.training.begin import begin
 from single.training.plan import Plan
-from single.training.validation import Validation
+from single.training.validation import VALIDATION, Validation
 from single.weights_file import read_weights, write_weights
 
 CHECKPOINT, LOG, BEST = "checkpoint.pt", "log.csv", "best.safetensors"
@@ -41,6 +42,8 @@ class Training:
     def __init__(self, plan: Plan, pairs: Pairs, validation: Validation, out: Path, start: str | Path = "") -> None:
         if plan.gan and not start and not (out / CHECKPOINT).is_file():
             raise SettingsError("--gan starts from a trained network: --start FILE (from random weights it collapses)")
+        if not (out / CHECKPOINT).is_file():
+            begin(out / LOG, ",".join(FIELDS), (BEST, VALIDATION))
         torch.manual_seed(plan.seed)
         if plan.threads:
             torch.set_num_threads(plan.threads)

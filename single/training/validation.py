@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from burstsr.files.picture import write_png
 from single.data.pairs import Pairs
 
+VALIDATION = "validation.png"
 _CROP = 4
 
 
@@ -34,7 +35,7 @@ class Validation:
         ssim = float(np.mean([structural_similarity(x, y, data_range=1, channel_axis=2) for x, y in zip(a, b, strict=True)]))
         if out is not None:
             rows = np.concatenate([np.concatenate((x, y), 1) for x, y in zip(a[:3], b[:3], strict=True)])
-            write_png(out / "validation.png", np.rint(255 * np.repeat(rows, 3, 2)[..., :3] if rows.shape[2] == 1 else 255 * rows).astype(np.uint8))
+            write_png(out / VALIDATION, np.rint(255 * np.repeat(rows, 3, 2)[..., :3] if rows.shape[2] == 1 else 255 * rows).astype(np.uint8))
         return psnr, ssim
 
 

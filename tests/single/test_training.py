@@ -8,7 +8,7 @@ torch = pytest.importorskip("torch")
 
 from burstsr.cli import main  # noqa: E402
 from burstsr.files.picture import write_png  # noqa: E402
-from burstsr.ground.errors import InputFileError, SettingsError  # noqa: E402
+from burstsr.ground.errors import InputFileError, OutputError, SettingsError  # noqa: E402
 from single.data import Degradation, Folder, PicturePairs  # noqa: E402
 from single.descriptor import Descriptor  # noqa: E402
 from single.training.loop import Training  # noqa: E402
@@ -68,6 +68,21 @@ def test_a_broken_checkpoint_is_refused(folder, tmp_path):
     (tmp_path / "checkpoint.pt").write_bytes(b"broken")
     with pytest.raises(InputFileError, match=r"checkpoint\.pt"):
         _training(folder, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["best.safetensors", "log.csv", "validation.png"])
+def test_training_replaces_only_what_it_wrote(folder, tmp_path, name):
+    (tmp_path / name).write_bytes(b"the user's own")
+    with pytest.raises(OutputError, match=name):
+        _training(folder, tmp_path, steps=2)
+    assert [p.name for p in tmp_path.iterdir()] == [name] and (tmp_path / name).read_bytes() == b"the user's own"
+
+
+def test_a_training_that_was_killed_before_its_first_checkpoint_begins_again(folder, tmp_path):
+    _training(folder, tmp_path, steps=2)
+    (tmp_path / "best.safetensors").write_bytes(b"written before the checkpoint")
+    _training(folder, tmp_path, steps=2).run()
+    assert len((tmp_path / "log.csv").read_text().splitlines()) == 2
 
 
 def test_a_gan_starts_from_a_trained_network_and_moves_it(folder, tmp_path):

@@ -1,0 +1,36 @@
+"""The folder of a training: what is in it is replaced only where a training of ours began it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from burstsr.files.atomic import atomic
+from burstsr.files.owned import ADVICE
+from burstsr.ground.errors import OutputError
+
+
+def begin(log: Path, head: str, others: Sequence[str]) -> None:
+    """Write a log of nothing but its `head` where the folder has none: by it, files of the names `others` beside it are known as ours.
+
+    So a folder in which nothing can be written is noticed before the training, too. Raises OutputError for a file of these names that no training wrote.
+    """
+    if os.path.lexists(log.parent) and not log.parent.is_dir():
+        raise OutputError(f"{log.parent}: is a file; the training needs a folder")
+    if _begins_with(log, head):
+        return
+    for name in (log.name, *others):
+        path = log.with_name(name)
+        if os.path.lexists(path):
+            raise OutputError(f"{path}: exists, and no training's {log.name} is beside it; {ADVICE}")
+    with atomic(log) as temporary:
+        temporary.write_text(head + "\n", encoding="utf-8")
+
+
+def _begins_with(path: Path, head: str) -> bool:
+    try:
+        with path.open(encoding="utf-8") as file:
+            return file.readline().rstrip("\r\n") == head
+    except (OSError, UnicodeDecodeError):
+        return False
