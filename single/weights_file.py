@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from burstsr.files.atomic import atomic
-from burstsr.ground.errors import InputFileError, OutputError
+from burstsr.ground.errors import InputFileError
 from single.descriptor import Descriptor
 
 if TYPE_CHECKING:
@@ -19,14 +19,12 @@ KEY = "descriptor"
 
 def write_weights(path: str | Path, net: nn.Module, descriptor: Descriptor, facts: Mapping[str, str] | None = None, half: bool = False) -> None:
     """A network's weights; half: as 16-bit floats. facts: what else the header says (training data, command). Raises OutputError."""
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     state = {name: (value.half() if half and value.is_floating_point() else value).contiguous().cpu() for name, value in net.state_dict().items()}
-    try:
-        with atomic(Path(path)) as temporary:
-            save_file(state, temporary, {KEY: descriptor.to_json(), **(facts or {})})
-    except OSError as error:
-        raise OutputError(f"{path}: {error}") from error
+    whole = save(state, {KEY: descriptor.to_json(), **(facts or {})})  # safetensors' own error of a full disk is no OSError
+    with atomic(Path(path)) as temporary:
+        temporary.write_bytes(whole)
 
 
 def read_header(path: str | Path) -> tuple[Descriptor | None, dict[str, str]]:

@@ -14,6 +14,7 @@ from burstsr.settings import Settings
 if TYPE_CHECKING:
     from burstsr.files.discover import BurstFiles
 
+_MOST_DIGITS = 10
 log = logging.getLogger(__name__)
 HELP = "frame whose geometry the picture gets: its index from 0 by name, its name or its path (default auto: the sharpest)"
 
@@ -28,7 +29,7 @@ def settings_of_bursts(settings: Settings, bursts: Sequence[BurstFiles], asked: 
         return [settings] * len(bursts)
     if asked.lower() == "auto":
         return [replace(settings, reference=None)] * len(bursts)
-    if asked.isascii() and asked.isdecimal():
+    if asked.isascii() and asked.isdecimal() and len(asked) < _MOST_DIGITS:
         return [replace(settings, reference=int(asked))] * len(bursts)
     indices = [_index(burst, asked) for burst in bursts]
     if bursts and all(index is None for index in indices):

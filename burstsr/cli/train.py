@@ -48,7 +48,7 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:  # noqa: ANN401  argpa
     parser.add_argument("--jpeg", type=int, default=100, metavar="Q", help="degradation: JPEG down to this quality (default 100: none)")
     parser.add_argument("--validate-every", type=int, metavar="N", help="steps between validations and checkpoints (default 500)")
     parser.add_argument("--seed", type=int, metavar="N", help="default 0; the same seed gives the same training on the same machine")
-    parser.add_argument("--device", metavar="NAME", help="cpu (default), cuda, mps")
+    parser.add_argument("--device", metavar="NAME", help="cpu (default), auto, cuda, cuda:N, mps")
     parser.add_argument("--bf16", **choice(("auto", "on", "off")), default="auto", help="16-bit brain floats; auto: where the processor has them")
     parser.add_argument("--tensorboard", action="store_true", help="also write TensorBoard events (needs the tensorboard package)")
     return parser
@@ -73,9 +73,10 @@ def run(args: argparse.Namespace) -> int:
         raise SettingsError("one of --data and --raw-data is needed")
 
     from single.data import Degradation
+    from single.inference.runner import chosen_device
     from single.training import sources
     from single.training.events import events
-    from single.training.loop import BEST, Training
+    from single.training.loop import BEST, Training, writable
     from single.training.plan import Plan
     from single.training.validation import Validation
 
@@ -85,6 +86,8 @@ def run(args: argparse.Namespace) -> int:
     asked |= {"before_activation": not args.after_activation, "relativistic": not args.not_relativistic}
     plan = Plan(**asked)
     out = args.out or Path(args.model)
+    chosen_device(plan.device)
+    writable(out)
     if args.raw_data:
         pairs, held_back = sources.of_raw_files(descriptor, args.raw_data, args.validation[0] if args.validation else args.raw_data)
     else:

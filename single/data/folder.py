@@ -82,6 +82,8 @@ def _paths(places: Sequence[str | Path]) -> list[Path]:
         if place.is_file():
             found.append(place)
             continue
+        if not place.exists():
+            raise InputFileError(f"{place}: no such file or folder")
         div2k = [place / name for name in _DIV2K if (place / name).is_dir()]
         for root in div2k or [place]:
             found += sorted(path for path in root.rglob("*") if path.suffix.lower() in SUFFIXES)

@@ -93,6 +93,8 @@ class AlignedPairs:
     RAW = (".dng", ".arw", ".cr2", ".nef")
 
     def __init__(self, place: str | Path, scale: int) -> None:
+        if not Path(place).is_dir():
+            raise InputFileError(f"{place}: {'is a file; a folder of raw files is needed' if Path(place).exists() else 'no such folder'}")
         self.scale = scale
         self.pairs: list[tuple[NDArray[np.float32], NDArray[np.float32]]] = []
         for raw in sorted(path for path in Path(place).rglob("*") if path.suffix.lower() in self.RAW):

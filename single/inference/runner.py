@@ -71,12 +71,13 @@ class Runner:
 
 def chosen_device(name: str) -> torch.device:
     """The device of --device. Raises SettingsError where it is not there."""
-    if name not in DEVICES:
-        raise SettingsError(f"--device {name}: allowed is {', '.join(DEVICES)}")
+    kind, colon, index = name.partition(":")
+    if kind not in DEVICES or (colon and not (kind == "cuda" and index.isdecimal())):
+        raise SettingsError(f"--device must be one of {', '.join(DEVICES)}, cuda:N, not {name!r}")
     there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if name == "auto":
         return torch.device(next(kind for kind in ("cuda", "mps", "cpu") if there[kind]))
-    if not there[name]:
+    if not there[kind] or (colon and int(index) >= torch.cuda.device_count()):
         raise SettingsError(f"--device {name}: this machine, or this build of torch, has none; allowed is auto, {', '.join(k for k, v in there.items() if v)}")
     return torch.device(name)
 

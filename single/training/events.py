@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from burstsr.ground.errors import SettingsError
+from burstsr.ground.errors import OutputError, SettingsError
 
 
 def events(out: Path) -> Callable[[Mapping[str, float]], None]:
-    """What writes a line of the log as TensorBoard events to a folder. Raises SettingsError where its package is missing."""
+    """What writes a line of the log as TensorBoard events to a folder. Raises SettingsError where its package is missing, OutputError."""
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError as error:
         raise SettingsError("--tensorboard needs its package: pip install tensorboard") from error
-    writer = SummaryWriter(out)
+    try:
+        writer = SummaryWriter(out)
+    except OSError as error:
+        raise OutputError(f"{out}: cannot be written ({error.strerror or error})") from error
 
     def write(line: Mapping[str, float]) -> None:
         for name, value in line.items():

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import copy
 import csv
+import io
 import math
+import tempfile
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -17,8 +19,9 @@ import torch
 from torch import Tensor, nn
 
 from burstsr.files.atomic import atomic
-from burstsr.ground.errors import InputFileError, SettingsError
+from burstsr.ground.errors import BurstsrError, InputFileError, OutputError, SettingsError
 from single.data.pairs import Pairs
+from single.inference.runner import chosen_device, out_of_memory
 from single.losses import adversarial, pixel_loss
 from single.networks import build
 from single.networks.srresnet import Discriminator
@@ -36,7 +39,8 @@ class Training:
     """One network being trained in a folder. `run` goes on from the folder's checkpoint where there is one.
 
     pairs: where batches come from. validation: pictures never trained on. out: the folder: checkpoint.pt, log.csv, best.safetensors, and pictures of the
-    validation. start: weights to begin with, "" for random ones; a gan needs them. Raises SettingsError for a checkpoint of another plan.
+    validation. start: weights to begin with, "" for random ones; a gan needs them. Raises SettingsError for a checkpoint of another plan or a device that
+    is not there, InputFileError for weights or a checkpoint that cannot be used, OutputError for a folder that cannot be written.
     """
 
     def __init__(self, plan: Plan, pairs: Pairs, validation: Validation, out: Path, start: str | Path = "") -> None:
@@ -48,10 +52,10 @@ class Training:
         if plan.threads:
             torch.set_num_threads(plan.threads)
         self.plan, self.pairs, self.validation, self.out = plan, pairs, validation, out
-        self.device = torch.device(plan.device)
+        self.device = chosen_device(plan.device)
         self.net = build(plan.descriptor).to(self.device)
         if start:
-            self.net.load_state_dict(read_weights(start)[0])
+            _load(self.net, start, plan)
         self.average = copy.deepcopy(self.net).eval().requires_grad_(False)
         self.optimiser = torch.optim.Adam(self.net.parameters(), plan.rate, betas=(0.9, 0.99))
         self.judge = Discriminator(plan.discriminator_width, 256).to(self.device) if plan.gan else None
@@ -62,19 +66,31 @@ class Training:
         self.features = _features(plan).to(self.device) if plan.perceptual_weight else None
         self.bf16 = _has_bf16() if plan.bf16 is None else plan.bf16
         self.step, self.seconds, self.best = 0, 0.0, -math.inf
-        out.mkdir(parents=True, exist_ok=True)
+        writable(out)
         if (out / CHECKPOINT).is_file():
             self._resume()
 
     def run(self, report: Report | None = None) -> float:
-        """Train to the plan's last step. Returns the best validation PSNR, dB. Raises FloatingPointError where the loss is no number any more."""
+        """Train to the plan's last step. Returns the best validation PSNR, dB.
+
+        Raises BurstsrError where the loss is no number any more or memory runs out, OutputError.
+        """
+        try:
+            return self._run(report)
+        except (MemoryError, RuntimeError) as error:
+            if not out_of_memory(error):
+                raise
+            asked = f"--batch {self.plan.batch} and --patch-px {self.plan.patch_px}"
+            raise BurstsrError(f"not enough memory for {asked} on {self.device}; try smaller ones") from error
+
+    def _run(self, report: Report | None) -> float:
         start, losses, judged = time.perf_counter() - self.seconds, [], []
         while self.step < self.plan.steps:
             rng = np.random.default_rng((self.plan.seed, self.step))  # of the step, so that a resumed run sees what an unbroken one does
             given, wanted = (part.to(self.device) for part in self.pairs.batch(self.plan.batch, self.plan.patch_px, rng))
             loss, discriminator = self._advance(given, wanted)
             if not math.isfinite(loss):
-                raise FloatingPointError(f"step {self.step}: the loss is {loss}; try a smaller --rate")
+                raise BurstsrError(f"step {self.step}: the loss is {loss}; try a smaller --rate")
             losses.append(loss)
             judged.append(discriminator)
             self.step += 1
@@ -144,8 +160,10 @@ class Training:
         if self.plan.gan or line["val_psnr"] > self.best:  # a gan gets sharper while its PSNR falls: its last weights are the ones
             self.best = state["best"] = line["val_psnr"]
             write_weights(self.out / BEST, self.average, self.plan.descriptor, {"step": str(self.step), "val_psnr": f"{line['val_psnr']:.3f}"})
+        whole = io.BytesIO()  # torch's own writing to a full disk raises RuntimeError, and says nothing of the disk
+        torch.save(state, whole)
         with atomic(self.out / CHECKPOINT) as temporary:
-            torch.save(state, temporary)
+            temporary.write_bytes(whole.getbuffer())
         lines = _lines(self.out / LOG, before=self.step) + [line]
         with atomic(self.out / LOG) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, FIELDS)
@@ -161,13 +179,16 @@ class Training:
             raise InputFileError(f"{path}: not a checkpoint that can be read ({error}); choose another folder") from error
         if other - {"steps"}:
             raise SettingsError(f"{path} was begun with another {', '.join(sorted(other))}; choose another folder")
-        self.step, self.seconds, self.best = int(state["step"]), float(state["seconds"]), float(state["best"])
-        self.net.load_state_dict(state["net"])
-        self.average.load_state_dict(state["average"])
-        self.optimiser.load_state_dict(state["optimiser"])
-        if self.judge is not None and self.judge_optimiser is not None:
-            self.judge.load_state_dict(state["judge"])
-            self.judge_optimiser.load_state_dict(state["judge_optimiser"])
+        try:
+            self.step, self.seconds, self.best = int(state["step"]), float(state["seconds"]), float(state["best"])
+            self.net.load_state_dict(state["net"])
+            self.average.load_state_dict(state["average"])
+            self.optimiser.load_state_dict(state["optimiser"])
+            if self.judge is not None and self.judge_optimiser is not None:
+                self.judge.load_state_dict(state["judge"])
+                self.judge_optimiser.load_state_dict(state["judge_optimiser"])
+        except (KeyError, ValueError, TypeError, RuntimeError) as error:
+            raise InputFileError(f"{path}: a checkpoint that is damaged ({error}); choose another folder") from error
 
 
 def _plain(plan: Plan) -> dict[str, Any]:
@@ -175,11 +196,35 @@ def _plain(plan: Plan) -> dict[str, Any]:
 
 
 def _lines(path: Path, before: int) -> list[dict[str, Any]]:
-    """Lines of a log up to the step that a resumed run went on from."""
+    """Lines of a log up to the step that a resumed run went on from. Raises InputFileError for what is no such log."""
     if not path.is_file():
         return []
-    with path.open(newline="", encoding="utf-8") as file:
-        return [row for row in csv.DictReader(file) if float(row["step"]) < before]
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            return [row for row in csv.DictReader(file) if float(row["step"]) < before and all(float(row[name]) is not None for name in FIELDS)]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputFileError(f"{path}: not the log of a training ({error!r}); move it away, or choose another folder") from error
+
+
+def writable(folder: Path) -> None:
+    """Make the folder, and see that it can be written, before anything is computed for it. Raises OutputError."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except FileExistsError as error:
+        raise OutputError(f"{folder}: is a file; the training needs a folder") from error
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot be written ({error.strerror or error})") from error
+
+
+def _load(net: nn.Module, start: str | Path, plan: Plan) -> None:
+    state, descriptor = read_weights(start)
+    try:
+        net.load_state_dict(state)
+    except RuntimeError as error:
+        of = f"of {descriptor.name}" if descriptor else "of another network"
+        raise InputFileError(f"{start}: the weights are {of} and do not fit {plan.descriptor.name}") from error
 
 
 def _has_bf16() -> bool:

@@ -1,5 +1,6 @@
 import csv
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ torch = pytest.importorskip("torch")
 
 from burstsr.cli import main  # noqa: E402
 from burstsr.files.picture import write_png  # noqa: E402
-from burstsr.ground.errors import InputFileError, OutputError, SettingsError  # noqa: E402
+from burstsr.ground.errors import BurstsrError, InputFileError, OutputError, SettingsError  # noqa: E402
 from single.data import Degradation, Folder, PicturePairs  # noqa: E402
 from single.descriptor import Descriptor  # noqa: E402
 from single.training.loop import Training  # noqa: E402
@@ -152,3 +153,86 @@ def test_published_weights_say_how_they_were_made(folder, tmp_path):
     assert descriptor == TINY and facts["command"] == "burstsr train tiny" and facts["data"] == "three pictures" and "val_psnr" in facts
     assert path.with_suffix(".csv").read_text().startswith("step,")
     assert path.stat().st_size < (tmp_path / "run" / "best.safetensors").stat().st_size
+
+
+def _line(folder, out, *more):
+    return ["train", "srcnn-lite-x2", "--data", str(folder), "-o", str(out), "--steps", "1", "--batch", "1", "--patch-px", "12", *map(str, more)]
+
+
+def test_training_into_a_file_or_an_unwritable_folder_is_said(folder, tmp_path, capsys):
+    """And before anything is read or computed."""
+    (tmp_path / "file").write_text("mine")
+    for out, words in ((tmp_path / "file", "is a file; the training needs a folder"), (tmp_path / "file" / "below", "cannot be written")):
+        assert main(_line(tmp_path / "no-data", out)) == 1
+        assert words in capsys.readouterr().err
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+@pytest.mark.parametrize("name", ["foo", "cuda:x", "cpu:1", "cuda:99", "mps:0"])
+def test_a_device_that_is_not_there_is_said(folder, tmp_path, capsys, name):
+    assert main(_line(folder, tmp_path / "out", "--device", name)) == 2
+    assert "--device" in capsys.readouterr().err and not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("written", ["checkpoint.pt", "best.safetensors"])
+def test_training_onto_a_full_disk_is_said(folder, tmp_path, capsys, monkeypatch, written):
+    real = Path.write_bytes
+
+    def full(path, data):
+        if path.suffix == Path(written).suffix:
+            raise OSError(28, "No space left on device")
+        return real(path, data)
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    assert main(_line(folder, tmp_path / "out")) == 1
+    assert f"{written}: cannot be written (No space left on device)" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (["--data", "missing.png"], "missing.png: no such file or folder"),
+        (["--data", "notes.txt"], "notes.txt: no picture of at least"),
+        (["--start", "other.safetensors"], "of tiny-rgb-x2 and do not fit srcnn-lite-x2"),
+        (["--start", "notes.txt"], "notes.txt: not a safetensors file"),
+    ],
+)
+def test_files_that_are_no_training_data_are_said(folder, tmp_path, capsys, monkeypatch, more, words):
+    from single.networks import build
+
+    monkeypatch.chdir(tmp_path)
+    Path("notes.txt").write_text("notes")
+    write_weights("other.safetensors", build(TINY_RGB), TINY_RGB)
+    assert main([*_line(folder, "out"), *more]) == 1
+    assert words in capsys.readouterr().err
+
+
+def test_raw_data_that_is_a_file_is_said(folder, tmp_path, capsys):
+    assert main(["train", "zoom-lite-x2", "--raw-data", str(folder / "0.png"), "-o", str(tmp_path / "out")]) == 1
+    assert "is a file; a folder of raw files is needed" in capsys.readouterr().err
+
+
+def test_a_loss_that_is_no_number_and_memory_that_ends_are_said(folder, tmp_path, monkeypatch):
+    training = _training(folder, tmp_path)
+    monkeypatch.setattr(training, "_advance", lambda given, wanted: (float("nan"), 0.0))
+    with pytest.raises(BurstsrError, match="smaller --rate"):
+        training.run()
+
+    def too_much(given, wanted):
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 1 bytes")
+
+    monkeypatch.setattr(training, "_advance", too_much)
+    with pytest.raises(BurstsrError, match="not enough memory for --batch 2"):
+        training.run()
+
+
+def test_a_damaged_log_or_checkpoint_is_named(folder, tmp_path):
+    training = _training(folder, tmp_path, steps=2)
+    training.run()
+    (tmp_path / "log.csv").write_text("step\nx\n")
+    with pytest.raises(InputFileError, match=r"log\.csv: not the log of a training"):
+        _training(folder, tmp_path, steps=4).run()
+    state = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
+    torch.save({**state, "net": {}}, tmp_path / "checkpoint.pt")
+    with pytest.raises(InputFileError, match=r"checkpoint\.pt: a checkpoint that is damaged"):
+        _training(folder, tmp_path, steps=4)
