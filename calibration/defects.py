@@ -17,6 +17,7 @@ from burstsr.ground.fields import check_range
 from burstsr.ground.sensor import samples
 from burstsr.noise import noise_of
 from burstsr.settings import DefectSettings
+from calibration.checks import check_burst_light, check_darks
 from calibration.noise import flows_of
 from calibration.records import DefectRecord, now
 
@@ -32,13 +33,17 @@ def defects_of(burst: Burst, method: str = "auto", sigma: float = 8.0) -> Defect
     """Defects of the camera from darks (frames without light) or a burst of any scene, hand-held.
 
     sigma: noise deviations by which a pixel must stand out. method: "darks", "burst", or "auto": by the frames' light. Darks see warm pixels at half of
-    sigma, and offsets of rows and columns whole; a burst sees offsets from line to line only. Raises BurstError for fewer than three frames.
+    sigma, and offsets of rows and columns whole; a burst sees offsets from line to line only. Raises BurstError for fewer than three frames, or for
+    darks that show light.
     """
     if len(burst) < _FEWEST:
         raise BurstError(f"burst {burst.name!r} has {len(burst)} frames: at least {_FEWEST} are needed to tell defects from chance")
     check_range("sigma", sigma, 3, 100)
     dark = _no_light(burst.frames[0]) if method == "auto" else method == "darks"
-    return _of_darks(burst, sigma) if dark else _of_burst(burst, sigma)
+    if dark:
+        check_darks(burst.frames)
+        return _of_darks(burst, sigma)
+    return _of_burst(burst, sigma)
 
 
 def _no_light(frame: Frame) -> bool:
@@ -67,6 +72,7 @@ def _of_darks(burst: Burst, sigma: float) -> DefectRecord:
 
 
 def _of_burst(burst: Burst, sigma: float) -> DefectRecord:
+    check_burst_light(burst)
     noise, _ = noise_of(burst, flows_of)
     found = find_defects(burst, noise, DefectSettings(threshold_sigma=sigma))
     mosaic = burst.frames[0].mosaic.astype(np.float64)

@@ -25,6 +25,7 @@ from burstsr.noise import noise_of
 from burstsr.pipeline import super_resolve
 from burstsr.reconstruct import CERTAIN_PSF
 from burstsr.settings import ReconstructSettings, Settings
+from calibration.checks import check_burst_light
 from calibration.middle import middle_of
 from calibration.noise import flows_of
 from calibration.records import LensRecord, now
@@ -46,6 +47,7 @@ def lens_of_burst(burst: Burst, progress: Callable[[int, int], None] | None = No
     """Deviation of the lens's blur from a hand-held burst of at least five frames. Raises BurstError for fewer."""
     if len(burst) < _FEWEST:
         raise BurstError(f"burst {burst.name!r} has {len(burst)} frames: at least {_FEWEST} are needed to leave some out")
+    check_burst_light(burst)
     found = np.array([_of_prediction(burst, progress), _of_spectrum(burst)])
     weight = 1 / found[:, 1] ** 2
     info = burst.info

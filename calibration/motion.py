@@ -15,6 +15,7 @@ from burstsr.ground.flow import Flow
 from burstsr.noise import noise_of
 from burstsr.world import FrameMotion, motions_record
 from burstsr.world.motion import relative_to_first
+from calibration.checks import check_burst_light
 from calibration.gyro import GyroLog, Plan, bursts_of_log
 from calibration.noise import flows_of
 from calibration.records import MotionRecord, now
@@ -55,6 +56,7 @@ def motion_of_gyro(log: GyroLog, plan: Plan) -> MotionRecord:
 
 def _track(burst: Burst) -> list[FrameMotion]:
     """Motions of a burst's frames relative to the first, rows' shear included."""
+    check_burst_light(burst)
     noise, _ = noise_of(burst, flows_of)
     index = sharpest(burst, noise)
     flow_of = flows_of(burst.frames[index], noise)

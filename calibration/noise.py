@@ -18,6 +18,7 @@ from burstsr.ground.sensor import quads
 from burstsr.noise import estimate, measure
 from burstsr.settings import AlignSettings
 from burstsr.world import noise_of_camera
+from calibration.checks import check_burst_light
 from calibration.photon_transfer import photon_transfer
 from calibration.records import NoiseRecord, now, triple
 
@@ -41,6 +42,7 @@ def flows_of(reference: Frame, noise: Noise) -> Callable[[Frame], Flow]:
 
 def noise_of_burst(burst: Burst) -> NoiseRecord:
     """Noise from a burst of any scene, hand-held or not (`burstsr.noise.measure`). Raises BurstError for fewer than three frames."""
+    check_burst_light(burst)
     rough = estimate(burst.frames[len(burst) // 2])
     found = measure(burst, rough, flows_of, most_windows=8)
     black = burst.info.levels.black
@@ -100,9 +102,9 @@ def as_flats(infos: Sequence[FrameInfo]) -> list[Flats]:
     return [Flats(camera, iso, tuple(tuple(e[s]) for s in sorted(e))) for (camera, _, iso), e in sorted(found.items(), key=lambda item: item[0][2])]
 
 
-def look_flat(infos: Sequence[FrameInfo]) -> bool:
-    """Whether frames show an even field: each differs from a smooth surface by less than 5 % of its mean."""
-    return all(_deviation(read_frame(info.path)) < _FLAT for info in infos)
+def uneven(infos: Sequence[FrameInfo]) -> FrameInfo | None:
+    """The first frame that shows no even field: it differs from a smooth surface by 5 % of its mean or more. None if all do."""
+    return next((info for info in infos if not _deviation(read_frame(info.path)) < _FLAT), None)
 
 
 def _deviation(frame: Frame) -> float:

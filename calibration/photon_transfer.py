@@ -15,6 +15,7 @@ from burstsr.ground.burst import Frame
 from burstsr.ground.clipped import unclipped_moments
 from burstsr.ground.errors import BurstError
 from burstsr.noise import NoiseFit, Points, fit
+from calibration.checks import check_darks, check_flats
 from calibration.records import NoiseRecord, now, triple
 
 Doubles = NDArray[np.float64]
@@ -43,11 +44,13 @@ def photon_transfer(flats: Sequence[Sequence[Frame]], darks: Sequence[Frame] = (
 
     Black level: the darks' mean; without darks, where exposure times differ, what no exposure would show, if that is certain to 1 DN; else the files'.
     Shading, dust and uneven pixels do no harm; light that flickers does little: each frame's mean is taken off.
-    Raises BurstError for less than two exposures (darks count as one) of at least two frames.
+    Raises BurstError for less than two exposures (darks count as one) of at least two frames, and for what `calibration.checks` refuses.
     """
     groups = [list(group) for group in flats if len(group) >= _FEWEST]
     if len(groups) + (len(darks) >= _FEWEST) < _FEWEST:
         raise BurstError(f"{len(groups)} flat exposures and {len(darks)} darks: at least two exposures of two frames or more are needed")
+    check_darks(darks, groups)
+    check_flats(groups, int(len(darks) >= _FEWEST))
     info = (groups[0] if groups else list(darks))[0].info
     white = info.levels.white
     everything = groups + ([list(darks)] if len(darks) >= _FEWEST else [])

@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from burstsr.cli.calibrate_places import places_of, plot_path
 from burstsr.cli.screen import complain, say, say_json, table
-from burstsr.ground.errors import BurstsrError, SettingsError
+from burstsr.ground.errors import BurstError, BurstsrError, SettingsError
 
 if TYPE_CHECKING:
     from burstsr.files.discover import BurstFiles
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 def noise(args: argparse.Namespace) -> int:
     """`calibrate noise`."""
-    from calibration.noise import as_flats, combined, noise_of_burst, noise_of_flats, noise_of_table
+    from calibration.noise import as_flats, combined, noise_of_flats, noise_of_table
     from calibration.profiles import over_iso
 
     if args.table is not None:
@@ -35,23 +36,20 @@ def noise(args: argparse.Namespace) -> int:
     infos = [info for burst in bursts for info in burst.infos]
     darks = [info for burst in _found(args.darks) for info in burst.infos] if args.darks else []
     if _are_flats(args.method, infos, bool(darks)):
-        found = []
-        for flats in as_flats(infos):
-            own = [d for d in darks if d.iso == flats.iso] or darks
-            found.append(noise_of_flats(flats, own))
+        tried = [_tried(f"ISO {flats.iso:g}", partial(noise_of_flats, flats, _of_iso(darks, flats.iso))) for flats in as_flats(infos)]
+        found = [record for record in tried if record is not None]
     else:
+        tried = [_tried(burst.name, partial(_noise_of, burst)) for burst in bursts]
         by_iso: dict[tuple[str, float], list[NoiseRecord]] = {}
-        for burst in bursts:
-            record = _tried(burst, noise_of_burst)
-            if record is not None:
-                by_iso.setdefault((record.camera, record.iso), []).append(record)
+        for record in filter(None, tried):
+            by_iso.setdefault((record.camera, record.iso), []).append(record)
         found = [combined(records) for records in by_iso.values()]
     if not found:
-        raise SettingsError("no burst could be measured")
+        raise BurstError("noise could not be measured")
     if args.iso is not None and [r.iso for r in found] != [args.iso]:
         found = [over_iso(found, args.iso)]
     named = [replace(r, camera=args.camera) if args.camera else r for r in found]
-    return _finish(args, named, _noise_text)
+    return max(_finish(args, named, _noise_text), int(None in tried))
 
 
 def defects(args: argparse.Namespace) -> int:
@@ -176,24 +174,39 @@ def _read(burst: BurstFiles) -> Burst:
     return replace(read_burst([info.path for info in burst.infos]), name=burst.name)
 
 
-def _tried(burst: BurstFiles, measure: Callable[[Burst], NoiseRecord]) -> NoiseRecord | None:
-    """One burst measured; what cannot be is said, and the others go on."""
+def _noise_of(burst: BurstFiles) -> NoiseRecord:
+    from calibration.noise import noise_of_burst
+
+    return noise_of_burst(_read(burst))
+
+
+def _of_iso(darks: Sequence[FrameInfo], iso: float) -> Sequence[FrameInfo]:
+    """The darks of that ISO, or all where none is: why they do not fit is said then."""
+    return [dark for dark in darks if dark.iso == iso] or darks
+
+
+def _tried(name: str, measure: Callable[[], NoiseRecord]) -> NoiseRecord | None:
+    """One burst, or the flats of one ISO, measured; what cannot be is said, and the others go on."""
     try:
-        return measure(_read(burst))
+        return measure()
     except BurstsrError as error:
-        complain(f"{burst.name}: {error}")
+        complain(f"{name}: {error}")
         return None
 
 
 def _are_flats(method: str, infos: Sequence[FrameInfo], darks: bool) -> bool:
-    """Whether frames are flat fields: told so, or of several exposures and even."""
-    from calibration.noise import look_flat
+    """Whether frames are flat fields: told so, or of several exposures and even. Raises SettingsError for darks with what is no flat field."""
+    from calibration.noise import uneven
 
+    if method == "burst" and darks:
+        raise SettingsError("--darks belong to flat fields; a burst (--method burst) does without them")
     if method != "auto":
         return method == "flats"
-    firsts = list({(info.iso, info.exposure_s): info for info in infos}.values())
     several = darks or len({info.exposure_s for info in infos}) > 1
-    return several and look_flat(firsts)
+    scene = uneven(list({(info.iso, info.exposure_s): info for info in infos}.values())) if several else None
+    if scene is not None and darks:
+        raise SettingsError(f"{scene.path}: shows no even field, and --darks belong to flat fields; leave them out to measure a burst, or give --method flats")
+    return several and scene is None
 
 
 def _numbers(values: Sequence[float] | None, digits: int = 4) -> str:

@@ -56,6 +56,50 @@ def test_noise_from_flats(run_json, flats, folder, tmp_path):
     assert not folder.exists()
 
 
+def test_darks_that_show_light_are_refused(run, flats, bursts, folder, tmp_path):
+    """Bright frames as darks gave a black level in the middle of the scale; a scene is named as such, and so are swapped arguments."""
+    photographs = sorted((bursts / "apple").glob("*.dng"))
+    bright = sorted((flats / "flats").glob("flat_4*.dng"))
+    for darks, said in ((bright, "are they swapped?"), (photographs, "is no dark")):
+        for more in (), ("--method", "flats"):
+            status, _, err = run("calibrate", "noise", flats / "flats", "--darks", *darks, "-o", tmp_path / "p.json", *more)
+            assert status == 1 and darks[0].name in err and (said in err or "do not belong together" in err)
+    status, _, err = run("calibrate", "noise", flats / "darks", "--darks", flats / "flats", "-o", tmp_path / "p.json", "--method", "flats")
+    assert status == 1 and "are they swapped?" in err
+    status, _, err = run("calibrate", "defects", bursts / "apple", "--method", "darks", "-o", tmp_path / "p.json")
+    assert status == 1 and "is no dark" in err and not (tmp_path / "p.json").exists()
+
+
+def test_darks_with_a_burst_are_said_not_dropped(run, flats, bursts, folder):
+    status, _, err = run("calibrate", "noise", bursts / "apple", "--darks", flats / "darks")
+    assert status == 2 and "shows no even field" in err and "--darks belong to flat fields" in err
+    assert run("calibrate", "noise", bursts / "apple", "--darks", flats / "darks", "--method", "burst")[0] == 2
+
+
+@pytest.mark.parametrize(("levels", "said"), [((0.002, 0.01, 0.02), "flats are too dark"), ((2.2, 2.6, 3.0), "flats are saturated")])
+def test_flats_that_say_nothing_are_refused(run, folder, tmp_path, levels, said):
+    for k, group in enumerate(flat_frames(levels, Noise.of_iso(100), np.random.default_rng(0), iso=100, shape=(96, 128))):
+        written(group, tmp_path / "flats", f"flat_{k}")
+    status, _, err = run("calibrate", "noise", tmp_path / "flats", "--method", "flats")
+    assert status == 1 and said in err and "flat_" in err
+
+
+def test_flats_of_one_iso_that_fail_do_not_cost_the_others(run_json, flats, folder, tmp_path):
+    other = flat_frames((0.2,), Noise.of_iso(800), np.random.default_rng(0), iso=800, shape=(192, 256))[0]
+    paths = written(other, tmp_path / "other", "other")
+    status, found = run_json("calibrate", "noise", flats / "flats", *paths, "--method", "flats")
+    assert status == 1 and found["iso"] == 100
+
+
+@pytest.mark.parametrize("what", ["noise", "defects", "motion", "lens --burst"])
+def test_a_saturated_burst_is_refused(run, folder, tmp_path, what):
+    """It gave figures that nothing in it told."""
+    frames = flat_frames((3.0,), Noise.of_iso(100), np.random.default_rng(0), frames=5, shape=(64, 64))[0]
+    written(frames, tmp_path / "white", "white")
+    status, _, err = run("calibrate", *what.split(), tmp_path / "white", "-o", tmp_path / "p.json")
+    assert status == 1 and "white_00.dng" in err and "saturated" in err and not (tmp_path / "p.json").exists()
+
+
 def test_noise_of_a_burst_goes_to_the_folder_and_process_finds_it(run, run_json, bursts, folder, tmp_path):
     status, out, _ = run("calibrate", "noise", bursts / "apple")
     assert status == 0 and "alpha" in out and str(folder) in out

@@ -1,0 +1,81 @@
+"""Whether frames show what they are given as: darks no light, flats enough of it and not too much."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from burstsr.ground.burst import Burst, Frame
+from burstsr.ground.errors import BurstError
+from burstsr.ground.sensor import samples
+
+_BLACK_ERROR = 0.02, 0.1  # of saturation: how far a dark's level may be off the file's black level, and off one of 0, which says nothing
+_PART = 16  # samples along a side of the parts of a dark that are compared
+_GLOW = 0.03  # of saturation: how much brighter than the whole a part may be, for amplifiers glow
+_BRIGHTEST_FLAT = 0.05  # of saturation: below it read noise hides how variance grows with the signal
+_SATURATED = 0.5  # share of a channel's samples at white from which an exposure says nothing about it
+_BLIND = 0.9  # share of the samples of every channel at white from which a burst shows nothing
+_FEWEST = 2  # exposures
+_CHANNELS = ("red", "green", "blue")
+
+
+def check_darks(darks: Sequence[Frame], flats: Sequence[Sequence[Frame]] = ()) -> None:
+    """Raise BurstError, naming the file, for a frame that shows light. flats: the exposures that the darks go with; all must be brighter."""
+    dimmest = min(((_level(group[0]), group[0]) for group in flats), key=lambda found: found[0], default=None)
+    for dark in darks:
+        level, most = _level(dark), _BLACK_ERROR[0 if dark.info.levels.black.any() else 1]
+        if dimmest is not None and level > dimmest[0] + _step(dark):
+            flat = f"{dimmest[1].info.path} ({dimmest[0]:.2%})"
+            raise BurstError(f"{dark.info.path}: is no dark: its median is {level:.2%} of saturation, above that of the flat {flat}; are they swapped?")
+        if level > most:
+            raise BurstError(f"{dark.info.path}: is no dark: its median is {level:.2%} of saturation, where {most:.0%} is the most; cover the lens")
+        if _glow(dark) > _GLOW:
+            raise BurstError(f"{dark.info.path}: is no dark: parts of it are brighter than the rest by {_glow(dark):.0%} of saturation; cover the lens")
+
+
+def check_flats(flats: Sequence[Sequence[Frame]], darks: int) -> None:
+    """Raise BurstError, naming files, for exposures that are all too dark, or too many of which are saturated. darks: whether there are any, 1 or 0."""
+    if not flats:
+        return
+    brightest = max((group[0] for group in flats), key=_level)
+    if _level(brightest) < _BRIGHTEST_FLAT:
+        found = f"the brightest of {len(flats)} exposures has a median of {_level(brightest):.2%} of saturation"
+        raise BurstError(f"{brightest.info.path}: the flats are too dark: {found}, and {_BRIGHTEST_FLAT:.0%} is the least; expose longer")
+    for channel, name in enumerate(_CHANNELS):
+        full = [group[0] for group in flats if _at_white(group[0], channel) > _SATURATED]
+        if full and len(flats) - len(full) + darks < _FEWEST:
+            found = f"{name} is at white in {len(full)} of {len(flats)} exposures"
+            raise BurstError(f"{full[0].info.path}: the flats are saturated: {found}; at least two must not be (darks count as one): expose less")
+
+
+def check_burst_light(burst: Burst) -> None:
+    """Raise BurstError, naming the file, for a burst that is saturated almost everywhere: noise, motion and blur cannot be seen in it."""
+    for frame in burst.frames[:: max(1, len(burst) - 1)]:
+        white = min(_at_white(frame, channel) for channel in range(3))
+        if white > _BLIND:
+            raise BurstError(f"{frame.info.path}: {white:.0%} of its pixels are saturated; at most {_BLIND:.0%} may be: expose less")
+
+
+def _glow(frame: Frame) -> float:
+    """How much brighter than the frame its brightest parts are; medians, so that hot pixels do not count."""
+    x = samples(frame.mosaic, frame.info.levels)
+    height, width = (length // _PART * _PART for length in x.shape)
+    if not height or not width:
+        return 0.0
+    parts = x[:height, :width].reshape(height // _PART, _PART, width // _PART, _PART)
+    return float(np.quantile(np.median(parts, axis=(1, 3)), 0.99) - np.median(x))
+
+
+def _level(frame: Frame) -> float:
+    return float(np.median(samples(frame.mosaic, frame.info.levels)))
+
+
+def _step(frame: Frame) -> float:
+    """One DN."""
+    return float(np.max(frame.info.levels.scale()))
+
+
+def _at_white(frame: Frame, channel: int) -> float:
+    sites = np.argwhere(frame.info.cfa == channel)
+    return float(np.mean([np.mean(frame.mosaic[i::2, j::2] >= frame.info.levels.white) for i, j in sites]))
