@@ -30,6 +30,7 @@ def written(frames, folder, prefix):
     paths = []
     for i, frame in enumerate(frames):
         paths.append(folder / f"{prefix}_{i:02d}.dng")
+        frame.mosaic[0, 0] -= i  # or saturated frames are copies of each other
         info = replace(frame.info, colour=replace(frame.info.colour, xyz_to_camera=np.linalg.inv(SRGB_TO_XYZ)))
         write_cfa_dng(paths[-1], replace(frame, info=info))
     return paths
