@@ -112,4 +112,4 @@ def _excess(frame: Frame, at: NDArray[np.int64], noise: Noise) -> tuple[NDArray[
         rises.append(frame.mosaic[tuple(near.T)] - np.median(around, axis=1))
     rise = np.mean(rises, axis=0)
     share = rise * np.sign(value - middle) / np.maximum(np.abs(value - middle), 1e-9)
-    return beyond / deviation, share
+    return beyond / np.maximum(deviation, 1e-9), share

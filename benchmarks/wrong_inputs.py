@@ -1,0 +1,142 @@
+"""`python -m benchmarks.wrong_inputs`: wrong inputs through every command: all refused with the reason, none with a traceback or a signal, none hanging.
+
+Makes its own files in a temporary folder. The command lines run one after another in a process of its own, which is watched: where it dies or takes
+too long, that is the outcome, and another one goes on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import multiprocessing
+import os
+import sys
+import tempfile
+import time
+from collections import Counter
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import NamedTuple
+
+from benchmarks.wrong_cases import Case, cases
+from benchmarks.wrong_files import write_files
+
+_CONTEXT = multiprocessing.get_context("spawn")
+_LONGEST_S = 120.0
+REFUSED = "refused"
+OUTCOMES = (REFUSED, "no reason", "accepted", "unexpected", "traceback", "signal", "hang")
+
+
+class Answer(NamedTuple):
+    """What a command line gave."""
+
+    status: int
+    out: str
+    err: str
+
+
+def run_here(argv: tuple[str, ...]) -> Answer:
+    """Run a command line in this process."""
+    from burstsr.cli import main
+
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            status = main(argv)
+        except SystemExit as leave:
+            status = int(leave.code or 0)
+        except BaseException as error:  # what the user would see as a traceback
+            status = 1
+            err.write(f"Traceback: {type(error).__name__}: {error}")
+    return Answer(status, out.getvalue(), err.getvalue())
+
+
+def judge(case: Case, answer: Answer) -> str:
+    """One of OUTCOMES."""
+    if "Traceback" in answer.err:
+        return "traceback"
+    if "unexpected " in answer.err:
+        return "unexpected"
+    if answer.status == 0:
+        return "accepted"
+    return REFUSED if case.says in answer.err else "no reason"
+
+
+class _Runner:
+    """A process that runs command lines, and is replaced where one of them ends it."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._start()
+
+    def _start(self) -> None:
+        self._mine, theirs = _CONTEXT.Pipe()
+        self._process = _CONTEXT.Process(target=_serve, args=(theirs, self._folder), daemon=True)
+        self._process.start()
+        theirs.close()
+
+    def outcome(self, case: Case) -> tuple[str, str]:
+        """One of OUTCOMES, and what standard error said."""
+        self._mine.send(case.argv)
+        try:
+            if self._mine.poll(_LONGEST_S):
+                answer = Answer(*self._mine.recv())
+                return judge(case, answer), answer.err
+            found = "hang", f"more than {_LONGEST_S:g} s"
+        except (EOFError, ConnectionError):
+            self._process.join()
+            found = "signal", f"exit status {self._process.exitcode}"
+        self._process.kill()
+        self._process.join()
+        self._start()
+        return found
+
+    def close(self) -> None:
+        """End the process."""
+        self._process.kill()
+
+
+def _serve(connection: Connection, folder: Path) -> None:
+    os.chdir(folder)
+    while True:
+        connection.send(tuple(run_here(connection.recv())))
+
+
+def main() -> int:
+    """Run all cases, print a table by command; 1 unless all are refused with the reason."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.wrong_inputs", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--command", help="only this command's")
+    parser.add_argument("-v", "--verbose", action="store_true", help="every case with its message and seconds")
+    args = parser.parse_args()
+    chosen = [case for case in cases() if args.command in (None, case.argv[0])]
+    counts: dict[str, Counter[str]] = {}
+    with tempfile.TemporaryDirectory() as place:
+        os.environ["BURSTSR_PROFILES"] = str(Path(place) / "profiles")
+        folder = Path(place) / "files"
+        folder.mkdir()
+        write_files(folder)
+        runner = _Runner(folder)
+        for case in chosen:
+            start = time.perf_counter()
+            outcome, said = runner.outcome(case)
+            counts.setdefault(case.argv[0], Counter())[outcome] += 1
+            if args.verbose or outcome != REFUSED:
+                shown = " ".join(word if len(word) < 40 else f"{word[:40]}..." for word in case.argv)
+                _say(f"{outcome}: {shown} [{time.perf_counter() - start:.1f} s]\n    {said.strip()[-400:]}")
+        runner.close()
+    _say(f"{'command':10} {'cases':>6} " + " ".join(f"{name:>10}" for name in OUTCOMES))
+    for command, found in counts.items():
+        _say(f"{command or '(none)':10} {found.total():6} " + " ".join(f"{found[name]:10}" for name in OUTCOMES))
+    total = sum(counts.values(), Counter())
+    _say(f"{'all':10} {total.total():6} " + " ".join(f"{total[name]:10}" for name in OUTCOMES))
+    return int(total[REFUSED] != total.total())
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
