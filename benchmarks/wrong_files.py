@@ -165,6 +165,12 @@ def _profiles() -> Mapping[str, Any]:
     }
 
 
+def _header(value: Any) -> bytes:  # noqa: ANN401
+    """A safetensors file without weights."""
+    text = json.dumps(value).encode()
+    return struct.pack("<Q", len(text)) + text
+
+
 def _others() -> Mapping[str, Any]:
     row = "0.1,0.2,0.3,"
     return {
@@ -185,6 +191,10 @@ def _others() -> Mapping[str, Any]:
         "table_model.json": {"noiseprofiles": [{"maker": "M", "models": [{"model": "X", "profiles": [{"iso": "fast"}]}]}]},
         "table_short.json": {"noiseprofiles": [{"maker": "M", "models": [{"model": "X", "profiles": [{"iso": 100, "a": [1], "b": [1]}]}]}]},
         "text.safetensors": "no weights",
+        "list.safetensors": _header({"__metadata__": []}),
+        "deep.safetensors": struct.pack("<Q", 20000) + b"[" * 20000,
+        "network.safetensors": _header({"__metadata__": {"descriptor": '{"name": "n", "architecture": "srcnn", "input": "y", "scale": 99}'}}),
+        "sizes.safetensors": _header({"__metadata__": {"descriptor": '{"name": "n", "architecture": "srcnn", "input": "y", "scale": 2, "sizes": {"x": 1}}'}}),
         "vast.safetensors": struct.pack("<Q", 2**62) + b"{}",
         "text.pth": "no weights",
         "text.param": "7767517\nmany many\n",

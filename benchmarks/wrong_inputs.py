@@ -11,6 +11,7 @@ import contextlib
 import io
 import multiprocessing
 import os
+import shutil
 import sys
 import tempfile
 import time
@@ -19,13 +20,20 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks.wrong_cases import Case, cases
+from benchmarks import wrong_commands, wrong_process
+from benchmarks.wrong_case import Case
 from benchmarks.wrong_files import write_files
 
 _CONTEXT = multiprocessing.get_context("spawn")
 _LONGEST_S = 120.0
+_WRITTEN = ("out", "simulated", "trained", "measured")  # folders of results, which would be skipped as done
 REFUSED = "refused"
 OUTCOMES = (REFUSED, "no reason", "accepted", "unexpected", "traceback", "signal", "hang")
+
+
+def cases() -> list[Case]:
+    """All command lines."""
+    return wrong_process.cases() + wrong_commands.cases()
 
 
 class Answer(NamedTuple):
@@ -56,7 +64,7 @@ def judge(case: Case, answer: Answer) -> str:
     """One of OUTCOMES."""
     if "Traceback" in answer.err:
         return "traceback"
-    if "unexpected " in answer.err:
+    if "unexpected " in answer.err or "Warning: " in answer.err:
         return "unexpected"
     if answer.status == 0:
         return "accepted"
@@ -100,6 +108,8 @@ class _Runner:
 def _serve(connection: Connection, folder: Path) -> None:
     os.chdir(folder)
     while True:
+        for place in _WRITTEN:
+            shutil.rmtree(place, ignore_errors=True)
         connection.send(tuple(run_here(connection.recv())))
 
 

@@ -105,10 +105,10 @@ def _second(x: Doubles, sigma: float) -> Doubles:
 def _edges(frame: Frame, roi: tuple[int, int, int, int] | None) -> list[Edge]:
     """Red, green and blue."""
     height, width = frame.info.shape
-    x0, y0, w, h = roi or (0, 0, width, height)
-    x0, y0, w, h = (v // 2 * 2 for v in (x0, y0, w, h))
+    asked = roi or (0, 0, width, height)
+    x0, y0, w, h = (v // 2 * 2 for v in asked)
     if x0 + w > width or y0 + h > height:
-        raise SettingsError(f"{frame.info.path}: part {x0},{y0},{w},{h} is not inside {width} x {height} pixels")
+        raise SettingsError(f"--roi must be inside the {width} x {height} pixels of {frame.info.path}, not {','.join(map(str, asked))}")
     x = samples(frame.mosaic, frame.info.levels)[y0 : y0 + h, x0 : x0 + w].astype(np.float64)
     grey = quads(frame)[y0 // 2 : (y0 + h) // 2, x0 // 2 : (x0 + w) // 2, 1].astype(np.float64)
     slopes = [float(np.square(np.diff(grey, axis=axis)).sum()) for axis in (0, 1)]

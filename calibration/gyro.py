@@ -11,12 +11,14 @@ from scipy.integrate import cumulative_trapezoid
 
 from burstsr.ground.errors import InputFileError, SettingsError
 from burstsr.ground.fields import check_range
+from burstsr.ground.tables import read_text
 from burstsr.world import FrameMotion
 
 Doubles = NDArray[np.float64]
 _FEWEST = 16
 _UNITS_S = (1.0, 1e-3, 1e-6, 1e-9)
 _USUAL_STEP_S = 0.005
+_FASTEST, _LATEST = 1e3, 1e20  # rad/s, and time stamps in any unit; gyroscopes end at 40 rad/s
 
 
 @dataclass(frozen=True)
@@ -54,10 +56,9 @@ def read_gyro(path: Path, time_unit_s: float | None = None) -> GyroLog:
     time_unit_s: seconds per unit of the time stamps; None = of s, ms, us and ns the one that makes the steps those of a gyroscope.
     Raises InputFileError for fewer than 16 such lines, or times that do not rise.
     """
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputFileError(f"{path}: cannot be read ({error})") from error
+    if time_unit_s is not None:
+        check_range("time_unit_s", time_unit_s, 1e-12, 1e4)
+    lines = read_text(path).splitlines()
     rows = []
     for line in lines:
         try:
@@ -65,6 +66,8 @@ def read_gyro(path: Path, time_unit_s: float | None = None) -> GyroLog:
         except ValueError:
             continue
         if len(row) == 4 and np.isfinite(row).all():
+            if max(map(abs, row[:3])) > _FASTEST or abs(row[3]) > _LATEST:
+                raise InputFileError(f"{path}: {line.strip()[:80]}: rates must be within {_FASTEST:g} rad/s, time stamps within {_LATEST:g}")
             rows.append(row)
     if len(rows) < _FEWEST:
         raise InputFileError(f"{path}: {len(rows)} lines of x, y, z and time; at least {_FEWEST} are needed")

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from burstsr.ground.errors import SettingsError
+from burstsr.ground.fields import check_range, shown
 
 ARCHITECTURES = ("srcnn", "srresnet", "rrdb", "zoom", "foreign")  # foreign: any that spandrel knows
 INPUTS = {"y": 1, "rgb": 3, "bayer": 4}  # channels of each
@@ -39,8 +40,10 @@ class Descriptor:
             raise SettingsError(f"{self.name}: architecture {self.architecture!r}; allowed is {', '.join(ARCHITECTURES)}")
         if self.input not in INPUTS:
             raise SettingsError(f"{self.name}: input {self.input!r}; allowed is {', '.join(INPUTS)}")
-        if not 1 <= self.scale <= 8:
-            raise SettingsError(f"{self.name}: scale {self.scale}; allowed is 1 to 8")
+        for name, low, high in (("scale", 1, 8), ("reach_px", 0, 4096), ("multiple", 1, 256)):
+            check_range(f"{self.name}: {name}", getattr(self, name), low, high, whole=True)
+        if not isinstance(self.sizes, Mapping):
+            raise SettingsError(f"{self.name}: sizes must be named, not {shown(self.sizes)}")
 
     @property
     def channels(self) -> int:
@@ -56,5 +59,5 @@ class Descriptor:
         """The inverse of `to_json`. Raises SettingsError."""
         try:
             return cls(**json.loads(text))
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, RecursionError) as error:
             raise SettingsError(f"not a network's descriptor: {text[:200]!r} ({error})") from error

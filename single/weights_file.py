@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from burstsr.files.atomic import atomic
-from burstsr.ground.errors import InputFileError
+from burstsr.ground.errors import InputFileError, SettingsError
 from single.descriptor import Descriptor
 
 if TYPE_CHECKING:
@@ -38,10 +38,12 @@ def read_header(path: str | Path) -> tuple[Descriptor | None, dict[str, str]]:
             if length > 100_000_000:
                 raise ValueError("no safetensors header")
             facts = json.loads(file.read(length)).get("__metadata__", {})
-    except (OSError, ValueError, AttributeError) as error:
+        found = facts.pop(KEY, None)
+        return (Descriptor.from_json(found) if found else None), facts
+    except SettingsError as error:
+        raise InputFileError(f"{path}: {error}") from error
+    except (OSError, ValueError, AttributeError, TypeError, RecursionError) as error:
         raise InputFileError(f"{path}: not a safetensors file ({error})") from error
-    found = facts.pop(KEY, None)
-    return (Descriptor.from_json(found) if found else None), facts
 
 
 def read_weights(path: str | Path) -> tuple[dict[str, Tensor], Descriptor | None]:

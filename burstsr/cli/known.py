@@ -55,6 +55,7 @@ class Prepared:
 
 def known_of(profiles: Sequence[str], motion: Path | None) -> Known:
     """What --profile and --motion name. Raises SettingsError for files that are not there, InputFileError for what is no record."""
+    from burstsr.world import read_motions
     from calibration.files import read_record
     from calibration.profiles import profile_folder
 
@@ -65,6 +66,8 @@ def known_of(profiles: Sequence[str], motion: Path | None) -> Known:
     for path in (*map(Path, profiles), *([motion] if motion else [])):
         if not path.is_file():
             raise SettingsError(f"{path}: {'not a file' if path.exists() else 'no such file'}")
+    if motion is not None:
+        read_motions(motion)  # which is said before anything is computed, or skipped
     for name in profiles:
         if read_record(Path(name)).kind == "motion":
             raise InputFileError(f"{name}: a motion; --motion takes it")

@@ -9,7 +9,9 @@ from typing import Any, NoReturn
 from burstsr.ground.errors import RangeError
 
 FORMAT_ALIASES = {"jpeg": "jpg", "tif": "tiff"}
-_OPTION_OF = {"blur_sigma_px": "blur", "tripod_residue_px": "residue", "interval_s": "interval", "readout_s": "readout", "border": "crop"}
+_OPTION_OF = {  # where they differ
+    "blur_sigma_px": "blur", "tripod_residue_px": "residue", "interval_s": "interval", "readout_s": "readout", "time_unit_s": "time_unit", "border": "crop",
+}  # fmt: skip
 
 
 class UsageError(Exception):
