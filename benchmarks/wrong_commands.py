@@ -91,7 +91,7 @@ def _single() -> list[Case]:
         ("nope -o out", "nope"),
         ("picture.png -o notes.txt", "notes.txt"),
         ("picture.png", "--output"),
-        ("_ -o out", "INPUT"),
+        ("_ -o out", "empty argument"),
     )
 
 
@@ -111,7 +111,7 @@ def _train() -> list[Case]:
         ("--data notes.txt", "notes.txt"),
         ("--data . --perceptual-weight 1", "--perceptual-weight"),
         ("--data . --start text.safetensors --steps 1", "text.safetensors"),
-    ) + each("train", ("srcnn-x99", "srcnn-x99"), ("srcnn-x4", "--data"), ("_", "MODEL"), ("srcnn-x4 --data . -o notes.txt --steps 1", "notes.txt"))
+    ) + each("train", ("srcnn-x99", "srcnn-x99"), ("srcnn-x4", "--data"), ("_", "empty argument"), ("srcnn-x4 --data . -o notes.txt --steps 1", "notes.txt"))
 
 
 def _calibrate() -> list[Case]:
@@ -173,7 +173,7 @@ def _compare() -> list[Case]:
         ("burst/frame_000.dng picture.png", "frame_000.dng"),
         ("notes.txt picture.png", "notes.txt"),
         ("spoilt_truth/truth.tif picture.png", "truth.json"),
-        ("_ picture.png", "PICTURE"),
+        ("_ picture.png", "empty argument"),
     )
 
 
@@ -217,8 +217,9 @@ def _rest() -> list[Case]:
         ("burst --scale 0", "--scale"),
         ("burst --scale nan", "--scale"),
         ("", "PATH"),
-        ("_", "PATH"),
+        ("_", "empty argument"),
         ("notes.txt", "notes.txt"),
     )
-    demo = each("demo", ("notes.txt", "notes.txt"), ("a b", "b"), ("--threads 0", "--threads"), ("_", "OUT"), ("/dev/null/x", "/dev/null"))
-    return inspect + demo + [Case(("magic",), "magic"), Case(("--json",), "--json"), Case(("",), "COMMAND"), Case(("process", "--", "--json"), "--output")]
+    demo = each("demo", ("notes.txt", "notes.txt"), ("a b", "b"), ("--threads 0", "--threads"), ("_", "empty argument"), ("/dev/null/x", "/dev/null"))
+    none = [Case(("magic",), "magic"), Case(("--json",), "--json"), Case(("",), "empty argument"), Case(("process", "--", "--json"), "--output")]
+    return inspect + demo + none

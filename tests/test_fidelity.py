@@ -68,7 +68,7 @@ def test_what_is_too_small_is_no_number():
 
 
 def test_wrong_values_are_named():
-    with pytest.raises(SettingsError, match="border = 5"):
+    with pytest.raises(SettingsError, match="border must be"):
         fidelity.figures(np.zeros((10, 10, 3)), np.zeros((10, 10, 3)), 5)
     with pytest.raises(SettingsError, match="expected the same"):
         fidelity.ssim(np.zeros((20, 20, 3)), np.zeros((20, 21, 3)))

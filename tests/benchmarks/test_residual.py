@@ -54,7 +54,7 @@ def test_a_noise_model_that_is_too_small_shows(still):
 
 def test_bursts_and_plans_that_do_not_fit(still):
     two = Burst("two", still.burst.frames[:2])
-    wrong = ((two, residual.Plan(), "at least 3"), (still.burst, residual.Plan(reference=6), "0 to 5"), (still.burst, residual.Plan(6), "folds"))
+    wrong = ((two, residual.Plan(), "at least 3"), (still.burst, residual.Plan(reference=6), "between 0 and 5"), (still.burst, residual.Plan(6), "folds"))
     for burst, plan, says in wrong:
         with pytest.raises(SettingsError, match=says):
             residual.measure(burst, plan, lambda *_: None)

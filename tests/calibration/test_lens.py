@@ -43,7 +43,7 @@ def test_a_bright_left_side_is_the_same(rng):
 def test_a_part_of_the_frame(rng):
     frames = edge_frames(0.5, Noise.of_iso(100), rng)
     assert lens_of_edge(frames, (20, 10, 120, 130)).psf_sigma_px == pytest.approx(0.5, rel=0.05)
-    with pytest.raises(SettingsError, match="not inside"):
+    with pytest.raises(SettingsError, match="must be inside"):
         lens_of_edge(frames, (100, 100, 100, 100))
 
 

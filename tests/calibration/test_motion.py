@@ -105,7 +105,7 @@ def test_jiggle_gains_more_than_a_hand():
 
 @pytest.mark.parametrize(("frames", "scale", "focal"), [(1, 2.0, None), (4, 5.0, None), (4, 2.0, 0.0)])
 def test_jiggle_out_of_range(frames, scale, focal):
-    with pytest.raises(SettingsError, match="allowed"):
+    with pytest.raises(SettingsError, match="must be between"):
         jiggle_offsets(frames, scale, focal)
 
 

@@ -69,7 +69,8 @@ def test_the_discriminator_takes_any_size():
 
 
 @pytest.mark.parametrize(
-    ("change", "words"), [({"architecture": "vdsr"}, "vdsr.*allowed is srcnn"), ({"input": "cmyk"}, "cmyk.*allowed is y"), ({"scale": 99}, "99.*1 to 8")]
+    ("change", "words"),
+    [({"architecture": "vdsr"}, "vdsr.*allowed is srcnn"), ({"input": "cmyk"}, "cmyk.*allowed is y"), ({"scale": 99}, "between 1 and 8, not 99")],
 )
 def test_a_wrong_descriptor_says_what_is_allowed(change, words):
     with pytest.raises(SettingsError, match=words):
