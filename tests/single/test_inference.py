@@ -182,7 +182,12 @@ def test_linear_values_above_white_stay():
 
 
 def test_requests_are_checked():
-    for named, says in ({"scale": 0}, "scale must be above 0"), ({"scale": 40}, "at most 16"), ({"blend": 2}, "blend must be between 0 and 1, not 2"), ({"tile": 3}, "tile must be 0"):
+    for named, says in (
+        ({"scale": 0}, "scale must be above 0"),
+        ({"scale": 40}, "at most 16"),
+        ({"blend": 2}, "blend must be between 0 and 1, not 2"),
+        ({"tile": 3}, "tile must be 0"),
+    ):
         with pytest.raises(SettingsError, match=says):
             Request("lanczos", **named)
     with pytest.raises(SettingsError, match="no weights to mix"):
