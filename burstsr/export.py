@@ -13,11 +13,16 @@ from burstsr.files import dng
 from burstsr.files.dng_previews import PREVIEW_PX, reduced
 from burstsr.finish import finish_uint8
 from burstsr.ground.burst import Picture
+from burstsr.ground.checks import check_picture
 from burstsr.settings import FinishSettings
 
 
 def write_dng(path: str | Path, picture: Picture, settings: FinishSettings | None = None) -> None:
-    """`picture` as a linear DNG (`files.dng.write_dng`), with an embedded preview and thumbnail finished with `settings`. Raises OutputError."""
+    """`picture` as a linear DNG (`files.dng.write_dng`), with an embedded preview and thumbnail finished with `settings`.
+
+    Raises SettingsError for a picture that is not finite RGB, OutputError.
+    """
+    check_picture(picture)
     dng.write_dng(path, picture, preview(picture, settings or FinishSettings()))
 
 

@@ -18,10 +18,10 @@ from burstsr.cli.job import ALWAYS, SUFFIX, Job, Outcome
 from burstsr.cli.known import known_of
 from burstsr.cli.options import FORMAT_ALIASES, choice
 from burstsr.cli.screen import complain, say, say_json, table
-from burstsr.cli.settings import add_settings
+from burstsr.cli.settings import add_settings, asked_settings
 from burstsr.cli.work import work
 from burstsr.ground.errors import SettingsError
-from burstsr.settings import MODES, Settings, read_settings
+from burstsr.settings import MODES, Settings
 
 if TYPE_CHECKING:
     from burstsr.files.discover import Discovery
@@ -106,7 +106,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _settings(args: argparse.Namespace) -> Settings:
     """What the command line asks for: defaults, then --settings, then --set, then --scale and --mode."""
-    settings = read_settings(Settings(), args.settings, args.set)
+    settings = asked_settings(args)
     named = {name: value for name, value in (("scale", args.scale), ("mode", args.mode)) if value is not None}
     return replace(settings, **named)
 

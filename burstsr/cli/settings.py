@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import logging
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from burstsr import __version__
+from burstsr.cli.fallback import FALLBACK
+from burstsr.cli.job import recorded
 from burstsr.cli.screen import say, say_json
 from burstsr.ground.tables import as_toml
 from burstsr.settings import Settings, read_settings
+
+log = logging.getLogger(__name__)
 
 
 def add_parser(commands: Any) -> argparse.ArgumentParser:  # noqa: ANN401  argparse keeps its type to itself
@@ -31,9 +36,21 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--set", metavar="STAGE.KEY=VALUE", action="append", default=[], help="one setting, after those of --settings; repeatable")
 
 
+def asked_settings(args: argparse.Namespace) -> Settings:
+    """The defaults, then --settings, then --set. What else a record says was asked for is no setting, and that is logged. Raises SettingsError."""
+    settings = read_settings(Settings(), args.settings, args.set)
+    asked = recorded(args.settings, "settings_asked") if args.settings else None
+    if isinstance(asked, dict):
+        others = [f"--{name}" for name in ("profile", "motion") if asked.get(name)]
+        others += [f"--fallback {asked['fallback']}"] if asked.get("fallback", FALLBACK) != FALLBACK else []
+        if others:
+            log.warning("%s: its settings are taken; what it was made with besides must be given again: %s", args.settings, ", ".join(others))
+    return settings
+
+
 def run(args: argparse.Namespace) -> int:
     """Do the command; its exit status."""
-    settings = read_settings(Settings(), args.settings, args.set)
+    settings = asked_settings(args)
     if args.json:
         say_json(asdict(settings))
     else:

@@ -8,7 +8,7 @@ from numbers import Real
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from burstsr.ground.burst import CFA_ORDERS, Burst, Colour, Frame, FrameInfo, Levels
+from burstsr.ground.burst import CFA_ORDERS, Burst, Colour, Frame, FrameInfo, Levels, Picture
 from burstsr.ground.coords import tile_count
 from burstsr.ground.errors import BurstError, SettingsError
 from burstsr.ground.fields import check_range, shown
@@ -70,6 +70,21 @@ def check_defects(defects: ArrayLike, shape: tuple[int, int]) -> NDArray[np.int6
         position = found[outside.any(axis=1)][0].tolist()
         raise SettingsError(f"known_defects must be positions (y, x) in frames of {shape[0]} x {shape[1]}, not {tuple(position)}")
     return found.astype(np.int64)
+
+
+def check_picture(picture: Picture) -> None:
+    """Raise SettingsError unless a picture that is to be written is finite RGB, and its description makes sense."""
+    rgb = picture.rgb
+    if not isinstance(rgb, np.ndarray) or rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.size == 0 or rgb.dtype.kind != "f":
+        given = f"{rgb.dtype} of shape {rgb.shape}" if isinstance(rgb, np.ndarray) else type(rgb).__name__
+        raise SettingsError(f"picture: rgb must be floating point of shape (height, width, 3), not {given}")
+    if not np.isfinite(rgb.sum(dtype=np.float64)):
+        raise SettingsError("picture: rgb must be finite, and has NaN or infinite values")
+    check_range("picture: scale", picture.scale, 1e-3, 1e3)
+    check_range("picture: orientation", picture.reference.orientation, 1, 8, whole=True)
+    check_colour(picture.reference.colour, "picture")
+    if picture.noise is not None:
+        check_noise(picture.noise, "picture: noise")
 
 
 def check_noise(noise: Noise, place: str = "noise") -> None:

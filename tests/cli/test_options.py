@@ -94,3 +94,4 @@ def test_a_record_is_settings(run_json, run, made, tmp_path):
     run_json("process", made / "apple", "-o", tmp_path / "a", "--scale", "1.5", "--set", "finish.tone=0.5", "--fallback", "none")
     status, found = run_json("settings", "--settings", tmp_path / "a" / "apple.json")
     assert status == 0 and found["scale"] == 1.5 and found["finish"]["tone"] == 0.5
+    assert "--fallback none" in run("settings", "--settings", tmp_path / "a" / "apple.json")[2]  # which is no setting

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from conftest import burst_of, frame_of
 
-from burstsr import super_resolve
-from burstsr.ground.burst import Burst, Colour, Frame, Levels
+from burstsr import super_resolve, write_dng
+from burstsr.ground.burst import Burst, Colour, Frame, Levels, Picture
 from burstsr.ground.checks import FARTHEST_PX, LEAST_SIDE_PX
 from burstsr.ground.errors import BurstError, BurstsrError, SettingsError
 from burstsr.ground.flow import Flow
@@ -158,3 +158,31 @@ def test_the_smallest_frame_and_the_oddest_levels_are_harmless(rng, black):
     info = replace(info, levels=levels(BLACK + black, 65535.0), noise=Noise(THREE * 100, THREE * 0))
     image = super_resolve(Burst("b", tuple(Frame(info, mosaic) for mosaic in pixels)), Settings(scale=4))
     assert np.isfinite(image.rgb).all()
+
+
+def picture(rgb, scale=2.0, noise=None, **info):
+    return Picture(rgb, replace(frame_of(GREY).info, **info), scale, noise)
+
+
+RGB = np.full((64, 64, 3), 0.3, np.float32)
+PICTURES = {
+    "grey": lambda: picture(RGB[..., 0]),
+    "four channels": lambda: picture(np.zeros((64, 64, 4), np.float32)),
+    "empty": lambda: picture(RGB[:0]),
+    "NaN": lambda: picture(RGB * np.float32("nan")),
+    "inf": lambda: picture(RGB * np.float32("inf")),
+    "integers": lambda: picture(np.zeros((64, 64, 3), np.int64)),
+    "a list": lambda: picture(RGB.tolist()),
+    "noise NaN": lambda: picture(RGB, noise=Noise(THREE * np.nan, THREE)),
+    "scale NaN": lambda: picture(RGB, scale=float("nan")),
+    "orientation 9": lambda: picture(RGB, orientation=9),
+    "neutral 0": lambda: picture(RGB, colour=Colour(THREE * 0)),
+}
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_pictures_that_no_file_can_hold_are_refused(name, tmp_path):
+    """Four channels were read beyond their rows."""
+    with pytest.raises(SettingsError, match="picture"):
+        write_dng(tmp_path / "out.dng", PICTURES[name]())
+    assert not list(tmp_path.iterdir())
