@@ -22,6 +22,7 @@ from burstsr.settings import AlignSettings
 Floats = NDArray[np.float32]
 _WHOLE_PX = 256  # the whole frame's translation is searched where its longer side is at most this
 _SHARPNESS_TILE_PX = 32
+_SMALL_FRAME = 1_000_000  # raw pixels up to which all of a frame is looked at: an outlier may cover most of its middle
 _MATCH_LEVEL = 1  # finest pyramid level of whole-pixel matching; finer is the registration's work
 
 
@@ -140,7 +141,7 @@ def _candidates(flow: NDArray[np.float64], model: NDArray[np.float64], shape: tu
 
 
 def sharpness(frames: Sequence[Frame], noise: Noise) -> NDArray[np.float64]:
-    """(n,) of each frame, 1 = as sharp as most: by how much squared slopes exceed those of the other frames, median over tiles of the middle half.
+    """(n,) of each frame, 1 = as sharp as most: by how much squared slopes exceed those of the other frames, median over tiles of the middle half, of small frames all.
 
     On the stabilised grey picture, less what noise alone has. A mean would take a bright outlier of one frame (a satellite, a bird) for sharpness.
     """
@@ -155,7 +156,8 @@ def sharpness(frames: Sequence[Frame], noise: Noise) -> NDArray[np.float64]:
 
 def _tile_slopes(frame: Frame, noise: Noise) -> NDArray[np.float64]:
     height, width = frame.info.shape
-    middle = grey(frame, noise, slice(height // 4, height - height // 4), slice(width // 4, width - width // 4))
+    top, left = (0, 0) if height * width <= _SMALL_FRAME else (height // 4, width // 4)
+    middle = grey(frame, noise, slice(top, height - top), slice(left, width - left))
     sums = _gradient_sums(middle, _SHARPNESS_TILE_PX, 0).reshape(-1, 4).astype(np.float64)
     return np.asarray((sums[:, 0] + sums[:, 2]) / np.maximum(sums[:, 3], 1.0) - 2 * noise_gain(0)[1])
 
