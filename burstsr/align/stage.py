@@ -141,7 +141,7 @@ def _candidates(flow: NDArray[np.float64], model: NDArray[np.float64], shape: tu
 
 
 def sharpness(frames: Sequence[Frame], noise: Noise) -> NDArray[np.float64]:
-    """(n,) of each frame, 1 = as sharp as most: by how much squared slopes exceed those of the other frames, median over tiles of the middle half, of small frames all.
+    """(n,) of each frame, 1 = as sharp as most: squared slopes over those of the other frames, median over tiles of the middle half (small frames: of all).
 
     On the stabilised grey picture, less what noise alone has. A mean would take a bright outlier of one frame (a satellite, a bird) for sharpness.
     """

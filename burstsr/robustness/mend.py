@@ -57,12 +57,12 @@ def mended(frames: Sequence[Frame], index: int, flows: Sequence[Flow], guide: Gu
     clear = (guide.contradicting >= _FEWEST) & (guide.contradicting >= _CLEAR * guide.seeing)
     if not _FEWEST_QUADS <= np.count_nonzero(clear) <= _LARGEST * clear.size:
         return None
-    found = _outliers(guide, _others(frames, index, flows, clear), clear, noise)
+    found = _outliers(guide, _others(frames, index, flows, np.argwhere(clear)), clear, noise)
     if not found.any():
         return None
-    region = _dilated(found, _GROWN)
-    frame = _filled(frames[index], _others(frames, index, flows, found), region)
-    flows = [flow if i == index else bridged(flow, found) for i, flow in enumerate(flows)]
+    region, disturbed = _dilated(found, _GROWN), np.argwhere(found)
+    frame = _filled(frames[index], _others(frames, index, flows, disturbed), region)
+    flows = [flow if i == index else bridged(flow, disturbed) for i, flow in enumerate(flows)]
     return Mended(frame, np.where(region, np.float32(0), np.float32(1)), flows)
 
 
@@ -107,7 +107,7 @@ def _filled(reference: Frame, others: Views, region: Mask) -> Frame:
     return reference.with_mosaic(mosaic)
 
 
-def _others(frames: Sequence[Frame], index: int, flows: Sequence[Flow], disturbed: Mask) -> Views:
+def _others(frames: Sequence[Frame], index: int, flows: Sequence[Flow], disturbed: NDArray[np.int64]) -> Views:
     return [(frame, bridged(flow, disturbed)) for i, (frame, flow) in enumerate(zip(frames, flows, strict=True)) if i != index]
 
 
@@ -119,15 +119,14 @@ def _median(values: Floats) -> Floats:
     return np.asarray(np.where(count > 0, 0.5 * (low + np.where(count > 0, high, 0)), np.nan), np.float32)
 
 
-def bridged(flow: Flow, region: Mask) -> Flow:
-    """The flow with that of tiles that the region (H/2, W/2) covers told from the tiles around: an affine motion, and what is left of it, smoothed."""
+def bridged(flow: Flow, quads: NDArray[np.int64]) -> Flow:
+    """The flow with that of tiles that the quads (n, 2) cover told from the tiles around: an affine motion, and what is left of it, smoothed."""
     tiles = flow.tiles.astype(np.float64)
     half = flow.tile_px // 2
-    rows, columns = (np.minimum((np.arange(n) // half), count - 1) for n, count in zip(region.shape, tiles.shape[:2], strict=True))
-    y, x = np.nonzero(region)
-    inside = np.bincount(rows[y] * tiles.shape[1] + columns[x], minlength=tiles.shape[0] * tiles.shape[1]).reshape(tiles.shape[:2])
+    y, x = (np.minimum(quads[:, k] // half, tiles.shape[k] - 1) for k in (0, 1))
+    inside = np.bincount(y * tiles.shape[1] + x, minlength=tiles.shape[0] * tiles.shape[1]).reshape(tiles.shape[:2])
     touched = inside > _DISTURBED * half * half
-    if touched.mean() > _MOST_TILES:
+    if not 0 < np.count_nonzero(touched) <= _MOST_TILES * touched.size:
         return flow
     y, x = np.mgrid[: touched.shape[0], : touched.shape[1]].astype(np.float64)
     basis = np.stack([np.ones_like(y), y, x], -1)

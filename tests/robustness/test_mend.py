@@ -91,8 +91,8 @@ def test_motion_behind_an_outlier_is_that_of_its_surroundings(rng):
     wrong[4:7, 6:9] = rng.uniform(-9, 9, (3, 3, 2))
     region = np.zeros((96, 128), bool)
     region[32:56, 48:72] = True
-    np.testing.assert_allclose(bridged(Flow(wrong, 16), region).tiles, true, atol=1e-3)
-    np.testing.assert_array_equal(bridged(Flow(wrong, 16), np.zeros_like(region)).tiles, wrong)
+    np.testing.assert_allclose(bridged(Flow(wrong, 16), np.argwhere(region)).tiles, true, atol=1e-3)
+    np.testing.assert_array_equal(bridged(Flow(wrong, 16), np.zeros((0, 2), np.int64)).tiles, wrong)
 
 
 @pytest.mark.parametrize("cfa", ["RGGB", "GRBG", "GBRG", "BGGR"])
@@ -115,3 +115,14 @@ def test_looks_and_votes_agree(cfa, rng):
         results.append((out, limit, contradicting, seeing))
     for a, b in zip(*results, strict=True):
         np.testing.assert_allclose(a, b, rtol=2e-3, atol=1e-5)
+
+
+def test_a_bird_in_another_place_in_every_frame_gives_way_to_the_background(texture, rng):
+    pictures = frames_of(texture, rng, 5)
+    y, x = np.mgrid[: SHAPE[0], : SHAPE[1]]
+    places = [np.hypot(y - 60, x - 20 - 30 * i) < 10 for i in range(5)]
+    _, done = mend([np.where(where, 0.02, picture) for picture, where in zip(pictures, places, strict=True)], 2)
+    assert done is not None
+    assert (done.trust[places[2][::2, ::2]] == 0).all()
+    shown = (done.frame.mosaic - 1024.0) / (65535 - 1024)
+    assert np.abs(shown - 0.3 * texture(y, x))[places[2]].max() < 6 * np.sqrt(NOISE.variance(0.2, 1))
