@@ -18,7 +18,7 @@ from burstsr.ground.flow import Flow
 from burstsr.ground.noise import Noise
 from burstsr.ground.trust import packed
 from burstsr.merge import Accumulator, SteadyMean, add_significant, calm_chroma, combine
-from burstsr.noise import doubt, noise_of, snr_of
+from burstsr.noise import doubt, noise_of, questioned, snr_of
 from burstsr.reconstruct import View, reconstruct
 from burstsr.record import Record
 from burstsr.robustness import LEAST_TRUST, Guide, mended
@@ -53,6 +53,8 @@ def super_resolve(
     record.stage("choose the scene")
     noise, noise_source = noise_of(burst, flows_of)
     record.doubted(doubt(burst, noise, flows_of) if noise_source == "NoiseProfile" else "")
+    noise, factor, why = questioned(burst, noise, partial(_looks_of, settings))
+    record.raised(factor, why)
     record.stage("noise")
     defects = find_defects(burst, noise, settings.defects)
     if known_defects is not None:
@@ -148,3 +150,15 @@ def _registered(
 def _flows_of(settings: AlignSettings, reference: Frame, noise: Noise) -> Callable[[Frame], Flow]:
     """What finds flows against a reference: noise cannot be told from structure without them."""
     return Aligner(reference, noise, settings).flow_of
+
+
+def _looks_of(settings: Settings, reference: Frame, noise: Noise) -> Callable[[Frame], tuple[Flow, NDArray[np.float32]]]:
+    """What finds flows against a reference, and how far to trust what they show."""
+    tuned = settings.for_snr(snr_of(reference, noise))
+    aligner, guide = Aligner(reference, noise, tuned.align), Guide(reference, noise, tuned.robustness)
+
+    def look(frame: Frame) -> tuple[Flow, NDArray[np.float32]]:
+        flow = aligner.flow_of(frame)
+        return flow, guide.trust_of(frame, flow)
+
+    return look

@@ -57,6 +57,7 @@ class Record:
         self._outcome: Outcome | None = None
         self._scenes = [list(range(len(burst)))]
         self._doubt = ""
+        self._raised = 1.0
         compiling.watch(self)
         self._begin()
         self._at(_FIRST)
@@ -134,9 +135,14 @@ class Record:
 
     def doubted(self, doubt: str) -> None:
         """What speaks against the noise model, if anything does."""
-        self._doubt = doubt
+        self._doubt = "; ".join(text for text in (self._doubt, doubt) if text)
         if doubt:
             _LOG.info("%s: %s", self._burst.name, doubt)
+
+    def raised(self, factor: float, why: str) -> None:
+        """By how much the noise model was raised, and why; 1 and "" where it was not."""
+        self._raised = factor
+        self.doubted(why)
 
     def tiles(self, done: int, total: int) -> None:
         """Tiles of the reconstruction are done."""
@@ -170,7 +176,7 @@ class Record:
             "advice": self._advice(),
             "defects_repaired": defects,
             "reference_mended": round(self._mended_share, 6),
-            "noise": {"source": noise_source, "doubt": self._doubt or None, **_plain(noise)},
+            "noise": {"source": noise_source, "doubt": self._doubt or None, "raised": round(self._raised, 2) if self._raised > 1 else None, **_plain(noise)},
             "noise_left": _plain(left),
             "reconstruction": _facts(self._outcome),
             "settings": asdict(tuned),

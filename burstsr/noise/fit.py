@@ -71,7 +71,7 @@ def _line(points: Points, low: float, high: float) -> tuple[float, float, float,
 
     def misfit(p: Doubles) -> Doubles:
         alpha, beta = p[:2] * unit
-        seen = (_clipped_at(level, p[:2] * unit, low, high) + p[2] * points.structure - variance) / np.maximum(points.error(expected), 1e-15)
+        seen = (clipped_at(level, p[:2] * unit, low, high) + p[2] * points.structure - variance) / np.maximum(points.error(expected), 1e-15)
         return np.append(seen, trust_usual * (beta - (_USUAL_READ_E * alpha) ** 2) / unit[1])
 
     p = np.array([0.5, 0.5, 1.01])
@@ -83,12 +83,12 @@ def _line(points: Points, low: float, high: float) -> tuple[float, float, float,
         errors = np.sqrt(np.maximum(np.diag(np.linalg.pinv(result.jac.T @ result.jac)) * excess, 0.0))
         if trust_usual == 0:
             trust_usual = _USUAL_WEIGHT + _USUAL_UNCERTAIN * float(errors[1]) ** 2
-        expected = np.maximum(_clipped_at(level, p[:2] * unit, low, high), 1e-3 * unit[1])
+        expected = np.maximum(clipped_at(level, p[:2] * unit, low, high), 1e-3 * unit[1])
     alpha, beta = p[:2] * unit
     return float(alpha), float(max(beta, 1e-12)), float(errors[0] * unit[0]), float(errors[1] * unit[1])
 
 
-def _clipped_at(mean: Doubles, line: Doubles, low: float, high: float) -> Doubles:
+def clipped_at(mean: Doubles, line: Doubles, low: float, high: float) -> Doubles:
     """Variance after clipping of noise alpha x + beta, line = (alpha, beta), at the levels x whose mean after clipping is `mean`."""
     alpha, beta = float(line[0]), float(line[1])
     reach = 4 * np.sqrt(alpha * max(high, 0.0) + beta)

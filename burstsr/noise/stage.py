@@ -12,14 +12,18 @@ from scipy.optimize import nnls
 from burstsr.ground.burst import Burst, Frame
 from burstsr.ground.noise import Noise
 from burstsr.ground.sensor import mean_sample, samples
-from burstsr.noise.burst import FEWEST_FRAMES, FlowsOf, measure
+from burstsr.noise.agreement import LooksOf, raised
+from burstsr.noise.burst import FEWEST_FRAMES, FlowsOf, floors_of
+from burstsr.noise.line import line_below, scale_of
+from burstsr.noise.quantised import at_least_quantised
 
 _LOG = logging.getLogger(__name__)
 _BLOCK = 8  # samples of one colour along a block's side
 _BINS = 16
 _QUANTILE = 0.2
+_MEASURED_FRAMES, _MEASURED_WINDOWS = 8, 4
 _CHECKED_FRAMES, _CHECKED_WINDOWS = 6, 1
-_WRONG = 2.5  # times by which a variance may differ from what is told before it is doubted
+_SMALLER, _LARGER = 0.55, 2.75  # times that the variances may be those that are told before these are doubted
 _LAPLACIAN = np.array([1.0, -2.0, 1.0]) / np.sqrt(6.0)  # applied along both axes: noise gain 1, blind to planes (Immerkaer 1996, eq. 2)
 _QUANTILE_OF_FLAT = 0.772  # the 0.2 quantile of a flat block's mean square over its true variance, by simulation of white noise
 
@@ -27,38 +31,44 @@ _QUANTILE_OF_FLAT = 0.772  # the 0.2 quantile of a flat block's mean square over
 def noise_of(burst: Burst, flows_of: FlowsOf | None = None) -> tuple[Noise, str]:
     """Noise of the burst's samples and where it is from ("NoiseProfile", "estimated from the burst" or "estimated").
 
-    The profile is the first frame's: exposures are equal. Without one, and with three frames or more and an aligner (`flows_of`: a reference and its noise
-    to what finds flows against it), structure is told from noise over the frames (`burst.measure`); else the estimate is the mean of up to three frames'.
+    The profile is the first frame's: exposures are equal. Without one, and with an aligner (`flows_of`: a reference and its noise to what finds flows
+    against it), structure is told from noise over up to eight frames (`burst.floors_of`; "estimated" where there are only two); else the estimate is the
+    mean of up to three frames'. An estimate is never below what quantisation alone makes (`quantised`).
     """
     known = burst.info.noise
     if known is not None and np.all(known.alpha + known.beta > 0):
         return known, "NoiseProfile"
-    chosen = sorted({0, len(burst) // 2, len(burst) - 1})
-    models = [estimate(burst.frames[i]) for i in chosen]
+    models = [estimate(frame) for frame in _some(burst, 3)]
     noise, source = Noise(np.mean([m.alpha for m in models], axis=0), np.mean([m.beta for m in models], axis=0)), "estimated"
-    if flows_of is not None and len(burst) >= FEWEST_FRAMES:
-        measured = measure(burst, noise, flows_of).noise
-        if np.all(measured.alpha + measured.beta > 0):
-            noise, source = measured, "estimated from the burst"
+    middle = burst.frames[len(burst) // 2]
+    if flows_of is not None and len(burst) > 1:
+        found = floors_of(Burst(burst.name, _some(burst, _MEASURED_FRAMES)), at_least_quantised(noise, middle), flows_of, _MEASURED_WINDOWS)
+        if found.known:
+            noise = line_below(found).noise
+            source = "estimated from the burst" if len(burst) >= FEWEST_FRAMES else source
+    noise = at_least_quantised(noise, middle)
     _LOG.info("%s: no NoiseProfile; %s: alpha %s, beta %s", burst.name, source, noise.alpha, noise.beta)
     return noise, source
+
+
+def _some(burst: Burst, most: int) -> tuple[Frame, ...]:
+    """Up to `most` frames, spread over the burst."""
+    return tuple(burst.frames[i] for i in np.unique(np.linspace(0, len(burst) - 1, min(len(burst), most)).astype(int)))
 
 
 def doubt(burst: Burst, told: Noise, flows_of: FlowsOf) -> str:
     """What speaks against the noise model that a burst's files, or a profile, tell: "" where it may be right.
 
-    A few frames and parts of them are measured; a variance that is more than 2.5 times as large, or as small, as told is said.
+    A few frames and parts of them are measured, and by how much all variances must be scaled to be most likely. Texture that fills the frame can only make
+    that too large, so more is allowed there.
     """
     if len(burst) < FEWEST_FRAMES:
         return ""
-    chosen = np.unique(np.linspace(0, len(burst) - 1, min(len(burst), _CHECKED_FRAMES)).astype(int))
-    some = Burst(burst.name, tuple(burst.frames[i] for i in chosen))
-    found = measure(some, told, flows_of, most_windows=_CHECKED_WINDOWS)
-    known = [p.level for p in found.points if p.level.size]
-    level = max(float(np.median(np.concatenate(known))), 1e-3) if known else 1.0
-    factor = _ratio(found.noise, told, level) if known else 1.0
-    if 1 / _WRONG < factor < _WRONG:
+    found = floors_of(Burst(burst.name, _some(burst, _CHECKED_FRAMES)), told, flows_of, _CHECKED_WINDOWS)
+    factor = scale_of(found, told)
+    if not found.known or _SMALLER < factor < _LARGER:
         return ""
+    level = max(float(np.median(np.concatenate(found.level))), 1e-3)
     many = f"{factor:.1f} times as large as" if factor > 1 else f"{1 / factor:.1f} times smaller than"
     return (
         f"the noise looks {many} the noise profile says (variance at level {level:.2g}); the profile may be wrong: "
@@ -66,10 +76,19 @@ def doubt(burst: Burst, told: Noise, flows_of: FlowsOf) -> str:
     )
 
 
-def _ratio(noise: Noise, told: Noise, level: float) -> float:
-    """How many times the variance that was told another model has, at levels around `level`; median over channels and levels."""
-    levels = level * np.array([0.5, 1.0, 2.0])
-    return float(np.median([noise.variance(levels, c) / np.maximum(told.variance(levels, c), 1e-15) for c in range(3)]))
+def questioned(burst: Burst, noise: Noise, looks_of: LooksOf) -> tuple[Noise, float, str]:
+    """The noise model, raised where frames that are well aligned differ everywhere by more than it explains.
+
+    With it, by how many times (variance, mean over channels; 1: not at all), and what is to be said of that.
+    """
+    found, factor = raised(burst, noise, looks_of)
+    if factor == 1.0:
+        return noise, factor, ""
+    said = (
+        f"frames that are well aligned differ everywhere by {factor:.0f} times the variance that the noise model explains (lossy compression, or a noise "
+        "profile that is too low): the model was raised to that, so that the frames are used; detail of low contrast may be smoothed"
+    )
+    return found, factor, said
 
 
 def estimate(frame: Frame) -> Noise:

@@ -1,0 +1,135 @@
+"""Whether frames that fit each other agree as well as the noise model promises.
+
+Lossy compression takes away the fine noise that a model is measured by, and leaves errors that are coarser. Frames then differ everywhere by more than
+their noise, robustness rejects them, and nothing is merged. Where structure fits and even smooth ground differs, it is the model that is wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from burstsr.ground.burst import Burst, Frame
+from burstsr.ground.flow import Flow
+from burstsr.ground.noise import Noise
+from burstsr.ground.sensor import quads
+from burstsr.noise.burst import cut, windows
+
+Floats = NDArray[np.float32]
+Doubles = NDArray[np.float64]
+LooksOf = Callable[[Frame, Noise], Callable[[Frame], tuple[Flow, Floats]]]  # a reference and its noise, to what finds a frame's flow and trust
+_FRAMES, _WINDOWS = 2, 2  # that are asked
+_REJECTED = 0.5  # mean trust of what both frames see below which a frame counts as rejected
+_RAISED_TO_ALIGN = 16.0  # variances for alignment of frames that were rejected: noise that is too small misleads it too
+_TILE = 16  # quads along the tiles whose correlation says whether frames fit
+_FITS = 0.75  # correlation of the median tile
+_SMOOTH = 0.25  # share of the quads, those of least local variance, that are compared
+_INTERPOLATED = 0.1  # share of the local variance that frames may differ by where they are interpolated
+_LEAST = 3.0  # times by which differences must exceed the model before it is raised
+_GAIN_SHARE = 3.0  # times that a difference in brightness may add to what frames differ by without it
+_ROUNDS = 3
+_GREENS = np.array([1.0, 2.0, 1.0])  # samples of a colour in a quad
+_MEDIAN_OF_SQUARE = 0.455  # of a standard normal variable
+
+
+@dataclass(frozen=True)
+class _Compared:
+    """fit: correlation of structure. factor: (3,) squared differences on smooth ground over what the noise model expects."""
+
+    fit: float
+    factor: Doubles
+
+
+def raised(burst: Burst, noise: Noise, looks_of: LooksOf) -> tuple[Noise, float]:
+    """The noise model, raised where most frames that fit the reference would be rejected, and by how much (variance, mean over channels; 1: not at all)."""
+    total = np.ones(3)
+    if len(burst) < 2:
+        return noise, 1.0
+    for _ in range(_ROUNDS):
+        now = Noise(noise.alpha * total, noise.beta * total)
+        asked, against = 0, []
+        for compared in _compared(burst, now, looks_of):
+            asked += compared is None or compared.fit >= _FITS
+            if compared is not None and compared.fit >= _FITS and float(np.median(compared.factor)) >= _LEAST:
+                against.append(compared.factor)
+        if 2 * len(against) <= asked:
+            break
+        total *= np.maximum(np.median(against, axis=0), 1.0)
+    return Noise(noise.alpha * total, noise.beta * total), float(np.exp(np.log(total).mean()))
+
+
+def _compared(burst: Burst, noise: Noise, looks_of: LooksOf) -> list[_Compared | None]:
+    """Each pair of reference and frame in each window that is asked: None where the frame is accepted."""
+    index = len(burst) // 2
+    others = [i for i in np.unique(np.linspace(0, len(burst) - 1, _FRAMES + 1).astype(int)) if i != index]
+    found: list[_Compared | None] = []
+    for window in windows(burst.info.shape, _WINDOWS):
+        reference = cut(burst.frames[index], window)
+        look = looks_of(reference, noise)
+        for i in others:
+            frame = cut(burst.frames[i], window)
+            flow, trust = look(frame)
+            seen = _visible(flow, frame.info.shape)
+            if not seen.any() or float(trust[seen].mean()) >= _REJECTED:
+                found.append(None)
+                continue
+            flows = (flow, looks_of(reference, noise.scaled(_RAISED_TO_ALIGN))(frame)[0])
+            found.append(max((_compare(reference, frame, f, noise) for f in flows), key=lambda c: c.fit))
+    return found
+
+
+def _visible(flow: Flow, shape: tuple[int, int]) -> NDArray[np.bool_]:
+    """(H/2, W/2) which quads of the reference the frame shows."""
+    y, x = np.mgrid[: shape[0] // 2, : shape[1] // 2]
+    at = flow.at(2 * y + 0.5, 2 * x + 0.5)
+    return np.asarray((2 * y + at[..., 0] >= 0) & (2 * x + at[..., 1] >= 0) & (2 * y + at[..., 0] < shape[0] - 1) & (2 * x + at[..., 1] < shape[1] - 1))
+
+
+def _compare(reference: Frame, frame: Frame, flow: Flow, noise: Noise) -> _Compared:
+    here, there = (np.asarray(cv2.blur(quads(f), (3, 3)), np.float32) for f in (reference, frame))
+    height, width = here.shape[:2]
+    y, x = np.mgrid[:height, :width]
+    shift = flow.at(2 * y + 0.5, 2 * x + 0.5) / 2
+    at = ((x + shift[..., 1]).astype(np.float32), (y + shift[..., 0]).astype(np.float32))
+    warped = np.asarray(cv2.remap(there, *at, cv2.INTER_LINEAR), np.float32)
+    seen = _visible(flow, reference.info.shape)
+    local = cv2.blur(here[..., 1] ** 2, (5, 5)) - cv2.blur(here[..., 1], (5, 5)) ** 2
+    if seen.sum() < 4 * _TILE**2:
+        return _Compared(0.0, np.ones(3))
+    relative = local / np.maximum(noise.variance(here[..., 1], 1), 1e-20)
+    smooth = seen & (relative <= np.quantile(relative[seen], _SMOOTH))
+    factor = np.array([_excess(here[..., c][smooth], warped[..., c][smooth], local[smooth], noise, c) for c in range(3)])
+    return _Compared(_fit(here[..., 1], warped[..., 1], seen), factor)
+
+
+def _excess(here: Floats, there: Floats, local: Floats, noise: Noise, channel: int) -> float:
+    """Squared differences over what noise explains, where neither brightness nor structure does.
+
+    A difference in brightness counts, but not alone: that is not noise. local: variance around, of which interpolation leaves a part.
+    """
+    expected = 2 * noise.variance(here, channel) / (9 * _GREENS[channel])
+    gain = float(np.median(there) / max(float(np.median(here)), 1e-6))
+    squared = (here * gain - there) ** 2
+    sure = float(np.median(squared / (expected + _INTERPOLATED * local))) / _MEDIAN_OF_SQUARE
+    if sure < _LEAST:
+        return sure
+    whole, without = (float(np.median(d / expected)) / _MEDIAN_OF_SQUARE for d in ((here - there) ** 2, squared))
+    return min(max(whole, without), _GAIN_SHARE * without)
+
+
+def _fit(here: Floats, there: Floats, seen: NDArray[np.bool_]) -> float:
+    """Median correlation of the half of the tiles that have most structure."""
+    rows, columns = (n // _TILE for n in here.shape)
+    whole = (v[: rows * _TILE, : columns * _TILE].reshape(rows, _TILE, columns, _TILE) for v in (here, there, seen))
+    a, b, s = (v.swapaxes(1, 2).reshape(rows * columns, -1) for v in whole)
+    a, b = a[s.all(axis=1)], b[s.all(axis=1)]
+    if not len(a):
+        return 0.0
+    a, b = (v - v.mean(axis=1, keepdims=True, dtype=np.float64) for v in (a, b))
+    energy = (a * a).sum(axis=1)
+    correlation = (a * b).sum(axis=1) / np.sqrt(np.maximum(energy * (b * b).sum(axis=1), 1e-30))
+    return float(np.median(correlation[energy >= np.median(energy)]))

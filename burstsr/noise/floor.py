@@ -1,0 +1,137 @@
+"""The floor of many blocks' variances: noise has the same variance in all blocks of a level, and what is left of structure only adds to it.
+
+A block's variance is noise's times a chi-squared variable, where noise is all there is; elsewhere it has an unknown part more, log-normal over blocks (as
+texture is in photographs). The likelihood of noise's variance is summed over what the share of such blocks, and their structure, may be. Where a group
+has structure in every block, its floor is above the noise: a group says surely only what noise's variance is at most.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+from scipy.special import gammaln, ndtr
+
+from burstsr.noise.structure import Split
+
+Doubles = NDArray[np.float64]
+STEP = 0.15  # of the logarithm of variances
+_BINS, _BIN_BLOCKS = 16, 90  # of level: at most, and blocks in one at least
+_CALM = (0.0, 0.2, 0.5)  # shares of a bin's blocks, from those of least structure on, that make a group
+_FEWEST = 8  # blocks in a group
+_LOW = 0.96  # of white noise alone, by simulation: what scatters upwards is taken for texture
+_STRUCTURES = np.arange(-0.5, 5.1, 0.75)  # logarithm of the median structure over noise
+_SPREAD = 1.0  # standard deviation of that logarithm over blocks
+_FLAT = (0.02, 0.4, 0.85, 0.98)  # share of blocks without structure
+_TOP = 6.0  # logarithm of the most variance over noise's that is looked at
+_OUTLIERS, _OUTLIER_DENSITY = 0.01, 0.1
+_TEXTURED, _TEXTURE_ABOVE = 0.7, 1.5  # how probable a group without a flat block is, and the mean logarithm of its floor over noise's variance
+_BELOW, _ABOVE = 6.0, 1.2  # how far the grid reaches around the blocks' variances
+_STEEP = 30.0  # fall of the logarithm of likelihood beyond
+
+
+@dataclass(frozen=True)
+class Floors:
+    """Groups of blocks of one level, by channel.
+
+    level, ceiling, spread: per channel (groups,): mean level; the floor that the group itself has, which noise's variance is at most; its relative error.
+    likelihood: per channel (groups, steps): logarithm of how likely noise's variance is exp(start + STEP i). low: level at which the sensor's numbers end.
+    """
+
+    level: tuple[Doubles, ...]
+    ceiling: tuple[Doubles, ...]
+    spread: tuple[Doubles, ...]
+    likelihood: tuple[Doubles, ...]
+    start: float
+    low: float
+
+    @property
+    def known(self) -> bool:
+        """Whether there is anything to go by."""
+        return any(level.size for level in self.level)
+
+    def of(self, channel: int, variance: Doubles) -> float:
+        """Logarithm of the likelihood of `variance` (groups,)."""
+        table = self.likelihood[channel]
+        at = (np.log(np.maximum(variance, 1e-30)) - self.start) / STEP
+        index = np.clip(at.astype(int), 0, table.shape[1] - 2)
+        rest, groups = np.clip(at - index, 0.0, 1.0), np.arange(len(table))
+        values = (1 - rest) * table[groups, index] + rest * table[groups, index + 1]
+        beyond = np.maximum(at - (table.shape[1] - 1), 0.0) * STEP * _STEEP + np.maximum(-at, 0.0) * STEP / _TEXTURE_ABOVE
+        return float((values - beyond).sum())
+
+
+def floors(channels: Sequence[Sequence[Split]], low: float, most_blocks: int = 100) -> Floors:
+    """What the blocks of each channel say of its noise; up to `most_blocks` of a group are looked at, which costs time and makes it more certain."""
+    grouped = [_groups(sites, most_blocks) for sites in channels]
+    everything = np.concatenate([group.variance for groups in grouped for group in groups] or [np.ones(1)])
+    start = STEP * np.floor((np.log(everything.min()) - _BELOW) / STEP)
+    steps = int(np.ceil((np.log(everything.max()) + _ABOVE - start) / STEP)) + 1
+    level, ceiling, spread, likelihood = [], [], [], []
+    for groups in grouped:
+        found = [_floor(group, start, steps) for group in groups]
+        level.append(np.array([float(group.level.mean()) for group in groups]))
+        ceiling.append(np.array([f[0] for f in found]))
+        spread.append(np.array([f[1] for f in found]))
+        likelihood.append(np.array([f[2] for f in found]).reshape(len(found), steps))
+    return Floors(tuple(level), tuple(ceiling), tuple(spread), tuple(likelihood), float(start), low)
+
+
+def _groups(sites: Sequence[Split], most_blocks: int) -> list[Split]:
+    """Blocks alike in level and in rank."""
+    blocks = Split(*(np.concatenate([getattr(site, name) for site in sites] or [np.zeros(0)]) for name in ("level", "variance", "freedom", "rank")))
+    blocks = replace(blocks, variance=blocks.variance / _LOW)[np.flatnonzero(blocks.variance > 0)]
+    found = []
+    for part in np.array_split(np.argsort(blocks.level, kind="stable"), int(np.clip(blocks.level.size // _BIN_BLOCKS, 1, _BINS))):
+        order = part[np.argsort(blocks.rank[part], kind="stable")]
+        edges = [round(share * order.size) for share in _CALM]
+        for a, b in zip(edges, edges[1:], strict=False):
+            if b - a >= _FEWEST:
+                found.append(blocks[order[np.linspace(a, b - 1, min(b - a, most_blocks)).astype(int)]])
+    return found
+
+
+def _mixtures() -> Doubles:
+    """(steps, hypotheses) probabilities of the logarithm of a block's variance over noise's, 0 to _TOP in steps."""
+    edges = np.append(0.0, (np.arange(round(_TOP / STEP)) + 0.5) * STEP)
+    ends = np.append(np.log(np.maximum(np.expm1(edges), 1e-300)), np.inf)
+    rows = []
+    for middle in _STRUCTURES:
+        textured = np.diff(ndtr((ends - middle) / _SPREAD))
+        for flat in _FLAT:
+            row = (1 - flat) * textured
+            row[0] += flat
+            rows.append(row)
+    return np.array(rows).T
+
+
+_MIXTURES = _mixtures()
+
+
+def _floor(group: Split, start: float, steps: int) -> tuple[float, float, Doubles]:
+    """The group's own floor, its relative error, and the logarithm of the likelihood of noise's variance on the grid."""
+    logs, half = np.log(group.variance)[:, None], group.freedom[:, None] / 2
+    first = int((np.quantile(logs, 0.02) - 1.5 - start) / STEP)
+    last = min(int(np.ceil((max(np.median(logs), np.quantile(logs, 0.02) + 0.5) + 1.2 - start) / STEP)), steps - 1)
+    z = logs - (start + STEP * np.arange(first, last + len(_MIXTURES)))
+    density = np.exp(half * np.log(half) + half * (z - np.exp(np.minimum(z, 30.0))) - gammaln(half))
+    likely = sliding_window_view(density, len(_MIXTURES), axis=1) @ _MIXTURES  # (blocks, variances, hypotheses)
+    sums = np.log((1 - _OUTLIERS) * likely + _OUTLIERS * _OUTLIER_DENSITY).sum(axis=0)
+    best = sums.max()
+    posterior = np.exp(sums - best).mean(axis=1)
+    posterior /= posterior.sum() * STEP
+    at = start + STEP * np.arange(first, last + 1)
+    middle = float((posterior * at).sum() * STEP)
+    error = float(np.sqrt(max((posterior * (at - middle) ** 2).sum() * STEP, STEP**2 / 12)))
+    full = np.zeros(steps)
+    full[first : last + 1] = posterior
+    above, fall = np.empty(steps), np.exp(-STEP / _TEXTURE_ABOVE)
+    above[-1] = full[-1] * STEP / _TEXTURE_ABOVE
+    for i in range(steps - 2, -1, -1):
+        above[i] = above[i + 1] * fall + full[i] * STEP / _TEXTURE_ABOVE
+    result = np.log((1 - _TEXTURED) * full + _TEXTURED * above + 1e-10)
+    result[last + 1 :] = result[last] - _STEEP * STEP * np.arange(1, steps - last)
+    return float(np.exp(middle)), error, result

@@ -1,0 +1,40 @@
+"""What quantisation alone makes of noise: samples that were stored in steps are uncertain by a twelfth of the step squared, however quiet the sensor."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from burstsr.ground.burst import Frame
+from burstsr.ground.noise import Noise
+
+Doubles = NDArray[np.float64]
+_PARTS = 8  # of the DN that occur, by level: companded data have steps that grow
+_SMALL_STEPS = 0.1  # share of the gaps between DN that occur that are smaller: where samples are few, most gaps are chance
+_FEWEST = 16  # DN in a part
+
+
+def at_least_quantised(noise: Noise, frame: Frame) -> Noise:
+    """The model raised, where it is below it, to step^2 / 12 with the step between the DN that really occur in `frame` at each level."""
+    alpha, beta = noise.alpha.copy(), noise.beta.copy()
+    for site in np.ndindex(2, 2):
+        channel = int(frame.info.cfa[site])
+        level, floor = _floor(frame, site)
+        short = floor - noise.variance(level, channel)
+        if not np.any(short > 0):
+            continue
+        dark, bright = (float(np.min(floor)), level > 0)
+        beta[channel] = max(beta[channel], dark)
+        need = (floor - beta[channel])[bright] / level[bright]
+        alpha[channel] = max(alpha[channel], float(need.max(initial=0.0)))
+    return Noise(alpha, beta)
+
+
+def _floor(frame: Frame, site: tuple[int, ...]) -> tuple[Doubles, Doubles]:
+    """Levels, and the variance of quantisation there."""
+    found = np.flatnonzero(np.bincount(frame.mosaic[site[0] :: 2, site[1] :: 2].ravel())).astype(np.float64)
+    parts = np.array_split(found, int(np.clip(found.size // _FEWEST, 1, _PARTS)))
+    steps = np.array([float(np.quantile(np.diff(part), _SMALL_STEPS, method="lower")) if part.size > 1 else 1.0 for part in parts])
+    scale = float(frame.info.levels.scale()[site])
+    level = np.array([float(part.mean()) for part in parts]) - float(frame.info.levels.black[site])
+    return level * scale, (steps * scale) ** 2 / 12
