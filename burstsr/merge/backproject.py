@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from burstsr.ground.burst import GREEN
 from burstsr.ground.compiled import over_rows
 from burstsr.ground.noise import MERGED_SHARE, Noise
 from burstsr.ground.sensor import CHANNEL_SHARE
@@ -56,6 +57,9 @@ def add_significant(picture: Floats, residual: Floats, weight: NDArray[np.floati
 
     picture, residual, weight (sum of kernel weights, in samples): (H', W', 3). The factor is 1 - significance / (mean square of residual over its noise
     variance, averaged over colours and 2 raw pixels around), at least 0. Nothing rises above saturation.
+    What the factor leaves out of green's residual, or gain adds too much, is made good in the mean over a few raw pixels: a star is significant in its core
+    and not in its wings, which alone would add 3 to 5 % to its light. Red and blue, with half the samples, are not: they err by less than 1 %, and the noise of
+    that mean would show in colour (0.04 dB at ISO 3200).
     """
     alpha, beta = noise.alpha.astype(np.float32), noise.beta.astype(np.float32)
     reach = _reach(scale)
@@ -67,11 +71,14 @@ def add_significant(picture: Floats, residual: Floats, weight: NDArray[np.floati
         share[inner] = np.clip(1.0 - significance / np.maximum(energy, 1e-6), 0.0, 1.0)[crop]
 
     def add(rows: slice, outer: slice, crop: slice) -> None:
-        picture[rows] += (np.float32(gain) * share[rows, :, None]) * residual[rows]
+        left = residual[outer]
+        added = (np.float32(gain) * share[outer, :, None]) * left
+        picture[rows] += added[crop]
+        picture[rows, :, GREEN] += _mean_around(_mean_around(left[..., GREEN] - added[..., GREEN], reach), reach)[crop]
         np.minimum(picture[rows], 1.0, out=picture[rows])
 
     _over_strips(weigh, picture.shape[0], reach)
-    _over_strips(add, picture.shape[0], reach)
+    _over_strips(add, picture.shape[0], 2 * reach)
 
 
 def _reach(scale: float) -> int:
