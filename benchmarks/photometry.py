@@ -60,7 +60,7 @@ class Field:
             if (low < high).all():
                 y, x = (np.arange(a, b) - p for a, b, p in zip(low, high, place, strict=True))
                 out[low[0] : high[0], low[1] : high[1]] += flux * self._profile(y * side, x * side, side) / side**2
-        return out * NEUTRAL[colour]
+        return np.asarray(out * NEUTRAL[colour])
 
     def _profile(self, y: Array, x: Array, side: float) -> Array:
         """Share of a star's flux in pixels of `side` whose centres lie y, x from its own."""

@@ -8,17 +8,17 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from burstsr.align import Aligner, phases, scenes, sharpest
-from burstsr.covariance import kernels
+from burstsr.align import Aligner, scenes, sharpest
 from burstsr.defects import find_defects, repaired
-from burstsr.demosaic import demosaic, enlarge, enlarge_rows
+from burstsr.develop import Registered, merged
 from burstsr.ground.burst import Burst, Frame, Picture
 from burstsr.ground.checks import checked
 from burstsr.ground.flow import Flow
 from burstsr.ground.noise import Noise
 from burstsr.ground.trust import packed
-from burstsr.merge import Accumulator, SteadyMean, add_significant, calm_chroma, combine
+from burstsr.merge import SteadyMean
 from burstsr.noise import doubt, noise_of, questioned, snr_of
+from burstsr.noise_left import noise_left
 from burstsr.reconstruct import View, reconstruct
 from burstsr.record import Record
 from burstsr.robustness import LEAST_TRUST, Guide, mended
@@ -79,40 +79,19 @@ def super_resolve(
         trusts[index] = packed(mending.trust)
         record.mended(mending.trust)
     del guide, mending
-    kernel = kernels(reference, noise, tuned.covariance)
     record.stage("robustness")
-    merge = Accumulator(tuned.scale, kernel, tuned.merge.fallback_weight, fallback=enlarge(demosaic(reference), tuned.scale))
-    for frame, flow, kept in zip(frames, flows, trusts, strict=True):
-        merge.add(frame, flow, kept)
-    picture, sums = merge.result()
-    weight = sums.astype(np.float16)  # what is left to do needs it roughly
-    record.stage("merge")
-    del merge, sums
-
-    if steady:
-        calmer, fallen = steady.result()
-        single = partial(enlarge_rows, demosaic(reference, calmer), tuned.scale)
-        combine(picture, weight, single, fallen, noise, tuned.merge.single_significance, tuned.scale)
-        record.stage("merge")
-        del single, calmer, fallen
-    del steady
-    for _ in range(tuned.merge.passes if phases(flows, tuned.scale) > 1 else 0):  # frames that saw the same explain nothing new
-        unexplained = Accumulator(tuned.scale, kernel, tuned.merge.fallback_weight, explained=picture)
-        for frame, flow, kept in zip(frames, flows, trusts, strict=True):
-            unexplained.add(frame, flow, kept)
-        residual, _ = unexplained.result(weighed=False)
-        add_significant(picture, residual, weight, noise, tuned.merge.gain, tuned.merge.significance, tuned.scale)
-        record.stage("sharpen")
-        del residual, unexplained
-    calm_chroma(picture, weight, noise, reference.info.colour.as_shot_neutral, tuned.scale, tuned.merge.chroma_significance)
-    record.stage("sharpen")
+    views = [View(*seen) for seen in zip(frames, flows, trusts, strict=True)]
+    registered = Registered(views, index, noise, steady)
+    picture = merged(registered, tuned, record.stage)
+    outcome = None
     if tuned.mode == "best":
-        views = [View(*seen) for seen in zip(frames, flows, trusts, strict=True)]
         neutral = reference.info.colour.as_shot_neutral
         outcome = reconstruct(picture, views, index, noise, neutral, tuned.scale, tuned.reconstruct, defects, record.tiles)
         picture = outcome.picture
         record.reconstructed(outcome)
-    return record.picture(picture, weight, index, noise, noise_source, len(defects), tuned)
+    left = noise_left(registered, tuned, outcome)
+    record.stage("noise left")
+    return record.picture(picture, left, index, noise, noise_source, len(defects), tuned)
 
 
 def _aligned(frames: Sequence[Frame], index: int, aligner: Aligner, record: Record) -> Callable[[int], Flow]:

@@ -19,9 +19,8 @@ from burstsr.align import coverage, evenness, expected_gain_db, phases, rigid_mo
 from burstsr.ground import compiling
 from burstsr.ground.burst import Burst, Picture
 from burstsr.ground.flow import Flow
-from burstsr.ground.noise import MERGED_SHARE, Noise
+from burstsr.ground.noise import Noise
 from burstsr.ground.provenance import Provenance
-from burstsr.ground.sensor import CHANNEL_SHARE
 from burstsr.noise import snr_of
 from burstsr.reconstruct import Outcome
 from burstsr.settings import Settings
@@ -154,15 +153,9 @@ class Record:
         self._outcome = outcome
         self.stage("reconstruct")
 
-    def picture(
-        self, rgb: NDArray[np.float32], weight: NDArray[np.floating], index: int, noise: Noise, noise_source: str, defects: int, tuned: Settings
-    ) -> Picture:
-        """The finished Picture with its report. index: of the reference among the frames that show the scene."""
+    def picture(self, rgb: NDArray[np.float32], left: Noise, index: int, noise: Noise, noise_source: str, defects: int, tuned: Settings) -> Picture:
+        """The finished Picture with its report. left: the noise that it still has. index: of the reference among the frames that show the scene."""
         index = self._scenes[0][index]
-        neutral = self._burst.info.colour.as_shot_neutral if tuned.merge.chroma_significance > 0 else None
-        left = noise_left(noise, weight, neutral)
-        if self._outcome is not None:
-            left = Noise(noise.alpha * self._outcome.noise_share, noise.beta * self._outcome.noise_share)
         report: dict[str, object] = {
             "burst": self._burst.name,
             "reference": index,
@@ -224,21 +217,6 @@ class Record:
     def _tell(self, stage: str) -> None:
         if self._progress is not None:
             self._progress(stage, len(self._frames), len(self._burst))
-
-
-def noise_left(noise: Noise, weight: NDArray[np.floating], neutral: NDArray[np.float64] | None) -> Noise:
-    """Noise of the merged picture where it is grey and flat.
-
-    Each channel's variance over 2 sum(w), the value of sum(w^2) / sum(w)^2 for densely sampled Gaussians, at most 1. neutral (3,), camera RGB of a
-    neutral object: colour differences were smoothed, so all channels carry the noise of luma, in white-balanced units; None: they were not.
-    """
-    sample = weight[::7, ::7].reshape(-1, 3).astype(np.float32)
-    factor = np.minimum(MERGED_SHARE / np.maximum(np.median(sample, axis=0).astype(np.float64), MERGED_SHARE), 1.0)
-    alpha, beta = noise.alpha * factor, noise.beta * factor
-    if neutral is None:
-        return Noise(alpha, beta)
-    share = CHANNEL_SHARE**2
-    return Noise(float((share * alpha / neutral).sum()) * neutral, float((share * beta / neutral**2).sum()) * neutral**2)
 
 
 def versions() -> dict[str, str]:

@@ -121,6 +121,9 @@ class ReconstructSettings:
     offset: float = setting(0.001, "added to white-balanced values before the square root", (1e-4, 1))
     enough: float = setting(0.02, "stop when the shrunk image's misfit exceeds the sharpest's by less than this", (0, 10), unit="noise variances of a sample")
     blend: float = setting(0.6, "share of the shrunk image in the result", (0, 1))
+    light: float = setting(
+        0.0, "share of the light that shrinkage takes from faint stars that is given back: 1 for photometry, at the price of colour noise", (0, 1)
+    )
     motion_passes: int = setting(0, "times the motion is refined against the reconstruction, which is then made anew; each doubles the time", (0, 5))
     second_look: bool = setting(True, "frames that robustness rejects count where an image of all frames explains them")
 

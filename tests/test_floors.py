@@ -11,7 +11,17 @@ import burstsr
 
 ROOT = Path(burstsr.__file__).parent
 GROUND, SETTINGS, ROOM, PIPELINE, CLI = range(5)
-FLOORS = {"ground": GROUND, "settings": SETTINGS, "pipeline": PIPELINE, "record": PIPELINE, "export": PIPELINE, "cli": CLI, "__main__": CLI}
+FLOORS = {
+    "ground": GROUND,
+    "settings": SETTINGS,
+    "pipeline": PIPELINE,
+    "record": PIPELINE,
+    "export": PIPELINE,
+    "develop": PIPELINE,
+    "noise_left": PIPELINE,
+    "cli": CLI,
+    "__main__": CLI,
+}
 FORBIDDEN = {"torch", "torchvision", "matplotlib", "pandas"}
 NEIGHBOURS = {"single", "calibration", "benchmarks"}
 HEAVY = {"numpy", "scipy", "numba", "cv2", "rawpy", "tifffile", "imagecodecs", "skimage", "rich", "torch", "distributed"}

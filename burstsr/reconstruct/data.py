@@ -24,6 +24,8 @@ Residuals = tuple[Floats, Floats, Floats]
 _AROUND = (5, 5)  # quads over which misfit is averaged
 _NEAR = (3, 3)  # quads over which brightness is averaged
 _ONLY_NOISE = 1e-12
+_LIGHT_PX = 2.0  # raw pixels around a place over which light is kept, twice
+_FEWEST = 0.1  # of the tile's mean: places with fewer samples count as if they had so many
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,6 @@ class TileData:
     """The crops of all views that show a tile.
 
     start: (3, h, w), a first estimate of the tile, for the samples' variance and what it leaves of them.
-    probe: of each sample's deviation, added as noise; 0 = none.
     """
 
     def __init__(
@@ -108,7 +109,6 @@ class TileData:
         scale: float,
         taps: Floats,
         defects: NDArray[np.int64],
-        rng: np.random.Generator | None = None,
     ) -> None:
         self._tile, self._taps, self._start = tile, taps, start
         self._scale = np.float32(scale)
@@ -118,7 +118,7 @@ class TileData:
         alpha, beta = (v.astype(np.float32)[:, None, None] for v in (noise.alpha, noise.beta))
         level = np.stack([cv2.blur(plane, (3, 3)) for plane in start])
         self._certainty = certainty = 1 / np.maximum(alpha * np.maximum(level, 0) + beta, np.float32(_ONLY_NOISE))
-        crops = [_crop(view.frame, box_in_frame(tile, view.flow, scale, view.frame.info.shape), noise, defects, rng) for view in views]
+        crops = [_crop(view.frame, box_in_frame(tile, view.flow, scale, view.frame.info.shape), defects) for view in views]
         quads = len(self._rows), len(self._columns)
         origin = np.array(tile.origin)
         self._spots = [spots(*crop, self._cfa, self._scale, inverse, corner, quads, certainty, origin) for crop, inverse in zip(crops, inverses, strict=True)]
@@ -182,6 +182,25 @@ class TileData:
         """(h, w) trusted samples of any colour per pixel."""
         return np.asarray((equations.information / self._certainty).sum(axis=0), np.float32)
 
+    def relit(self, picture: Floats, equations: Equations, share: float) -> Floats:
+        """The picture plus `share` of the mean, over a few raw pixels, of what it leaves unexplained of the samples of each colour.
+
+        Shrinking takes light from what hardly exceeds noise: means of square roots stay, means of light do not. picture: (3, h, w). The mean is of plain
+        samples, not weighted by 1 / variance: a star's core and its wings count alike, so that the light within a few raw pixels is that of the samples.
+        """
+        if share == 0:
+            return picture
+        scratch, seen = product_loops.scratch_for(picture.shape, 3), np.empty_like(picture)
+        product_loops.seen_of(equations.normal, self._taps, picture, seen, scratch)
+        size = (2 * round(_LIGHT_PX * float(self._scale)) + 1,) * 2
+        out = np.empty_like(picture)
+        for plane, right, explained, information, certainty, result in zip(
+            picture, equations.right, seen, equations.information, self._certainty, out, strict=True
+        ):
+            left, samples_seen = (cv2.blur(cv2.blur(a / certainty, size), size) for a in (right - explained, information))
+            result[:] = plane + np.float32(share) * left / np.maximum(samples_seen, samples_seen.mean() * np.float32(_FEWEST) + np.float32(1e-9))
+        return out
+
     def blurred(self, picture: Floats) -> Floats:
         """(3, h, w) as the lens shows it."""
         if len(self._taps) == 1:
@@ -196,14 +215,10 @@ def _misfit(total: Floats, count: Floats) -> Floats:
     return np.where(samples_around > 0, around / np.maximum(samples_around, np.float32(1e-6)), np.float32(np.inf))
 
 
-def _crop(frame: Frame, box: NDArray[np.int64], noise: Noise, defects: NDArray[np.int64], rng: np.random.Generator | None) -> tuple[Floats, NDArray[np.int64]]:
+def _crop(frame: Frame, box: NDArray[np.int64], defects: NDArray[np.int64]) -> tuple[Floats, NDArray[np.int64]]:
     """Samples of the frame inside box = (y0, y1, x0, x1), even numbers, at most 1.0, NaN at defects; and (y0, x0)."""
     y0, y1, x0, x1 = box
     crop = np.minimum(samples(frame.mosaic[y0:y1, x0:x1], frame.info.levels), np.float32(1))
-    if rng is not None:
-        cfa = np.tile(frame.info.cfa, (crop.shape[0] // 2, crop.shape[1] // 2))
-        variance = noise.alpha[cfa] * np.maximum(crop, 0) + noise.beta[cfa]
-        crop = (crop + rng.standard_normal(crop.shape) * np.sqrt(variance)).astype(np.float32)
     inside = defects[(defects[:, 0] >= y0) & (defects[:, 0] < y1) & (defects[:, 1] >= x0) & (defects[:, 1] < x1)]
     crop[inside[:, 0] - y0, inside[:, 1] - x0] = np.nan
     return crop, np.array([y0, x0])

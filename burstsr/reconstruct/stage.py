@@ -44,8 +44,7 @@ _FIRM = (0.8, 1.0)  # robustness's trust, from none to full
 _FRAME_MISFIT = (1.4, 2.0)  # the same of a frame that was used itself
 _UNEXPLAINED = (2.5, 4.0)  # mean squared residual over variance: from explained to not
 _UNIMPROVED = (0.25, 0.5)  # the same over what it was at the start
-_MEDIAN_OF_SQUARE = 0.455  # of a normal variate
-_PROBES = 6  # tiles that are solved twice, to measure what noise is left
+_PROBES = 6  # tiles whose residuals are reported
 
 
 @dataclass(frozen=True)
@@ -53,15 +52,15 @@ class Outcome:
     """What happened.
 
     turns: of shrinking and explaining, mean over tiles. residual: squared residual over variance, mean over the trusted samples of probed tiles.
-    second_looks: share of tiles in which distrusted frames were tried again. noise_share: (3,) noise variance left over a sample's, where the picture is
-    flat. moved: share of tiles whose motion was refined, mean over frames and passes; 0 without passes.
+    second_looks: share of tiles in which distrusted frames were tried again. believed: (N,) trust that each frame was given in the end, mean over a tile,
+    median over tiles. moved: share of tiles whose motion was refined, mean over frames and passes; 0 without passes.
     """
 
     picture: Floats
     turns: float
     residual: float
     second_looks: float
-    noise_share: NDArray[np.float64]
+    believed: NDArray[np.float64]
     moved: float = 0.0
 
 
@@ -113,13 +112,13 @@ class _Task:
 
 @dataclass(frozen=True)
 class _Solved:
-    """One tile. residual, noise_share: of probed tiles only."""
+    """One tile. believed: (N,) mean trust. residual: of probed tiles only."""
 
     picture: Floats
     turns: int
     looked: bool
+    believed: NDArray[np.float64]
     residual: float | None = None
-    noise_share: NDArray[np.float64] | None = None
 
 
 _NOTHING = np.empty((0, 0, 0), np.float32)
@@ -143,9 +142,9 @@ def _solved(task: _Task, progress: Callable[[int, int], None]) -> Outcome:
             facts.append(result)
             progress(len(facts), len(every))
     residuals = [f.residual for f in facts if f.residual is not None]
-    shares = [f.noise_share for f in facts if f.noise_share is not None]
+    believed = np.asarray(np.median([f.believed for f in facts], axis=0))
     turns, looked = (float(np.mean([getattr(f, name) for f in facts])) for name in ("turns", "looked"))
-    return Outcome(out, turns, float(np.mean(residuals)), looked, np.asarray(np.median(shares, axis=0)))
+    return Outcome(out, turns, float(np.mean(residuals)), looked, believed)
 
 
 class _Solver:
@@ -165,20 +164,17 @@ class _Solver:
         trusts, looked = self._trusts(data, prior, start)
         equations = data.equations(trusts)
         x, turns = self._descend(data, equations, prior, start)
+        x = data.relit(x, equations, self._settings.light)
         x = self._where_it_explains(data, trusts, x, start)
+        solved = _Solved(x, turns, looked, np.array([t.mean(dtype=np.float64) for t in trusts]))
         if not probe:
-            return _Solved(x, turns, looked)
+            return solved
         misfit = np.concatenate([m[(t > 0.5) & np.isfinite(m)] for m, t in zip(data.misfits(x), trusts, strict=True)])
-        other = self._data(tile, start, np.random.default_rng(tile.origin[0] * 65536 + tile.origin[1] + 2**40))
-        again, _ = self._descend(other, other.equations(trusts), prior, start)
-        noise = self._task.noise
-        variance = noise.alpha[:, None, None] * np.maximum(x, 0) + noise.beta[:, None, None]
-        share = np.median(((again - x) ** 2 / np.maximum(variance, 1e-12))[tile.own], axis=(1, 2)) / _MEDIAN_OF_SQUARE
-        return _Solved(x, turns, looked, float(misfit.mean()) if misfit.size else 0.0, share)
+        return replace(solved, residual=float(misfit.mean()) if misfit.size else 0.0)
 
-    def _data(self, tile: Tile, start: Floats, rng: np.random.Generator | None = None) -> TileData:
+    def _data(self, tile: Tile, start: Floats) -> TileData:
         t = self._task
-        return TileData(tile, t.views, self._inverses, start, t.noise, t.scale, self._taps, t.defects, rng)
+        return TileData(tile, t.views, self._inverses, start, t.noise, t.scale, self._taps, t.defects)
 
     def _trusts(self, data: TileData, prior: Prior, start: Floats) -> tuple[list[Floats], bool]:
         """Trust per view and quad. Where robustness distrusted frames they get a second chance: alias looks like motion to it, but not to a picture.
@@ -239,6 +235,11 @@ class _Solver:
                 break
         z = prior.shrunk(x, np.reciprocal(pull), done, not second_look, z if done >= _KNOWN * s.steps else None)
         return np.float32(s.blend) * z + np.float32(1 - s.blend) * x, done
+
+
+def trust_of_share(believed: float) -> float:
+    """Robustness's trust that counts as `believed`, 0 to 1."""
+    return _FIRM[0] + (_FIRM[1] - _FIRM[0]) * believed if believed > 0 else 0.0
 
 
 def _mean_misfit(misfits: Sequence[Floats], trusts: Sequence[Floats]) -> Floats:

@@ -1,0 +1,64 @@
+"""From a burst whose motion is known to the merged picture: merge, sharpen, calm colour."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from burstsr.align import phases
+from burstsr.covariance import kernels
+from burstsr.demosaic import demosaic, enlarge, enlarge_rows
+from burstsr.ground.noise import Noise
+from burstsr.merge import Accumulator, SteadyMean, add_significant, calm_chroma, combine
+from burstsr.reconstruct import View
+from burstsr.settings import Settings
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Registered:
+    """A burst whose motion is known. views: its frames with flow and trust; views[reference] is the frame whose geometry the result has.
+
+    steady: all other frames on the reference's own sampling grid, see `SteadyMean`; used up by `merged`. None: they are not looked at in this way.
+    """
+
+    views: Sequence[View]
+    reference: int
+    noise: Noise
+    steady: SteadyMean | None
+
+
+def merged(burst: Registered, tuned: Settings, told: Callable[[str], None]) -> Floats:
+    """(round(s H), round(s W), 3) linear camera RGB. told is called with each stage that has ended. tuned: settings as they fit the burst."""
+    views, noise, scale, merge = burst.views, burst.noise, tuned.scale, tuned.merge
+    reference = views[burst.reference].frame
+    kernel = kernels(reference, noise, tuned.covariance)
+    picture, sums = _accumulated(views, Accumulator(scale, kernel, merge.fallback_weight, fallback=enlarge(demosaic(reference), scale)))
+    weight = sums.astype(np.float16)  # what is left to do needs it roughly
+    del sums
+    told("merge")
+    if burst.steady:
+        calmer, fallen = burst.steady.result()
+        single = partial(enlarge_rows, demosaic(reference, calmer), scale)
+        combine(picture, weight, single, fallen, noise, merge.single_significance, scale)
+        told("merge")
+        del single, calmer, fallen
+    for _ in range(merge.passes if phases([view.flow for view in views], scale) > 1 else 0):  # frames that saw the same explain nothing new
+        residual, _ = _accumulated(views, Accumulator(scale, kernel, merge.fallback_weight, explained=picture), weighed=False)
+        add_significant(picture, residual, weight, noise, merge.gain, merge.significance, scale)
+        told("sharpen")
+        del residual
+    calm_chroma(picture, weight, noise, reference.info.colour.as_shot_neutral, scale, merge.chroma_significance)
+    told("sharpen")
+    return picture
+
+
+def _accumulated(views: Sequence[View], accumulator: Accumulator, weighed: bool = True) -> tuple[Floats, Floats]:
+    for view in views:
+        accumulator.add(view.frame, view.flow, view.trust)
+    return accumulator.result(weighed)

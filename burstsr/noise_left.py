@@ -1,0 +1,113 @@
+"""What noise is left in a result: measured on flat, grey ground that was seen through the burst's own motion and trust.
+
+No formula covers kernels, sharpening, calmed colour and a reconstruction that shrinks what noise explains. So a few small flat fields of known light are
+given the noise model's noise, the burst's motion (hence its sub-pixel phases) and its trust (hence how many frames really counted), and go through the
+very stages that made the picture. What varies in them is noise and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import optimize
+
+from burstsr.develop import Registered, merged
+from burstsr.ground.burst import Frame, FrameInfo, Levels
+from burstsr.ground.coords import tile_centre, tile_count
+from burstsr.ground.flow import Flow
+from burstsr.ground.noise import Noise
+from burstsr.ground.trust import unpacked
+from burstsr.merge import SteadyMean
+from burstsr.reconstruct import Outcome, View, reconstruct, trust_of_share
+from burstsr.settings import Settings
+
+_SIDE = 64  # raw pixels along a flat field
+_BORDER = 10  # of them, at every side, are not measured: frames end there
+_LIGHTS = (0.01, 0.04, 0.12, 0.35, 0.8)  # of the flat fields, of the light that saturates the first colour
+_LEVELS = Levels(np.full((2, 2), 16384.0), 65535.0)  # room for noise below black
+_TILE_PX = 16
+_ACROSS = 5  # places along an axis that are looked at
+_NO_DEFECTS = np.empty((0, 2), np.int64)
+
+
+def noise_left(burst: Registered, tuned: Settings, outcome: Outcome | None = None) -> Noise:
+    """The noise of a result, per channel, as a model of its level: a pixel's variance over a flat, grey area that is large against the noise's own grain.
+
+    Neighbouring pixels' noise is correlated (kernels, enlarging, the prior): means over many pixels fall more slowly than by their number. On texture and
+    edges there is more noise than that, where frames were not trusted as well. outcome: of the reconstruction, in mode "best".
+    The same burst gives the same figures.
+    """
+    rng = np.random.default_rng(0)
+    neutral = burst.views[burst.reference].frame.info.colour.as_shot_neutral
+    greys = [light * neutral / neutral.max() for light in _LIGHTS]
+    variances = [_variance_on(_flat(burst, grey, place, rng), tuned, outcome) for grey, place in zip(greys, _places(burst.views, len(greys)), strict=True)]
+    fitted = [_fit(np.array([grey[c] for grey in greys]), np.array([v[c] for v in variances])) for c in range(3)]
+    return Noise(*np.array(fitted).T)
+
+
+def _variance_on(flat: Registered, tuned: Settings, outcome: Outcome | None) -> NDArray[np.float64]:
+    """(3,) variance of what the stages make of a flat field."""
+    picture = merged(flat, tuned, lambda stage: None)
+    if outcome is not None:
+        trusts = [np.full(view.trust.shape, trust_of_share(share), np.float32) for view, share in zip(flat.views, outcome.believed, strict=True)]
+        believed = [View(view.frame, view.flow, trust) for view, trust in zip(flat.views, trusts, strict=True)]
+        neutral = flat.views[flat.reference].frame.info.colour.as_shot_neutral
+        settings = replace(tuned.reconstruct, second_look=False, motion_passes=0)  # the first was had; nothing moves here
+        picture = reconstruct(picture, believed, flat.reference, flat.noise, neutral, tuned.scale, settings, _NO_DEFECTS, lambda done, total: None).picture
+    border = round(_BORDER * tuned.scale)
+    inner = [slice(min(border, n // 4), n - min(border, n // 4)) for n in picture.shape[:2]]
+    return np.asarray(picture[inner[0], inner[1]].var(axis=(0, 1), dtype=np.float64))
+
+
+def _fit(level: NDArray[np.float64], variance: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(alpha, beta), neither negative, with the least relative error."""
+    variance = np.maximum(variance, 1e-15)
+    return np.asarray(optimize.nnls(np.stack([level / variance, 1 / variance], 1), np.ones(len(level)))[0])
+
+
+def _flat(burst: Registered, grey: NDArray[np.float64], place: tuple[int, int], rng: np.random.Generator) -> Registered:
+    """Flat fields of light `grey` (3,) instead of the frames, where those show the reference's raw pixels from `place` on."""
+    reference = burst.views[burst.reference].frame
+    shape = (min(_SIDE, reference.info.shape[0]), min(_SIDE, reference.info.shape[1]))
+    info = replace(reference.info, path=Path("flat"), shape=shape, levels=_LEVELS)
+    mean = np.tile(grey[info.cfa], (shape[0] // 2, shape[1] // 2))
+    sigma = np.sqrt(burst.noise.alpha[info.cfa] * grey[info.cfa] + burst.noise.beta[info.cfa])
+    quads = slice(place[0] // 2, (place[0] + shape[0]) // 2), slice(place[1] // 2, (place[1] + shape[1]) // 2)
+    views = []
+    for view in burst.views:
+        noisy = mean + np.tile(sigma, (shape[0] // 2, shape[1] // 2)) * rng.standard_normal(shape, np.float32)
+        views.append(View(_frame(info, noisy), _flow_at(view.flow, place, shape), np.ascontiguousarray(view.trust[quads])))
+    steady = SteadyMean(views[burst.reference].frame, unpacked(views[burst.reference].trust)) if burst.steady else None
+    for i, view in enumerate(views):
+        if steady and i != burst.reference:
+            steady.add(view.frame, view.flow, unpacked(view.trust))
+    return Registered(views, burst.reference, burst.noise, steady)
+
+
+def _frame(info: FrameInfo, samples: NDArray[np.floating]) -> Frame:
+    numbers = samples * (info.levels.white - info.levels.black[0, 0]) + info.levels.black[0, 0]
+    return Frame(info, np.clip(np.rint(numbers), 0, info.levels.white).astype(np.uint16))
+
+
+def _flow_at(flow: Flow, place: tuple[int, int], shape: tuple[int, int]) -> Flow:
+    """The flow of a crop of `shape` from `place` on, less the whole quads that it moves by: they would lead out of the crop and change no phase."""
+    y, x = (tile_centre(np.arange(tile_count(n, _TILE_PX)), _TILE_PX) + first for n, first in zip(shape, place, strict=True))
+    tiles = flow.at(y[:, None], x[None])
+    return Flow((tiles - 2 * np.rint(tiles.mean((0, 1)) / 2)).astype(np.float32), _TILE_PX)
+
+
+def _places(views: Sequence[View], count: int) -> list[tuple[int, int]]:
+    """Raw (y, x), even, of `count` crops whose trust, all frames together, is nearest to the middle: neither where things move nor by luck."""
+    shape = views[0].frame.info.shape
+    side = tuple(min(_SIDE, n) for n in shape)
+    rows, columns = (np.unique(np.linspace(0, (n - s) // 2, _ACROSS).astype(int)) for n, s in zip(shape, side, strict=True))
+    places = [(int(y), int(x)) for y in rows for x in columns]
+    total = np.zeros(len(places))
+    for view in views:
+        total += [float(unpacked(view.trust[y : y + side[0] // 2, x : x + side[1] // 2]).mean()) for y, x in places]
+    nearest = np.argsort(np.abs(total - np.median(total)), kind="stable")[:count]
+    return [(2 * places[i][0], 2 * places[i][1]) for i in np.resize(nearest, count)]
