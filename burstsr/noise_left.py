@@ -25,6 +25,7 @@ from burstsr.merge import SteadyMean
 from burstsr.reconstruct import Outcome, View, reconstruct, trust_of_share
 from burstsr.settings import Settings
 
+Floats = NDArray[np.float32]
 _SIDE = 64  # raw pixels along a flat field
 _BORDER = 10  # of them, at every side, are not measured: frames end there
 _LIGHTS = (0.01, 0.04, 0.12, 0.35, 0.8)  # of the flat fields, of the light that saturates the first colour
@@ -53,7 +54,7 @@ def _variance_on(flat: Registered, tuned: Settings, outcome: Outcome | None) -> 
     """(3,) variance of what the stages make of a flat field."""
     picture = merged(flat, tuned, lambda stage: None)
     if outcome is not None:
-        trusts = [np.full(view.trust.shape, trust_of_share(share), np.float32) for view, share in zip(flat.views, outcome.believed, strict=True)]
+        trusts: list[Floats] = [np.full(view.trust.shape, trust_of_share(share), np.float32) for view, share in zip(flat.views, outcome.believed, strict=True)]
         believed = [View(view.frame, view.flow, trust) for view, trust in zip(flat.views, trusts, strict=True)]
         neutral = flat.views[flat.reference].frame.info.colour.as_shot_neutral
         settings = replace(tuned.reconstruct, second_look=False, motion_passes=0)  # the first was had; nothing moves here

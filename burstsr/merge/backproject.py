@@ -74,7 +74,7 @@ def add_significant(picture: Floats, residual: Floats, weight: NDArray[np.floati
         left = residual[outer]
         added = (np.float32(gain) * share[outer, :, None]) * left
         picture[rows] += added[crop]
-        picture[rows, :, GREEN] += _mean_around(_mean_around(left[..., GREEN] - added[..., GREEN], reach), reach)[crop]
+        picture[rows, :, GREEN] += _mean_around(_mean_around(np.float32(min(gain, 1.0)) * left[..., GREEN] - added[..., GREEN], reach), reach)[crop]
         np.minimum(picture[rows], 1.0, out=picture[rows])
 
     _over_strips(weigh, picture.shape[0], reach)

@@ -1,0 +1,36 @@
+"""The light of a star is the light that the samples saw."""
+
+import argparse
+
+import numpy as np
+import pytest
+
+from benchmarks.photometry import measured
+from burstsr import Settings
+from burstsr.settings import ReconstructSettings
+from tolerances import FLUX_SHARE
+
+LIT = Settings(mode="best", reference=0, reconstruct=ReconstructSettings(light=1.0))
+
+
+@pytest.mark.parametrize(("settings", "least"), [(Settings(reference=0), 100), (LIT, 40)], ids=["fast", "best, light=1"])
+def test_flux_is_kept(settings, least):
+    """Of bright stars in green, in the mean: `fast` added 3 to 5 %, `best` took 1 to 3 %."""
+    errors = measured(settings, argparse.Namespace(iso=400.0, seeds=1, frames=10, fwhm=2.5, sky=0.02, side=192, moffat=0.0))
+    for snr, of_stars in errors.items():
+        if snr >= least:
+            assert abs(float(np.mean(of_stars[1]))) < FLUX_SHARE
+
+
+def test_light_is_a_share_of_what_shrinking_took():
+    """0 leaves everything as it is; in between, in proportion."""
+    from benchmarks.photometry import burst_of, field_of
+    from burstsr import super_resolve
+    from burstsr.ground.noise import Noise
+
+    rng = np.random.default_rng(1)
+    noise = Noise.of_iso(400)
+    burst, _ = burst_of(field_of(rng, noise, 3, 2.5, 0.02, (64, 64)), noise, 3, rng)
+    none, half, whole = (super_resolve(burst, Settings(mode="best", reference=0, reconstruct=ReconstructSettings(light=v))).rgb for v in (0.0, 0.5, 1.0))
+    assert np.abs(whole - none).max() > 1e-4
+    np.testing.assert_allclose(half, (none + whole) / 2, atol=2e-5)
