@@ -26,12 +26,13 @@ from burstsr.reconstruct import Outcome, View, reconstruct, trust_of_share
 from burstsr.settings import Settings
 
 Floats = NDArray[np.float32]
-_SIDE = 64  # raw pixels along a flat field
+_SIDES = (64, 96)  # raw pixels along a flat field, in mode fast and best: the grain of the latter's noise is coarser
 _BORDER = 10  # of them, at every side, are not measured: frames end there
-_LIGHTS = (0.01, 0.04, 0.12, 0.35, 0.8)  # of the flat fields, of the light that saturates the first colour
+_LIGHTS = (0.03, 0.08, 0.2, 0.45, 0.8)  # of the flat fields, over the light that saturates the first colour; near black a result's noise is cut off
 _LEVELS = Levels(np.full((2, 2), 16384.0), 65535.0)  # room for noise below black
 _TILE_PX = 16
 _ACROSS = 5  # places along an axis that are looked at
+Box = tuple[tuple[int, int], tuple[int, int]]  # raw (y, x), even, and (height, width)
 _NO_DEFECTS = np.empty((0, 2), np.int64)
 
 
@@ -44,8 +45,9 @@ def noise_left(burst: Registered, tuned: Settings, outcome: Outcome | None = Non
     """
     rng = np.random.default_rng(0)
     neutral = burst.views[burst.reference].frame.info.colour.as_shot_neutral
+    side = _SIDES[outcome is not None]
     greys = [light * neutral / neutral.max() for light in _LIGHTS]
-    variances = [_variance_on(_flat(burst, grey, place, rng), tuned, outcome) for grey, place in zip(greys, _places(burst.views, len(greys)), strict=True)]
+    variances = [_variance_on(_flat(burst, grey, box, rng), tuned, outcome) for grey, box in zip(greys, _boxes(burst.views, side, len(greys)), strict=True)]
     fitted = [_fit(np.array([grey[c] for grey in greys]), np.array([v[c] for v in variances])) for c in range(3)]
     return Noise(*np.array(fitted).T)
 
@@ -54,7 +56,7 @@ def _variance_on(flat: Registered, tuned: Settings, outcome: Outcome | None) -> 
     """(3,) variance of what the stages make of a flat field."""
     picture = merged(flat, tuned, lambda stage: None)
     if outcome is not None:
-        trusts: list[Floats] = [np.full(view.trust.shape, trust_of_share(share), np.float32) for view, share in zip(flat.views, outcome.believed, strict=True)]
+        trusts: list[Floats] = [np.full(view.trust.shape, trust_of_share(b), np.float32) for view, b in zip(flat.views, outcome.believed, strict=True)]
         believed = [View(view.frame, view.flow, trust) for view, trust in zip(flat.views, trusts, strict=True)]
         neutral = flat.views[flat.reference].frame.info.colour.as_shot_neutral
         settings = replace(tuned.reconstruct, second_look=False, motion_passes=0)  # the first was had; nothing moves here
@@ -70,10 +72,9 @@ def _fit(level: NDArray[np.float64], variance: NDArray[np.float64]) -> NDArray[n
     return np.asarray(optimize.nnls(np.stack([level / variance, 1 / variance], 1), np.ones(len(level)))[0])
 
 
-def _flat(burst: Registered, grey: NDArray[np.float64], place: tuple[int, int], rng: np.random.Generator) -> Registered:
-    """Flat fields of light `grey` (3,) instead of the frames, where those show the reference's raw pixels from `place` on."""
-    reference = burst.views[burst.reference].frame
-    shape = (min(_SIDE, reference.info.shape[0]), min(_SIDE, reference.info.shape[1]))
+def _flat(burst: Registered, grey: NDArray[np.float64], box: Box, rng: np.random.Generator) -> Registered:
+    """Flat fields of light `grey` (3,) instead of the frames, where those show the reference's raw pixels in `box`."""
+    reference, (place, shape) = burst.views[burst.reference].frame, box
     info = replace(reference.info, path=Path("flat"), shape=shape, levels=_LEVELS)
     mean = np.tile(grey[info.cfa], (shape[0] // 2, shape[1] // 2))
     sigma = np.sqrt(burst.noise.alpha[info.cfa] * grey[info.cfa] + burst.noise.beta[info.cfa])
@@ -81,7 +82,7 @@ def _flat(burst: Registered, grey: NDArray[np.float64], place: tuple[int, int], 
     views = []
     for view in burst.views:
         noisy = mean + np.tile(sigma, (shape[0] // 2, shape[1] // 2)) * rng.standard_normal(shape, np.float32)
-        views.append(View(_frame(info, noisy), _flow_at(view.flow, place, shape), np.ascontiguousarray(view.trust[quads])))
+        views.append(View(_frame(info, noisy), _flow_at(view.flow, place, shape), view.trust[quads].copy()))
     steady = SteadyMean(views[burst.reference].frame, unpacked(views[burst.reference].trust)) if burst.steady else None
     for i, view in enumerate(views):
         if steady and i != burst.reference:
@@ -101,14 +102,14 @@ def _flow_at(flow: Flow, place: tuple[int, int], shape: tuple[int, int]) -> Flow
     return Flow((tiles - 2 * np.rint(tiles.mean((0, 1)) / 2)).astype(np.float32), _TILE_PX)
 
 
-def _places(views: Sequence[View], count: int) -> list[tuple[int, int]]:
-    """Raw (y, x), even, of `count` crops whose trust, all frames together, is nearest to the middle: neither where things move nor by luck."""
-    shape = views[0].frame.info.shape
-    side = tuple(min(_SIDE, n) for n in shape)
-    rows, columns = (np.unique(np.linspace(0, (n - s) // 2, _ACROSS).astype(int)) for n, s in zip(shape, side, strict=True))
-    places = [(int(y), int(x)) for y in rows for x in columns]
-    total = np.zeros(len(places))
+def _boxes(views: Sequence[View], side: int, count: int) -> list[Box]:
+    """`count` crops whose trust, all frames together, is nearest to the middle: neither where things move nor by luck."""
+    frame = views[0].frame.info.shape
+    shape = min(side, frame[0]), min(side, frame[1])
+    rows, columns = (np.unique(np.linspace(0, (n - s) // 2, _ACROSS).astype(int)) for n, s in zip(frame, shape, strict=True))
+    corners = [(int(y), int(x)) for y in rows for x in columns]
+    total = np.zeros(len(corners))
     for view in views:
-        total += [float(unpacked(view.trust[y : y + side[0] // 2, x : x + side[1] // 2]).mean()) for y, x in places]
+        total += [float(unpacked(view.trust[y : y + shape[0] // 2, x : x + shape[1] // 2]).mean()) for y, x in corners]
     nearest = np.argsort(np.abs(total - np.median(total)), kind="stable")[:count]
-    return [(2 * places[i][0], 2 * places[i][1]) for i in np.resize(nearest, count)]
+    return [((2 * corners[i][0], 2 * corners[i][1]), shape) for i in np.resize(nearest, count)]

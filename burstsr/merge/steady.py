@@ -38,6 +38,7 @@ class SteadyMean:
 
     def result(self) -> tuple[Floats, Floats]:
         """Samples (H, W), and by how much their noise variance has fallen, per quad: (H/2, W/2), from 1 where it is trusted. Ends the accumulator."""
-        self._num /= self._den
-        d = self._den
-        return self._num, np.float32(0.25) * (d[::2, ::2] + d[1::2, ::2] + d[::2, 1::2] + d[1::2, 1::2])
+        num, d = self._num, self._den
+        del self._num, self._den  # nobody else holds that memory
+        num /= d
+        return num, np.float32(0.25) * (d[::2, ::2] + d[1::2, ::2] + d[::2, 1::2] + d[1::2, 1::2])

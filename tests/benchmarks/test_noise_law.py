@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
+from tolerances import CLAIMED_SIGMA
 
 from benchmarks.noise_law import claims, flat_burst
 from burstsr import Settings, super_resolve
 from burstsr.ground.noise import Noise
-from tolerances import CLAIMED_SIGMA
 
 FAST = [("fast", 1, 2.0, 0, 400), ("fast", 6, 1.5, 3, 1600), ("fast", 40, 1.0, 0, 100)]
 BEST = [("best", 5, 2.0, 0, 400), ("best", 24, 1.5, 0, 400), ("best", 6, 1.5, 3, 1600)]

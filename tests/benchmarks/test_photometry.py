@@ -4,11 +4,11 @@ import argparse
 
 import numpy as np
 import pytest
+from tolerances import FLUX_SHARE
 
 from benchmarks.photometry import measured
 from burstsr import Settings
 from burstsr.settings import ReconstructSettings
-from tolerances import FLUX_SHARE
 
 LIT = Settings(mode="best", reference=0, reconstruct=ReconstructSettings(light=1.0))
 
