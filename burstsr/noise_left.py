@@ -7,6 +7,7 @@ very stages that made the picture. What varies in them is noise and nothing else
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -26,7 +27,8 @@ from burstsr.reconstruct import Outcome, View, reconstruct, trust_of_share
 from burstsr.settings import Settings
 
 Floats = NDArray[np.float32]
-_SIDES = (64, 96)  # raw pixels along a flat field, in mode fast and best: the grain of the latter's noise is coarser
+_SIDE = 64  # raw pixels along a flat field
+_SIDE_BEST = 192  # output pixels of it in mode best, whose noise has a grain of the prior's blocks
 _BORDER = 10  # of them, at every side, are not measured: frames end there
 _LIGHTS = (0.03, 0.08, 0.2, 0.45, 0.8)  # of the flat fields, over the light that saturates the first colour; near black a result's noise is cut off
 _LEVELS = Levels(np.full((2, 2), 16384.0), 65535.0)  # room for noise below black
@@ -45,7 +47,7 @@ def noise_left(burst: Registered, tuned: Settings, outcome: Outcome | None = Non
     """
     rng = np.random.default_rng(0)
     neutral = burst.views[burst.reference].frame.info.colour.as_shot_neutral
-    side = _SIDES[outcome is not None]
+    side = _SIDE if outcome is None else 2 * math.ceil(_SIDE_BEST / tuned.scale / 2)
     greys = [light * neutral / neutral.max() for light in _LIGHTS]
     variances = [_variance_on(_flat(burst, grey, box, rng), tuned, outcome) for grey, box in zip(greys, _boxes(burst.views, side, len(greys)), strict=True)]
     fitted = [_fit(np.array([grey[c] for grey in greys]), np.array([v[c] for v in variances])) for c in range(3)]

@@ -9,7 +9,7 @@ from burstsr import Settings, super_resolve
 from burstsr.ground.noise import Noise
 
 FAST = [("fast", 1, 2.0, 0, 400), ("fast", 6, 1.5, 3, 1600), ("fast", 40, 1.0, 0, 100)]
-BEST = [("best", 5, 2.0, 0, 400), ("best", 24, 1.5, 0, 400), ("best", 6, 1.5, 3, 1600)]
+BEST = [("best", 5, 2.0, 0, 400), ("best", 24, 1.0, 0, 400), ("best", 6, 1.5, 3, 1600)]
 
 
 @pytest.mark.parametrize(("mode", "frames", "scale", "rejected", "iso"), FAST + BEST)
@@ -23,13 +23,12 @@ def test_the_written_noise_is_the_noise_that_is_there(mode, frames, scale, rejec
 
 
 def test_noise_falls_with_the_number_of_frames():
-    """Two hundred frames claimed a fifteenth of one frame's variance in mode "best"."""
-    alphas = []
-    for frames in (4, 100):
+    """A hundred frames once claimed a fifteenth of one frame's variance."""
+    claimed = []
+    for frames in (2, 100):
         burst, flows = flat_burst(Noise.of_iso(400), 0.2, frames, 0, 64, np.random.default_rng(0))
-        picture = super_resolve(burst, Settings(mode="best", reference=0), known_flows=flows)
-        alphas.append(float(picture.noise.variance(0.2, 1)))
-    assert 13 < alphas[0] / alphas[1] < 50
+        claimed.append(float(super_resolve(burst, Settings(reference=0), known_flows=flows).noise.variance(0.2, 1)))
+    assert 35 < claimed[0] / claimed[1] < 70
 
 
 def test_the_claim_does_not_change_from_run_to_run():

@@ -16,7 +16,7 @@ LIT = Settings(mode="best", reference=0, reconstruct=ReconstructSettings(light=1
 @pytest.mark.parametrize(("settings", "least"), [(Settings(reference=0), 100), (LIT, 40)], ids=["fast", "best, light=1"])
 def test_flux_is_kept(settings, least):
     """Of bright stars in green, in the mean: `fast` added 3 to 5 %, `best` took 1 to 3 %."""
-    errors = measured(settings, argparse.Namespace(iso=400.0, seeds=1, frames=10, fwhm=2.5, sky=0.02, side=192, moffat=0.0))
+    errors = measured(settings, argparse.Namespace(iso=400.0, seeds=2, frames=10, fwhm=2.5, sky=0.02, side=192, moffat=0.0))
     for snr, of_stars in errors.items():
         if snr >= least:
             assert abs(float(np.mean(of_stars[1]))) < FLUX_SHARE
