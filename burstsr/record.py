@@ -36,6 +36,7 @@ _NEXT = {  # stages that run once, and what begins when they end
     "choose the reference": "prepare the reference",
     "prepare the reference": "align",
     "merge": "sharpen",
+    "reconstruct": "noise left",
 }
 _OTHER_SCENE, _DIFFERS = "show something else", "differ from the reference everywhere"
 COMPILING = "compiling (first run)"  # what progress is told as a stage meanwhile
