@@ -63,7 +63,7 @@ def raised(burst: Burst, noise: Noise, looks_of: LooksOf) -> tuple[Noise, float]
 
 
 def _compared(burst: Burst, noise: Noise, looks_of: LooksOf) -> list[_Compared | None]:
-    """Each pair of reference and frame in each window that is asked: None where the frame is accepted."""
+    """Each pair of reference and frame in the windows that are asked, one only where it raises no question: None where the frame is accepted."""
     index = len(burst) // 2
     others = [i for i in np.unique(np.linspace(0, len(burst) - 1, _FRAMES + 1).astype(int)) if i != index]
     found: list[_Compared | None] = []
@@ -79,6 +79,8 @@ def _compared(burst: Burst, noise: Noise, looks_of: LooksOf) -> list[_Compared |
                 continue
             flows = (flow, looks_of(reference, noise.scaled(_RAISED_TO_ALIGN))(frame)[0])
             found.append(max((_compare(reference, frame, f, noise) for f in flows), key=lambda c: c.fit))
+        if not any(found):  # what differs everywhere differs here
+            break
     return found
 
 

@@ -13,22 +13,28 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
+from scipy.interpolate import CubicSpline
+from scipy.ndimage import gaussian_filter1d
+from scipy.signal import lfilter
 from scipy.special import gammaln, ndtr
 
 from burstsr.noise.structure import Split
 
 Doubles = NDArray[np.float64]
-STEP = 0.15  # of the logarithm of variances
+STEP = 0.03  # of the logarithm of noise's variance
+_COARSE = 5  # steps between those that are computed: between them the logarithm of likelihood is smooth
+_GRID = _COARSE * STEP
 _BINS, _BIN_BLOCKS = 16, 90  # of level: at most, and blocks in one at least
 _CALM = (0.0, 0.2, 0.5)  # shares of a bin's blocks, from those of least structure on, that make a group
 _FEWEST = 8  # blocks in a group
-_LOW = 0.96  # of white noise alone, by simulation: what scatters upwards is taken for texture
+_LOW = 0.98  # of white noise alone, by simulation: what scatters upwards is taken for texture
 _STRUCTURES = np.arange(-0.5, 5.1, 0.75)  # logarithm of the median structure over noise
 _SPREAD = 1.0  # standard deviation of that logarithm over blocks
 _FLAT = (0.02, 0.4, 0.85, 0.98)  # share of blocks without structure
 _TOP = 6.0  # logarithm of the most variance over noise's that is looked at
 _OUTLIERS, _OUTLIER_DENSITY = 0.01, 0.1
 _TEXTURED, _TEXTURE_ABOVE = 0.7, 1.5  # how probable a group without a flat block is, and the mean logarithm of its floor over noise's variance
+_UNSURE = 0.05  # relative error of a group's variance that is no chance: light that wavers, unlike pixels
 _BELOW, _ABOVE = 6.0, 1.2  # how far the grid reaches around the blocks' variances
 _STEEP = 30.0  # fall of the logarithm of likelihood beyond
 
@@ -68,8 +74,8 @@ def floors(channels: Sequence[Sequence[Split]], low: float, most_blocks: int = 1
     """What the blocks of each channel say of its noise; up to `most_blocks` of a group are looked at, which costs time and makes it more certain."""
     grouped = [_groups(sites, most_blocks) for sites in channels]
     everything = np.concatenate([group.variance for groups in grouped for group in groups] or [np.ones(1)])
-    start = STEP * np.floor((np.log(everything.min()) - _BELOW) / STEP)
-    steps = int(np.ceil((np.log(everything.max()) + _ABOVE - start) / STEP)) + 1
+    start = _GRID * np.floor((np.log(everything.min()) - _BELOW) / _GRID)
+    steps = _COARSE * int(np.ceil((np.log(everything.max()) + _ABOVE - start) / _GRID)) + 1
     level, ceiling, spread, likelihood = [], [], [], []
     for groups in grouped:
         found = [_floor(group, start, steps) for group in groups]
@@ -96,7 +102,7 @@ def _groups(sites: Sequence[Split], most_blocks: int) -> list[Split]:
 
 def _mixtures() -> Doubles:
     """(steps, hypotheses) probabilities of the logarithm of a block's variance over noise's, 0 to _TOP in steps."""
-    edges = np.append(0.0, (np.arange(round(_TOP / STEP)) + 0.5) * STEP)
+    edges = np.append(0.0, (np.arange(round(_TOP / _GRID)) + 0.5) * _GRID)
     ends = np.append(np.log(np.maximum(np.expm1(edges), 1e-300)), np.inf)
     rows = []
     for middle in _STRUCTURES:
@@ -113,25 +119,29 @@ _MIXTURES = _mixtures()
 
 def _floor(group: Split, start: float, steps: int) -> tuple[float, float, Doubles]:
     """The group's own floor, its relative error, and the logarithm of the likelihood of noise's variance on the grid."""
-    logs, half = np.log(group.variance)[:, None], group.freedom[:, None] / 2
-    first = int((np.quantile(logs, 0.02) - 1.5 - start) / STEP)
-    last = min(int(np.ceil((max(np.median(logs), np.quantile(logs, 0.02) + 0.5) + 1.2 - start) / STEP)), steps - 1)
-    z = logs - (start + STEP * np.arange(first, last + len(_MIXTURES)))
-    density = np.exp(half * np.log(half) + half * (z - np.exp(np.minimum(z, 30.0))) - gammaln(half))
-    likely = sliding_window_view(density, len(_MIXTURES), axis=1) @ _MIXTURES  # (blocks, variances, hypotheses)
-    sums = np.log((1 - _OUTLIERS) * likely + _OUTLIERS * _OUTLIER_DENSITY).sum(axis=0)
-    best = sums.max()
-    posterior = np.exp(sums - best).mean(axis=1)
-    posterior /= posterior.sum() * STEP
-    at = start + STEP * np.arange(first, last + 1)
+    low, middle = (float(np.log(np.quantile(group.variance, q))) for q in (0.02, 0.5))
+    first = int((low - 1.5 - start) / _GRID)
+    last = min(int(np.ceil((max(middle, low + 0.5) + 1.2 - start) / _GRID)), (steps - 1) // _COARSE)
+    at = start + STEP * np.arange(_COARSE * first, _COARSE * last + 1)
+    likely = CubicSpline(at[::_COARSE], _likelihood(group, start + _GRID * np.arange(first, last + len(_MIXTURES))))(at)
+    posterior = np.exp(likely - likely.max())
+    posterior = gaussian_filter1d(posterior / (posterior.sum() * STEP), _UNSURE / STEP, mode="constant")
     middle = float((posterior * at).sum() * STEP)
     error = float(np.sqrt(max((posterior * (at - middle) ** 2).sum() * STEP, STEP**2 / 12)))
     full = np.zeros(steps)
-    full[first : last + 1] = posterior
-    above, fall = np.empty(steps), np.exp(-STEP / _TEXTURE_ABOVE)
-    above[-1] = full[-1] * STEP / _TEXTURE_ABOVE
-    for i in range(steps - 2, -1, -1):
-        above[i] = above[i + 1] * fall + full[i] * STEP / _TEXTURE_ABOVE
+    full[_COARSE * first : _COARSE * last + 1] = posterior
+    above = lfilter([STEP / _TEXTURE_ABOVE], [1.0, -np.exp(-STEP / _TEXTURE_ABOVE)], full[::-1])[::-1]
     result = np.log((1 - _TEXTURED) * full + _TEXTURED * above + 1e-10)
-    result[last + 1 :] = result[last] - _STEEP * STEP * np.arange(1, steps - last)
+    result[_COARSE * last + 1 :] = result[_COARSE * last] - _STEEP * STEP * np.arange(1, steps - _COARSE * last)
     return float(np.exp(middle)), error, result
+
+
+def _likelihood(group: Split, logs: NDArray[np.floating]) -> Doubles:
+    """Logarithm of how likely the group is for noise's variances exp(`logs`), but for the last of them, which blocks with structure need."""
+    half = group.freedom[:, None] / 2
+    z = np.log(group.variance)[:, None] - logs
+    density = np.exp(half * np.log(half) + half * (z - np.exp(np.minimum(z, 30.0))) - gammaln(half))
+    likely = sliding_window_view(density, len(_MIXTURES), axis=1) @ _MIXTURES  # (blocks, variances, hypotheses)
+    sums = np.log((1 - _OUTLIERS) * likely + _OUTLIERS * _OUTLIER_DENSITY).sum(axis=0)
+    best = sums.max(axis=1, keepdims=True)
+    return np.asarray(best[:, 0] + np.log(np.exp(sums - best).mean(axis=1)))
