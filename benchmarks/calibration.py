@@ -23,19 +23,19 @@ from numpy.typing import NDArray
 
 from benchmarks.table import markdown
 from burstsr import Settings, read_burst, super_resolve
-from burstsr.files.picture import read_picture
-from burstsr.ground.burst import Burst
-from burstsr.ground.noise import Noise
-from burstsr.metrics import psnr_srgb
-from burstsr.noise import doubt, measure
+from burstsr.core.burst import Burst
+from burstsr.core.noise import Noise
+from burstsr.io.images import read_image
+from burstsr.noise import check_noise_profile, measure
+from burstsr.quality.image_error import psnr_srgb
 from burstsr.settings import ReconstructSettings
-from burstsr.world import FrameMotion, SimulatedBurst, SimulateSettings, flows_of_motions, motions_of_record, simulate_burst
-from calibration.edge import lens_of_edge
+from burstsr.simulate import FrameMotion, SimulatedBurst, SimulateSettings, flows_from_motions, motions_from_record, simulate_burst
 from calibration.jiggle import jiggle_offsets
-from calibration.lens import lens_of_burst
-from calibration.noise import flows_of, noise_of_burst
+from calibration.noise import flows_of, noise_from_burst
 from calibration.photon_transfer import photon_transfer
-from calibration.simulated import edge_frames, flat_frames
+from calibration.psf_from_burst import psf_from_burst
+from calibration.slanted_edge import psf_from_edge
+from calibration.synthetic import edge_frames, flat_frames
 
 Row = dict[str, Any]
 EXPOSURES = (0.002, 0.01, 0.03, 0.08, 0.2, 0.4, 0.6, 0.8)
@@ -52,7 +52,7 @@ class Plan:
 
     data: Path
     seeds: int
-    pictures: int | None
+    images: int | None
     isos: tuple[int, ...]
 
 
@@ -73,12 +73,12 @@ def transfer(plan: Plan) -> list[Row]:
 def burst(plan: Plan) -> list[Row]:
     """One hand-held burst of 13 frames: errors of alpha and beta in %."""
     rows = []
-    for name in PICTURES[: plan.pictures]:
+    for name in PICTURES[: plan.images]:
         for iso in plan.isos or ISOS:
             found = []
             for seed in range(plan.seeds):
                 made = _made(plan.data / name, seed, iso=iso)
-                record = noise_of_burst(made.burst)
+                record = noise_from_burst(made.burst)
                 found.append([*(np.array(record.alpha) / made.noise.alpha - 1), *(np.array(record.beta) / made.noise.beta - 1)])
             rows.append({"picture": Path(name).stem, "iso": iso, **_told(np.array(found), {"alpha %": (0, 3), "beta %": (3, 6)})})
             _say(str(rows[-1]))
@@ -88,10 +88,10 @@ def burst(plan: Plan) -> list[Row]:
 def doubts(plan: Plan) -> list[Row]:
     """How many of the seeds' bursts have a profile doubted that is wrong by a factor."""
     rows = []
-    for name in DETAILED[: plan.pictures]:
+    for name in DETAILED[: plan.images]:
         for iso in plan.isos or ISOS:
             bursts = [_made(plan.data / name, seed, iso=iso) for seed in range(plan.seeds)]
-            said = {f"x{factor:g}": sum(bool(doubt(m.burst, m.noise.scaled(factor), flows_of)) for m in bursts) for factor in (0.25, 1, 4)}
+            said = {f"x{factor:g}": sum(bool(check_noise_profile(m.burst, m.noise.scaled(factor), flows_of)) for m in bursts) for factor in (0.25, 1, 4)}
             rows.append({"picture": Path(name).stem, "iso": iso, "of": plan.seeds, **said})
     return rows
 
@@ -102,7 +102,9 @@ def edge(plan: Plan) -> list[Row]:
     for iso in plan.isos or (100, 800):
         for sigma in (0.3, 0.5, 0.8):
             for angle in (5.0, 15.0):
-                found = [lens_of_edge(edge_frames(sigma, Noise.of_iso(iso), np.random.default_rng(s), angle_deg=angle)).psf_sigma_px for s in range(plan.seeds)]
+                found = [
+                    psf_from_edge(edge_frames(sigma, Noise.of_iso(iso), np.random.default_rng(s), angle_deg=angle)).psf_sigma_px for s in range(plan.seeds)
+                ]
                 rows.append({"iso": iso, "sigma px": sigma, "degrees": angle, **_told(np.array(found)[:, None] / sigma - 1, {"sigma %": (0, 1)})})
     return rows
 
@@ -113,8 +115,8 @@ def lens(plan: Plan) -> list[Row]:
     for iso in plan.isos or (100, 1600):
         for sigma in (0.25, 0.4, 0.6):
             row: Row = {"iso": iso, "sigma px": sigma}
-            for name in LENS_PICTURES[: plan.pictures]:
-                found = [lens_of_burst(_made(plan.data / name, seed, iso=iso, blur_sigma_px=sigma).burst) for seed in range(plan.seeds)]
+            for name in LENS_PICTURES[: plan.images]:
+                found = [psf_from_burst(_made(plan.data / name, seed, iso=iso, blur_sigma_px=sigma).burst) for seed in range(plan.seeds)]
                 sigmas, errors = (np.array([getattr(r, field) for r in found]) for field in ("psf_sigma_px", "psf_sigma_error_px"))
                 row[Path(name).stem] = f"{sigmas.mean():.2f} +- {sigmas.std():.2f}, told +- {errors.mean():.2f}"
             rows.append(row)
@@ -125,7 +127,7 @@ def lens(plan: Plan) -> list[Row]:
 def m94(plan: Plan) -> list[Row]:
     """A real burst: noise from frames 1 to 5, and from 6 to 10, and by how much they differ in %."""
     whole = read_burst(plan.data / "seestar_m94")
-    halves = [noise_of_burst(Burst("half", whole.frames[k : k + 5])) for k in (0, 5)]
+    halves = [noise_from_burst(Burst("half", whole.frames[k : k + 5])) for k in (0, 5)]
     a, b = (np.array([h.alpha, h.beta]) for h in halves)
     differ = 200 * np.abs(a - b) / (a + b)
     return [{"channel": c, "alpha": a[0, k], "beta": a[1, k], "alpha differs %": differ[0, k], "beta differs %": differ[1, k]} for k, c in enumerate("RGB")]
@@ -134,14 +136,14 @@ def m94(plan: Plan) -> list[Row]:
 def cost(plan: Plan) -> list[Row]:
     """dB that noise and blur cost when the burst itself must tell them, against the true ones; lens of 0.4 px."""
     rows = []
-    for name in DETAILED[: plan.pictures]:
+    for name in DETAILED[: plan.images]:
         for iso in plan.isos or (100, 1600):
             found = []
             for seed in range(plan.seeds):
                 made = _made(plan.data / name, seed, iso=iso, blur_sigma_px=0.4)
                 own = measure(made.burst, made.noise, flows_of).noise
                 told = Burst("b", tuple(f.with_info(replace(f.info, noise=own)) for f in made.burst))
-                blur = lens_of_burst(told).psf_sigma_px
+                blur = psf_from_burst(told).psf_sigma_px
                 fast = [_psnr(made, b, Settings(reference=0)) for b in (made.burst, told)]
                 best = [_psnr(made, b, _best(s)) for b, s in ((made.burst, 0.4), (told, 0.4), (told, blur))]
                 found.append([fast[0] - fast[1], best[0] - best[1], best[0] - best[2], blur])
@@ -155,10 +157,10 @@ def cost(plan: Plan) -> list[Row]:
 def jiggle(plan: Plan) -> list[Row]:
     """sRGB PSNR over numbers of frames: driven offsets, whose motion is told, hand and tripod, whose motion is estimated."""
     rows = []
-    for name in DETAILED[: plan.pictures]:
+    for name in DETAILED[: plan.images]:
         for iso in plan.isos or (100, 800):
             for frames in (4, 8, 13):
-                offsets = motions_of_record([dict(m) for m in jiggle_offsets(frames, 2.0).motions])
+                offsets = motions_from_record([dict(m) for m in jiggle_offsets(frames, 2.0).motions])
                 row: Row = {"picture": Path(name).stem, "iso": iso, "frames": frames}
                 for mode in ("fast", "best"):
                     settings = Settings(reference=0) if mode == "fast" else _best(0.0)
@@ -182,10 +184,10 @@ SECTIONS: dict[str, Callable[[Plan], list[Row]]] = {
 }
 
 
-def _jiggled(picture: Path, seed: int, iso: float, frames: int, motion: str | tuple[FrameMotion, ...], settings: Settings) -> float:
-    made = _made(picture, seed, iso=iso, frames=frames, motion=motion)
-    flows = None if isinstance(motion, str) else flows_of_motions(made.motions, 0, made.burst.info.shape)
-    return psnr_srgb(super_resolve(made.burst, settings, known_flows=flows).rgb, made.truth, made.burst.info.colour, _BORDER)
+def _jiggled(image: Path, seed: int, iso: float, frames: int, motion: str | tuple[FrameMotion, ...], settings: Settings) -> float:
+    made = _made(image, seed, iso=iso, frames=frames, motion=motion)
+    flows = None if isinstance(motion, str) else flows_from_motions(made.motions, 0, made.burst.info.shape)
+    return psnr_srgb(super_resolve(made.burst, settings, flows=flows).rgb, made.truth, made.burst.info.colour, _BORDER)
 
 
 def _psnr(made: SimulatedBurst, frames: Burst, settings: Settings) -> float:
@@ -196,8 +198,8 @@ def _best(sigma: float) -> Settings:
     return Settings(mode="best", reference=0, reconstruct=ReconstructSettings(psf_sigma_px=sigma))
 
 
-def _made(picture: Path, seed: int, **more: Any) -> SimulatedBurst:  # noqa: ANN401  fields of SimulateSettings
-    return simulate_burst(read_picture(picture).rgb, SimulateSettings(**more), np.random.default_rng([seed, 7]), picture.stem)
+def _made(image: Path, seed: int, **more: Any) -> SimulatedBurst:  # noqa: ANN401  fields of SimulateSettings
+    return simulate_burst(read_image(image).rgb, SimulateSettings(**more), np.random.default_rng([seed, 7]), image.stem)
 
 
 def _told(errors: NDArray[np.float64], columns: dict[str, tuple[int, int]]) -> Row:

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from benchmarks.rows import MODES, SINGLE, TITLES
 from benchmarks.shots import Case, Shot
-from burstsr.files.picture import write_png
-from burstsr.metrics import display_srgb
+from burstsr.io.images import write_png
+from burstsr.quality.image_error import display_srgb
 
 Floats = NDArray[np.float32]
 PLACES = {"19": (440, 140), "01": (250, 380), "08": (190, 530), "05": (190, 120)}  # Kodak: fence, lattice, lamp and lettering, lettering; (top, left)
@@ -25,16 +25,16 @@ _ISOS = (100.0, 1600.0)
 
 def wanted(case: Case) -> bool:
     """Whether crops of this case are written: hand-held x2, ISO 100 and 1600, and of the Kodak set the pictures of PLACES."""
-    kodak = case.picture.parent.name.lower().startswith("kodak")
-    return case.iso in _ISOS and case.scale == 2 and case.motion == "handheld" and (not kodak or case.picture.stem in PLACES)
+    kodak = case.image.parent.name.lower().startswith("kodak")
+    return case.iso in _ISOS and case.scale == 2 and case.motion == "handheld" and (not kodak or case.image.stem in PLACES)
 
 
-def write(out: Path, case: Case, shot: Shot, pictures: Mapping[str, Floats], records: Sequence[Mapping[str, Any]]) -> Path:
+def write(out: Path, case: Case, shot: Shot, images: Mapping[str, Floats], records: Sequence[Mapping[str, Any]]) -> Path:
     """Write `out`/PICTURE_isoISO_FRAMES.png: best single row (by sRGB PSNR) | burstsr | burstsr best | truth, what there is of them; its path."""
     scores = {record["row"]: record["psnr_srgb"] or 0.0 for record in records}
-    single = max((key for key in pictures if key in SINGLE), key=lambda key: scores[key], default=None)
-    panels = {f"{TITLES[key]}, {scores[key]:.1f} dB": pictures[key] for key in (single, *MODES) if key is not None and key in pictures}
-    path = out / f"{case.picture.stem}_iso{case.iso:g}_{case.frames}.png"
+    single = max((key for key in images if key in SINGLE), key=lambda key: scores[key], default=None)
+    panels = {f"{TITLES[key]}, {scores[key]:.1f} dB": images[key] for key in (single, *MODES) if key is not None and key in images}
+    path = out / f"{case.image.stem}_iso{case.iso:g}_{case.frames}.png"
     write_png(path, side_by_side({**panels, "truth": shot.made.truth}, shot, _place(case, shot.made.truth.shape)))
     return path
 
@@ -42,8 +42,8 @@ def write(out: Path, case: Case, shot: Shot, pictures: Mapping[str, Floats], rec
 def side_by_side(panels: Mapping[str, Floats], shot: Shot, place: tuple[int, int]) -> NDArray[np.uint8]:
     """(_ZOOM height + _LABEL, sum of widths, 3) uint8 sRGB: the same crop of every panel under its name."""
     columns = []
-    for name, picture in panels.items():
-        crop = display_srgb(picture[place[0] : place[0] + _HEIGHT, place[1] : place[1] + _WIDTH], shot.colour)
+    for name, image in panels.items():
+        crop = display_srgb(image[place[0] : place[0] + _HEIGHT, place[1] : place[1] + _WIDTH], shot.colour)
         pixels = np.rint(crop * 255).astype(np.uint8).repeat(_ZOOM, axis=0).repeat(_ZOOM, axis=1)
         label = np.full((_LABEL, pixels.shape[1], 3), 255, np.uint8)
         cv2.putText(label, name, (6, 17), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (0, 0, 0), 1, cv2.LINE_AA)
@@ -53,5 +53,5 @@ def side_by_side(panels: Mapping[str, Floats], shot: Shot, place: tuple[int, int
 
 def _place(case: Case, shape: tuple[int, ...]) -> tuple[int, int]:
     """Upper left corner of the crop: the known place, else the middle."""
-    top, left = PLACES.get(case.picture.stem, (shape[0] // 2 - _HEIGHT // 2, shape[1] // 2 - _WIDTH // 2))
+    top, left = PLACES.get(case.image.stem, (shape[0] // 2 - _HEIGHT // 2, shape[1] // 2 - _WIDTH // 2))
     return min(max(top, 0), max(shape[0] - _HEIGHT, 0)), min(max(left, 0), max(shape[1] - _WIDTH, 0))

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.merge_case import MergeCase
-from burstsr.ground.coords import output_position
-from burstsr.ground.sensor import clipped_samples
+from burstsr.core.coords import output_position
+from burstsr.core.sensor import clipped_samples
 
 KERNELS = ("turbo", "square")
 _PIXFRAC = 0.7  # side of a drop in raw pixels

@@ -23,10 +23,10 @@ from benchmarks.edge_profile import BIN, PLATEAU, Line, profile, shapes
 from benchmarks.shots import Mode, settings_of
 from benchmarks.table import cell, markdown
 from burstsr import super_resolve
-from burstsr.ground.burst import Colour
-from burstsr.metrics import display_srgb
-from burstsr.world import SimulatedBurst, SimulateSettings, simulate_burst
-from burstsr.world.scene import camera_colour
+from burstsr.core.burst import Colour
+from burstsr.quality.image_error import display_srgb
+from burstsr.simulate import SimulatedBurst, SimulateSettings, simulate_burst
+from burstsr.simulate.scene import camera_colour
 
 Floats = NDArray[np.float32]
 ANGLES = (5.0, 35.0, 90.0)
@@ -95,7 +95,7 @@ def _edge(iso: float, angle: float, sides: Sides, neutral: NDArray[np.float64], 
         charts["truth"].append((chart / balance, line))
         for mode in MODES:
             charts[mode].append((_developed(made, mode) / balance, line))
-    found = {method: shapes(*profile(pictures)) for method, pictures in charts.items()}
+    found = {method: shapes(*profile(images)) for method, images in charts.items()}
     return [{"method": m, "colour": name, **shape.as_json()} for m, colours in found.items() for name, shape in zip("RGB", colours, strict=True)]
 
 
@@ -103,14 +103,14 @@ def _flat(iso: float, colour: Colour, seeds: int, blur: float) -> list[Record]:
     neutral = np.asarray(colour.as_shot_neutral, np.float32)
     chart, places = patch_chart(np.asarray(colour.as_shot_neutral))
     bursts = [_photographed(chart, iso, blur, seed) for seed in range(seeds)]
-    pictures = {mode: [_developed(made, mode) for made in bursts] for mode in MODES}
+    images = {mode: [_developed(made, mode) for made in bursts] for mode in MODES}
     records = []
     for level, place in places.items():
-        for mode, found in pictures.items():
-            linear = [_deviation(picture[place] / neutral) for picture in found]
-            shown = [_deviation(display_srgb(picture[place], colour)) for picture in found]
+        for mode, found in images.items():
+            linear = [_deviation(image[place] / neutral) for image in found]
+            shown = [_deviation(display_srgb(image[place], colour)) for image in found]
             means = {"linear": np.mean(linear, axis=0).tolist(), "srgb": np.mean(shown, axis=0).tolist()}
-            bias = np.mean([(picture[place] / neutral).mean((0, 1)) for picture in found], axis=0) - level
+            bias = np.mean([(image[place] / neutral).mean((0, 1)) for image in found], axis=0) - level
             records.append({"level": level, "method": mode, **means, "bias": bias.tolist()})
     return records
 
@@ -131,10 +131,10 @@ def _developed(made: SimulatedBurst, mode: Mode) -> Floats:
 def _in_texture(ground: NDArray[np.floating], neutral: NDArray[np.float64]) -> Floats:
     """Random squares of many greys around `ground` (SIZE, SIZE, 3), white-balanced; made camera RGB."""
     squares = np.random.default_rng(0).uniform(0.05, 0.6, (SIZE // _SQUARE, SIZE // _SQUARE, 1))
-    picture = cv2.resize(squares, (SIZE, SIZE), interpolation=cv2.INTER_NEAREST)[..., None].repeat(3, axis=2)
+    image = cv2.resize(squares, (SIZE, SIZE), interpolation=cv2.INTER_NEAREST)[..., None].repeat(3, axis=2)
     inside = np.s_[_TEXTURE:-_TEXTURE, _TEXTURE:-_TEXTURE]
-    picture[inside] = ground[inside]
-    return np.asarray(picture * neutral, np.float32)
+    image[inside] = ground[inside]
+    return np.asarray(image * neutral, np.float32)
 
 
 def as_text(found: dict[str, Any]) -> str:

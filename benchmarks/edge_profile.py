@@ -61,13 +61,13 @@ def profile(charts: Iterable[tuple[NDArray[np.floating], Line]]) -> tuple[NDArra
     charts: pictures (h, w, 3) and where the edge lies in each. A level edge fills all bins only where its place differs by fractions of a pixel.
     """
     sums, count = np.zeros((_BINS, 4)), np.zeros(_BINS)
-    for picture, line in charts:
-        y, x = np.meshgrid(*(np.arange(length, dtype=np.float64) for length in picture.shape[:2]), indexing="ij")
+    for image, line in charts:
+        y, x = np.meshgrid(*(np.arange(length, dtype=np.float64) for length in image.shape[:2]), indexing="ij")
         d = line.across(y, x)
         inside = (np.abs(d) < PLATEAU[1]) & (np.abs(line.along(y, x)) < line.half_length)
         index = ((d[inside] + PLATEAU[1]) / BIN).astype(int)
         count += np.bincount(index, minlength=_BINS)
-        sums += np.stack([np.bincount(index, weights, _BINS) for weights in (d[inside], *picture[inside].astype(np.float64).T)], axis=-1)
+        sums += np.stack([np.bincount(index, weights, _BINS) for weights in (d[inside], *image[inside].astype(np.float64).T)], axis=-1)
     means = sums[count >= _FEWEST] / count[count >= _FEWEST, None]
     return means[:, 0], means[:, 1:]
 

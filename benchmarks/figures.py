@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.shots import Shot
-from burstsr import metrics
-from burstsr.metrics import FlowError, display_srgb
-from burstsr.world import flow_at
+from burstsr.quality import image_error
+from burstsr.quality.image_error import FlowError, display_srgb
+from burstsr.simulate import flow_at
 
 Floats = NDArray[np.float32]
 _LEAST_BORDER = 16  # raw pixels
@@ -31,17 +31,17 @@ def border_of(shot: Shot) -> int:
     return math.ceil(max(_LEAST_BORDER, furthest + 4) * shot.scale)
 
 
-def picture_figures(picture: Floats, shot: Shot) -> dict[str, float | None]:
+def picture_figures(image: Floats, shot: Shot) -> dict[str, float | None]:
     """PSNR of linear camera RGB and of sRGB (dB), SSIM, chroma error; and sRGB PSNR at `places_of`."""
     truth, colour, border = shot.made.truth, shot.colour, border_of(shot)
     figures: dict[str, float | None] = {
-        "psnr_linear": metrics.psnr_linear(picture, truth, border),
-        "psnr_srgb": metrics.psnr_srgb(picture, truth, colour, border),
-        "ssim": metrics.ssim(picture, truth, colour, border),
-        "chroma_error": metrics.chroma_error(picture, truth, colour, border),
+        "psnr_linear": image_error.psnr_linear(image, truth, border),
+        "psnr_srgb": image_error.psnr_srgb(image, truth, colour, border),
+        "ssim": image_error.ssim(image, truth, colour, border),
+        "chroma_error": image_error.chroma_error(image, truth, colour, border),
     }
     for name, mask in places_of(shot).items():
-        figures[name] = psnr_inside(picture, shot, mask)
+        figures[name] = psnr_inside(image, shot, mask)
     return {name: value if value is not None and math.isfinite(value) else None for name, value in figures.items()}
 
 
@@ -66,14 +66,14 @@ def _near(centres: NDArray[np.floating], radius: float, shape: tuple[int, ...]) 
     return np.asarray(cv2.distanceTransform(elsewhere, cv2.DIST_L2, cv2.DIST_MASK_PRECISE) <= radius)
 
 
-def psnr_inside(picture: Floats, shot: Shot, mask: NDArray[np.bool_]) -> float | None:
+def psnr_inside(image: Floats, shot: Shot, mask: NDArray[np.bool_]) -> float | None:
     """sRGB PSNR in dB over the pixels of `mask` (h, w) inside the border; None where there are none."""
     inside = np.zeros_like(mask)
     border = border_of(shot)
     inside[border:-border, border:-border] = mask[border:-border, border:-border]
     if not inside.any():
         return None
-    error = display_srgb(picture, shot.colour)[inside] - display_srgb(shot.made.truth, shot.colour)[inside]
+    error = display_srgb(image, shot.colour)[inside] - display_srgb(shot.made.truth, shot.colour)[inside]
     mean = float(np.mean(np.square(error, dtype=np.float64)))
     return -10 * math.log10(mean) if mean > 0 else None
 
@@ -95,12 +95,12 @@ def flow_figures(shot: Shot) -> FlowError | None:
     points = np.stack([y, x], axis=-1)
     found = np.stack([flow.at(y, x) for flow in shot.flows[1:]])
     true = np.stack([flow_at(motion, points, shape) for motion in shot.made.motions[1:]])
-    return metrics.flow_error(found, true)
+    return image_error.flow_error(found, true)
 
 
 def flat_areas(shot: Shot) -> NDArray[np.bool_]:
     """(h, w) where the truth's displayed luma varies little, is neither black nor white, and no border is near."""
-    luma = display_srgb(shot.made.truth, shot.colour) @ metrics.LUMA
+    luma = display_srgb(shot.made.truth, shot.colour) @ image_error.LUMA
     mean = cv2.blur(luma, (_FLAT_WINDOW, _FLAT_WINDOW))
     variance = cv2.blur(luma * luma, (_FLAT_WINDOW, _FLAT_WINDOW)) - mean * mean
     flat = (variance < _FLAT_DEVIATION**2) & (mean > 0.1) & (mean < 0.95)

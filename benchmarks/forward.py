@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from burstsr.ground.flow import Flow
+from burstsr.core.flow import Flow
 
 Floats = NDArray[np.float32]
 _MARGIN = 4.0  # raw pixels inside the picture's border within which a prediction counts
@@ -23,7 +23,7 @@ class Prediction:
     places: NDArray[np.float64]
 
 
-def predicted(picture: Floats, scale: float, flow: Flow, cfa: NDArray[np.uint8], shape: tuple[int, int]) -> Prediction:
+def predicted(image: Floats, scale: float, flow: Flow, cfa: NDArray[np.uint8], shape: tuple[int, int]) -> Prediction:
     """What a frame of `shape` (H, W) with `flow` would show of a picture.
 
     picture: (round(s H), round(s W), 3). Sample q is the mean of its colour over the square of one raw pixel at p = q + inverse flow(q): exact, since
@@ -34,8 +34,8 @@ def predicted(picture: Floats, scale: float, flow: Flow, cfa: NDArray[np.uint8],
     places = np.stack([y, x], axis=-1) + flow.inverse().at(y, x)
     out = np.empty(shape, np.float32)
     for channel in range(3):
-        integral = np.zeros((picture.shape[0] + 1, picture.shape[1] + 1))
-        np.cumsum(np.cumsum(picture[..., channel], axis=0, dtype=np.float64), axis=1, out=integral[1:, 1:])
+        integral = np.zeros((image.shape[0] + 1, image.shape[1] + 1))
+        np.cumsum(np.cumsum(image[..., channel], axis=0, dtype=np.float64), axis=1, out=integral[1:, 1:])
         for i, j in np.argwhere(cfa == channel):
             top, left = (places[i::2, j::2, k] * scale for k in (0, 1))  # edge coordinates: (p + 0.5) s - s / 2
             out[i::2, j::2] = _square_sum(integral, top, left, scale) / scale**2

@@ -28,7 +28,7 @@ _SECTION_ISOS = (100.0, 1600.0)
 class Grid:
     """What is asked for. Empty tuples mean the default of the targets: 4 ISOs, 13 frames, x2, hand-held."""
 
-    pictures: tuple[Path, ...]
+    images: tuple[Path, ...]
     iso: tuple[float, ...] = ()
     frames: tuple[int, ...] = ()
     scale: tuple[float, ...] = ()
@@ -45,13 +45,13 @@ class Grid:
         axes = (self.iso or ISOS, self.frames or (13,), self.scale or (2.0,), self.motion or ("handheld",))
         cases: list[Case] = []
         if "grid" in sections:
-            for picture, iso, frames, scale, motion in product(self.pictures, *axes):
-                cases.append(Case("grid", picture, iso, frames, scale, motion, blur=self.blur, seed=self.seed))
-        few = self.pictures[:QUICK_SECTION_PICTURES] if self.quick else self.pictures
-        fewest = _those_of(EXTRA_PICTURES, self.pictures)[: QUICK_EXTRA_PICTURES if self.quick else None]
+            for image, iso, frames, scale, motion in product(self.images, *axes):
+                cases.append(Case("grid", image, iso, frames, scale, motion, blur=self.blur, seed=self.seed))
+        few = self.images[:QUICK_SECTION_PICTURES] if self.quick else self.images
+        fewest = _those_of(EXTRA_PICTURES, self.images)[: QUICK_EXTRA_PICTURES if self.quick else None]
         for section in (name for name in SECTIONS[1:] if name in sections):
-            for picture, iso in product(fewest if section in EXTRAS else few, self.iso or _SECTION_ISOS):
-                usual = Case(section, picture, iso, scale=self.scale[0] if self.scale else 2.0, blur=self.blur, seed=self.seed)
+            for image, iso in product(fewest if section in EXTRAS else few, self.iso or _SECTION_ISOS):
+                usual = Case(section, image, iso, scale=self.scale[0] if self.scale else 2.0, blur=self.blur, seed=self.seed)
                 cases += [replace(usual, **change) for change in self._changes(section)]
         return cases
 
@@ -70,11 +70,11 @@ class Grid:
         return changes[section]
 
 
-def quick_choice(pictures: Sequence[Path]) -> tuple[Path, ...]:
+def quick_choice(images: Sequence[Path]) -> tuple[Path, ...]:
     """Of many pictures the handful that the quick run takes: those of QUICK_PICTURES where they are there, else the first five."""
-    return _those_of(QUICK_PICTURES, pictures)
+    return _those_of(QUICK_PICTURES, images)
 
 
-def _those_of(names: Sequence[str], pictures: Sequence[Path]) -> tuple[Path, ...]:
-    known = [picture for picture in pictures if picture.stem in names]
-    return tuple(known or pictures[: len(names)])
+def _those_of(names: Sequence[str], images: Sequence[Path]) -> tuple[Path, ...]:
+    known = [image for image in images if image.stem in names]
+    return tuple(known or images[: len(names)])

@@ -46,8 +46,8 @@ def margins(records: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 def _worst(records: Sequence[dict[str, Any]]) -> float | None:
     """The least of ours over the best single row, picture by picture."""
     found = []
-    for picture in {record["picture"] for record in records}:
-        rows = {record["row"]: record for record in records if record["picture"] == picture}
+    for image in {record["picture"] for record in records}:
+        rows = {record["row"]: record for record in records if record["picture"] == image}
         found.append(_above(rows["ours"], [record for name, record in rows.items() if name in SINGLE]))
     return min((value for value in found if value is not None), default=None)
 

@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks import naive_loops
-from burstsr.ground.burst import Colour, Frame, FrameInfo, Levels, cfa_array
-from burstsr.ground.coords import output_length, tile_count
-from burstsr.ground.errors import BurstsrError
-from burstsr.ground.flow import Flow
-from burstsr.ground.sensor import clipped_samples
-from burstsr.merge import Accumulator, paper
+from burstsr.core.burst import Colour, Frame, FrameInfo, Levels, cfa_array
+from burstsr.core.coords import output_length, tile_count
+from burstsr.core.errors import BurstsrError
+from burstsr.core.flow import Flow
+from burstsr.core.sensor import clipped_samples
+from burstsr.merge import KernelMerge, naive
 from burstsr.settings import CovarianceSettings, MergeSettings
 
 Floats = NDArray[np.float32]
@@ -39,7 +39,7 @@ class MergeCase:
 
     frames: tuple[Frame, ...]
     flows: tuple[Flow, ...]
-    trusts: tuple[Floats, ...]
+    robustness_maps: tuple[Floats, ...]
     kernel: Floats
     scale: float
 
@@ -66,42 +66,42 @@ def made_case(shape: tuple[int, int], frames: int, scale: float, seed: int = 0) 
     rng = np.random.default_rng(seed)
     levels = Levels(np.array([[500.0, 512.0], [512.0, 520.25]]), 16383.0)
     info = FrameInfo(Path("frame.dng"), shape, cfa_array("RGGB"), levels, Colour(np.ones(3)))
-    quads = (shape[0] // 2, shape[1] // 2)
+    cells = (shape[0] // 2, shape[1] // 2)
     made = tuple(Frame(info, rng.integers(480, 16384, shape, np.uint16)) for _ in range(frames))
     flows = tuple(_smooth_flow(shape, rng) for _ in range(frames))
-    trusts = tuple(np.float32(1) - np.float32(0.1) * rng.random(quads, np.float32) for _ in range(frames))
-    return MergeCase(made, flows, trusts, _kernels(quads, rng), scale)
+    robustness_maps = tuple(np.float32(1) - np.float32(0.1) * rng.random(cells, np.float32) for _ in range(frames))
+    return MergeCase(made, flows, robustness_maps, _kernels(cells, rng), scale)
 
 
 def merged(case: MergeCase) -> Result:
     """The product's merge, through its public door."""
-    accumulator = Accumulator(case.scale, case.kernel, FLOOR)
-    for frame, flow, trust in zip(case.frames, case.flows, case.trusts, strict=True):
-        accumulator.add(frame, flow, trust)
+    accumulator = KernelMerge(case.scale, case.kernel, FLOOR)
+    for frame, flow, robustness in zip(case.frames, case.flows, case.robustness_maps, strict=True):
+        accumulator.add(frame, flow, robustness)
     return accumulator.result()
 
 
 def merged_naively(case: MergeCase) -> Result:
     """The naive loop, from raw numbers to picture like the product."""
     samples = np.stack([np.pad(clipped_samples(frame), 1, mode="reflect") for frame in case.frames])
-    flow, trust = (np.stack(parts) for parts in ([flow.tiles for flow in case.flows], case.trusts))
-    picture, weight = (np.empty((*case.output_shape, 3), np.float32) for _ in range(2))
+    flow, robustness = (np.stack(parts) for parts in ([flow.tiles for flow in case.flows], case.robustness_maps))
+    image, weight = (np.empty((*case.output_shape, 3), np.float32) for _ in range(2))
     cfa = case.frames[0].info.cfa.astype(np.int64)
-    naive_loops.direct(samples, cfa, flow, TILE_PX, case.kernel, trust, case.scale, FLOOR, picture, weight)
-    return picture, weight
+    naive_loops.direct(samples, cfa, flow, TILE_PX, case.kernel, robustness, case.scale, FLOOR, image, weight)
+    return image, weight
 
 
 def merged_by_paper(case: MergeCase) -> Result:
-    """`burstsr.merge.paper`, in double precision; for small sizes."""
+    """`burstsr.merge.naive`, in double precision; for small sizes."""
     height, width = case.output_shape
     num, den = np.zeros((height, 3, width)), np.full((height, 3, width), FLOOR)
-    for frame, flow, trust in zip(case.frames, case.flows, case.trusts, strict=True):
-        mosaic = np.pad(clipped_samples(frame).astype(np.float64), paper.BORDER, mode="reflect")
+    for frame, flow, robustness in zip(case.frames, case.flows, case.robustness_maps, strict=True):
+        mosaic = np.pad(clipped_samples(frame).astype(np.float64), naive.BORDER, mode="reflect")
         cfa = frame.info.cfa.astype(np.int64)
-        paper.accumulate(0, height, mosaic, cfa, case.scale, flow.tiles, flow.tile_px, case.kernel.astype(np.float64), trust.astype(np.float64), num, den)
-    paper.normalise(0, height, num, den)
-    picture, weight = (sums.reshape(height, width, 3).astype(np.float32) for sums in (num, den))
-    return picture, weight - np.float32(FLOOR)
+        naive.accumulate(0, height, mosaic, cfa, case.scale, flow.tiles, flow.tile_px, case.kernel.astype(np.float64), robustness.astype(np.float64), num, den)
+    naive.normalise(0, height, num, den)
+    image, weight = (sums.reshape(height, width, 3).astype(np.float32) for sums in (num, den))
+    return image, weight - np.float32(FLOOR)
 
 
 def undecided(case: MergeCase) -> NDArray[np.bool_]:
@@ -143,11 +143,11 @@ def _smooth_flow(shape: tuple[int, int], rng: np.random.Generator) -> Flow:
     return Flow(np.ascontiguousarray(cv2.resize(coarse.astype(np.float32), (tiles[1], tiles[0]), interpolation=cv2.INTER_CUBIC)), TILE_PX)
 
 
-def _kernels(quads: tuple[int, int], rng: np.random.Generator) -> Floats:
+def _kernels(cells: tuple[int, int], rng: np.random.Generator) -> Floats:
     """(h, w, 3) Omega^-1 as (yy, yx, xx): deviations from the narrowest to the widest, logarithmically uniform, in any direction."""
     c = CovarianceSettings()
     low, high = np.log(c.k_detail_px / c.k_shrink), np.log(c.k_detail_dark_px * c.k_denoise_dark)
-    p, q = (np.exp(np.float32(-2) * (low + (high - low) * rng.random(quads, np.float32))) for _ in range(2))
-    angle = np.float32(np.pi) * rng.random(quads, np.float32)
+    p, q = (np.exp(np.float32(-2) * (low + (high - low) * rng.random(cells, np.float32))) for _ in range(2))
+    angle = np.float32(np.pi) * rng.random(cells, np.float32)
     cosine, sine = np.cos(angle), np.sin(angle)
     return np.stack([p * sine * sine + q * cosine * cosine, (p - q) * sine * cosine, p * cosine * cosine + q * sine * sine], axis=-1).astype(np.float32)

@@ -1,6 +1,6 @@
 """`burstsr benchmark merge`: the product's merge against a naive loop, against drizzle, and against what the machine can do at best.
 
-Before anything is timed the three must agree: the product with the naive loop at the size to be timed, and both with `burstsr.merge.paper` on a small,
+Before anything is timed the three must agree: the product with the naive loop at the size to be timed, and both with `burstsr.merge.naive` on a small,
 ragged one. All times are of compiled, warm code and from raw numbers to picture and weight, allocation included. `merge_work` says how operations and
 bytes are counted.
 """
@@ -17,10 +17,10 @@ from typing import Any
 from benchmarks import drizzle_speed, roofline
 from benchmarks.merge_case import MergeCase, made_case, merged, merged_by_paper, merged_naively, same, set_naive_threads, undecided
 from benchmarks.merge_work import OPERATIONS, Work, work_of
-from burstsr.cli.screen import table
-from burstsr.ground.compiled import set_threads, thread_count
-from burstsr.ground.errors import SettingsError
-from burstsr.ground.fields import check_range
+from burstsr.cli.console import table
+from burstsr.core.errors import SettingsError
+from burstsr.core.fields import check_range
+from burstsr.core.jit import set_threads, thread_count
 
 PRODUCT, NAIVE = "burstsr", "naive loop"
 _RAGGED = (70, 90)  # (H, W) of the small check: no whole number of tiles
@@ -76,7 +76,7 @@ class Agreement:
     """Largest differences: of pictures of 0 .. 1, and of weights over 1 + weight. left_out: share of pixels at which rounding decides."""
 
     what: str
-    picture: float
+    image: float
     weight: float
     left_out: float
 
@@ -140,7 +140,7 @@ def _small_agreements(plan: Plan) -> list[Agreement]:
     expected, ties = merged_by_paper(case), undecided(case)
     found = []
     for name, merge in ((PRODUCT, merged), (NAIVE, merged_naively)):
-        what = f"{name} against burstsr/merge/paper.py, {case.name}"
+        what = f"{name} against burstsr/merge/naive.py, {case.name}"
         found.append(Agreement(what, *same(merge(case), expected, ties, what), float(ties.mean())))
     return found
 
@@ -219,7 +219,7 @@ def as_text(result: MergeSpeed) -> str:
         rows.append([t.method, str(t.threads), str(t.runs), f"{t.seconds_min:.3f}", f"{t.seconds_median:.3f}", f"{t.ns:.2f}", f"{t.ns_median:.2f}", *rates])
     intensity = work.intensity
     lines = [f"merge of {plan.frames} frames of {plan.shape[1]} x {plan.shape[0]} at x{plan.scale:g}; first, equal:"]
-    lines += [f"  {a.what}: picture within {a.picture:.1e}, weight within {a.weight:.1e}, {100 * a.left_out:.1f} % ties left out" for a in result.agreements]
+    lines += [f"  {a.what}: picture within {a.image:.1e}, weight within {a.weight:.1e}, {100 * a.left_out:.1f} % ties left out" for a in result.agreements]
     lines += ["", table(head, rows, right=head[1:]), ""]
     for r in result.rooflines:
         lines.append(

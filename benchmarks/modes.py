@@ -22,13 +22,13 @@ def gains(records: Sequence[Record]) -> list[dict[str, Any]]:
     """
     result = []
     for key, group in groupby(ordered(records), key=configuration):
-        pictures = _by_picture(list(group))
-        found = _differences(pictures, "psnr_srgb")
+        images = _by_picture(list(group))
+        found = _differences(images, "psnr_srgb")
         if not found:
             continue
-        worst = min(found, key=lambda picture: found[picture])
-        known = [value for rows in pictures.values() if (value := _above(rows, BEST_KNOWN, BEST, "psnr_srgb")) is not None]
-        similar = {row: [rows[row]["ssim"] for picture, rows in pictures.items() if picture in found] for row in (FAST, BEST)}
+        worst = min(found, key=lambda image: found[image])
+        known = [value for rows in images.values() if (value := _above(rows, BEST_KNOWN, BEST, "psnr_srgb")) is not None]
+        similar = {row: [rows[row]["ssim"] for image, rows in images.items() if image in found] for row in (FAST, BEST)}
         result.append(
             {
                 **dict(zip(CONFIGURATION, key, strict=True)),
@@ -53,25 +53,25 @@ def least(records: Sequence[Record]) -> list[dict[str, Any]]:
     for section, in_section in groupby(ordered(records), key=lambda record: str(record["section"])):
         cases = [(key, _by_picture(list(group))) for key, group in groupby(in_section, key=configuration)]
         for figure in FIGURES:
-            found = [(value, picture, key) for key, pictures in cases for picture, value in _differences(pictures, figure).items()]
+            found = [(value, image, key) for key, images in cases for image, value in _differences(images, figure).items()]
             if found:
-                value, picture, key = min(found, key=lambda one: one[0])
-                place = dict(zip(CONFIGURATION, key, strict=True)) | {"section": section, "figure": figure, "picture": picture}
+                value, image, key = min(found, key=lambda one: one[0])
+                place = dict(zip(CONFIGURATION, key, strict=True)) | {"section": section, "figure": figure, "picture": image}
                 result.append({**place, "worst": value, "mean": float(np.mean([one[0] for one in found]))})
     return result
 
 
 def _by_picture(records: Sequence[Record]) -> dict[str, dict[str, Record]]:
-    pictures: dict[str, dict[str, Record]] = {}
+    images: dict[str, dict[str, Record]] = {}
     for record in records:
-        pictures.setdefault(record["picture"], {})[record["row"]] = record
-    return pictures
+        images.setdefault(record["picture"], {})[record["row"]] = record
+    return images
 
 
-def _differences(pictures: dict[str, dict[str, Record]], figure: str) -> dict[str, float]:
+def _differences(images: dict[str, dict[str, Record]], figure: str) -> dict[str, float]:
     """Best less fast, of the pictures that have both."""
-    found = {picture: _above(rows, BEST, FAST, figure) for picture, rows in pictures.items()}
-    return {picture: value for picture, value in found.items() if value is not None}
+    found = {image: _above(rows, BEST, FAST, figure) for image, rows in images.items()}
+    return {image: value for image, value in found.items() if value is not None}
 
 
 def _above(rows: dict[str, Record], row: str, other: str, figure: str) -> float | None:

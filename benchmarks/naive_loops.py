@@ -48,7 +48,16 @@ def displaced(flow: Floats, tile: int, y: float, x: float) -> tuple[float, float
 
 @_parallel
 def direct(
-    samples: Floats, cfa: NDArray[np.int64], flow: Floats, tile: int, kernel: Floats, trust: Floats, scale: float, floor: float, picture: Floats, weight: Floats
+    samples: Floats,
+    cfa: NDArray[np.int64],
+    flow: Floats,
+    tile: int,
+    kernel: Floats,
+    robustness: Floats,
+    scale: float,
+    floor: float,
+    image: Floats,
+    weight: Floats,
 ) -> None:
     """Merge all frames into picture and weight, (H', W', 3). A frame that does not show a place gives it nothing.
 
@@ -56,10 +65,10 @@ def direct(
     trust: (N, H/2, W/2). floor: weight of black that is added.
     """
     frames, height, width = samples.shape[0], samples.shape[1] - 2, samples.shape[2] - 2
-    for oy in prange(picture.shape[0]):
+    for oy in prange(image.shape[0]):
         y = (oy + 0.5) / scale - 0.5
         ky = min(int((y + 0.5) / 2), kernel.shape[0] - 1)
-        for ox in range(picture.shape[1]):
+        for ox in range(image.shape[1]):
             x = (ox + 0.5) / scale - 0.5
             kx = min(int((x + 0.5) / 2), kernel.shape[1] - 1)
             a, b, c = kernel[ky, kx, 0], kernel[ky, kx, 1], kernel[ky, kx, 2]
@@ -75,7 +84,7 @@ def direct(
                     for j in range(cx - 1, cx + 2):
                         dy, dx = f4(i - qy), f4(j - qx)
                         exponent = f4(-0.5) * (a * dy * dy + f4(2) * b * dy * dx + c * dx * dx)
-                        w = trust[f, ky, kx] * math.exp(max(exponent, _LEAST))
+                        w = robustness[f, ky, kx] * math.exp(max(exponent, _LEAST))
                         value = samples[f, i + 1, j + 1]
                         channel = cfa[i & 1, j & 1]
                         if channel == 0:
@@ -87,7 +96,7 @@ def direct(
                         else:
                             n2 += w * value
                             d2 += w
-            picture[oy, ox, 0], picture[oy, ox, 1], picture[oy, ox, 2] = n0 / d0, n1 / d1, n2 / d2
+            image[oy, ox, 0], image[oy, ox, 1], image[oy, ox, 2] = n0 / d0, n1 / d1, n2 / d2
             weight[oy, ox, 0], weight[oy, ox, 1], weight[oy, ox, 2] = d0 - f4(floor), d1 - f4(floor), d2 - f4(floor)
 
 

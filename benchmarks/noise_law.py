@@ -16,9 +16,9 @@ from pathlib import Path
 
 import numpy as np
 
-from burstsr.ground.burst import Burst, Colour, Frame, FrameInfo, Levels, Picture, cfa_array
-from burstsr.ground.flow import Flow
-from burstsr.ground.noise import Noise
+from burstsr.core.burst import Burst, Colour, Frame, FrameInfo, Levels, Result, cfa_array
+from burstsr.core.flow import Flow
+from burstsr.core.noise import Noise
 from burstsr.pipeline import super_resolve
 from burstsr.settings import Settings
 
@@ -43,12 +43,12 @@ def flat_burst(noise: Noise, light: float, frames: int, rejected: int, side: int
     return Burst("flat", tuple(made)), flows
 
 
-def claims(picture: Picture, light: float) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+def claims(image: Result, light: float) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
     """(3,) sigma that a picture of a flat field claims, over what it has."""
-    assert picture.noise is not None
-    border = round(_BORDER * picture.scale)
-    has = picture.rgb[border:-border, border:-border].std(axis=(0, 1), dtype=np.float64)
-    claimed = np.array([float(np.sqrt(picture.noise.variance(NEUTRAL[c] * light, c))) for c in range(3)])
+    assert image.noise is not None
+    border = round(_BORDER * image.scale)
+    has = image.rgb[border:-border, border:-border].std(axis=(0, 1), dtype=np.float64)
+    claimed = np.array([float(np.sqrt(image.noise.variance(NEUTRAL[c] * light, c))) for c in range(3)])
     return np.asarray(claimed / has)
 
 
@@ -65,8 +65,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         told, noise = [], Noise.of_iso(iso)
         for light in LIGHTS:
             burst, flows = flat_burst(noise, light, frames, round(rejected * (frames - 1)), args.side, np.random.default_rng(round(1000 * light)))
-            picture = super_resolve(burst, Settings(scale=scale, mode=args.mode, reference=0), known_flows=flows)
-            told.append("/".join(f"{ratio:.2f}" for ratio in claims(picture, light)))
+            image = super_resolve(burst, Settings(scale=scale, mode=args.mode, reference=0), flows=flows)
+            told.append("/".join(f"{ratio:.2f}" for ratio in claims(image, light)))
         sys.stdout.write(f"ISO {iso:5.0f} {frames:4d} frames x{scale:<4g} {100 * rejected:3.0f} % rejected  {'  '.join(told)}\n")
         sys.stdout.flush()
 

@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from burstsr.ground.burst import Burst, Colour, Frame, FrameInfo, Levels, cfa_array
-from burstsr.ground.noise import Noise
+from burstsr.core.burst import Burst, Colour, Frame, FrameInfo, Levels, cfa_array
+from burstsr.core.noise import Noise
 from burstsr.pipeline import super_resolve
 from burstsr.settings import Settings, read_settings
 
@@ -145,14 +145,14 @@ def aperture_fluxes(plane: Array, centres: Array, radius: float, ring: tuple[flo
     return np.array(found)
 
 
-def flux_errors(field: Field, picture: NDArray[np.floating], direct: Array, scale: float) -> dict[float, Array]:
+def flux_errors(field: Field, image: NDArray[np.floating], direct: Array, scale: float) -> dict[float, Array]:
     """Per SNR, (3, n): by how much the flux of each star in R, G and B is more than what the samples say, over its own in the noise-free scene."""
     width = field.fwhm_px * scale
     where = ((field.centres + 0.5) * scale - 0.5, 3 * width, (3.3 * width, 4.8 * width))
     errors = []
     for c in range(3):
         own = aperture_fluxes(field.exposed(np.zeros(2), c, 1 / scale), *where)
-        errors.append((aperture_fluxes(picture[..., c].astype(np.float64), *where) - direct[c] * scale**2) / own)
+        errors.append((aperture_fluxes(image[..., c].astype(np.float64), *where) - direct[c] * scale**2) / own)
     return {snr: np.stack(errors)[:, field.snrs == snr] for snr in SNRS if (field.snrs == snr).any()}
 
 
@@ -164,8 +164,8 @@ def measured(settings: Settings, args: argparse.Namespace) -> dict[float, Array]
         rng = np.random.default_rng(seed)
         field = field_of(rng, noise, args.frames, args.fwhm, args.sky, (args.side, args.side), args.moffat)
         burst, shifts = burst_of(field, noise, args.frames, rng)
-        picture = super_resolve(burst, settings).rgb
-        for snr, errors in flux_errors(field, picture, direct_fluxes(field, burst, shifts), settings.scale).items():
+        image = super_resolve(burst, settings).rgb
+        for snr, errors in flux_errors(field, image, direct_fluxes(field, burst, shifts), settings.scale).items():
             found[snr].append(errors)
     return {snr: np.concatenate(errors, axis=1) for snr, errors in found.items() if errors}
 

@@ -19,9 +19,9 @@ from typing import Any, Literal
 import numpy as np
 
 import benchmarks
-from burstsr.cli.screen import table
-from burstsr.ground.errors import BurstsrError, SettingsError
-from burstsr.ground.fields import check_range
+from burstsr.cli.console import table
+from burstsr.core.errors import BurstsrError, SettingsError
+from burstsr.core.fields import check_range
 from burstsr.settings import Settings
 
 Shape = tuple[int, int]

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.pipeline_cost import PipelineCost, exponents
-from burstsr.files.atomic import atomic
-from burstsr.ground.errors import SettingsError
+from burstsr.core.errors import SettingsError
+from burstsr.io.atomic import atomic
 
 KINDS = (".png", ".svg")
 

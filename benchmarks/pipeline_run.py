@@ -23,12 +23,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from burstsr import Settings, read_burst, super_resolve, write_dng
-from burstsr.files.dng import write_cfa_dng
-from burstsr.files.picture import write_jpeg
+from burstsr.core.burst import Result
 from burstsr.finish import finish_uint8
-from burstsr.ground.burst import Picture
-from burstsr.record import COMPILING
-from burstsr.world import SimulateSettings, simulate_burst
+from burstsr.io.dng import write_cfa_dng
+from burstsr.io.images import write_jpeg
+from burstsr.report import COMPILING
+from burstsr.simulate import SimulateSettings, simulate_burst
 
 _OCTAVES = ((4, 0.06), (16, 0.1), (64, 0.15), (256, 0.15))  # spacing of the noise's knots in pixels, and its deviation
 _EDGES_PX, _EDGES = 40, 0.15  # spacing of the knots of what is cut into edges, and their contrast
@@ -38,11 +38,11 @@ _ISO, _BITS = 400.0, 14
 def scene(shape: tuple[int, int], seed: int = 0) -> NDArray[np.float32]:
     """(H, W, 3) float32 sRGB: smooth noise of several octaves, and sharp edges; the same for the same seed, alike at every size."""
     rng = np.random.default_rng(seed)
-    picture = np.full((*shape, 3), 0.45, np.float32)
+    image = np.full((*shape, 3), 0.45, np.float32)
     for spacing, deviation in _OCTAVES:
-        picture += np.float32(deviation) * _smooth(shape, spacing, 3, rng)
-    picture += np.where(_smooth(shape, _EDGES_PX, 1, rng) > 0, np.float32(_EDGES), np.float32(-_EDGES))
-    return np.clip(picture, 0.02, 0.98, out=picture)
+        image += np.float32(deviation) * _smooth(shape, spacing, 3, rng)
+    image += np.where(_smooth(shape, _EDGES_PX, 1, rng) > 0, np.float32(_EDGES), np.float32(-_EDGES))
+    return np.clip(image, 0.02, 0.98, out=image)
 
 
 def _smooth(shape: tuple[int, int], spacing: int, channels: int, rng: np.random.Generator) -> NDArray[np.float32]:
@@ -73,27 +73,27 @@ def run(frames: list[str], warm: list[str], scale: float, mode: Literal["fast", 
         laps = Laps()
         before = laps.peak()
         start = time.perf_counter()
-        picture = _process(frames, settings, Path(folder), laps)
+        image = _process(frames, settings, Path(folder), laps)
         total = time.perf_counter() - start
-    reported: Any = picture.report["seconds"]
+    reported: Any = image.report["seconds"]
     seconds = {"read": laps.seconds["read"], **reported, **{name: laps.seconds[name] for name in ("finish", "write")}}
     return {"seconds": seconds, "peak_bytes": {name: laps.peaks.get(name, 0) for name in seconds}, "before_bytes": before, "total_seconds": total}
 
 
-def _process(frames: list[str], settings: Settings, folder: Path, laps: Laps) -> Picture:
+def _process(frames: list[str], settings: Settings, folder: Path, laps: Laps) -> Result:
     burst = read_burst(frames)
     laps.lap("read")
-    picture = super_resolve(burst, settings, laps.progress)
+    image = super_resolve(burst, settings, laps.progress)
     del burst
     laps.lap("the rest")
     with ThreadPoolExecutor(1) as pool:  # as `burstsr process` does
-        writing = pool.submit(write_dng, folder / "picture.dng", picture)
-        srgb = finish_uint8(picture, settings.finish)
+        writing = pool.submit(write_dng, folder / "picture.dng", image)
+        srgb = finish_uint8(image, settings.finish)
         laps.lap("finish")
-        write_jpeg(folder / "picture.jpg", srgb, picture.reference)
+        write_jpeg(folder / "picture.jpg", srgb, image.reference)
         writing.result()
     laps.lap("write")
-    return picture
+    return image
 
 
 class Laps:

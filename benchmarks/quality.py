@@ -18,8 +18,8 @@ from benchmarks.modes import gains, least
 from benchmarks.records import Record, means, ordered
 from benchmarks.rows import MODES, Row, ours_of_one
 from benchmarks.shots import Case, Shot, shot_of, take
-from burstsr.record import versions
-from burstsr.world import SimulateSettings, simulate_burst
+from burstsr.report import versions
+from burstsr.simulate import SimulateSettings, simulate_burst
 
 Floats = NDArray[np.float32]
 Progress = Callable[[str, str, int, int], None]
@@ -33,7 +33,7 @@ class Result:
     records: list[Record]
     notes: list[str]
     setup: dict[str, Any]
-    pictures: list[Path] = field(default_factory=list)
+    images: list[Path] = field(default_factory=list)
 
 
 def run(cases: Sequence[Case], rows: Sequence[Row], notes: Sequence[str], out: Path, progress: Progress, finished: Callable[[str], None]) -> Result:
@@ -45,20 +45,20 @@ def run(cases: Sequence[Case], rows: Sequence[Row], notes: Sequence[str], out: P
         progress(case.name, "simulate", 0, len(rows))
         shot = take(case)
         used = rows_of(case, rows)
-        pictures: dict[str, Floats] = {}
+        images: dict[str, Floats] = {}
         of_case: list[Record] = []
         for index, row in enumerate(used):
             progress(case.name, row.title, index, len(used))
             start = time.perf_counter()
-            pictures[row.key] = row.picture(shot)
+            images[row.key] = row.image(shot)
             seconds = time.perf_counter() - start + (shot.align_seconds if row.aligned else 0.0)
-            of_case.append({**_identity(case), "row": row.key, **picture_figures(pictures[row.key], shot), "seconds": round(seconds, 4)})
+            of_case.append({**_identity(case), "row": row.key, **picture_figures(images[row.key], shot), "seconds": round(seconds, 4)})
         _add_flow(of_case, shot)
         if case.section == "tripod":
-            _add_noise(of_case, case, shot, used, pictures)
+            _add_noise(of_case, case, shot, used, images)
         records += of_case
         if case.section == "grid" and crops.wanted(case):
-            written.append(crops.write(out, case, shot, pictures, of_case))
+            written.append(crops.write(out, case, shot, images, of_case))
         finished(case.name)
     setup = {"seed": cases[0].seed, "blur_px": cases[0].blur, "cases": len(cases), "versions": versions()} if cases else {}
     return Result(ordered(records), list(notes), setup, written)
@@ -73,11 +73,11 @@ def rows_of(case: Case, rows: Sequence[Row]) -> list[Row]:
 
 def warm_up(rows: Sequence[Row], scales: Sequence[float]) -> None:
     """Run every row once on a small burst, so that no row's time holds its compilation."""
-    picture = np.random.default_rng(0).uniform(0.2, 0.8, (192, 192, 3)).astype(np.float32)
+    image = np.random.default_rng(0).uniform(0.2, 0.8, (192, 192, 3)).astype(np.float32)
     for scale in scales:
-        shot = shot_of(simulate_burst(picture, SimulateSettings(frames=3, scale=scale), np.random.default_rng(0)))
+        shot = shot_of(simulate_burst(image, SimulateSettings(frames=3, scale=scale), np.random.default_rng(0)))
         for row in rows:
-            row.picture(shot)
+            row.image(shot)
 
 
 def as_json(result: Result) -> dict[str, Any]:
@@ -90,13 +90,13 @@ def as_json(result: Result) -> dict[str, Any]:
         "best_over_fast": gains(result.records),
         "worst_best_over_fast": least(result.records),
         "records": result.records,
-        "pictures": [str(path) for path in result.pictures],
+        "pictures": [str(path) for path in result.images],
     }
 
 
 def _identity(case: Case) -> Record:
     named = ("section", "iso", "frames", "scale", "motion", "psf_px")
-    return {name: getattr(case, name) for name in named} | {"blur_px": case.blur, "picture": case.picture.stem}
+    return {name: getattr(case, name) for name in named} | {"blur_px": case.blur, "picture": case.image.stem}
 
 
 def _add_flow(records: list[Record], shot: Shot) -> None:
@@ -108,12 +108,12 @@ def _add_flow(records: list[Record], shot: Shot) -> None:
         record["flow_p95_px"] = error.p95 if ours and error else None
 
 
-def _add_noise(records: list[Record], case: Case, shot: Shot, rows: Sequence[Row], pictures: dict[str, Floats]) -> None:
+def _add_noise(records: list[Record], case: Case, shot: Shot, rows: Sequence[Row], images: dict[str, Floats]) -> None:
     """Noise left on flat areas, from a second burst with other noise (a tripod's motion is the same), and how far it is below that of one frame."""
     other = take(replace(case, realisation=case.realisation + 1))
     flat, neutral = flat_areas(shot), shot.colour.as_shot_neutral
     one = noise_between(ours_of_one(shot), ours_of_one(other), flat, neutral)
     for record, row in zip(records, rows, strict=True):
-        left = noise_between(pictures[row.key], row.picture(other), flat, neutral)
+        left = noise_between(images[row.key], row.image(other), flat, neutral)
         record["noise_flat"] = left
         record["noise_gain"] = one / left if row.key in MODES and one and left else None

@@ -20,16 +20,16 @@ from benchmarks.ratios import NAMES, Ratios, as_ratios
 from benchmarks.shots import Mode
 from benchmarks.table import cell, markdown
 from burstsr import super_resolve
-from burstsr.align import Aligner, sharpest
-from burstsr.defects import find_defects, repaired
-from burstsr.demosaic import demosaic, enlarge
-from burstsr.ground.burst import Burst, Frame
-from burstsr.ground.errors import SettingsError
-from burstsr.ground.fields import check_range
-from burstsr.ground.flow import Flow
-from burstsr.ground.noise import Noise
-from burstsr.ground.sensor import CHANNEL_SHARE, samples, stabilise
-from burstsr.noise import noise_of, snr_of
+from burstsr.align import Aligner, select_reference
+from burstsr.core.burst import Burst, Frame
+from burstsr.core.errors import SettingsError
+from burstsr.core.fields import check_range
+from burstsr.core.flow import Flow
+from burstsr.core.noise import Noise
+from burstsr.core.sensor import CHANNEL_SHARE, samples, stabilise
+from burstsr.defects import find_defects, repair_pixels
+from burstsr.demosaic import demosaic, upscale
+from burstsr.noise import estimate_noise, estimate_snr
 from burstsr.settings import Settings
 
 Floats = NDArray[np.float32]
@@ -76,8 +76,8 @@ def measure(burst: Burst, plan: Plan, progress: Callable[[int, int], None], seed
     """Leave out, merge, predict, compare. Raises SettingsError for a burst of fewer than three frames, or a plan that does not fit it."""
     if len(burst) < 3:
         raise SettingsError(f"burst {burst.name!r} has {len(burst)} frames: at least 3 are needed to leave one out")
-    own, source = noise_of(burst)
-    reference = sharpest(burst, own) if plan.reference is None else plan.reference
+    own, source = estimate_noise(burst)
+    reference = select_reference(burst, own) if plan.reference is None else plan.reference
     check_range("reference", reference, 0, len(burst) - 1)
     folds = _folds(len(burst), reference, plan.folds)
     bench = _Bench(burst, reference, own, plan, np.random.default_rng(seed))
@@ -101,9 +101,9 @@ class _Bench:
         self._noise = plan.noise or noise
         self._settings = Settings(scale=plan.scale, mode=plan.mode, reference=0)
         self._defects = find_defects(burst, noise, self._settings.defects)
-        frame = repaired(burst.frames[reference], self._defects)
-        self._aligner = Aligner(frame, noise, self._settings.for_snr(snr_of(frame, noise)).align)
-        self._singles = (enlarge(demosaic(frame), plan.scale), enlarge(demosaic(self._probed(frame)), plan.scale))
+        frame = repair_pixels(burst.frames[reference], self._defects)
+        self._aligner = Aligner(frame, noise, self._settings.for_snr(estimate_snr(frame, noise)).align)
+        self._singles = (upscale(demosaic(frame), plan.scale), upscale(demosaic(self._probed(frame)), plan.scale))
 
     def leave_out(self, fold: list[int]) -> dict[str, dict[str, dict[str, Floats]]]:
         """Squared residuals over variances of the frames of `fold`: by frame, method and part of the picture."""
@@ -114,16 +114,16 @@ class _Bench:
         found = {}
         for i in fold:
             frame = self._burst.frames[i]
-            flow = self._aligner.flow_of(repaired(frame, self._defects))
+            flow = self._aligner.estimate_flow(repair_pixels(frame, self._defects))
             pairs = zip(METHODS, ((merged, probed), self._singles), strict=True)
             found[frame.info.path.name] = {method: self._ratios(frame, flow, pair, structure) for method, pair in pairs}
         return found
 
-    def _ratios(self, frame: Frame, flow: Flow, pictures: tuple[Floats, Floats], structure: NDArray[np.bool_]) -> dict[str, Floats]:
+    def _ratios(self, frame: Frame, flow: Flow, images: tuple[Floats, Floats], structure: NDArray[np.bool_]) -> dict[str, Floats]:
         """Ratios of one frame and method, per part of the picture. pictures: the method's, and the same with probing noise."""
         info = frame.info
         x = samples(frame.mosaic, info.levels)
-        prediction, probed = (predicted(picture, self._plan.scale, flow, info.cfa, info.shape) for picture in pictures)
+        prediction, probed = (predicted(image, self._plan.scale, flow, info.cfa, info.shape) for image in images)
         guess = prediction.samples
         usable = prediction.seen & (x < _CLIPPED) & (guess < _CLIPPED)
         usable[tuple(self._defects.T)] = False
@@ -137,13 +137,13 @@ class _Bench:
         where = structure[nearest]
         return {"all": ratio[usable], "structure": ratio[usable & where], "flat": ratio[usable & ~where], "frame": alone[usable]}
 
-    def _structure(self, picture: Floats) -> NDArray[np.bool_]:
+    def _structure(self, image: Floats) -> NDArray[np.bool_]:
         """(H, W) where the merged picture has slopes that a frame can see above its noise."""
         height, width = self._burst.info.shape
-        grey = cv2.resize(picture @ CHANNEL_SHARE, (width, height), interpolation=cv2.INTER_AREA)
+        grey = cv2.resize(image @ CHANNEL_SHARE, (width, height), interpolation=cv2.INTER_AREA)
         smooth = cv2.GaussianBlur(stabilise(np.asarray(grey, np.float32), self._own), (0, 0), 1.0)
-        slope = np.hypot(cv2.Sobel(smooth, cv2.CV_32F, 1, 0, scale=0.125), cv2.Sobel(smooth, cv2.CV_32F, 0, 1, scale=0.125))
-        return np.asarray(cv2.dilate(slope, np.ones((3, 3), np.uint8)) > _STRUCTURE)
+        gradient = np.hypot(cv2.Sobel(smooth, cv2.CV_32F, 1, 0, scale=0.125), cv2.Sobel(smooth, cv2.CV_32F, 0, 1, scale=0.125))
+        return np.asarray(cv2.dilate(gradient, np.ones((3, 3), np.uint8)) > _STRUCTURE)
 
     def _probed(self, frame: Frame) -> Frame:
         """The frame with more noise: _PROBE times the deviation it has is added."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from burstsr.ground.compiled import compiled, over_rows, set_threads
+from burstsr.core.jit import compiled, over_rows, set_threads
 
 Floats = NDArray[np.float32]
 _CHAINS, _ELEMENTS, _STEPS = 4, 256, 16  # independent chains a pass, each over so many elements, in the first-level cache; FMAs one after another

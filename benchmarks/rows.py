@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 from benchmarks.shots import Shot, settings_of
 from benchmarks.stacks import drizzled, optical_flow_mean
 from burstsr import super_resolve
-from burstsr.baseline import single_frame
-from burstsr.files.dng import write_cfa_dng
-from burstsr.ground.burst import GREEN, Burst, Frame
-from burstsr.ground.errors import SettingsError
-from burstsr.ground.sensor import clipped_samples, samples
+from burstsr.core.burst import GREEN, Burst, Frame
+from burstsr.core.errors import SettingsError
+from burstsr.core.sensor import clipped_samples, samples
+from burstsr.io.dng import write_cfa_dng
+from burstsr.quality.baseline import single_frame
 
 Floats = NDArray[np.float32]
 _GAMMA = 2.2
@@ -35,7 +35,7 @@ class Row:
 
     key: str
     title: str
-    picture: Callable[[Shot], Floats]
+    image: Callable[[Shot], Floats]
     single: bool = False
     needs: str = ""
     aligned: bool = False
@@ -48,22 +48,22 @@ class Row:
 
 def bilinear(shot: Shot) -> Floats:
     """Bilinear demosaicing, bicubic enlargement, both in linear light."""
-    return enlarged(bilinear_frame(shot.burst.frames[0]), shot.scale)
+    return upscaled(bilinear_frame(shot.burst.frames[0]), shot.scale)
 
 
 def bilinear_frame(frame: Frame) -> Floats:
     """(H, W, 3): the mean of the nearest samples of each colour."""
     x = clipped_samples(frame)
-    picture = np.empty((*x.shape, 3), np.float32)
+    image = np.empty((*x.shape, 3), np.float32)
     for channel in range(3):
         own = np.tile(frame.info.cfa == channel, (x.shape[0] // 2, x.shape[1] // 2))
         kernel = _BILINEAR_GREEN if channel == GREEN else _BILINEAR
-        picture[..., channel] = cv2.filter2D(np.where(own, x, np.float32(0)), cv2.CV_32F, kernel, borderType=cv2.BORDER_REFLECT_101)
-    return picture
+        image[..., channel] = cv2.filter2D(np.where(own, x, np.float32(0)), cv2.CV_32F, kernel, borderType=cv2.BORDER_REFLECT_101)
+    return image
 
 
 def dht(shot: Shot) -> Floats:
-    """LibRaw's DHT demosaicing, Lanczos enlargement (`burstsr.baseline`), from a DNG of frame 0."""
+    """LibRaw's DHT demosaicing, Lanczos enlargement (`burstsr.quality.baseline`), from a DNG of frame 0."""
     with tempfile.TemporaryDirectory(prefix="burstsr-benchmark-") as folder:
         path = Path(folder) / "frame.dng"
         write_cfa_dng(path, shot.burst.frames[0], bits=shot.made.settings.bits)
@@ -84,7 +84,7 @@ def menon(shot: Shot) -> Floats:
     x = np.clip(samples(frame.mosaic, frame.info.levels), np.float32(0), np.float32(1))
     x *= np.tile(gain[frame.info.cfa], (x.shape[0] // 2, x.shape[1] // 2))
     curved = x ** np.float32(1 / _GAMMA)
-    large = enlarged(np.asarray(demosaicing_CFA_Bayer_Menon2007(curved, frame.info.cfa_order), np.float32), shot.scale)
+    large = upscaled(np.asarray(demosaicing_CFA_Bayer_Menon2007(curved, frame.info.cfa_order), np.float32), shot.scale)
     return np.asarray(np.maximum(large, 0) ** np.float32(_GAMMA) / gain, np.float32)
 
 
@@ -95,7 +95,7 @@ def ours(shot: Shot) -> Floats:
 
 def ours_with_true_motion(shot: Shot) -> Floats:
     """The pipeline, told the motion: what is left to gain from better alignment."""
-    return super_resolve(shot.burst, settings_of(shot.scale), known_flows=shot.true_flows).rgb
+    return super_resolve(shot.burst, settings_of(shot.scale), flows=shot.true_flows).rgb
 
 
 def best(shot: Shot) -> Floats:
@@ -105,7 +105,7 @@ def best(shot: Shot) -> Floats:
 
 def best_with_true_motion(shot: Shot) -> Floats:
     """The second mode, told the motion too."""
-    return super_resolve(shot.burst, settings_of(shot.scale, "best", shot.psf_px), known_flows=shot.true_flows).rgb
+    return super_resolve(shot.burst, settings_of(shot.scale, "best", shot.psf_px), flows=shot.true_flows).rgb
 
 
 def ours_of_one(shot: Shot) -> Floats:
@@ -113,9 +113,9 @@ def ours_of_one(shot: Shot) -> Floats:
     return super_resolve(Burst(shot.burst.name, shot.burst.frames[:1]), settings_of(shot.scale)).rgb
 
 
-def enlarged(picture: Floats, scale: float) -> Floats:
+def upscaled(image: Floats, scale: float) -> Floats:
     """Bicubic enlargement in the output geometry of a burst's picture."""
-    return picture if scale == 1 else np.asarray(cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC), np.float32)
+    return image if scale == 1 else np.asarray(cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC), np.float32)
 
 
 def drizzle(shot: Shot) -> Floats:

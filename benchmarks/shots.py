@@ -12,14 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from burstsr.align import Aligner
-from burstsr.defects import find_defects, repaired
-from burstsr.files.picture import read_picture
-from burstsr.ground.burst import Burst, Colour
-from burstsr.ground.coords import tile_centre, tile_count
-from burstsr.ground.flow import Flow
-from burstsr.noise import noise_of, snr_of
+from burstsr.core.burst import Burst, Colour
+from burstsr.core.coords import tile_centre, tile_count
+from burstsr.core.flow import Flow
+from burstsr.defects import find_defects, repair_pixels
+from burstsr.io.images import read_image
+from burstsr.noise import estimate_noise, estimate_snr
 from burstsr.settings import ReconstructSettings, Settings
-from burstsr.world import Blink, FrameMotion, Mover, SimulatedBurst, SimulateSettings, flow_at, simulate_burst
+from burstsr.simulate import Blink, FrameMotion, Mover, SimulatedBurst, SimulateSettings, flow_at, simulate_burst
 
 Motion = Literal["handheld", "tripod", "jiggle"]
 Mode = Literal["fast", "best"]
@@ -36,7 +36,7 @@ class Case:
     """
 
     section: str
-    picture: Path
+    image: Path
     iso: float = 100.0
     frames: int = 13
     scale: float = 2.0
@@ -53,7 +53,7 @@ class Case:
     def name(self) -> str:
         """What it is, for progress and messages."""
         told = "" if self.psf is None else f", told {self.psf:g} px"
-        return f"{self.section} {self.picture.stem}, ISO {self.iso:g}, {self.frames} frames, x{self.scale:g}, {self.motion}{told}"
+        return f"{self.section} {self.image.stem}, ISO {self.iso:g}, {self.frames} frames, x{self.scale:g}, {self.motion}{told}"
 
     @property
     def psf_px(self) -> float:
@@ -98,7 +98,7 @@ def settings_of(scale: float, mode: Mode = "fast", psf_px: float = 0.0) -> Setti
 
 def take(case: Case) -> Shot:
     """Simulate a case. Raises InputFileError for a picture that cannot be read, SettingsError for one too small."""
-    picture = read_picture(case.picture).rgb
+    image = read_image(case.image).rgb
     settings = SimulateSettings(
         frames=case.frames,
         scale=case.scale,
@@ -110,8 +110,8 @@ def take(case: Case) -> Shot:
         blink=Blink() if case.lamp else None,
         hot_pixels=case.hot,
     )
-    rng = np.random.default_rng([case.seed, case.realisation, zlib.crc32(case.picture.stem.encode())])
-    return shot_of(simulate_burst(picture, settings, rng, case.picture.stem), case.psf_px)
+    rng = np.random.default_rng([case.seed, case.realisation, zlib.crc32(case.image.stem.encode())])
+    return shot_of(simulate_burst(image, settings, rng, case.image.stem), case.psf_px)
 
 
 def shot_of(made: SimulatedBurst, psf_px: float = 0.0) -> Shot:
@@ -123,13 +123,13 @@ def shot_of(made: SimulatedBurst, psf_px: float = 0.0) -> Shot:
 
 def estimated_flows(burst: Burst, settings: Settings, reference: int = 0) -> tuple[Flow, ...]:
     """Flow of every frame against frame `reference`, found as the pipeline does: the same noise, defects and settings."""
-    noise, _ = noise_of(burst)
+    noise, _ = estimate_noise(burst)
     defects = find_defects(burst, noise, settings.defects)
-    frame = repaired(burst.frames[reference], defects)
-    tuned = settings.for_snr(snr_of(frame, noise))
+    frame = repair_pixels(burst.frames[reference], defects)
+    tuned = settings.for_snr(estimate_snr(frame, noise))
     aligner = Aligner(frame, noise, tuned.align)
     zero = Flow.zero(frame.info.shape, tuned.align.tile_px)
-    return tuple(zero if i == reference else aligner.flow_of(repaired(other, defects)) for i, other in enumerate(burst))
+    return tuple(zero if i == reference else aligner.estimate_flow(repair_pixels(other, defects)) for i, other in enumerate(burst))
 
 
 def true_flow(motion: FrameMotion, shape: tuple[int, int]) -> Flow:

@@ -1,7 +1,7 @@
 """`burstsr benchmark single`: single-picture models on Set5 and Set14, as papers measure them, and the raw-to-RGB model on simulated raw frames.
 
 High resolution is shrunk by antialiased bicubic and rounded to 8 bits; results are rounded to 8 bits, and compared on luma (BT.601) without a border of
-`scale` pixels. Raw frames are photographs that training never saw, through `burstsr.world`.
+`scale` pixels. Raw frames are photographs that training never saw, through `burstsr.simulate`.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from burstsr import fidelity
-from burstsr.baseline import developed
-from burstsr.files.dng import write_cfa_dng
-from burstsr.files.picture import read_picture
-from burstsr.ground.burst import Frame
-from burstsr.ground.errors import BurstsrError, InputFileError
-from burstsr.metrics import psnr_srgb
-from burstsr.world import SimulateSettings, simulate_burst
+from burstsr.core.burst import Frame
+from burstsr.core.errors import BurstsrError, InputFileError
+from burstsr.io.dng import write_cfa_dng
+from burstsr.io.images import read_image
+from burstsr.quality import display
+from burstsr.quality.baseline import developed
+from burstsr.quality.image_error import psnr_srgb
+from burstsr.simulate import SimulateSettings, simulate_burst
 from single.classical import resize
-from single.inference import Enlarger, Request, enlarge_frame, enlarger
+from single.inference import Request, Upscaler, enlarger, upscale_frame
 
 Floats = NDArray[np.float32]
 Record = dict[str, Any]
@@ -76,7 +76,7 @@ def measure(plan: Plan, progress: Progress) -> Result:
     return result
 
 
-def _model(name: str, scale: int, device: str, notes: list[str]) -> Enlarger | None:
+def _model(name: str, scale: int, device: str, notes: list[str]) -> Upscaler | None:
     """None for a model that is not there, or not made for that scale."""
     try:
         made = enlarger(Request(name, float(scale), device=device))
@@ -87,7 +87,7 @@ def _model(name: str, scale: int, device: str, notes: list[str]) -> Enlarger | N
     return made if made.native == scale else None
 
 
-def _on_set(folder: Path, chosen: str, model: Enlarger, scale: int) -> Record:
+def _on_set(folder: Path, chosen: str, model: Upscaler, scale: int) -> Record:
     """Means over the pictures of a folder: PSNR and SSIM on luma, gradients over the truth's; seconds per output megapixel over all."""
     paths = sorted(folder.glob("*.*"))
     if not paths:
@@ -95,17 +95,17 @@ def _on_set(folder: Path, chosen: str, model: Enlarger, scale: int) -> Record:
     found: list[tuple[float, float, float]] = []
     seconds = pixels = 0.0
     for path in paths:
-        truth = read_picture(path).rgb
+        truth = read_image(path).rgb
         truth = truth[: truth.shape[0] // scale * scale, : truth.shape[1] // scale * scale]
         small = _in_8_bits(resize(truth, 1 / scale))
         if not found:
-            model.picture(small)  # the first run prepares more than it computes
+            model.image(small)  # the first run prepares more than it computes
         start = time.perf_counter()
-        made = model.picture(small)
+        made = model.image(small)
         seconds += time.perf_counter() - start
         pixels += made.shape[0] * made.shape[1] / 1e6
-        bright, true = (fidelity.cropped(fidelity.luma(p), scale) for p in (_in_8_bits(made), truth))
-        found.append((fidelity.psnr(bright, true), fidelity.ssim(bright, true), gradient(bright) / gradient(true)))
+        bright, true = (display.cropped(display.luma(p), scale) for p in (_in_8_bits(made), truth))
+        found.append((display.psnr(bright, true), display.ssim(bright, true), gradient(bright) / gradient(true)))
     psnr, ssim, sharpness = np.mean(found, axis=0)
     record = {"set": chosen, "scale": scale, "model": model.model.name, "gan": model.model.gan, "psnr_y": float(psnr), "ssim_y": float(ssim)}
     return {**record, "gradient": float(sharpness), "seconds_per_mp": seconds / pixels}
@@ -117,17 +117,17 @@ def gradient(plane: NDArray[np.floating]) -> float:
     return float(np.hypot(below, beside).mean())
 
 
-def _in_8_bits(picture: Floats) -> Floats:
-    return np.asarray(np.rint(np.clip(picture, 0, 1) * np.float32(255)) / np.float32(255), np.float32)
+def _in_8_bits(image: Floats) -> Floats:
+    return np.asarray(np.rint(np.clip(image, 0, 1) * np.float32(255)) / np.float32(255), np.float32)
 
 
-def _tiled(plan: Plan, name: str, model: Enlarger) -> Record:
+def _tiled(plan: Plan, name: str, model: Upscaler) -> Record:
     """Largest difference, of 1, between one piece and small tiles: in 32 bits, where it is that of the tiles alone, and in the precision that is used."""
     from single.inference.runner import Runner
     from single.loading import find, load
 
-    small = _in_8_bits(resize(read_picture(sorted((plan.data / "testsets" / "Set5").glob("*.*"))[0]).rgb, 0.25))
-    planes = fidelity.luma(small).astype(np.float32)[None] if model.kind == "y" else np.ascontiguousarray(small.transpose(2, 0, 1))
+    small = _in_8_bits(resize(read_image(sorted((plan.data / "testsets" / "Set5").glob("*.*"))[0]).rgb, 0.25))
+    planes = display.luma(small).astype(np.float32)[None] if model.kind == "y" else np.ascontiguousarray(small.transpose(2, 0, 1))
     found: list[float] = []
     for bf16 in (False, None):
         pair = [np.clip(Runner(load(find(name, 4.0)), plan.device, tile, bf16)(planes), 0, 1) for tile in (4096, _TILE)]
@@ -143,18 +143,18 @@ def _zoom(plan: Plan, notes: list[str]) -> list[Record]:
         for name in HELD_BACK:
             simulated = simulate_burst(_photograph(plan.data, name), SimulateSettings(frames=1, scale=2.0, iso=iso), np.random.default_rng(1), name)
             frame, colour = simulated.burst.frames[0], simulated.burst.info.colour
-            pictures = {"DHT + bicubic": _dht_bicubic(frame), "burstsr + Lanczos": enlarge_frame(frame, enlarger(Request("lanczos", 2.0))).rgb}
+            images = {"DHT + bicubic": _dht_bicubic(frame), "burstsr + Lanczos": upscale_frame(frame, enlarger(Request("lanczos", 2.0))).rgb}
             if model:
-                pictures[model.model.name] = enlarge_frame(frame, model).rgb
+                images[model.model.name] = upscale_frame(frame, model).rgb
             truth = simulated.truth
-            figures = {title: psnr_srgb(picture, truth, colour, _ZOOM_BORDER) for title, picture in pictures.items()}
+            figures = {title: psnr_srgb(image, truth, colour, _ZOOM_BORDER) for title, image in images.items()}
             found.append({"picture": name, "iso": iso, "psnr_srgb": figures})
     return found
 
 
 def _photograph(data: Path, name: str) -> Floats:
     """A piece from the middle of a photograph."""
-    rgb = read_picture(data / "photos" / f"{name}.jpg").rgb
+    rgb = read_image(data / "photos" / f"{name}.jpg").rgb
     top, left = ((n - _ZOOM_CROP) // 2 for n in rgb.shape[:2])
     return np.ascontiguousarray(rgb[max(top, 0) :, max(left, 0) :][:_ZOOM_CROP, :_ZOOM_CROP])
 

@@ -71,10 +71,10 @@ def targets(result: Result) -> list[tuple[str, str, bool]]:
             found = by_key[key]["psnr_y"]
             goals.append((f"{by_key[key]['model']}, {key[0]}: at least {least:g} dB", f"{found:.2f} dB", found >= least))
     for chosen in ("Set5", "Set14"):
-        plain, gan = (by_key.get((chosen, 4, name)) for name in ("srresnet", "srgan"))
-        if plain and gan:
-            told = f"{gan['gradient']:.2f} > {plain['gradient']:.2f}, {gan['psnr_y']:.2f} < {plain['psnr_y']:.2f} dB"
-            sharper = gan["gradient"] > plain["gradient"] and gan["psnr_y"] < plain["psnr_y"]
+        to_dict, gan = (by_key.get((chosen, 4, name)) for name in ("srresnet", "srgan"))
+        if to_dict and gan:
+            told = f"{gan['gradient']:.2f} > {to_dict['gradient']:.2f}, {gan['psnr_y']:.2f} < {to_dict['psnr_y']:.2f} dB"
+            sharper = gan["gradient"] > to_dict["gradient"] and gan["psnr_y"] < to_dict["psnr_y"]
             goals.append((f"SRGAN sharper than SRResNet at lower PSNR, {chosen}", told, sharper))
     for record in result.zoom:
         title = next((name for name in record["psnr_srgb"] if name.startswith("zoom")), None)

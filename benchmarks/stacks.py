@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.shots import Shot
+from burstsr.core.coords import output_length, output_position, raw_position
+from burstsr.core.sensor import CHANNEL_SHARE, clipped_samples
 from burstsr.demosaic import demosaic
-from burstsr.ground.coords import output_length, output_position, raw_position
-from burstsr.ground.sensor import CHANNEL_SHARE, clipped_samples
 
 Floats = NDArray[np.float32]
 PIXFRAC, PIXFRAC_DARK = 0.7, 1.4  # side of a drop in raw pixels, below and from ISO 800; best of 0.5, 0.7, 1.0, 1.4 at 13 frames and x2
@@ -51,11 +51,11 @@ def drizzled(shot: Shot, fallback: Floats) -> Floats:
         places = np.stack([output_position(x + back[..., 1], shot.scale), output_position(y + back[..., 0], shot.scale)], axis=-1)
         for plane, mask in zip(planes, masks, strict=True):
             plane.add_image(data, exptime=1.0, pixmap=places, weight_map=mask, pixfrac=pixfrac, pixel_scale_ratio=1 / shot.scale)
-    picture = np.stack([plane.out_img for plane in planes], axis=-1)
-    return np.asarray(np.where(np.isfinite(picture), picture, fallback), np.float32)
+    image = np.stack([plane.out_img for plane in planes], axis=-1)
+    return np.asarray(np.where(np.isfinite(image), image, fallback), np.float32)
 
 
-def _grey(picture: Floats, shot: Shot) -> NDArray[np.uint8]:
-    balanced = picture / shot.colour.as_shot_neutral.astype(np.float32)
+def _grey(image: Floats, shot: Shot) -> NDArray[np.uint8]:
+    balanced = image / shot.colour.as_shot_neutral.astype(np.float32)
     grey = np.clip(balanced @ CHANNEL_SHARE / np.float32(balanced.max()), 0, 1) ** np.float32(1 / _GAMMA)
     return np.asarray(np.rint(grey * 255), np.uint8)

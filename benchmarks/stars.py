@@ -23,9 +23,9 @@ from numpy.typing import NDArray
 from benchmarks.shots import Mode
 from benchmarks.stars_rings import rings
 from burstsr import Settings, read_burst, super_resolve
-from burstsr.align import sharpest
-from burstsr.demosaic import demosaic, enlarge
-from burstsr.noise import noise_of as noise_of_burst
+from burstsr.align import select_reference
+from burstsr.demosaic import demosaic, upscale
+from burstsr.noise import estimate_noise as noise_from_burst
 
 Floats = NDArray[np.float32]
 _RADIUS = 6  # output pixels at x2 around a star
@@ -43,16 +43,16 @@ class Star:
     flux: float
 
 
-def green_above_background(picture: Floats) -> Floats:
+def green_above_background(image: Floats) -> Floats:
     """(H', W') green less a smooth background (a median over 31 x 31 blocks of 8 pixels)."""
-    green = np.ascontiguousarray(picture[..., 1])
+    green = np.ascontiguousarray(image[..., 1])
     small = cv2.resize(green, None, fx=1 / 8, fy=1 / 8, interpolation=cv2.INTER_AREA)
     levels = np.clip((small - small.min()) / max(float(np.ptp(small)), 1e-9) * 65535, 0, 65535).astype(np.uint16)
     smooth = cv2.blur(cv2.medianBlur(levels, 5).astype(np.float32), (9, 9)) / 65535 * float(np.ptp(small)) + float(small.min())
     return np.asarray(green - cv2.resize(smooth, (green.shape[1], green.shape[0]), interpolation=cv2.INTER_CUBIC), np.float32)
 
 
-def noise_of(flat: Floats) -> float:
+def estimate_noise(flat: Floats) -> float:
     """Robust deviation (1.4826 median absolute deviation) of pixels, stars being few."""
     return 1.4826 * float(np.median(np.abs(flat - np.median(flat))))
 
@@ -60,13 +60,13 @@ def noise_of(flat: Floats) -> float:
 def coarse_noise_of(flat: Floats, cell: int) -> float:
     """The same of means over cell x cell pixels: enlarging cannot hide noise from it."""
     height, width = (n // cell * cell for n in flat.shape)
-    return noise_of(flat[:height, :width].reshape(height // cell, cell, width // cell, cell).mean((1, 3)))
+    return estimate_noise(flat[:height, :width].reshape(height // cell, cell, width // cell, cell).mean((1, 3)))
 
 
 def find_stars(flat: Floats, sigma: float, border: int = 48, count: int = 40) -> list[Star]:
     """The brightest `count` local maxima above _DETECT_SIGMA deviations of the smoothed picture, fitted."""
     smooth = np.asarray(cv2.GaussianBlur(flat, (0, 0), 1.5), np.float32)
-    threshold = _DETECT_SIGMA * min(sigma, noise_of(smooth))
+    threshold = _DETECT_SIGMA * min(sigma, estimate_noise(smooth))
     peaks = (smooth == cv2.dilate(smooth, np.ones((4 * _RADIUS + 1, 4 * _RADIUS + 1), np.uint8))) & (smooth > threshold)
     peaks[:border] = peaks[-border:] = False
     peaks[:, :border] = peaks[:, -border:] = False
@@ -103,15 +103,15 @@ def fit_star(flat: Floats, y: int, x: int) -> Star | None:
 
 def chosen_stars(flat: Floats, scale: float) -> list[Star]:
     """The 20 brightest that are no defects of single pixels."""
-    return [star for star in find_stars(flat, noise_of(flat)) if star.fwhm > _LONE_PIXEL * scale][:20]
+    return [star for star in find_stars(flat, estimate_noise(flat)) if star.fwhm > _LONE_PIXEL * scale][:20]
 
 
-def star_rings(pictures: dict[str, Floats], scale: float) -> dict[str, object]:
+def star_rings(images: dict[str, Floats], scale: float) -> dict[str, object]:
     """`rings` around the stars of the picture "single", in every picture (H', W', 3) of the same place, within the same radii of its own fitted centres."""
-    flats = {name: green_above_background(picture) for name, picture in pictures.items()}
+    flats = {name: green_above_background(image) for name, image in images.items()}
     stars = chosen_stars(flats["single"], scale)
     if not stars:
-        return dict.fromkeys(pictures)
+        return dict.fromkeys(images)
     width = float(np.median([star.fwhm for star in stars]))
     found: dict[str, object] = {}
     for name, flat in flats.items():
@@ -128,9 +128,9 @@ def measure(single: Floats, merged: Floats, scale: float) -> dict[str, object]:
     kept = [(a, b) for a, b in pairs if b is not None and np.hypot(a.y - b.y, a.x - b.x) < 1.5 * scale]
     ratios = [doubled(after, b) for _, b in kept]
     return {
-        "noise_single": noise_of(before),
-        "noise_merged": noise_of(after),
-        "noise_ratio": noise_of(before) / noise_of(after),
+        "noise_single": estimate_noise(before),
+        "noise_merged": estimate_noise(after),
+        "noise_ratio": estimate_noise(before) / estimate_noise(after),
         "coarse_noise_ratio": coarse_noise_of(before, 8) / coarse_noise_of(after, 8),
         "stars": len(stars),
         "lost": len(stars) - len(kept),
@@ -160,13 +160,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--mode", choices=modes, help="default: all, side by side")
     args = parser.parse_args(arguments)
     burst = read_burst(args.folder)
-    noise, _ = noise_of_burst(burst)
-    index = sharpest(burst, noise)
-    pictures: dict[str, Floats] = {"single": enlarge(demosaic(burst.frames[index]), args.scale)}
+    noise, _ = noise_from_burst(burst)
+    index = select_reference(burst, noise)
+    images: dict[str, Floats] = {"single": upscale(demosaic(burst.frames[index]), args.scale)}
     for mode in (args.mode,) if args.mode else modes:
-        pictures[mode] = super_resolve(burst, Settings(scale=args.scale, mode=mode, reference=index)).rgb
-    found = {mode: measure(pictures["single"], picture, args.scale) for mode, picture in pictures.items() if mode != "single"}
-    told = {"frames": len(burst), "reference": index, **found, "rings": star_rings(pictures, args.scale)}
+        images[mode] = super_resolve(burst, Settings(scale=args.scale, mode=mode, reference=index)).rgb
+    found = {mode: measure(images["single"], image, args.scale) for mode, image in images.items() if mode != "single"}
+    told = {"frames": len(burst), "reference": index, **found, "rings": star_rings(images, args.scale)}
     sys.stdout.write(json.dumps(told, indent=1, allow_nan=False) + "\n")
 
 

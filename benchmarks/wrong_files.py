@@ -13,7 +13,7 @@ import numpy as np
 import tifffile
 
 from burstsr.cli.simulate import write_simulated
-from burstsr.world import SimulateSettings, simulate_burst
+from burstsr.simulate import SimulateSettings, simulate_burst
 
 SIDE = 96
 Bytes = bytes | bytearray
@@ -27,9 +27,9 @@ _RAW_TAGS = {"width": 256, "bits": 258, "compression": 259, "photometric": 262, 
 def write_files(folder: Path) -> None:
     """All files, below `folder`."""
     rng = np.random.default_rng(0)
-    picture = cv2.resize(rng.uniform(0, 255, (12, 12, 3)).astype(np.uint8), (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)
-    cv2.imwrite(str(folder / "picture.png"), picture)
-    simulated = simulate_burst(picture, SimulateSettings(frames=3, iso=100), rng, "a")
+    image = cv2.resize(rng.uniform(0, 255, (12, 12, 3)).astype(np.uint8), (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)
+    cv2.imwrite(str(folder / "picture.png"), image)
+    simulated = simulate_burst(image, SimulateSettings(frames=3, iso=100), rng, "a")
     write_simulated(folder / "burst", simulated, 0)
     for name in ("one", "none", "spoilt_truth", "a folder.dng"):
         (folder / name).mkdir()

@@ -13,25 +13,25 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from burstsr.core.burst import Burst as Burst
+    from burstsr.core.burst import Frame as Frame
+    from burstsr.core.burst import Result as Result
+    from burstsr.core.errors import BurstsrError as BurstsrError
     from burstsr.export import write_dng as write_dng
-    from burstsr.files.discover import read_burst as read_burst
-    from burstsr.ground.burst import Burst as Burst
-    from burstsr.ground.burst import Frame as Frame
-    from burstsr.ground.burst import Picture as Picture
-    from burstsr.ground.errors import BurstsrError as BurstsrError
+    from burstsr.io.discover import read_burst as read_burst
     from burstsr.pipeline import super_resolve as super_resolve
     from burstsr.settings import Settings as Settings
 
 __version__ = "0.1.0"
 _HOME = {
-    "read_burst": "burstsr.files.discover",
+    "read_burst": "burstsr.io.discover",
     "write_dng": "burstsr.export",
     "super_resolve": "burstsr.pipeline",
     "Settings": "burstsr.settings",
-    "Burst": "burstsr.ground.burst",
-    "Frame": "burstsr.ground.burst",
-    "Picture": "burstsr.ground.burst",
-    "BurstsrError": "burstsr.ground.errors",
+    "Burst": "burstsr.core.burst",
+    "Frame": "burstsr.core.burst",
+    "Result": "burstsr.core.burst",
+    "BurstsrError": "burstsr.core.errors",
 }
 __all__ = [*_HOME, "__version__"]  # noqa: PLE0604  names of _HOME are strings
 

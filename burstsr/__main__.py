@@ -6,7 +6,7 @@ import sys
 
 from burstsr.cli import interrupts
 from burstsr.cli import main as command_line
-from burstsr.cli.screen import own_stderr
+from burstsr.cli.console import own_stderr
 
 
 def main() -> int:

@@ -9,12 +9,12 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from burstsr.align import phases
-from burstsr.covariance import kernels
-from burstsr.demosaic import demosaic, enlarge, enlarge_rows
-from burstsr.ground.noise import Noise
-from burstsr.merge import Accumulator, SteadyMean, add_significant, calm_chroma, combine
-from burstsr.reconstruct import View
+from burstsr.align import subpixel_phases
+from burstsr.core.noise import Noise
+from burstsr.demosaic import demosaic, upscale, upscale_rows
+from burstsr.kernels import kernels
+from burstsr.merge import KernelMerge, SamePhaseMean, add_wiener_residual, blend_reference_detail, denoise_chroma
+from burstsr.reconstruct import RegisteredFrame
 from burstsr.settings import Settings
 
 Floats = NDArray[np.float32]
@@ -27,10 +27,10 @@ class Registered:
     steady: all other frames on the reference's own sampling grid, see `SteadyMean`; used up by `merged`. None: they are not looked at in this way.
     """
 
-    views: Sequence[View]
+    views: Sequence[RegisteredFrame]
     reference: int
     noise: Noise
-    steady: SteadyMean | None
+    steady: SamePhaseMean | None
 
 
 def merged(burst: Registered, tuned: Settings, told: Callable[[str], None]) -> Floats:
@@ -38,27 +38,27 @@ def merged(burst: Registered, tuned: Settings, told: Callable[[str], None]) -> F
     views, noise, scale, merge = burst.views, burst.noise, tuned.scale, tuned.merge
     reference = views[burst.reference].frame
     kernel = kernels(reference, noise, tuned.covariance)
-    picture, sums = _accumulated(views, Accumulator(scale, kernel, merge.fallback_weight, fallback=enlarge(demosaic(reference), scale)))
+    image, sums = _accumulated(views, KernelMerge(scale, kernel, merge.fallback_weight, fallback=upscale(demosaic(reference), scale)))
     weight = sums.astype(np.float16)  # what is left to do needs it roughly
     del sums
     told("merge")
     if burst.steady:
         calmer, fallen = burst.steady.result()
-        single = partial(enlarge_rows, demosaic(reference, calmer), scale)
-        combine(picture, weight, single, fallen, noise, merge.single_significance, scale)
+        single = partial(upscale_rows, demosaic(reference, calmer), scale)
+        blend_reference_detail(image, weight, single, fallen, noise, merge.single_significance, scale)
         told("merge")
         del single, calmer, fallen
-    for _ in range(merge.passes if phases([view.flow for view in views], scale) > 1 else 0):  # frames that saw the same explain nothing new
-        residual, _ = _accumulated(views, Accumulator(scale, kernel, merge.fallback_weight, explained=picture), weighed=False)
-        add_significant(picture, residual, weight, noise, merge.gain, merge.significance, scale)
+    for _ in range(merge.passes if subpixel_phases([view.flow for view in views], scale) > 1 else 0):  # frames that saw the same explain nothing new
+        residual, _ = _accumulated(views, KernelMerge(scale, kernel, merge.fallback_weight, explained=image), weighed=False)
+        add_wiener_residual(image, residual, weight, noise, merge.gain, merge.significance, scale)
         told("sharpen")
         del residual
-    calm_chroma(picture, weight, noise, reference.info.colour.as_shot_neutral, scale, merge.chroma_significance)
+    denoise_chroma(image, weight, noise, reference.info.colour.as_shot_neutral, scale, merge.chroma_significance)
     told("sharpen")
-    return picture
+    return image
 
 
-def _accumulated(views: Sequence[View], accumulator: Accumulator, weighed: bool = True) -> tuple[Floats, Floats]:
+def _accumulated(views: Sequence[RegisteredFrame], accumulator: KernelMerge, weighed: bool = True) -> tuple[Floats, Floats]:
     for view in views:
-        accumulator.add(view.frame, view.flow, view.trust)
+        accumulator.add(view.frame, view.flow, view.robustness)
     return accumulator.result(weighed)

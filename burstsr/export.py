@@ -9,26 +9,26 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from burstsr.files import dng
-from burstsr.files.dng_previews import PREVIEW_PX, reduced
+from burstsr.core.burst import Result
+from burstsr.core.checks import check_picture
 from burstsr.finish import finish_uint8
-from burstsr.ground.burst import Picture
-from burstsr.ground.checks import check_picture
+from burstsr.io import dng
+from burstsr.io.dng_previews import PREVIEW_PX, reduced
 from burstsr.settings import FinishSettings
 
 
-def write_dng(path: str | Path, picture: Picture, settings: FinishSettings | None = None) -> None:
+def write_dng(path: str | Path, image: Result, settings: FinishSettings | None = None) -> None:
     """`picture` as a linear DNG (`files.dng.write_dng`), with an embedded preview and thumbnail finished with `settings`.
 
     Raises SettingsError for a picture that is not finite RGB, OutputError.
     """
-    check_picture(picture)
-    dng.write_dng(path, picture, preview(picture, settings or FinishSettings()))
+    check_picture(image)
+    dng.write_dng(path, image, preview(image, settings or FinishSettings()))
 
 
-def preview(picture: Picture, settings: FinishSettings) -> NDArray[np.uint8]:
+def preview(image: Result, settings: FinishSettings) -> NDArray[np.uint8]:
     """(h, w, 3) uint8 sRGB of the picture's crop, not oriented, at most PREVIEW_PX along its longer side."""
-    top, left, bottom, right = picture.crop
-    shown = picture.rgb[round(top) : math.ceil(bottom), round(left) : math.ceil(right)]
+    top, left, bottom, right = image.crop
+    shown = image.rgb[round(top) : math.ceil(bottom), round(left) : math.ceil(right)]
     small = np.asarray(reduced(shown, PREVIEW_PX), np.float32)
-    return finish_uint8(replace(picture, rgb=small, reference=replace(picture.reference, orientation=1)), settings)
+    return finish_uint8(replace(image, rgb=small, reference=replace(image.reference, orientation=1)), settings)

@@ -8,20 +8,20 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from burstsr.align import Aligner, scenes, sharpest
-from burstsr.defects import find_defects, repaired
+from burstsr.align import Aligner, scenes, select_reference
+from burstsr.core.burst import Burst, Frame, Result
+from burstsr.core.checks import checked
+from burstsr.core.flow import Flow
+from burstsr.core.noise import Noise
+from burstsr.core.quantise import packed
+from burstsr.defects import find_defects, repair_pixels
 from burstsr.develop import Registered, merged
-from burstsr.ground.burst import Burst, Frame, Picture
-from burstsr.ground.checks import checked
-from burstsr.ground.flow import Flow
-from burstsr.ground.noise import Noise
-from burstsr.ground.trust import packed
-from burstsr.merge import SteadyMean
-from burstsr.noise import doubt, noise_of, questioned, snr_of
-from burstsr.noise_left import noise_left
-from burstsr.reconstruct import View, reconstruct
-from burstsr.record import Record
-from burstsr.robustness import LEAST_TRUST, Guide, mended
+from burstsr.merge import SamePhaseMean
+from burstsr.noise import check_noise_profile, estimate_noise, estimate_snr, questioned
+from burstsr.output_noise import output_noise
+from burstsr.reconstruct import RegisteredFrame, reconstruct
+from burstsr.report import Record
+from burstsr.robustness import LEAST_TRUST, RobustnessModel, mended
 from burstsr.settings import AlignSettings, Settings
 
 Progress = Callable[[str, int, int], None]
@@ -31,113 +31,113 @@ def super_resolve(
     burst: Burst,
     settings: Settings | None = None,
     progress: Progress | None = None,
-    known_flows: Sequence[Flow] | None = None,
-    known_defects: NDArray[np.int64] | None = None,
-) -> Picture:
+    flows: Sequence[Flow] | None = None,
+    bad_pixels: NDArray[np.int64] | None = None,
+) -> Result:
     """One picture from a burst.
 
     burst: N >= 1 frames, (H, W) each. Returns a Picture of (round(s H), round(s W), 3) linear camera RGB, in the reference frame's geometry.
     progress is called with (stage, done, total). known_flows: one per frame against the reference of `settings.reference`, where motion is known
     (simulation, driven mounts); else it is estimated. known_defects: (n, 2) raw (y, x) of pixels to repair beside those that are found.
-    Raises BurstError for frames that are no burst, SettingsError where settings, flows or defects do not fit it (`burstsr.ground.checks`).
+    Raises BurstError for frames that are no burst, SettingsError where settings, flows or defects do not fit it (`burstsr.core.checks`).
     """
     settings = settings or Settings()
-    known_flows, known_defects = checked(burst, settings.reference, known_flows, known_defects)
+    flows, bad_pixels = checked(burst, settings.reference, flows, bad_pixels)
     flows_of = partial(_flows_of, settings.align)
     record = Record(burst, settings, progress)
 
-    groups = scenes(burst, settings.reference) if known_flows is None else [list(range(len(burst)))]
+    groups = scenes(burst, settings.reference) if flows is None else [list(range(len(burst)))]
     shown = groups[0]
     record.scenes(groups)
     burst = Burst(burst.name, tuple(burst.frames[i] for i in shown))
     record.stage("choose the scene")
-    noise, noise_source = noise_of(burst, flows_of)
-    record.doubted(doubt(burst, noise, flows_of) if noise_source == "NoiseProfile" else "")
+    noise, noise_source = estimate_noise(burst, flows_of)
+    record.doubted(check_noise_profile(burst, noise, flows_of) if noise_source == "NoiseProfile" else "")
     noise, factor, why = questioned(burst, noise, partial(_looks_of, settings))
     record.raised(factor, why)
     record.stage("noise")
     defects = find_defects(burst, noise, settings.defects)
-    if known_defects is not None:
-        defects = np.unique(np.concatenate([defects, known_defects]), axis=0)
-    frames = [repaired(frame, defects) for frame in burst]
+    if bad_pixels is not None:
+        defects = np.unique(np.concatenate([defects, bad_pixels]), axis=0)
+    frames = [repair_pixels(frame, defects) for frame in burst]
     record.stage("repair")
-    index = sharpest(burst, noise) if settings.reference is None else shown.index(settings.reference)
+    index = select_reference(burst, noise) if settings.reference is None else shown.index(settings.reference)
     reference = frames[index]
     record.stage("choose the reference")
 
-    tuned = settings.for_snr(snr_of(reference, noise))
-    flow_of = known_flows.__getitem__ if known_flows is not None else _aligned(frames, index, Aligner(reference, noise, tuned.align), record)
+    tuned = settings.for_snr(estimate_snr(reference, noise))
+    estimate_flow = flows.__getitem__ if flows is not None else _aligned(frames, index, Aligner(reference, noise, tuned.align), record)
     guide, steady = _beside(reference, noise, tuned)
     record.stage("prepare the reference")
-    flows, trusts = _registered(frames, index, flow_of, guide, steady, record)
-    del flow_of
+    flows, robustness_maps = _registered(frames, index, estimate_flow, guide, steady, record)
+    del estimate_flow
     mending = mended(frames, index, flows, guide, noise)
     if mending is not None:  # where the other frames agree against the reference, they are right
         frames[index] = reference = mending.frame
-        guide, steady = _beside(reference, noise, tuned, mending.trust)
-        flows, trusts = _registered(frames, index, mending.flows.__getitem__, guide, steady, record)
-        trusts[index] = packed(mending.trust)
-        record.mended(mending.trust)
+        guide, steady = _beside(reference, noise, tuned, mending.robustness)
+        flows, robustness_maps = _registered(frames, index, mending.flows.__getitem__, guide, steady, record)
+        robustness_maps[index] = packed(mending.robustness)
+        record.mended(mending.robustness)
     del guide, mending
     record.stage("robustness")
-    views = [View(*seen) for seen in zip(frames, flows, trusts, strict=True)]
+    views = [RegisteredFrame(*seen) for seen in zip(frames, flows, robustness_maps, strict=True)]
     registered = Registered(views, index, noise, steady)
-    picture = merged(registered, tuned, record.stage)
+    image = merged(registered, tuned, record.stage)
     outcome = None
     if tuned.mode == "best":
         neutral = reference.info.colour.as_shot_neutral
-        outcome = reconstruct(picture, views, index, noise, neutral, tuned.scale, tuned.reconstruct, defects, record.tiles)
-        picture = outcome.picture
+        outcome = reconstruct(image, views, index, noise, neutral, tuned.scale, tuned.reconstruct, defects, record.tiles)
+        image = outcome.image
         record.reconstructed(outcome)
-    left = noise_left(registered, tuned, outcome)
+    left = output_noise(registered, tuned, outcome)
     record.stage("noise left")
-    return record.picture(picture, left, index, noise, noise_source, len(defects), tuned)
+    return record.image(image, left, index, noise, noise_source, len(defects), tuned)
 
 
 def _aligned(frames: Sequence[Frame], index: int, aligner: Aligner, record: Record) -> Callable[[int], Flow]:
     """What finds each frame's flow against the reference, frames[index]."""
 
-    def flow_of(i: int) -> Flow:
-        return record.timed("align", aligner.flow_of, frames[i]) if i != index else aligner.no_motion
+    def estimate_flow(i: int) -> Flow:
+        return record.timed("align", aligner.estimate_flow, frames[i]) if i != index else aligner.no_motion
 
-    return flow_of
+    return estimate_flow
 
 
-def _beside(reference: Frame, noise: Noise, tuned: Settings, trust: NDArray[np.float32] | None = None) -> tuple[Guide, SteadyMean | None]:
+def _beside(reference: Frame, noise: Noise, tuned: Settings, robustness: NDArray[np.float32] | None = None) -> tuple[RobustnessModel, SamePhaseMean | None]:
     """What the other frames are laid beside: the reference as robustness sees it, and its own sampling grid. trust: of its own samples; None = full."""
-    return Guide(reference, noise, tuned.robustness), SteadyMean(reference, trust) if tuned.merge.passes > 0 else None
+    return RobustnessModel(reference, noise, tuned.robustness), SamePhaseMean(reference, robustness) if tuned.merge.passes > 0 else None
 
 
 def _registered(
-    frames: Sequence[Frame], index: int, flow_of: Callable[[int], Flow], guide: Guide, steady: SteadyMean | None, record: Record
+    frames: Sequence[Frame], index: int, estimate_flow: Callable[[int], Flow], guide: RobustnessModel, steady: SamePhaseMean | None, record: Record
 ) -> tuple[list[Flow], list[NDArray[np.uint8]]]:
     """Flow and packed trust of every frame; those but the reference are added to `steady`."""
-    flows, trusts = [], []
+    flows, robustness_maps = [], []
     for i, frame in enumerate(frames):
-        flow = flow_of(i)
-        trust = record.timed("robustness", guide.trust_of, frame, flow) if i != index else guide.full_trust
-        if trust.mean(dtype=np.float64) < LEAST_TRUST:  # what little agrees is chance
-            trust[:] = 0
+        flow = estimate_flow(i)
+        robustness = record.timed("robustness", guide.robustness_map, frame, flow) if i != index else guide.full_trust
+        if robustness.mean(dtype=np.float64) < LEAST_TRUST:  # what little agrees is chance
+            robustness[:] = 0
         if i != index and steady:
-            record.timed("merge", steady.add, frame, flow, trust)
-        record.frame(i, flow, trust, reference=i == index)
+            record.timed("merge", steady.add, frame, flow, robustness)
+        record.frame(i, flow, robustness, reference=i == index)
         flows.append(flow)
-        trusts.append(packed(trust))
-    return flows, trusts
+        robustness_maps.append(packed(robustness))
+    return flows, robustness_maps
 
 
 def _flows_of(settings: AlignSettings, reference: Frame, noise: Noise) -> Callable[[Frame], Flow]:
     """What finds flows against a reference: noise cannot be told from structure without them."""
-    return Aligner(reference, noise, settings).flow_of
+    return Aligner(reference, noise, settings).estimate_flow
 
 
 def _looks_of(settings: Settings, reference: Frame, noise: Noise) -> Callable[[Frame], tuple[Flow, NDArray[np.float32]]]:
     """What finds flows against a reference, and how far to trust what they show."""
-    tuned = settings.for_snr(snr_of(reference, noise))
-    aligner, guide = Aligner(reference, noise, tuned.align), Guide(reference, noise, tuned.robustness)
+    tuned = settings.for_snr(estimate_snr(reference, noise))
+    aligner, guide = Aligner(reference, noise, tuned.align), RobustnessModel(reference, noise, tuned.robustness)
 
     def look(frame: Frame) -> tuple[Flow, NDArray[np.float32]]:
-        flow = aligner.flow_of(frame)
-        return flow, guide.trust_of(frame, flow)
+        flow = aligner.estimate_flow(frame)
+        return flow, guide.robustness_map(frame, flow)
 
     return look

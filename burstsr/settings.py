@@ -1,7 +1,7 @@
 """Every knob of the program, one frozen dataclass per stage, in order of execution.
 
 Nothing edits settings; `for_snr` returns those that fit a burst. Each field carries its meaning, unit, range, and the paper's value and place as
-metadata (`burstsr.ground.fields`), which the validator, the help and `burstsr settings` read (W = Wronski et al. 2019, "Handheld Multi-Frame
+metadata (`burstsr.core.fields`), which the validator, the help and `burstsr settings` read (W = Wronski et al. 2019, "Handheld Multi-Frame
 Super-Resolution", and its supplement).
 """
 
@@ -14,9 +14,9 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from burstsr.ground.errors import InputFileError, SettingsError
-from burstsr.ground.fields import setting, validate
-from burstsr.ground.tables import changed, read_table
+from burstsr.core.errors import InputFileError, SettingsError
+from burstsr.core.fields import setting, validate
+from burstsr.core.tables import changed, read_table
 
 SNR_LOW, SNR_HIGH = 6.0, 30.0  # W, supplement: settings change between these mean-to-deviation ratios
 MODES = ("fast", "best")

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from burstsr.ground.burst import Burst, Frame
-from burstsr.ground.errors import BurstError
-from burstsr.ground.sensor import samples
+from burstsr.core.burst import Burst, Frame
+from burstsr.core.errors import BurstError
+from burstsr.core.sensor import samples
 
 _BLACK_ERROR = 0.02, 0.1  # of saturation: how far a dark's level may be off the file's black level, and off one of 0, which says nothing
 _PART = 16  # samples along a side of the parts of a dark that are compared

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from burstsr.align import coverage, evenness, expected_gain_db, phases, shifts
-from burstsr.ground.burst import Burst
-from burstsr.ground.flow import Flow
-from burstsr.noise import noise_of, snr_of
-from calibration.middle import middle_of
+from burstsr.align import coverage, expected_gain_db, sampling_uniformity, shifts, subpixel_phases
+from burstsr.core.burst import Burst
+from burstsr.core.flow import Flow
+from burstsr.noise import estimate_noise, estimate_snr
+from calibration.crop import crop_middle
 from calibration.noise import flows_of
 
 _PART_PX = 1024  # along the side of the middle part that is looked at
@@ -26,24 +26,24 @@ class Coverage:
     frames: int
     scale: float
     coverage: float
-    evenness: float
+    sampling_uniformity: float
     expected_gain_db: float
     advice: str
 
-    def plain(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Ready for JSON."""
         return {name: round(v, 4) if isinstance(v, float) else v for name, v in asdict(self).items()}
 
 
-def coverage_of(burst: Burst, scale: float = 2.0) -> Coverage:
+def measure_coverage(burst: Burst, scale: float = 2.0) -> Coverage:
     """Coverage from the motion of the middle of the frames, which is found as the pipeline does."""
     if len(burst) < 2:
         return Coverage(1, scale, 1.0, 0.0, 0.0, "a single frame: nothing to gain by merging")
-    part = middle_of(burst, _PART_PX)
-    noise, _ = noise_of(part)
-    flow_of = flows_of(part.frames[0], noise)
-    flows = [Flow.zero(part.info.shape, 16), *(flow_of(frame) for frame in part.frames[1:])]
+    part = crop_middle(burst, _PART_PX)
+    noise, _ = estimate_noise(part)
+    estimate_flow = flows_of(part.frames[0], noise)
+    flows = [Flow.zero(part.info.shape, 16), *(estimate_flow(frame) for frame in part.frames[1:])]
     middle = shifts(flows)[-1]
-    gain = expected_gain_db(middle, scale, max(snr_of(part.frames[0], noise), 1.0))
-    still = phases(flows, scale) == 1
-    return Coverage(len(burst), scale, coverage(flows, scale), evenness(middle, scale), gain, TRIPOD if still else "")
+    gain = expected_gain_db(middle, scale, max(estimate_snr(part.frames[0], noise), 1.0))
+    still = subpixel_phases(flows, scale) == 1
+    return Coverage(len(burst), scale, coverage(flows, scale), sampling_uniformity(middle, scale), gain, TRIPOD if still else "")

@@ -10,16 +10,16 @@ from numpy.typing import NDArray
 from scipy.linalg import solveh_banded
 from scipy.signal import medfilt
 
+from burstsr.core.burst import Burst, Frame
+from burstsr.core.errors import BurstError
+from burstsr.core.fields import check_range
+from burstsr.core.sensor import samples
 from burstsr.defects import find_defects
-from burstsr.ground.burst import Burst, Frame
-from burstsr.ground.errors import BurstError
-from burstsr.ground.fields import check_range
-from burstsr.ground.sensor import samples
-from burstsr.noise import noise_of
+from burstsr.noise import estimate_noise
+from burstsr.profiles.records import DefectRecord, now
 from burstsr.settings import DefectSettings
 from calibration.checks import check_burst_light, check_darks
 from calibration.noise import flows_of
-from calibration.records import DefectRecord, now
 
 Doubles = NDArray[np.float64]
 _FEWEST = 3  # frames; fewer cannot tell a defect from chance
@@ -29,7 +29,7 @@ _SMOOTH = 9  # lines
 _RIDGE = 0.02  # of offsets whose slow part a burst cannot tell from the scene
 
 
-def defects_of(burst: Burst, method: str = "auto", sigma: float = 8.0) -> DefectRecord:
+def measure_defects(burst: Burst, method: str = "auto", sigma: float = 8.0) -> DefectRecord:
     """Defects of the camera from darks (frames without light) or a burst of any scene, hand-held.
 
     sigma: noise deviations by which a pixel must stand out. method: "darks", "burst", or "auto": by the frames' light. Darks see warm pixels at half of
@@ -73,7 +73,7 @@ def _of_darks(burst: Burst, sigma: float) -> DefectRecord:
 
 def _of_burst(burst: Burst, sigma: float) -> DefectRecord:
     check_burst_light(burst)
-    noise, _ = noise_of(burst, flows_of)
+    noise, _ = estimate_noise(burst, flows_of)
     found = find_defects(burst, noise, DefectSettings(threshold_sigma=sigma))
     mosaic = burst.frames[0].mosaic.astype(np.float64)
     blurred = np.empty_like(mosaic)

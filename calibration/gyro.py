@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.integrate import cumulative_trapezoid
 
-from burstsr.ground.errors import InputFileError, SettingsError
-from burstsr.ground.fields import check_range
-from burstsr.ground.tables import read_text
-from burstsr.world import FrameMotion
+from burstsr.core.errors import InputFileError, SettingsError
+from burstsr.core.fields import check_range
+from burstsr.core.tables import read_text
+from burstsr.simulate import FrameMotion
 
 Doubles = NDArray[np.float64]
 _FEWEST = 16
@@ -80,7 +80,7 @@ def read_gyro(path: Path, time_unit_s: float | None = None) -> GyroLog:
     return GyroLog(times, table[:, :3] - table[:, :3].mean(axis=0), path)
 
 
-def bursts_of_log(log: GyroLog, plan: Plan) -> list[list[FrameMotion]]:
+def bursts_from_log(log: GyroLog, plan: Plan) -> list[list[FrameMotion]]:
     """Motions of all bursts that fit into the log one after the other, each relative to its first frame: of small turns, dy = F about x, dx = F about y.
 
     Raises SettingsError for a log shorter than one burst.
@@ -95,6 +95,6 @@ def bursts_of_log(log: GyroLog, plan: Plan) -> list[list[FrameMotion]]:
     for k in range(count):
         at = k * length + plan.readout_s / 2 + np.arange(plan.frames) * plan.interval_s
         middle, first, last = (np.stack([np.interp(at + d * plan.readout_s, log.times_s, angles[:, c]) for c in range(3)], axis=1) for d in (0, -0.5, 0.5))
-        place, slope = (middle - middle[0]) * scale, (last - first) / plan.rows * scale
-        bursts.append([FrameMotion(*map(float, p), *map(float, s - slope[0])) for p, s in zip(place, slope, strict=True)])
+        place, gradient = (middle - middle[0]) * scale, (last - first) / plan.rows * scale
+        bursts.append([FrameMotion(*map(float, p), *map(float, s - gradient[0])) for p, s in zip(place, gradient, strict=True)])
     return bursts

@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from burstsr.align import expected_gain_db
-from burstsr.ground.fields import check_range
-from burstsr.world import FrameMotion, jiggle, motions_record
-from calibration.records import MotionRecord, now
+from burstsr.core.fields import check_range
+from burstsr.profiles.records import MotionRecord, now
+from burstsr.simulate import FrameMotion, jiggle, motions_record
 
 Doubles = NDArray[np.float64]
 _SEARCHED = 12  # frames up to which offsets are searched; more fill the period evenly enough as a lattice

@@ -8,17 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import welch
 
-from burstsr.align import rigid_motion, sharpest
-from burstsr.ground.burst import Burst
-from burstsr.ground.errors import BurstError
-from burstsr.ground.flow import Flow
-from burstsr.noise import noise_of
-from burstsr.world import FrameMotion, motions_record
-from burstsr.world.motion import relative_to_first
+from burstsr.align import rigid_motion, select_reference
+from burstsr.core.burst import Burst
+from burstsr.core.errors import BurstError
+from burstsr.core.flow import Flow
+from burstsr.noise import estimate_noise
+from burstsr.profiles.records import MotionRecord, now
+from burstsr.simulate import FrameMotion, motions_record
+from burstsr.simulate.motion import relative_to_first
 from calibration.checks import check_burst_light
-from calibration.gyro import GyroLog, Plan, bursts_of_log
+from calibration.gyro import GyroLog, Plan, bursts_from_log
 from calibration.noise import flows_of
-from calibration.records import MotionRecord, now
 
 Doubles = NDArray[np.float64]
 _TREMOR_HZ = (4.0, 14.0)
@@ -27,7 +27,7 @@ _LEAST_READOUT = 0.01  # of a frame interval
 _SEEN = 3.0  # standard errors from which a read-out time counts as seen
 
 
-def motion_of_bursts(bursts: Sequence[Burst], interval_s: float | None = None) -> MotionRecord:
+def motion_from_bursts(bursts: Sequence[Burst], interval_s: float | None = None) -> MotionRecord:
     """Statistics of the bursts' motion, and the motions of the one that moved most nearly as all do. interval_s: where the files' times do not say it.
 
     The read-out time of a rolling shutter is what makes the picture's shear, row by row, follow its speed. Raises BurstError for bursts of one frame only.
@@ -43,9 +43,9 @@ def motion_of_bursts(bursts: Sequence[Burst], interval_s: float | None = None) -
     return _record(tracks, seconds, "flows", info.camera, info.iso, None if readout is None else (readout[0] * seconds, readout[1] * seconds))
 
 
-def motion_of_gyro(log: GyroLog, plan: Plan) -> MotionRecord:
+def motion_from_gyro(log: GyroLog, plan: Plan) -> MotionRecord:
     """Statistics of the motion in a log, in bursts as planned, and the motions of the one that moved most nearly as all do."""
-    tracks = bursts_of_log(log, plan)
+    tracks = bursts_from_log(log, plan)
     hertz = 1 / float(np.median(np.diff(log.times_s)))
     frequency, power = welch(log.rates[:, :2], hertz, nperseg=min(len(log.times_s), int(4 * hertz)), axis=0)
     tremor = (frequency >= _TREMOR_HZ[0]) & (frequency <= _TREMOR_HZ[1])
@@ -57,10 +57,10 @@ def motion_of_gyro(log: GyroLog, plan: Plan) -> MotionRecord:
 def _track(burst: Burst) -> list[FrameMotion]:
     """Motions of a burst's frames relative to the first, rows' shear included."""
     check_burst_light(burst)
-    noise, _ = noise_of(burst, flows_of)
-    index = sharpest(burst, noise)
-    flow_of = flows_of(burst.frames[index], noise)
-    found = [FrameMotion() if i == index else _rolling_motion(flow_of(frame)) for i, frame in enumerate(burst)]
+    noise, _ = estimate_noise(burst, flows_of)
+    index = select_reference(burst, noise)
+    estimate_flow = flows_of(burst.frames[index], noise)
+    found = [FrameMotion() if i == index else _rolling_motion(estimate_flow(frame)) for i, frame in enumerate(burst)]
     return list(relative_to_first(found))
 
 

@@ -9,18 +9,18 @@ from pathlib import Path
 import numpy as np
 
 from burstsr.align import Aligner
-from burstsr.files.raw import read_frame
-from burstsr.ground.burst import Burst, Frame, FrameInfo
-from burstsr.ground.errors import BurstError, SettingsError
-from burstsr.ground.flow import Flow
-from burstsr.ground.noise import Noise
-from burstsr.ground.sensor import quads
+from burstsr.core.burst import Burst, Frame, FrameInfo
+from burstsr.core.errors import BurstError, SettingsError
+from burstsr.core.flow import Flow
+from burstsr.core.noise import Noise
+from burstsr.core.sensor import cells
+from burstsr.io.raw import read_frame
 from burstsr.noise import estimate, measure
+from burstsr.profiles.records import NoiseRecord, now, triple
 from burstsr.settings import AlignSettings
-from burstsr.world import noise_of_camera
+from burstsr.simulate import camera_noise
 from calibration.checks import check_burst_light
 from calibration.photon_transfer import photon_transfer
-from calibration.records import NoiseRecord, now, triple
 
 _GRID = 12  # places along each side of a frame at which it is asked whether it is flat
 _FLAT = 0.05  # deviation from a smooth surface, over the mean, up to which it is
@@ -37,10 +37,10 @@ class Flats:
 
 def flows_of(reference: Frame, noise: Noise) -> Callable[[Frame], Flow]:
     """What finds flows against a reference, as the pipeline does."""
-    return Aligner(reference, noise, AlignSettings()).flow_of
+    return Aligner(reference, noise, AlignSettings()).estimate_flow
 
 
-def noise_of_burst(burst: Burst) -> NoiseRecord:
+def noise_from_burst(burst: Burst) -> NoiseRecord:
     """Noise from a burst of any scene, hand-held or not (`burstsr.noise.measure`). Raises BurstError for fewer than three frames."""
     check_burst_light(burst)
     rough = estimate(burst.frames[len(burst) // 2])
@@ -62,7 +62,7 @@ def noise_of_burst(burst: Burst) -> NoiseRecord:
     )
 
 
-def noise_of_flats(flats: Flats, darks: Sequence[FrameInfo] = ()) -> NoiseRecord:
+def noise_from_flats(flats: Flats, darks: Sequence[FrameInfo] = ()) -> NoiseRecord:
     """Noise from flat fields and darks (`photon_transfer`). Raises BurstError where there are too few, or darks of another camera, ISO or size."""
     first = flats.exposures[0][0]
     for info in darks:
@@ -72,9 +72,9 @@ def noise_of_flats(flats: Flats, darks: Sequence[FrameInfo] = ()) -> NoiseRecord
     return photon_transfer([[read_frame(i.path) for i in group] for group in flats.exposures], [read_frame(i.path) for i in darks])
 
 
-def noise_of_table(table: Path, camera: str, iso: float) -> NoiseRecord:
+def noise_from_table(table: Path, camera: str, iso: float) -> NoiseRecord:
     """Noise of a camera from darktable's noiseprofiles.json, between the ISOs it has. Raises InputFileError, SettingsError for an unknown camera."""
-    noise = noise_of_camera(table, camera, iso)
+    noise = camera_noise(table, camera, iso)
     if not np.any(noise.alpha + noise.beta > 0):
         raise SettingsError(f"{table}: {camera} at ISO {iso:g} has no positive alpha or beta: unusable")
     return NoiseRecord(camera, float(iso), now(), "darktable", triple(noise.alpha), triple(np.maximum(noise.beta, 1e-12)))
@@ -108,7 +108,7 @@ def uneven(infos: Sequence[FrameInfo]) -> FrameInfo | None:
 
 
 def _deviation(frame: Frame) -> float:
-    green = quads(frame)[..., 1].astype(np.float64)
+    green = cells(frame)[..., 1].astype(np.float64)
     height, width = (n // _GRID for n in green.shape)
     if not height or not width:
         return 1.0

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from burstsr.ground.burst import Frame
-from burstsr.ground.clipped import unclipped_moments
-from burstsr.ground.errors import BurstError
+from burstsr.core.burst import Frame
+from burstsr.core.censored_normal import unclipped_moments
+from burstsr.core.errors import BurstError
 from burstsr.noise import NoiseFit, Points, fit
+from burstsr.profiles.records import NoiseRecord, now, triple
 from calibration.checks import check_darks, check_flats
-from calibration.records import NoiseRecord, now, triple
 
 Doubles = NDArray[np.float64]
 _BLOCK = 16  # samples of a CFA site along a block's side

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from burstsr.files.atomic import atomic
-from burstsr.ground.errors import SettingsError
-from calibration.records import DefectRecord, LensRecord, MotionRecord, NoiseRecord, Record
+from burstsr.core.errors import SettingsError
+from burstsr.io.atomic import atomic
+from burstsr.profiles.records import DefectRecord, LensRecord, MotionRecord, NoiseRecord, Record
 
 _COLOURS = ("tab:red", "tab:green", "tab:blue")
 SUFFIXES = (".png", ".svg")

@@ -20,7 +20,7 @@ _FEWEST = 4  # bands to fit to
 _HIDDEN = 0.1  # share of the noise's power below which a band shows nothing
 
 
-def blur_of_spectrum(plane: NDArray[np.floating], noise_variance: float, scale: float) -> tuple[float, float]:
+def blur_from_spectrum(plane: NDArray[np.floating], noise_variance: float, scale: float) -> tuple[float, float]:
     """Deviation of the lens's blur and its standard error, raw pixels; what lenses usually have where noise hides the scene.
 
     plane: (h, w) of a picture at `scale` pixels per raw pixel, in which the pixels' squares are undone but not the lens, on square roots or another scale on

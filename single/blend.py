@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from burstsr.ground.errors import SettingsError
+from burstsr.core.errors import SettingsError
 
 if TYPE_CHECKING:
     from torch import Tensor

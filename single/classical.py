@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from burstsr.ground.coords import output_length, raw_position
-from burstsr.ground.errors import SettingsError
-from burstsr.ground.threads import over_rows
+from burstsr.core.coords import output_length, raw_position
+from burstsr.core.errors import SettingsError
+from burstsr.core.parallel import over_rows
 
 Floats = NDArray[np.float32]
 _SHARPNESS = -0.5  # of the cubic: with it alone a parabola is reproduced (Keys 1981)
@@ -49,7 +49,7 @@ _KERNELS: dict[str, tuple[Callable[[NDArray[np.float64]], NDArray[np.float64]], 
 METHODS = ("nearest", *_KERNELS)
 
 
-def resize(picture: NDArray[Any], scale: float, method: str = "bicubic", shape: tuple[int, int] | None = None) -> Floats:
+def resize(image: NDArray[Any], scale: float, method: str = "bicubic", shape: tuple[int, int] | None = None) -> Floats:
     """(round(s H), round(s W)) or (..., C) float32 of a picture (H, W) or (H, W, C); values as they come, not clipped: bicubic and Lanczos overshoot.
 
     shape: height and width instead of those, where they come of an earlier rounding. method: one of METHODS. "nearest" takes the pixel in whose area the
@@ -60,17 +60,17 @@ def resize(picture: NDArray[Any], scale: float, method: str = "bicubic", shape: 
         raise SettingsError(f"method = {method!r}: allowed is {', '.join(METHODS)}")
     if not (np.isfinite(scale) and scale > 0):
         raise SettingsError(f"scale = {scale}: allowed is a number above 0")
-    height, width = shape or (output_length(length, scale) for length in picture.shape[:2])
+    height, width = shape or (output_length(length, scale) for length in image.shape[:2])
     if min(height, width) < 1:
-        raise SettingsError(f"scale = {scale:g}: leaves nothing of {picture.shape[1]} x {picture.shape[0]} pixels")
-    source = np.ascontiguousarray(picture, np.float32)
-    if scale == 1 and picture.shape[:2] == (height, width):
-        return source.copy() if source is picture else source
+        raise SettingsError(f"scale = {scale:g}: leaves nothing of {image.shape[1]} x {image.shape[0]} pixels")
+    source = np.ascontiguousarray(image, np.float32)
+    if scale == 1 and image.shape[:2] == (height, width):
+        return source.copy() if source is image else source
     if method == "nearest":
-        rows, columns = _nearest(picture.shape[0], height, scale), _nearest(picture.shape[1], width, scale)
+        rows, columns = _nearest(image.shape[0], height, scale), _nearest(image.shape[1], width, scale)
         return np.ascontiguousarray(source[rows[:, None], columns])
-    down, across = _weights(picture.shape[0], height, scale, method), _weights(picture.shape[1], width, scale, method)
-    return _separable(source.reshape(*picture.shape[:2], -1), down, across).reshape(height, width, *picture.shape[2:])
+    down, across = _weights(image.shape[0], height, scale, method), _weights(image.shape[1], width, scale, method)
+    return _separable(source.reshape(*image.shape[:2], -1), down, across).reshape(height, width, *image.shape[2:])
 
 
 def _nearest(length: int, outputs: int, scale: float) -> NDArray[np.intp]:

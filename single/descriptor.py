@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from burstsr.ground.errors import SettingsError
-from burstsr.ground.fields import check_range, shown
+from burstsr.core.errors import SettingsError
+from burstsr.core.fields import check_range, shown
 
 ARCHITECTURES = ("srcnn", "srresnet", "rrdb", "zoom", "foreign")  # foreign: any that spandrel knows
 INPUTS = {"y": 1, "rgb": 3, "bayer": 4}  # channels of each
@@ -20,7 +20,7 @@ class Descriptor:
 
     name: as the command line says it, with the scale ("srcnn-x4"). architecture: of ARCHITECTURES. scale: output pixels per input pixel along an axis, of
     "zoom" per raw pixel. input: "y" (BT.601 luma of sRGB), "rgb" (sRGB), both 0 to 1, or "bayer" (R, G of the red row, G of the blue row, B of
-    white-balanced samples on the curve of `single.curve`, each plane half as large as the mosaic). sizes: arguments of the network's constructor.
+    white-balanced samples on the curve of `single.transfer`, each plane half as large as the mosaic). sizes: arguments of the network's constructor.
     reach_px: pixels of the input (of a plane, for "bayer") that matter around a pixel; tiles overlap by as much. multiple: the input's sides are multiples of
     it. gan: trained against a discriminator, so that it invents detail.
     """

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from burstsr.core.burst import BLUE, GREEN, RED, FrameInfo
 from burstsr.finish.colour import balance_gains
-from burstsr.ground.burst import BLUE, GREEN, RED, FrameInfo
 
 Floats = NDArray[np.float32]
 

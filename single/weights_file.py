@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from burstsr.files.atomic import atomic
-from burstsr.ground.errors import InputFileError, SettingsError
+from burstsr.core.errors import InputFileError, SettingsError
+from burstsr.io.atomic import atomic
 from single.descriptor import Descriptor
 
 if TYPE_CHECKING:

@@ -4,15 +4,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from burstsr.ground.burst import Burst, Colour, Frame, FrameInfo, Levels, cfa_array
-from burstsr.ground.noise import Noise
+from burstsr.core.burst import Burst, Colour, Frame, FrameInfo, Levels, cfa_array
+from burstsr.core.noise import Noise
 
 
 def _data() -> Path | None:
-    for place in (os.environ.get("BURSTSR_DATA"), Path(__file__).resolve().parents[2] / "shared" / "data"):
-        if place and Path(place).is_dir():
-            return Path(place)
-    return None
+    named = os.environ.get("BURSTSR_DATA")
+    return Path(named) if named and Path(named).is_dir() else None
 
 
 os.environ["BURSTSR_PROFILES"] = os.devnull  # not the folder of whoever runs the tests
@@ -27,7 +25,7 @@ def data() -> Path:
     return folder
 
 
-@pytest.fixture(params=("paper", "loops"))
+@pytest.fixture(params=("naive", "loops"))
 def engine(request):
     return request.param
 
@@ -50,12 +48,12 @@ def texture():
     return at
 
 
-def frame_of(picture, cfa="RGGB", noise=None, name="frame_000.dng", white=65535.0, black=1024.0):
+def frame_of(image, cfa="RGGB", noise=None, name="frame_000.dng", white=65535.0, black=1024.0):
     """A noise-free Frame that shows (H, W, 3) or grey (H, W) linear camera RGB."""
-    picture = np.asarray(picture, np.float64)
-    height, width = picture.shape[:2]
+    image = np.asarray(image, np.float64)
+    height, width = image.shape[:2]
     colours = np.tile(cfa_array(cfa), (height // 2, width // 2)).astype(int)
-    x = picture if picture.ndim == 2 else np.take_along_axis(picture, colours[..., None], 2)[..., 0]
+    x = image if image.ndim == 2 else np.take_along_axis(image, colours[..., None], 2)[..., 0]
     mosaic = np.clip(np.rint(black + x * (white - black)), 0, 65535).astype(np.uint16)
     info = FrameInfo(
         Path(name), (height, width), cfa_array(cfa), Levels(np.full((2, 2), black), white), Colour(np.ones(3), None), "test", noise or Noise.of_iso(100)
@@ -63,5 +61,5 @@ def frame_of(picture, cfa="RGGB", noise=None, name="frame_000.dng", white=65535.
     return Frame(info, mosaic)
 
 
-def burst_of(pictures, **named):
-    return Burst("test", tuple(frame_of(p, name=f"frame_{i:03d}.dng", **named) for i, p in enumerate(pictures)))
+def burst_of(images, **named):
+    return Burst("test", tuple(frame_of(p, name=f"frame_{i:03d}.dng", **named) for i, p in enumerate(images)))

@@ -9,12 +9,12 @@ from conftest import burst_of
 from tolerances import BEST_MIRRORED_PSNR_DB, CFA_ORDERS_PSNR_DB
 
 from burstsr import Settings, super_resolve
-from burstsr.demosaic import demosaic, enlarge
-from burstsr.ground.burst import Burst, Colour
-from burstsr.ground.errors import SettingsError
-from burstsr.metrics import psnr_linear
+from burstsr.core.burst import Burst, Colour
+from burstsr.core.errors import SettingsError
+from burstsr.demosaic import demosaic, upscale
+from burstsr.quality.image_error import psnr_linear
 from burstsr.settings import RobustnessSettings, read_settings
-from burstsr.world import FrameMotion, SimulateSettings, simulate_burst
+from burstsr.simulate import FrameMotion, SimulateSettings, simulate_burst
 
 
 def scene(height=256, width=320, seed=3):
@@ -40,21 +40,21 @@ def made():
 
 
 def test_a_burst_beats_its_best_single_frame(made):
-    picture = super_resolve(made.burst)
-    single = enlarge(demosaic(made.burst.frames[0]), 2.0)
+    image = super_resolve(made.burst)
+    single = upscale(demosaic(made.burst.frames[0]), 2.0)
     first = super_resolve(made.burst, Settings(reference=0))
     assert psnr_linear(first.rgb, made.truth, 16) > psnr_linear(single, made.truth, 16) + 1.0
-    assert picture.rgb.shape == made.truth.shape
-    assert picture.rgb.dtype == np.float32
+    assert image.rgb.shape == made.truth.shape
+    assert image.rgb.dtype == np.float32
 
 
 @pytest.mark.parametrize("scale", [1.0, 1.5, 2.0, 3.0, 4.0])
 def test_any_scale(scale):
     burst = simulated(frames=3).burst
-    picture = super_resolve(burst, Settings(scale=scale))
+    image = super_resolve(burst, Settings(scale=scale))
     height, width = burst.info.shape
-    assert picture.rgb.shape == (round(scale * height), round(scale * width), 3)
-    assert np.isfinite(picture.rgb).all()
+    assert image.rgb.shape == (round(scale * height), round(scale * width), 3)
+    assert np.isfinite(image.rgb).all()
 
 
 @pytest.mark.parametrize("order", ["BGGR", "GRBG", "GBRG"])
@@ -76,33 +76,33 @@ def test_all_cfa_orders_give_the_same_picture(order):
 @pytest.mark.parametrize("frames", [1, 2])
 def test_one_or_two_frames_are_not_worse_than_a_demosaiced_one(frames):
     made = simulated(frames=frames)
-    single = enlarge(demosaic(made.burst.frames[0]), 2.0)
-    picture = super_resolve(made.burst, Settings(reference=0))
-    assert psnr_linear(picture.rgb, made.truth, 16) > psnr_linear(single, made.truth, 16) - 0.1
+    single = upscale(demosaic(made.burst.frames[0]), 2.0)
+    image = super_resolve(made.burst, Settings(reference=0))
+    assert psnr_linear(image.rgb, made.truth, 16) > psnr_linear(single, made.truth, 16) - 0.1
 
 
 def test_saturated_places_never_tint():
     """Clipped light whose white balance differs from the sensor's: every channel is at saturation, none below."""
     y, x = np.mgrid[:96, :128]
     lamp = np.where(np.hypot(y - 48, x - 64) < 20, 5.0, 0.1)
-    picture = lamp[..., None] * np.array([0.5, 1.0, 0.7])
-    pictures = [np.roll(picture, (i, -i), (0, 1)) for i in range(4)]
-    burst = burst_of(pictures, white=15000.0)
+    image = lamp[..., None] * np.array([0.5, 1.0, 0.7])
+    images = [np.roll(image, (i, -i), (0, 1)) for i in range(4)]
+    burst = burst_of(images, white=15000.0)
     result = super_resolve(burst, Settings(reference=0)).rgb
     assert result.max() <= 1.0 + 1e-5
     np.testing.assert_allclose(result[80:112, 112:144], 1.0, atol=1e-3)
 
 
 def test_a_mover_leaves_no_ghost():
-    from burstsr.world.settings import Mover
+    from burstsr.simulate.settings import Mover
 
     made = simulate_burst(scene(), SimulateSettings(frames=6, iso=100, mover=Mover()), np.random.default_rng(2))
     on = super_resolve(made.burst, Settings(reference=0)).rgb
     off = super_resolve(made.burst, Settings(reference=0, robustness=RobustnessSettings(enabled=False))).rgb
     where = made.mask_mover_ever
 
-    def error(picture):
-        return float(np.mean((picture - made.truth)[where] ** 2))
+    def error(image):
+        return float(np.mean((image - made.truth)[where] ** 2))
 
     assert error(on) < 0.5 * error(off)
 
@@ -110,9 +110,9 @@ def test_a_mover_leaves_no_ghost():
 @pytest.mark.parametrize("shape", [(64, 64), (66, 130), (98, 64)])
 def test_small_and_ragged_frames(shape, rng):
     y, x = np.mgrid[: shape[0], : shape[1]]
-    pictures = [0.4 + 0.2 * np.sin(0.5 * (y - i * 0.4)) * np.cos(0.3 * (x + i * 0.3)) + rng.normal(0, 0.005, shape) for i in range(3)]
-    picture = super_resolve(burst_of(pictures), Settings(reference=0))
-    assert np.isfinite(picture.rgb).all()
+    images = [0.4 + 0.2 * np.sin(0.5 * (y - i * 0.4)) * np.cos(0.3 * (x + i * 0.3)) + rng.normal(0, 0.005, shape) for i in range(3)]
+    image = super_resolve(burst_of(images), Settings(reference=0))
+    assert np.isfinite(image.rgb).all()
 
 
 def test_large_shifts_are_followed(data):
@@ -154,8 +154,8 @@ def test_the_same_burst_gives_the_same_picture(made):
 
 def test_report_is_json_and_complete(made):
     stages = []
-    picture = super_resolve(made.burst, Settings(), lambda stage, done, total: stages.append((stage, done, total)))
-    report = json.loads(json.dumps(picture.report))
+    image = super_resolve(made.burst, Settings(), lambda stage, done, total: stages.append((stage, done, total)))
+    report = json.loads(json.dumps(image.report))
     assert {"frames", "reference", "coverage", "noise", "settings", "seconds", "versions", "size"} <= set(report)
     assert len(report["frames"]) == 6
     assert sum(f["reference"] for f in report["frames"]) == 1
@@ -171,15 +171,15 @@ def test_a_reference_that_is_not_there():
 
 def test_noise_left_is_what_is_left(rng):
     """On a flat scene the picture's noise model agrees with its own variance within a factor of two."""
-    from burstsr.ground.noise import Noise
+    from burstsr.core.noise import Noise
 
     noise = Noise.of_iso(800)
     level = 0.3
     burst = burst_of([level + np.sqrt(noise.variance(level, 1)) * rng.standard_normal((128, 128)) for _ in range(8)], noise=noise)
-    picture = super_resolve(burst, Settings(reference=0))
+    image = super_resolve(burst, Settings(reference=0))
     for channel in range(3):
-        measured = picture.rgb[32:-32, 32:-32, channel].var()
-        assert 0.5 < float(picture.noise.variance(level, channel)) / measured < 2.0
+        measured = image.rgb[32:-32, 32:-32, channel].var()
+        assert 0.5 < float(image.noise.variance(level, channel)) / measured < 2.0
 
 
 def test_colour_gain_does_not_change_the_merge(made):
@@ -190,20 +190,20 @@ def test_colour_gain_does_not_change_the_merge(made):
 
 
 def test_known_motion_is_taken_as_it_is(made):
-    from burstsr.ground.flow import Flow
-    from burstsr.world import flow_at
+    from burstsr.core.flow import Flow
+    from burstsr.simulate import flow_at
 
     height, width = made.burst.info.shape
     y, x = np.meshgrid((np.arange(-(-height // 16)) + 0.5) * 16 - 0.5, (np.arange(-(-width // 16)) + 0.5) * 16 - 0.5, indexing="ij")
     flows = [Flow(flow_at(m, np.stack([y, x], -1), (height, width)).astype(np.float32), 16) for m in made.motions]
-    known = super_resolve(made.burst, Settings(reference=0), known_flows=flows)
+    known = super_resolve(made.burst, Settings(reference=0), flows=flows)
     estimated = super_resolve(made.burst, Settings(reference=0))
     assert "align" not in known.report["seconds"]
     assert abs(psnr_linear(known.rgb, made.truth, 16) - psnr_linear(estimated.rgb, made.truth, 16)) < 0.3
     with pytest.raises(SettingsError, match="one per frame"):
-        super_resolve(made.burst, Settings(reference=0), known_flows=flows[:2])
+        super_resolve(made.burst, Settings(reference=0), flows=flows[:2])
     with pytest.raises(SettingsError, match="against which"):
-        super_resolve(made.burst, Settings(), known_flows=flows)
+        super_resolve(made.burst, Settings(), flows=flows)
 
 
 @pytest.mark.parametrize("code", [2, 3, 4, 5, 6, 7, 8])
@@ -241,12 +241,12 @@ def test_mirrored_bursts_are_reconstructed_alike(order):
 @pytest.mark.parametrize("shape", [(64, 64), (66, 98)])
 def test_small_and_ragged_frames_are_reconstructed(shape, rng):
     y, x = np.mgrid[: shape[0], : shape[1]]
-    pictures = [0.4 + 0.2 * np.sin(0.5 * (y - i * 0.4)) * np.cos(0.3 * (x + i * 0.3)) + rng.normal(0, 0.005, shape) for i in range(3)]
+    images = [0.4 + 0.2 * np.sin(0.5 * (y - i * 0.4)) * np.cos(0.3 * (x + i * 0.3)) + rng.normal(0, 0.005, shape) for i in range(3)]
     for scale in (1.0, 1.7, 4.0):
-        picture = super_resolve(burst_of(pictures), Settings(reference=0, mode="best", scale=scale))
-        assert picture.rgb.shape == (round(scale * shape[0]), round(scale * shape[1]), 3)
-        assert np.isfinite(picture.rgb).all()
-        json.dumps(picture.report, allow_nan=False)
+        image = super_resolve(burst_of(images), Settings(reference=0, mode="best", scale=scale))
+        assert image.rgb.shape == (round(scale * shape[0]), round(scale * shape[1]), 3)
+        assert np.isfinite(image.rgb).all()
+        json.dumps(image.report, allow_nan=False)
 
 
 @pytest.mark.parametrize("mode", ["fast", "best"])
@@ -262,9 +262,9 @@ def test_outliers_of_the_reference_vanish(mode):
     seen = np.repeat(np.repeat(inner, 2, 0), 2, 1)
     report, errors = {}, []
     for given in (made.burst, burst):
-        picture = super_resolve(given, Settings(reference=0, mode=mode))
-        report = picture.report
-        errors.append(float(np.mean((picture.rgb - made.truth)[seen] ** 2)))
+        image = super_resolve(given, Settings(reference=0, mode=mode))
+        report = image.report
+        errors.append(float(np.mean((image.rgb - made.truth)[seen] ** 2)))
     assert errors[1] < 2 * errors[0]
     assert 0.01 < report["reference_mended"] < 0.4
 

@@ -35,10 +35,10 @@ def test_python_example_runs(tmp_path):
     import numpy as np
 
     from burstsr.cli.simulate import write_simulated
-    from burstsr.world import SimulateSettings, simulate_burst
+    from burstsr.simulate import SimulateSettings, simulate_burst
 
-    picture = np.random.default_rng(0).uniform(0.2, 0.8, (96, 96, 3)).astype(np.float32)
-    write_simulated(tmp_path / "photos" / "harbour", simulate_burst(picture, SimulateSettings(frames=3), np.random.default_rng(0)), 0)
+    image = np.random.default_rng(0).uniform(0.2, 0.8, (96, 96, 3)).astype(np.float32)
+    write_simulated(tmp_path / "photos" / "harbour", simulate_burst(image, SimulateSettings(frames=3), np.random.default_rng(0)), 0)
     (example,) = blocks("python")
     result = subprocess.run([sys.executable, "-c", example], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert "(96, 96, 3)" in result.stdout and "frame_002.dng" in result.stdout and (tmp_path / "harbour.dng").exists()

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from conftest import burst_of
 
-from burstsr.record import COMPILING, Record
+from burstsr.report import COMPILING, Record
 from burstsr.settings import Settings
 
 

@@ -7,8 +7,8 @@ from dataclasses import asdict, fields, is_dataclass
 import numpy as np
 import pytest
 
-from burstsr.ground.errors import RangeError, SettingsError
-from burstsr.ground.tables import as_toml, changed
+from burstsr.core.errors import RangeError, SettingsError
+from burstsr.core.tables import as_toml, changed
 from burstsr.settings import CovarianceSettings, Settings, read_settings
 
 

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from benchmarks.merge_case import made_case, merged, merged_naively
 from benchmarks.pipeline_run import scene
 from burstsr import Settings, super_resolve
-from burstsr.metrics import psnr_srgb
-from burstsr.world import SimulatedBurst, SimulateSettings, simulate_burst
+from burstsr.quality.image_error import psnr_srgb
+from burstsr.simulate import SimulatedBurst, SimulateSettings, simulate_burst
 
 Mode = Literal["fast", "best"]
 _BORDER = 16  # output pixels without a measure: what some frames do not show
@@ -67,21 +67,21 @@ class Pipeline:
     def setup(self, mode: Mode) -> None:
         """A burst, and a run that compiles."""
         self.made: SimulatedBurst = simulate_burst(scene(self.shape), SimulateSettings(frames=self.frames, iso=400.0), np.random.default_rng(0))
-        self._picture(mode)
+        self._image(mode)
 
     def time_pipeline(self, mode: Mode) -> None:
         """Frames to picture."""
-        self._picture(mode)
+        self._image(mode)
 
     def peakmem_pipeline(self, mode: Mode) -> None:
         """Frames to picture."""
-        self._picture(mode)
+        self._image(mode)
 
     def track_psnr_db(self, mode: Mode) -> float:
         """PSNR of sRGB against the truth."""
-        return psnr_srgb(self._picture(mode), self.made.truth, self.made.burst.info.colour, _BORDER)
+        return psnr_srgb(self._image(mode), self.made.truth, self.made.burst.info.colour, _BORDER)
 
     track_psnr_db.unit = "dB"  # type: ignore[attr-defined]
 
-    def _picture(self, mode: Mode) -> NDArray[np.float32]:
+    def _image(self, mode: Mode) -> NDArray[np.float32]:
         return super_resolve(self.made.burst, Settings(mode=mode, reference=0)).rgb

@@ -1,8 +1,8 @@
 """Alignment: frames to flow per tile."""
 
-from burstsr.align.gain import evenness, expected_gain_db, shifts
-from burstsr.align.phases import coverage, phases, rigid_motion
+from burstsr.align.expected_gain import expected_gain_db, sampling_uniformity, shifts
+from burstsr.align.sampling import coverage, rigid_motion, subpixel_phases
 from burstsr.align.scenes import scenes
-from burstsr.align.stage import Aligner, sharpest
+from burstsr.align.stage import Aligner, select_reference
 
-__all__ = ["Aligner", "coverage", "evenness", "expected_gain_db", "phases", "rigid_motion", "scenes", "sharpest", "shifts"]
+__all__ = ["Aligner", "coverage", "sampling_uniformity", "expected_gain_db", "subpixel_phases", "rigid_motion", "scenes", "select_reference", "shifts"]

@@ -4,13 +4,13 @@ import math
 
 import numpy as np
 
-from burstsr.ground.compiled import compiled
+from burstsr.core.jit import compiled
 
 f4 = np.float32
 
 
 @compiled
-def grey_rows(first, last, mosaic, black, scale, gain, offset, factor, top, left, out):
+def luma_rows(first, last, mosaic, black, scale, gain, offset, factor, top, left, out):
     """Rows of the stabilised grey picture: out (h, w) shows the mosaic's rows from `top`, columns from `left`.
 
     1-2-1 low-pass of the samples both ways, mirrored at the mosaic's borders, then factor sqrt(gain x + offset). black, scale: (2, W).
@@ -39,5 +39,5 @@ def grey_rows(first, last, mosaic, black, scale, gain, offset, factor, top, left
             line[w + 1] = line[w - 1]
         o = out[y]
         for x in range(w):
-            grey = quarter * (l0[x] + l2[x]) + half * l1[x]
-            o[x] = factor * math.sqrt(max(gain * grey + offset, f4(0)))
+            luma = quarter * (l0[x] + l2[x]) + half * l1[x]
+            o[x] = factor * math.sqrt(max(gain * luma + offset, f4(0)))

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from burstsr.ground.compiled import compiled, inlined
+from burstsr.core.jit import compiled, inlined
 
 f4 = np.float32
 u8 = np.uint64
@@ -110,7 +110,7 @@ def copy_window(ref, y0, y1, x0, x1, r):
 
 
 @inlined
-def slopes_of_window(ref, y0, y1, x0, x1, p, q):
+def window_gradients(ref, y0, y1, x0, x1, p, q):
     """Halved central differences to flat p = gy, q = gx, row after row; one-sided at the picture's border."""
     height, width = ref.shape
     w = u8(x1 - x0)
@@ -147,7 +147,7 @@ def tile_hessians(first, last, ref, tile, margin, out):
             y1 = min(ty * tile + tile + margin, height)
             x0 = max(tx * tile - margin, 0)
             x1 = min(tx * tile + tile + margin, width)
-            slopes_of_window(ref, y0, y1, x0, x1, p, q)
+            window_gradients(ref, y0, y1, x0, x1, p, q)
             a = f4(0)
             b = f4(0)
             c = f4(0)
@@ -236,7 +236,7 @@ def register_tiles(first, last, ref, frame, tile, margin, hessian, iterations, l
             x1 = min(tx * tile + tile + margin, width)
             copy_window(ref, y0, y1, x0, x1, r)
             if iterations > 0:
-                slopes_of_window(ref, y0, y1, x0, x1, p, q)
+                window_gradients(ref, y0, y1, x0, x1, p, q)
             a = hessian[ty, tx, 0]
             b = hessian[ty, tx, 1]
             c = hessian[ty, tx, 2]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from burstsr.ground.compiled import compiled
+from burstsr.core.jit import compiled
 
 Array = NDArray[np.float64]
 Floats = NDArray[np.float32]

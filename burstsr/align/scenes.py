@@ -6,10 +6,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from burstsr.align.whole import translation
-from burstsr.ground.burst import Burst, Frame
-from burstsr.ground.noise import Noise
-from burstsr.ground.sensor import stabilise
+from burstsr.align.global_motion import translation
+from burstsr.core.burst import Burst, Frame
+from burstsr.core.noise import Noise
+from burstsr.core.sensor import stabilise
 
 Floats = NDArray[np.float32]
 _LONGER_PX = 128  # of the small images
@@ -61,10 +61,10 @@ def _small(frame: Frame) -> tuple[Floats, float]:
     step = max(2, 2 * round(max(mosaic.shape) / _LONGER_PX / 2))
     height, width = (n // step for n in mosaic.shape)
     size = (max(width, 1), max(height, 1))
-    grey = cv2.resize(mosaic[: max(height, 1) * step, : max(width, 1) * step], size, interpolation=cv2.INTER_AREA).astype(np.float32)
-    grey = (grey - np.float32(levels.black.mean())) * np.float32(levels.scale().mean())
+    luma = cv2.resize(mosaic[: max(height, 1) * step, : max(width, 1) * step], size, interpolation=cv2.INTER_AREA).astype(np.float32)
+    luma = (luma - np.float32(levels.black.mean())) * np.float32(levels.scale().mean())
     noise = frame.info.noise
     if noise is None or not np.all(noise.alpha + noise.beta > 0):
         noise = Noise.of_iso(frame.info.iso or _UNKNOWN_ISO)
-    fine = cv2.GaussianBlur(stabilise(np.ascontiguousarray(grey, np.float32), noise), (0, 0), _BLUR_PX)
+    fine = cv2.GaussianBlur(stabilise(np.ascontiguousarray(luma, np.float32), noise), (0, 0), _BLUR_PX)
     return np.asarray(fine - cv2.GaussianBlur(fine, (0, 0), _SHADING_PX), np.float32), _WHITE_LEFT / step**2

@@ -8,15 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from burstsr.align import loops
-from burstsr.align.grey import grey, pyramid
-from burstsr.align.information import noise_gain, weighted_median, without_noise
-from burstsr.align.posterior import smooth_deviation, whole_frame
-from burstsr.align.whole import translation
-from burstsr.ground.burst import Burst, Frame
-from burstsr.ground.compiled import over_rows
-from burstsr.ground.coords import tile_count
-from burstsr.ground.flow import Flow
-from burstsr.ground.noise import Noise
+from burstsr.align.fisher import noise_gain, weighted_median, without_noise
+from burstsr.align.global_motion import translation
+from burstsr.align.luma import luma, pyramid
+from burstsr.align.regularise import regularise_deviation, whole_frame
+from burstsr.core.burst import Burst, Frame
+from burstsr.core.coords import tile_count
+from burstsr.core.flow import Flow
+from burstsr.core.jit import over_rows
+from burstsr.core.noise import Noise
 from burstsr.settings import AlignSettings
 
 Floats = NDArray[np.float32]
@@ -39,7 +39,7 @@ class Aligner:
         self._settings = settings
         self._tile = min(settings.tile_px, max(8, min(reference.info.shape) // 4))  # at least four tiles along the shorter side
         self._margin = self._tile // 2
-        self._levels = pyramid(grey(reference, noise))
+        self._levels = pyramid(luma(reference, noise))
         self._spare: list[list[Floats]] = []  # pyramids of frames that are done with
         shape = self._levels[0].shape
         self._tiles = (tile_count(shape[0], self._tile), tile_count(shape[1], self._tile))
@@ -55,13 +55,13 @@ class Aligner:
         """Flow of the reference itself."""
         return Flow(np.zeros((*self._tiles, 2), np.float32), self._tile)
 
-    def flow_of(self, frame: Frame) -> Flow:
+    def estimate_flow(self, frame: Frame) -> Flow:
         """Flow of `frame` against the reference. Raises nothing for frames that show something else: trust is robustness's work."""
         try:
             spare = self._spare.pop()
         except IndexError:
             spare = []
-        levels = pyramid(grey(frame, self._noise, out=spare[0] if spare else None), spare=spare)
+        levels = pyramid(luma(frame, self._noise, out=spare[0] if spare else None), spare=spare)
         flow = self._flow_between(levels)
         self._spare.append(levels)
         return flow
@@ -73,7 +73,7 @@ class Aligner:
             return Flow(flow, self._tile)
         information = np.where(np.isnan(cost)[..., None, None], 0.0, self._information)
         whole = whole_frame(flow.astype(np.float64), information)
-        field = whole + smooth_deviation(flow - whole, information, self._settings.prior)
+        field = whole + regularise_deviation(flow - whole, information, self._settings.prior)
         return Flow(self._own_or_field(levels[0], flow, cost, field.astype(np.float32)), self._tile)
 
     def _register(self, frame: Floats, start: Floats, iterations: int | None = None) -> tuple[Floats, Floats]:
@@ -88,8 +88,8 @@ class Aligner:
         """The field's motion, except in tiles whose own motion explains their pixels far better (movers)."""
         _, field_cost = self._register(frame, field, 0)
         noise_floor = 2 * noise_gain(0)[0]
-        insists = (field_cost > 2.0 * cost) & (field_cost - cost > 1.0 * noise_floor)
-        return np.where(insists[..., None], flow, field).astype(np.float32)
+        local_wins = (field_cost > 2.0 * cost) & (field_cost - cost > 1.0 * noise_floor)
+        return np.where(local_wins[..., None], flow, field).astype(np.float32)
 
     def _match(self, levels: list[Floats]) -> Floats:
         """Whole-pixel start for each tile, (nty, ntx, 2) float32 raw pixels."""
@@ -113,10 +113,10 @@ class Aligner:
         return start.astype(np.float32)
 
 
-def _gradient_sums(picture: Floats, tile: int, margin: int) -> Floats:
+def _gradient_sums(image: Floats, tile: int, margin: int) -> Floats:
     """(nty, ntx, 4): sums of gy gy, gy gx, gx gx over each tile and `margin` pixels around it, and the pixels counted."""
-    sums = np.zeros((tile_count(picture.shape[0], tile), tile_count(picture.shape[1], tile), 4), np.float32)
-    over_rows(loops.tile_hessians, sums.shape[0], picture, tile, margin, sums)
+    sums = np.zeros((tile_count(image.shape[0], tile), tile_count(image.shape[1], tile), 4), np.float32)
+    over_rows(loops.tile_hessians, sums.shape[0], image, tile, margin, sums)
     return sums
 
 
@@ -145,24 +145,24 @@ def sharpness(frames: Sequence[Frame], noise: Noise) -> NDArray[np.float64]:
 
     On the stabilised grey picture, less what noise alone has. A mean would take a bright outlier of one frame (a satellite, a bird) for sharpness.
     """
-    slopes = np.stack([_tile_slopes(frame, noise) for frame in frames])
-    typical = np.median(slopes, axis=0)
+    gradients = np.stack([_tile_slopes(frame, noise) for frame in frames])
+    typical = np.median(gradients, axis=0)
     weight = np.sqrt(np.maximum(typical, 0.0))
     if not weight.any():
         return np.ones(len(frames))
-    ratio = slopes[:, weight > 0] / typical[weight > 0]
+    ratio = gradients[:, weight > 0] / typical[weight > 0]
     return np.array([weighted_median(r, weight[weight > 0]) for r in ratio])
 
 
 def _tile_slopes(frame: Frame, noise: Noise) -> NDArray[np.float64]:
     height, width = frame.info.shape
     top, left = (0, 0) if height * width <= _SMALL_FRAME else (height // 4, width // 4)
-    middle = grey(frame, noise, slice(top, height - top), slice(left, width - left))
+    middle = luma(frame, noise, slice(top, height - top), slice(left, width - left))
     sums = _gradient_sums(middle, _SHARPNESS_TILE_PX, 0).reshape(-1, 4).astype(np.float64)
     return np.asarray((sums[:, 0] + sums[:, 2]) / np.maximum(sums[:, 3], 1.0) - 2 * noise_gain(0)[1])
 
 
-def sharpest(burst: Burst, noise: Noise) -> int:
+def select_reference(burst: Burst, noise: Noise) -> int:
     """Index of the burst's sharpest frame. Of frames within 2 % of the best the one nearest the middle of the burst, which needs the least motion."""
     scores = sharpness(burst.frames, noise)
     near = np.flatnonzero(scores >= scores.max() - 0.02 * abs(scores.max())).tolist()

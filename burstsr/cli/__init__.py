@@ -15,11 +15,11 @@ from itertools import pairwise
 
 from burstsr import __version__
 from burstsr.cli import benchmark, calibrate, compare, demo, inspect, process, settings, simulate, single, train
-from burstsr.cli.common import add_common, limited_threads
-from burstsr.cli.interrupts import INTERRUPTED
+from burstsr.cli.common import add_common
+from burstsr.cli.console import echo_json, log_to_stderr, warn
 from burstsr.cli.options import Parser, UsageError, named
-from burstsr.cli.screen import complain, log_to_stderr, say_json
-from burstsr.ground.errors import BurstsrError, RangeError, SettingsError
+from burstsr.core.errors import INTERRUPTED, BurstsrError, RangeError, SettingsError
+from burstsr.core.parallel import limited_threads
 
 log = logging.getLogger(__name__)
 FAILED, USAGE = 1, 2
@@ -91,9 +91,9 @@ def _run(args: argparse.Namespace) -> int:
 
 def _failed(message: str, status: int, *, json: bool) -> int:
     """Say why a command ended; its exit status."""
-    complain(message)
+    warn(message)
     if json:
-        say_json({"error": message, "exit_status": status})
+        echo_json({"error": message, "exit_status": status})
     return status
 
 

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from burstsr.cli import benchmark_single, benchmark_speed
-from burstsr.cli.bars import Bars
 from burstsr.cli.common import add_common
+from burstsr.cli.console import echo, echo_json, warn
 from burstsr.cli.options import choice, one_of
-from burstsr.cli.screen import complain, say, say_json
-from burstsr.ground.errors import SettingsError
+from burstsr.cli.progress import Bars
+from burstsr.core.errors import SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,7 +49,7 @@ def _add_quality(benchmarks: Any) -> None:  # noqa: ANN401
         "two modes alone, numbers of frames, scales, a lamp, hot pixels and a lens known wrongly. An axis that is given replaces its default and leaves out "
         "the other sections. Writes quality.json, quality.md and side-by-side crops to OUT.",
     )
-    quality.add_argument("picture", metavar="PICTURE", nargs="*", type=Path, help="sRGB pictures, or folders of them (default: testsets/Kodak24 of --data)")
+    quality.add_argument("image", metavar="IMAGE", nargs="*", type=Path, help="sRGB pictures, or folders of them (default: testsets/Kodak24 of --data)")
     quality.add_argument("--quick", action="store_true", help="five pictures, one or two for the other sections; minutes")
     quality.add_argument("--iso", type=_numbers, default=(), metavar="N,...", help="default 100,400,1600,3200")
     quality.add_argument("--frames", type=_whole_numbers, default=(), metavar="N,...", help="default 13")
@@ -96,19 +95,20 @@ def run(args: argparse.Namespace) -> int:
 
 def _quality(args: argparse.Namespace) -> int:
     from benchmarks import grid, quality, rows, table
-    from burstsr.files.atomic import atomic
+    from benchmarks.data import data_folder
+    from burstsr.io.atomic import atomic
 
     if args.seed < 0:
         raise SettingsError(f"--seed must be at least 0, not {args.seed}")
     if args.out.exists() and not args.out.is_dir():
         raise SettingsError(f"--out {args.out}: is a file; a folder is needed")
-    pictures = _pictures(args.picture or [data_folder(args.data) / "testsets" / "Kodak24"])
-    pictures = grid.quick_choice(pictures) if args.quick else pictures
+    images = _pictures(args.image or [data_folder(args.data) / "testsets" / "Kodak24"])
+    images = grid.quick_choice(images) if args.quick else images
     axes = {name: getattr(args, name) for name in ("iso", "frames", "scale", "motion", "sections", "quick", "blur", "seed")}
-    cases = grid.Grid(pictures=pictures, **axes).cases()
+    cases = grid.Grid(images=images, **axes).cases()
     chosen, notes = rows.chosen_rows(args.rows)
     for note in notes:
-        complain(note)
+        warn(note)
     args.out.mkdir(parents=True, exist_ok=True)
     with Bars(len(cases), show=not args.json) as bars:
         result = quality.run(cases, chosen, notes, args.out, bars.stage, bars.finished)
@@ -117,9 +117,9 @@ def _quality(args: argparse.Namespace) -> int:
         with atomic(args.out / name) as temporary:
             temporary.write_text(text, encoding="utf-8")
     if args.json:
-        say_json(found)
+        echo_json(found)
     else:
-        say(f"{table.short(result)}\n{args.out / 'quality.md'} has every picture, {args.out} the side-by-side crops.")
+        echo(f"{table.short(result)}\n{args.out / 'quality.md'} has every picture, {args.out} the side-by-side crops.")
     return 0
 
 
@@ -128,7 +128,7 @@ def _residual(args: argparse.Namespace) -> int:
 
     from benchmarks import residual
     from burstsr import read_burst
-    from burstsr.ground.noise import Noise
+    from burstsr.core.noise import Noise
 
     paths = [str(path) for path in args.path]
     burst = read_burst(paths if len(paths) > 1 else paths[0])
@@ -137,22 +137,10 @@ def _residual(args: argparse.Namespace) -> int:
     with Bars(1, show=not args.json) as bars:
         result = residual.measure(burst, plan, lambda done, total: bars.stage(burst.name, "leave out", done, total))
     if args.json:
-        say_json(residual.as_json(result))
+        echo_json(residual.as_json(result))
     else:
-        say(residual.as_text(result))
+        echo(residual.as_text(result))
     return 0
-
-
-def data_folder(given: Path | None) -> Path:
-    """The folder of test data. Raises SettingsError where there is none."""
-    import benchmarks
-
-    beside = Path(str(benchmarks.__file__)).resolve().parents[2] / "shared" / "data"
-    places = [given] if given else [Path(os.environ["BURSTSR_DATA"])] if os.environ.get("BURSTSR_DATA") else [beside]
-    for place in places:
-        if (place / "testsets" / "Kodak24").is_dir():
-            return place
-    raise SettingsError(f"no testsets/Kodak24 in {places[0]}: name pictures or folders of them, or say --data DIR, or set BURSTSR_DATA")
 
 
 def _pictures(places: list[Path]) -> tuple[Path, ...]:

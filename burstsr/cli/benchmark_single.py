@@ -7,9 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from burstsr.cli.bars import Bars
+from burstsr.cli.console import echo, echo_json
 from burstsr.cli.options import choice
-from burstsr.cli.screen import say, say_json
+from burstsr.cli.progress import Bars
 
 Common = Callable[[argparse.ArgumentParser, Callable[[argparse.Namespace], int]], None]
 
@@ -31,14 +31,14 @@ def add_parser(benchmarks: Any, common: Common) -> None:  # noqa: ANN401  argpar
 
 def _single(args: argparse.Namespace) -> int:
     from benchmarks import single, single_table
-    from burstsr.cli.benchmark import data_folder
+    from benchmarks.data import data_folder
 
     models = tuple(args.models.split(",")) if args.models else single.MODELS
     plan = single.Plan(data_folder(args.data), models, quick=args.quick, device=args.device)
     with Bars(1, show=not args.json, title="benchmark") as bars:
         result = single.measure(plan, lambda stage, done, total: bars.stage("single", stage, done, total))
     if args.json:
-        say_json(single_table.as_json(result))
+        echo_json(single_table.as_json(result))
     else:
-        say(single_table.as_text(result))
+        echo(single_table.as_text(result))
     return 0

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from burstsr.cli.bars import Bars
+from burstsr.cli.console import echo, echo_json
 from burstsr.cli.options import choice
-from burstsr.cli.screen import say, say_json
-from burstsr.ground.errors import SettingsError
+from burstsr.cli.progress import Bars
+from burstsr.core.errors import SettingsError
 
 Common = Callable[[argparse.ArgumentParser, Callable[[argparse.Namespace], int]], None]
 SIZES_MP, COUNTS = "3,6,12", "4,8,16,32"  # of the growth
@@ -93,9 +93,9 @@ def _merge(args: argparse.Namespace) -> int:
     with Bars(1, show=not args.json) as bars:
         result = merge_speed.measure(plan, lambda stage, done, total: bars.stage("merge", stage, done, total))
     if args.json:
-        say_json(merge_speed.as_json(result))
+        echo_json(merge_speed.as_json(result))
     else:
-        say(merge_speed.as_text(result))
+        echo(merge_speed.as_text(result))
     return 0
 
 
@@ -114,7 +114,7 @@ def _pipeline(args: argparse.Namespace) -> int:
     if args.plot:
         pipeline_plot.write(args.plot, result)
     if args.json:
-        say_json(pipeline_cost.as_json(result))
+        echo_json(pipeline_cost.as_json(result))
     else:
-        say(pipeline_cost.as_text(result))
+        echo(pipeline_cost.as_text(result))
     return 0

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from burstsr.cli.common import add_common
 from burstsr.cli.options import choice
-from burstsr.ground.errors import SettingsError
+from burstsr.core.errors import SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,8 +38,8 @@ def run(args: argparse.Namespace) -> int:
         if not _plots_there():
             raise SettingsError("--plot needs the matplotlib package: pip install 'burstsr[plots]'")
     if getattr(args, "output", None) is not None:
+        from burstsr.batch.locks import check_writable
         from burstsr.cli.calibrate_places import check_free
-        from burstsr.cli.claim import check_writable
 
         check_free(args.output)
         check_writable(args.output.parent, args.output.name)

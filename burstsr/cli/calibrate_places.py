@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from burstsr.files.owned import ADVICE
-from burstsr.ground.errors import InputFileError, OutputError
+from burstsr.core.errors import InputFileError, OutputError
+from burstsr.io.owned import ADVICE
 
 if TYPE_CHECKING:
-    from calibration.records import Record
+    from burstsr.profiles.records import Record
 
 _HEAD_BYTES = 4096
 
@@ -21,7 +21,7 @@ def places_of(records: Sequence[Record], output: Path | None, plot: str | None, 
 
     Raises OutputError before anything is written where something else is at one of the places.
     """
-    from calibration.profiles import file_name, profile_folder
+    from burstsr.profiles.folder import file_name, profile_folder
 
     places: list[Path | None] = []
     for record in records:
@@ -49,7 +49,7 @@ def check_free(record: Path | None, plot: Path | None = None) -> None:
 
 
 def _is_record(path: Path) -> bool:
-    from calibration.files import read_record
+    from burstsr.profiles.files import read_record
 
     try:
         read_record(path)

@@ -11,32 +11,32 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from burstsr.cli.calibrate_places import places_of, plot_path
-from burstsr.cli.screen import complain, say, say_json, table
-from burstsr.ground.errors import BurstError, BurstsrError, SettingsError
+from burstsr.cli.console import echo, echo_json, table, warn
+from burstsr.core.errors import BurstError, BurstsrError, SettingsError
 
 if TYPE_CHECKING:
-    from burstsr.files.discover import BurstFiles
-    from burstsr.files.grouping import Grouping
-    from burstsr.ground.burst import Burst, FrameInfo
-    from calibration.records import NoiseRecord, Record
+    from burstsr.core.burst import Burst, FrameInfo
+    from burstsr.io.discover import BurstFiles
+    from burstsr.io.grouping import Grouping
+    from burstsr.profiles.records import NoiseRecord, Record
 
 
 def noise(args: argparse.Namespace) -> int:
     """`calibrate noise`."""
-    from calibration.noise import as_flats, combined, noise_of_flats, noise_of_table
-    from calibration.profiles import over_iso
+    from burstsr.profiles.folder import over_iso
+    from calibration.noise import as_flats, combined, noise_from_flats, noise_from_table
 
     if args.table is not None:
         if args.path or args.darks or args.camera is None or args.iso is None:
             raise SettingsError("--table FILE stands instead of frames, and needs --camera NAME and --iso N")
-        return _finish(args, [noise_of_table(args.table, args.camera, args.iso)], _noise_text)
+        return _finish(args, [noise_from_table(args.table, args.camera, args.iso)], _noise_text)
     if not args.path:
         raise SettingsError("PATH: frames are needed, or --table FILE with --camera NAME and --iso N")
     bursts = _found(args.path)
     infos = [info for burst in bursts for info in burst.infos]
     darks = [info for burst in _found(args.darks) for info in burst.infos] if args.darks else []
     if _are_flats(args.method, infos, bool(darks)):
-        tried = [_tried(f"ISO {flats.iso:g}", partial(noise_of_flats, flats, _of_iso(darks, flats.iso))) for flats in as_flats(infos)]
+        tried = [_tried(f"ISO {flats.iso:g}", partial(noise_from_flats, flats, _of_iso(darks, flats.iso))) for flats in as_flats(infos)]
         found = [record for record in tried if record is not None]
     else:
         tried = [_tried(burst.name, partial(_noise_of, burst)) for burst in bursts]
@@ -54,33 +54,33 @@ def noise(args: argparse.Namespace) -> int:
 
 def defects(args: argparse.Namespace) -> int:
     """`calibrate defects`."""
-    from calibration.defects import defects_of
+    from calibration.defects import measure_defects
 
-    return _finish(args, [defects_of(_one(args.path), args.method, args.sigma)], _defects_text)
+    return _finish(args, [measure_defects(_one(args.path), args.method, args.sigma)], _defects_text)
 
 
 def lens(args: argparse.Namespace) -> int:
     """`calibrate lens`."""
     if args.burst:
-        from burstsr.cli.bars import Bars
-        from calibration.lens import lens_of_burst
+        from burstsr.cli.progress import Bars
+        from calibration.psf_from_burst import psf_from_burst
 
         if args.roi is not None:
             raise SettingsError("--roi belongs to a slanted edge, not to --burst")
         burst = _one(args.path)
         with Bars(1, show=not args.json) as bars:
-            record = lens_of_burst(burst, lambda done, total: bars.stage(burst.name, "leave out", done, total))
+            record = psf_from_burst(burst, lambda done, total: bars.stage(burst.name, "leave out", done, total))
     else:
-        from burstsr.files.raw import read_frame
-        from calibration.edge import lens_of_edge
+        from burstsr.io.raw import read_frame
+        from calibration.slanted_edge import psf_from_edge
 
-        record = lens_of_edge([read_frame(info.path) for burst in _found(args.path) for info in burst.infos], args.roi)
+        record = psf_from_edge([read_frame(info.path) for burst in _found(args.path) for info in burst.infos], args.roi)
     return _finish(args, [record], _lens_text)
 
 
 def motion(args: argparse.Namespace) -> int:
     """`calibrate motion`."""
-    from calibration.motion import motion_of_bursts, motion_of_gyro
+    from calibration.motion import motion_from_bursts, motion_from_gyro
 
     if (args.gyro is None) == (not args.path):
         raise SettingsError("calibrate motion needs either bursts (PATH) or a gyroscope's log (--gyro FILE)")
@@ -90,9 +90,9 @@ def motion(args: argparse.Namespace) -> int:
         if args.focal_px is None:
             raise SettingsError("--gyro FILE needs --focal-px F: angles become pixels by the focal length in raw pixels")
         plan = Plan(args.focal_px, args.frames, 1 / 30 if args.interval is None else args.interval, args.readout, args.rows)
-        record = motion_of_gyro(read_gyro(args.gyro, args.time_unit), plan)
+        record = motion_from_gyro(read_gyro(args.gyro, args.time_unit), plan)
     else:
-        record = motion_of_bursts([_read(burst) for burst in _found(args.path)], args.interval)
+        record = motion_from_bursts([_read(burst) for burst in _found(args.path)], args.interval)
     return _finish(args, [record], _motion_text, folder=False)
 
 
@@ -105,34 +105,34 @@ def jiggle(args: argparse.Namespace) -> int:
 
 def listed(args: argparse.Namespace) -> int:
     """`calibrate list`."""
-    from calibration.profiles import profile_folder, read_profiles
+    from burstsr.profiles.folder import profile_folder, read_profiles
 
     folder = profile_folder()
     found = read_profiles(folder)
     if args.json:
         said = [{"path": str(p), "kind": r.kind, "camera": r.camera, "iso": r.iso, "method": r.method, "date": r.date} for p, r in found]
-        say_json({"folder": str(folder), "profiles": said})
+        echo_json({"folder": str(folder), "profiles": said})
     else:
         rows = [(r.kind, r.camera or "?", f"{r.iso:g}", r.method, r.date[:10], p.name) for p, r in found]
-        say(table(("kind", "camera", "ISO", "method", "date", "file"), rows, right=("ISO",)) + f"\nin {folder}" if rows else f"no profiles in {folder}")
+        echo(table(("kind", "camera", "ISO", "method", "date", "file"), rows, right=("ISO",)) + f"\nin {folder}" if rows else f"no profiles in {folder}")
     return 0
 
 
 def _finish(args: argparse.Namespace, records: Sequence[Record], told: Callable[[Any], str], *, folder: bool = True) -> int:
     """Write the records, draw them, and say them. folder: whether the user's folder is where they go without -o."""
-    from calibration.files import plain, write_record
+    from burstsr.profiles.files import to_dict, write_record
 
     said = []
     places = places_of(records, args.output, args.plot, profiles=folder)
     for record, path in zip(records, places, strict=True):
         if path is not None:
             write_record(path, record)
-        picture = _drawn(args.plot, record, path)
-        said.append({**plain(record), "file": path and str(path), "plot": picture and str(picture)})
+        image = _drawn(args.plot, record, path)
+        said.append({**to_dict(record), "file": path and str(path), "plot": image and str(image)})
         if not args.json:
-            say(told(record) + (f"\n-> {path}" if path else "") + (f"\n-> {picture}" if picture else ""))
+            echo(told(record) + (f"\n-> {path}" if path else "") + (f"\n-> {image}" if image else ""))
     if args.json:
-        say_json(said[0] if len(said) == 1 else {"records": said})
+        echo_json(said[0] if len(said) == 1 else {"records": said})
     return 0
 
 
@@ -148,7 +148,7 @@ def _drawn(kind: str | None, record: Record, path: Path | None) -> Path | None:
 
 def _found(paths: Sequence[Path], grouping: Grouping | None = None) -> tuple[BurstFiles, ...]:
     """Bursts in the inputs. Raises SettingsError where there are none; says what is refused."""
-    from burstsr.cli.grouping import complain_of, find
+    from burstsr.cli.tables import complain_of, find
 
     found = find(paths, grouping)
     complain_of(found)
@@ -159,7 +159,7 @@ def _found(paths: Sequence[Path], grouping: Grouping | None = None) -> tuple[Bur
 
 def _one(paths: Sequence[Path]) -> Burst:
     """The inputs' only burst."""
-    from burstsr.files.grouping import Grouping
+    from burstsr.io.grouping import Grouping
 
     bursts = _found(paths, Grouping(gap_s=inf))  # darks and edges are taken one by one
     if len(bursts) > 1:
@@ -169,15 +169,15 @@ def _one(paths: Sequence[Path]) -> Burst:
 
 
 def _read(burst: BurstFiles) -> Burst:
-    from burstsr.files.discover import read_burst
+    from burstsr.io.discover import read_burst
 
     return replace(read_burst([info.path for info in burst.infos]), name=burst.name)
 
 
 def _noise_of(burst: BurstFiles) -> NoiseRecord:
-    from calibration.noise import noise_of_burst
+    from calibration.noise import noise_from_burst
 
-    return noise_of_burst(_read(burst))
+    return noise_from_burst(_read(burst))
 
 
 def _of_iso(darks: Sequence[FrameInfo], iso: float) -> Sequence[FrameInfo]:
@@ -190,7 +190,7 @@ def _tried(name: str, measure: Callable[[], NoiseRecord]) -> NoiseRecord | None:
     try:
         return measure()
     except BurstsrError as error:
-        complain(f"{name}: {error}")
+        warn(f"{name}: {error}")
         return None
 
 

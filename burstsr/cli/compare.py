@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from burstsr.cli.job import SUFFIX, recorded
-from burstsr.cli.screen import complain, say, say_json, table
-from burstsr.ground.errors import SettingsError
+from burstsr.batch.job import SUFFIX, recorded
+from burstsr.cli.console import echo, echo_json, table, warn
+from burstsr.core.errors import SettingsError
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from burstsr.ground.burst import Colour
+    from burstsr.core.burst import Colour
 
 FIGURES = {"psnr_linear": "PSNR linear, dB", "psnr_srgb": "PSNR sRGB, dB", "ssim": "SSIM", "chroma_error": "chroma error"}
 SHOWN = {"psnr": "PSNR, dB", "ssim": "SSIM", "ms_ssim": "MS-SSIM"}  # of display pictures, on RGB and on luma
@@ -44,7 +44,7 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:  # noqa: ANN401  argpa
         "picture (8 or 16 bits: JPEG, PNG, TIFF), the other is shown in plain sRGB first, so the tone curve and sharpening of a preview count as errors; then "
         "PSNR, SSIM and MS-SSIM are given on RGB and on luma (BT.601, as published figures are), and LPIPS where its package and weights are installed.",
     )
-    parser.add_argument("picture", metavar="PICTURE", type=Path, help="DNG or linear TIFF of process, another linear TIFF, or display picture")
+    parser.add_argument("image", metavar="IMAGE", type=Path, help="DNG or linear TIFF of process, another linear TIFF, or display picture")
     parser.add_argument("truth", metavar="TRUTH", type=Path, help="truth.tif of simulate (truth.json beside it gives the colour), or any picture")
     parser.add_argument("--crop", type=int, default=DEFAULT_CROP, metavar="PX", help=f"border to leave out (default {DEFAULT_CROP})")
     return parser
@@ -52,42 +52,42 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:  # noqa: ANN401  argpa
 
 def run(args: argparse.Namespace) -> int:
     """Do the command; its exit status."""
-    missing = [str(path) for path in (args.picture, args.truth) if not path.is_file()]
+    missing = [str(path) for path in (args.image, args.truth) if not path.is_file()]
     if missing:
         raise SettingsError(f"no such file: {', '.join(missing)}")
-    sides = read_side(args.picture), read_side(args.truth)
-    picture, truth, colour = _alike(*sides)
-    if picture.shape != truth.shape:
-        sizes = (f"{path} has {side.shape[1]} x {side.shape[0]} pixels" for path, side in ((args.picture, picture), (args.truth, truth)))
+    sides = read_side(args.image), read_side(args.truth)
+    image, truth, colour = _alike(*sides)
+    if image.shape != truth.shape:
+        sizes = (f"{path} has {side.shape[1]} x {side.shape[0]} pixels" for path, side in ((args.image, image), (args.truth, truth)))
         raise SettingsError(", ".join(sizes) + "; they must be the same")
-    reference = recorded(_record_of(args.picture), "reference")
+    reference = recorded(_record_of(args.image), "reference")
     if reference and args.truth.with_name("truth.json").is_file():
-        complain(f"{args.picture} has the geometry of frame {reference}, the truth that of frame 0; process with --reference 0 to compare them")
-    figures = measure(picture, truth, colour, args.crop)
-    shown = measure_shown(picture, truth, args.crop) if any(side.colour is None for side in sides) else {}
+        warn(f"{args.image} has the geometry of frame {reference}, the truth that of frame 0; process with --reference 0 to compare them")
+    figures = measure(image, truth, colour, args.crop)
+    shown = measure_shown(image, truth, args.crop) if any(side.colour is None for side in sides) else {}
     if args.json:
         finite = {name: value if math.isfinite(value) else None for name, value in (figures | shown).items()}
-        say_json({"picture": str(args.picture), "truth": str(args.truth), "crop": args.crop, **finite})
+        echo_json({"picture": str(args.image), "truth": str(args.truth), "crop": args.crop, **finite})
     else:
-        say(figure_table({args.picture.name: figures}) + (f"\n\n{_shown_table(shown)}" if shown else ""))
+        echo(figure_table({args.image.name: figures}) + (f"\n\n{_shown_table(shown)}" if shown else ""))
     return 0
 
 
-def _record_of(picture: Path) -> Path:
+def _record_of(image: Path) -> Path:
     """The JSON beside a picture of process, of which BURST.linear.tif has two suffixes."""
-    burst = picture.name.removesuffix(SUFFIX["tiff32"])
-    return picture.with_suffix(".json") if burst == picture.name else picture.with_name(f"{burst}.json")
+    burst = image.name.removesuffix(SUFFIX["tiff32"])
+    return image.with_suffix(".json") if burst == image.name else image.with_name(f"{burst}.json")
 
 
-def measure_shown(picture: NDArray[np.float32], truth: NDArray[np.float32], crop: int) -> dict[str, float]:
+def measure_shown(image: NDArray[np.float32], truth: NDArray[np.float32], crop: int) -> dict[str, float]:
     """The figures of SHOWN, each as name_rgb and name_y, of two pictures in linear sRGB; "lpips" where that is installed."""
-    from burstsr import fidelity
     from burstsr.finish.colour import encode_srgb
-    from single.distance import lpips
+    from burstsr.quality import display
+    from single.lpips import lpips
 
-    shown, true = encode_srgb(picture), encode_srgb(truth)
-    figures = fidelity.figures(shown, true, crop)
-    distance = lpips(fidelity.cropped(shown, crop), fidelity.cropped(true, crop))
+    shown, true = encode_srgb(image), encode_srgb(truth)
+    figures = display.figures(shown, true, crop)
+    distance = lpips(display.cropped(shown, crop), display.cropped(true, crop))
     return figures if distance is None else {**figures, "lpips": distance}
 
 
@@ -96,15 +96,15 @@ def _shown_table(figures: dict[str, float]) -> str:
     return table(("as shown", *SHOWN.values()), rows, right=tuple(SHOWN.values())) + (f"\nLPIPS {figures['lpips']:.4f}" if "lpips" in figures else "")
 
 
-def measure(picture: NDArray[np.float32], truth: NDArray[np.float32], colour: Colour, crop: int) -> dict[str, float]:
+def measure(image: NDArray[np.float32], truth: NDArray[np.float32], colour: Colour, crop: int) -> dict[str, float]:
     """Every figure of FIGURES, of two linear pictures of one camera, without a border of `crop` pixels."""
-    from burstsr import metrics
+    from burstsr.quality import image_error
 
     return {
-        "psnr_linear": metrics.psnr_linear(picture, truth, crop),
-        "psnr_srgb": metrics.psnr_srgb(picture, truth, colour, crop),
-        "ssim": metrics.ssim(picture, truth, colour, crop),
-        "chroma_error": metrics.chroma_error(picture, truth, colour, crop),
+        "psnr_linear": image_error.psnr_linear(image, truth, crop),
+        "psnr_srgb": image_error.psnr_srgb(image, truth, colour, crop),
+        "ssim": image_error.ssim(image, truth, colour, crop),
+        "chroma_error": image_error.chroma_error(image, truth, colour, crop),
     }
 
 
@@ -118,45 +118,45 @@ def figure_table(figures: dict[str, dict[str, float]]) -> str:
 def read_side(path: Path) -> Side:
     """A picture of any kind that `compare` takes. Raises InputFileError."""
     if path.suffix.lower() == ".dng":
-        from burstsr.files.linear import read_linear_dng
+        from burstsr.io.linear_dng import read_linear_dng
 
         return Side(*read_linear_dng(path))
-    from burstsr.files.picture import read_picture
+    from burstsr.io.images import read_image
 
     if path.suffix.lower() in (".tif", ".tiff"):
-        from burstsr.files.linear import read_linear_tiff
+        from burstsr.io.linear_dng import read_linear_tiff
 
         linear = read_linear_tiff(path)
         if linear is not None:
             return Side(*linear)
-    rgb, was_integer = read_picture(path)
+    rgb, was_integer = read_image(path)
     if was_integer:
         return Side(_to_linear(rgb), None)
     record = path.with_name("truth.json")
     if not record.is_file():
         return Side(rgb, None)
-    from burstsr.world import read_truth
+    from burstsr.simulate import read_truth
 
     truth_record = read_truth(record)
     return Side(rgb, truth_record.colour, truth_record.orientation)
 
 
-def _alike(picture: Side, truth: Side) -> tuple[NDArray[np.float32], NDArray[np.float32], Colour]:
+def _alike(image: Side, truth: Side) -> tuple[NDArray[np.float32], NDArray[np.float32], Colour]:
     """Both in the same space: that of the camera if both are, else displayed and upright."""
     import numpy as np
 
-    from burstsr.ground.burst import Colour
-    from burstsr.ground.srgb import SRGB_TO_XYZ
+    from burstsr.core.burst import Colour
+    from burstsr.core.srgb import SRGB_TO_XYZ
 
-    if picture.colour is not None and truth.colour is not None:
-        return picture.rgb, truth.rgb, truth.colour
-    return _displayed(picture), _displayed(truth), Colour(np.ones(3), np.linalg.inv(SRGB_TO_XYZ))
+    if image.colour is not None and truth.colour is not None:
+        return image.rgb, truth.rgb, truth.colour
+    return _displayed(image), _displayed(truth), Colour(np.ones(3), np.linalg.inv(SRGB_TO_XYZ))
 
 
 def _displayed(side: Side) -> NDArray[np.float32]:
     """Linear sRGB of what a screen shows, upright."""
     from burstsr.finish import orient
-    from burstsr.metrics import display_srgb
+    from burstsr.quality.image_error import display_srgb
 
     if side.colour is None:
         return side.rgb

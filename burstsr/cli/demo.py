@@ -7,22 +7,22 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from burstsr.cli.bars import Bars
+from burstsr.batch.atomic_set import claimed
+from burstsr.batch.executors import work
+from burstsr.batch.job import ALWAYS, Job
 from burstsr.cli.compare import DEFAULT_CROP, figure_table, measure, read_side
-from burstsr.cli.job import ALWAYS, Job
+from burstsr.cli.console import echo, echo_json
 from burstsr.cli.process import tell
-from burstsr.cli.screen import say, say_json
+from burstsr.cli.progress import Bars
 from burstsr.cli.simulate import TRUTH, write_simulated
-from burstsr.cli.staging import claimed
-from burstsr.cli.work import work
-from burstsr.ground.errors import InputFileError, OutputError
+from burstsr.core.errors import InputFileError, OutputError
 from burstsr.settings import Settings
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from burstsr.ground.burst import Colour
+    from burstsr.core.burst import Colour
 
 SIDE_BY_SIDE = "side_by_side.png"
 PICTURE = "coffee.png"  # Rachel Michetti, CC0
@@ -56,11 +56,11 @@ def run(args: argparse.Namespace) -> int:
     tell(outcome, quiet=args.json)
     if outcome.status != "done":
         return 1
-    figures, picture = _measure(job, colour)
+    figures, result = _measure(job, colour)
     if args.json:
-        say_json({"out": str(args.output), "figures": figures, "side_by_side": str(picture), "outputs": [str(path) for path in job.outputs]})
+        echo_json({"out": str(args.output), "figures": figures, "side_by_side": str(result), "outputs": [str(path) for path in job.outputs]})
     else:
-        say(f"\n{figure_table(figures)}\n\nside by side: {picture}")
+        echo(f"\n{figure_table(figures)}\n\nside by side: {result}")
     return 0
 
 
@@ -68,11 +68,11 @@ def _simulate(folder: Path) -> tuple[Colour, list[Path]]:
     """Write the burst and its truth to `folder`."""
     import numpy as np
 
-    from burstsr.files.picture import read_picture
-    from burstsr.world import SimulateSettings, simulate_burst
+    from burstsr.io.images import read_image
+    from burstsr.simulate import SimulateSettings, simulate_burst
 
     settings = SimulateSettings(frames=FRAMES, scale=SCALE, iso=ISO)
-    simulated = simulate_burst(read_picture(_shipped_picture()).rgb, settings, np.random.default_rng(SEED), folder.name)
+    simulated = simulate_burst(read_image(_shipped_picture()).rgb, settings, np.random.default_rng(SEED), folder.name)
     return simulated.burst.info.colour, write_simulated(folder, simulated, SEED)
 
 
@@ -89,29 +89,29 @@ def _shipped_picture() -> Path:
 
 def _measure(job: Job, colour: Colour) -> tuple[dict[str, dict[str, float]], Path]:
     """Figures of the single frame and of the result, and the path of their side by side picture."""
-    from burstsr import baseline
-    from burstsr.files.picture import write_png
+    from burstsr.io.images import write_png
+    from burstsr.quality import baseline
 
     truth = read_side(job.paths[0].with_name(TRUTH)).rgb
-    pictures = {
+    images = {
         baseline.NAME: baseline.single_frame(job.paths[0], colour.as_shot_neutral, SCALE),
-        f"burst of {len(job.paths)}": read_side(job.pictures["dng"]).rgb,
+        f"burst of {len(job.paths)}": read_side(job.images["dng"]).rgb,
     }
     with claimed(job.files) as claim, claim.staged([SIDE_BY_SIDE], adds=True) as staging:  # the burst's record names it too
-        write_png(staging.folder / SIDE_BY_SIDE, side_by_side({**pictures, "truth": truth}, colour))
+        write_png(staging.folder / SIDE_BY_SIDE, side_by_side({**images, "truth": truth}, colour))
         staging.record = job.files.read() or {}
-    return {name: measure(rgb, truth, colour, DEFAULT_CROP) for name, rgb in pictures.items()}, job.out / SIDE_BY_SIDE
+    return {name: measure(rgb, truth, colour, DEFAULT_CROP) for name, rgb in images.items()}, job.out / SIDE_BY_SIDE
 
 
-def side_by_side(pictures: dict[str, NDArray[np.float32]], colour: Colour) -> NDArray[np.uint8]:
+def side_by_side(images: dict[str, NDArray[np.float32]], colour: Colour) -> NDArray[np.uint8]:
     """(CROP_PX + 24, n CROP_PX, 3) uint8 sRGB: the same crop of each picture at 1:1 under its name, in plain sRGB without tone curve."""
     import cv2
     import numpy as np
 
-    from burstsr.metrics import display_srgb
+    from burstsr.quality.image_error import display_srgb
 
     panels = []
-    for name, rgb in pictures.items():
+    for name, rgb in images.items():
         top, left = (round(f * (length - CROP_PX)) for f, length in zip(CROP_CENTRE, rgb.shape[:2], strict=True))
         crop = rgb[top : top + CROP_PX, left : left + CROP_PX]
         label = np.full((24, CROP_PX, 3), 255, np.uint8)

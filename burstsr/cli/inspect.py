@@ -8,28 +8,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from burstsr.cli.grouping import (
-    HEAD,
-    NUMBERS,
-    add_options,
-    complain_of,
-    find,
-    frame_table,
-    grouping_of,
-    hint,
-    plain,
-    plain_problems,
-    refusal,
-    row,
-)
-from burstsr.cli.screen import complain, say, say_json, table
-from burstsr.ground.errors import BurstsrError, InputFileError
-from burstsr.ground.fields import check_range
+from burstsr.batch.plan import refusal
+from burstsr.cli.console import echo, echo_json, table, warn
+from burstsr.cli.tables import HEAD, NUMBERS, add_options, complain_of, find, frame_table, grouping_of, hint, plain_problems, row, to_dict
+from burstsr.core.errors import BurstsrError, InputFileError
+from burstsr.core.fields import check_range
 
 if TYPE_CHECKING:
-    from burstsr.files.discover import BurstFiles
-    from burstsr.files.folders import Problem
-    from burstsr.ground.burst import Burst
+    from burstsr.core.burst import Burst
+    from burstsr.io.discover import BurstFiles
+    from burstsr.io.folders import Problem
 
 _T = TypeVar("_T")
 
@@ -62,35 +50,35 @@ def run(args: argparse.Namespace) -> int:
     found = replace(found, problems=(*found.problems, *damaged))
     if args.json:
         facts_of = {b.name: {"refused": refusals[b.name] or None, "coverage": seen.get(b.name), "scenes": scenes.get(b.name)} for b in found.bursts}
-        bursts = [{**plain(burst), **facts_of[burst.name]} for burst in found.bursts]
-        say_json({"bursts": bursts, "refused": plain_problems(found.problems), "passed_over": plain_problems(found.passed_over)})
+        bursts = [{**to_dict(burst), **facts_of[burst.name]} for burst in found.bursts]
+        echo_json({"bursts": bursts, "refused": plain_problems(found.problems), "passed_over": plain_problems(found.passed_over)})
         return int(bool(found.problems or any(refusals.values())))
     if found.bursts:
-        say(table(HEAD, [row(burst) for burst in found.bursts], right=NUMBERS))
+        echo(table(HEAD, [row(burst) for burst in found.bursts], right=NUMBERS))
     for burst in found.bursts if args.verbose else ():
-        say(f"\n{burst.name}: {burst.infos[0].path.parent}\n{frame_table(burst)}")
+        echo(f"\n{burst.name}: {burst.infos[0].path.parent}\n{frame_table(burst)}")
     for name, facts in seen.items():
         if facts is not None:
             told = f"coverage {facts['coverage']:.2f}, evenness {facts['evenness']:.2f}"
             gain = f"expected gain {facts['expected_gain_db']:.1f} dB at x{facts['scale']:g}"
-            say("; ".join([f"{name}: {told}, {gain}", *([facts["advice"]] if facts["advice"] else [])]))
+            echo("; ".join([f"{name}: {told}, {gain}", *([facts["advice"]] if facts["advice"] else [])]))
     for name, groups in scenes.items():
         for line in _about(groups) if groups else ():
-            say(f"{name}: {line}")
+            echo(f"{name}: {line}")
     complain_of(found, args.verbose)
     if hint(found.bursts):
-        complain(hint(found.bursts))
+        warn(hint(found.bursts))
     for name, reason in refusals.items():
         if reason:
-            complain(f"burst {name} refused: {reason}")
+            warn(f"burst {name} refused: {reason}")
     return int(bool(found.problems or any(refusals.values())))
 
 
 def _coverage(burst: BurstFiles, scale: float, damaged: list[Problem]) -> dict[str, Any] | None:
     """Coverage ready for JSON."""
-    from calibration.coverage import coverage_of
+    from calibration.coverage import measure_coverage
 
-    return _look_at(burst, damaged, lambda frames: coverage_of(frames, scale).plain())
+    return _look_at(burst, damaged, lambda frames: measure_coverage(frames, scale).to_dict())
 
 
 def _scenes(burst: BurstFiles, damaged: list[Problem]) -> list[list[str]] | None:
@@ -102,9 +90,9 @@ def _scenes(burst: BurstFiles, damaged: list[Problem]) -> list[list[str]] | None
 
 def _look_at(burst: BurstFiles, damaged: list[Problem], look: Callable[[Burst], _T]) -> _T | None:
     """What `look` sees; None, and said, where the frames cannot be read. damaged: gets frames whose pixels cannot be, which are left out."""
-    from burstsr.files.background import read_sound_frames
-    from burstsr.files.discover import read_burst
-    from burstsr.ground.burst import Burst
+    from burstsr.core.burst import Burst
+    from burstsr.io.discover import read_burst
+    from burstsr.io.lazy_frames import read_sound_frames
 
     paths = [info.path for info in burst.infos]
     try:
@@ -115,7 +103,7 @@ def _look_at(burst: BurstFiles, damaged: list[Problem], look: Callable[[Burst], 
             damaged += [problem for problem in problems if problem not in damaged]
             return look(Burst(burst.name, frames)) if frames else None
     except BurstsrError as error:
-        complain(f"{burst.name}: {error}")
+        warn(f"{burst.name}: {error}")
         return None
 
 

@@ -10,7 +10,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-INTERRUPTED = 130  # exit status, as shells count it: 128 + SIGINT
+from burstsr.core.errors import INTERRUPTED as INTERRUPTED
+
 _HINT_AFTER_S = 1.0
 
 

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
-from burstsr.ground.errors import RangeError
+from burstsr.core.errors import RangeError
 
 FORMAT_ALIASES = {"jpeg": "jpg", "tif": "tiff"}
 _OPTION_OF = {  # where they differ

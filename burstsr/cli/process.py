@@ -5,26 +5,27 @@ from __future__ import annotations
 import argparse
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from importlib.util import find_spec
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from burstsr.cli import reference
-from burstsr.cli.bars import Bars
-from burstsr.cli.fallback import FALLBACK, FALLBACKS, check
-from burstsr.cli.grouping import add_options
-from burstsr.cli.job import ALWAYS, SUFFIX, Job, Outcome
-from burstsr.cli.known import known_of
+from burstsr.batch import reference
+from burstsr.batch.executors import work
+from burstsr.batch.fallback import FALLBACK, FALLBACKS, check
+from burstsr.batch.job import ALWAYS, SUFFIX, Job, Outcome
+from burstsr.cli.console import echo, echo_json, table, warn, worker_console
 from burstsr.cli.options import FORMAT_ALIASES, choice
-from burstsr.cli.screen import complain, say, say_json, table
+from burstsr.cli.progress import Bars
 from burstsr.cli.settings import add_settings, asked_settings
-from burstsr.cli.work import work
-from burstsr.ground.errors import SettingsError
+from burstsr.cli.tables import add_options
+from burstsr.core.errors import SettingsError
+from burstsr.profiles.apply import known_of
 from burstsr.settings import MODES, Settings
 
 if TYPE_CHECKING:
-    from burstsr.files.discover import Discovery
+    from burstsr.io.discover import Discovery
 
 
 def add_parser(commands: Any) -> argparse.ArgumentParser:  # noqa: ANN401  argparse keeps its type to itself
@@ -73,9 +74,9 @@ def run(args: argparse.Namespace) -> int:
 
     check(args.fallback, settings.scale)
 
-    from burstsr.cli.grouping import complain_of, find, grouping_of, hint, plain_problems
-    from burstsr.cli.plan import plan
-    from burstsr.cli.renamed import same_frames_elsewhere
+    from burstsr.batch.plan import plan
+    from burstsr.batch.renamed import same_frames_elsewhere
+    from burstsr.cli.tables import complain_of, find, grouping_of, hint, plain_problems
 
     known = known_of(args.profile, args.motion)
     found = find(args.input, grouping_of(args))
@@ -84,23 +85,23 @@ def run(args: argparse.Namespace) -> int:
     jobs = [replace(job, threads=args.threads or 0) for job in jobs]
     complain_of(found, args.verbose)
     if hint(found.bursts):
-        complain(hint(found.bursts))
+        warn(hint(found.bursts))
     renamed = same_frames_elsewhere(jobs, [burst.name for burst in found.bursts])
     for name, record in renamed.items():
-        complain(f"{name}: the same frames were done before under another name, {record}; that result stays, and is not renewed any more")
+        warn(f"{name}: the same frames were done before under another name, {record}; that result stays, and is not renewed any more")
     if args.dry_run:
         outcomes = settled + [Outcome(job.name, "planned", len(job.paths), outputs=job.outputs) for job in jobs]
         if not args.json:
-            say(_grouping(found, outcomes))
+            echo(_grouping(found, outcomes))
     else:
         outcomes = _do(args, jobs, settled)
     failed = [o.name for o in outcomes if o.status == "failed"]
     if args.json:
         old = {name: str(record) for name, record in renamed.items()}
         left = {"renamed": old, "refused": plain_problems(found.problems), "passed_over": plain_problems(found.passed_over)}
-        say_json({"out": str(args.output), "bursts": [o.plain() for o in outcomes], "failed": failed, **left})
+        echo_json({"out": str(args.output), "bursts": [o.to_dict() for o in outcomes], "failed": failed, **left})
     elif failed:
-        complain(f"{len(failed)} of {len(outcomes)} bursts failed: {', '.join(failed)}")
+        warn(f"{len(failed)} of {len(outcomes)} bursts failed: {', '.join(failed)}")
     return int(bool(failed or found.problems or any(outcome.damaged for outcome in outcomes)))
 
 
@@ -123,7 +124,7 @@ def _formats(asked: list[str], *, linear: bool) -> tuple[str, ...]:
 def _do(args: argparse.Namespace, jobs: list[Job], settled: list[Outcome]) -> list[Outcome]:
     """Do the jobs, and say what became of every burst as soon as it is known."""
     outcomes = []
-    with Bars(len(jobs), show=not args.json) as bars, closing(work(jobs, bars, args.jobs, args.scheduler, args.verbose)) as done:
+    with Bars(len(jobs), show=not args.json) as bars, closing(work(jobs, bars, args.jobs, args.scheduler, partial(worker_console, args.verbose))) as done:
         for outcome in chain(settled, done):
             outcomes.append(outcome)
             if outcome not in settled:
@@ -135,20 +136,20 @@ def _do(args: argparse.Namespace, jobs: list[Job], settled: list[Outcome]) -> li
 def tell(outcome: Outcome, *, quiet: bool = False) -> None:
     """One line about a burst: failures on standard error, the rest on standard output unless quiet."""
     if outcome.status == "failed":
-        complain(f"{outcome.name}: FAILED: {outcome.reason}")
+        warn(f"{outcome.name}: FAILED: {outcome.reason}")
     elif not quiet and outcome.status == "skipped":
-        say(f"{outcome.name}: skipped, {outcome.reason}")
+        echo(f"{outcome.name}: skipped, {outcome.reason}")
     elif not quiet:
-        say(f"{outcome.name}: {outcome.frames} frames -> {outcome.outputs[0]} ({outcome.seconds:.1f} s)")
+        echo(f"{outcome.name}: {outcome.frames} frames -> {outcome.outputs[0]} ({outcome.seconds:.1f} s)")
         if outcome.advice:
-            say(f"{outcome.name}: {outcome.advice}")
+            echo(f"{outcome.name}: {outcome.advice}")
     for reason in outcome.damaged:
-        complain(f"{outcome.name}: made without a damaged frame{', --overwrite tries again' if outcome.status == 'skipped' else ''}: {reason}")
+        warn(f"{outcome.name}: made without a damaged frame{', --overwrite tries again' if outcome.status == 'skipped' else ''}: {reason}")
 
 
 def _grouping(found: Discovery, outcomes: list[Outcome]) -> str:
     """The table of --dry-run."""
-    from burstsr.cli.grouping import HEAD, NUMBERS, row
+    from burstsr.cli.tables import HEAD, NUMBERS, row
 
     of = {outcome.name: outcome for outcome in outcomes}
     rows = [(*row(burst), _intent(of[burst.name])) for burst in found.bursts]

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from burstsr import __version__
-from burstsr.cli.fallback import FALLBACK
-from burstsr.cli.job import recorded
-from burstsr.cli.screen import say, say_json
-from burstsr.ground.tables import as_toml
+from burstsr.batch.fallback import FALLBACK
+from burstsr.batch.job import recorded
+from burstsr.cli.console import echo, echo_json
+from burstsr.core.tables import as_toml
 from burstsr.settings import Settings, read_settings
 
 log = logging.getLogger(__name__)
@@ -52,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
     """Do the command; its exit status."""
     settings = asked_settings(args)
     if args.json:
-        say_json(asdict(settings))
+        echo_json(asdict(settings))
     else:
-        say(f"# settings of burstsr {__version__}; W = Wronski et al. 2019, Handheld Multi-Frame Super-Resolution\n\n{as_toml(settings)}")
+        echo(f"# settings of burstsr {__version__}; W = Wronski et al. 2019, Handheld Multi-Frame Super-Resolution\n\n{as_toml(settings)}")
     return 0

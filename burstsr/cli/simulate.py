@@ -7,17 +7,17 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from burstsr.cli.claim import check_space
+from burstsr.batch.atomic_set import claimed
+from burstsr.batch.locks import check_space
+from burstsr.cli.console import echo, echo_json, warn
 from burstsr.cli.options import choice
-from burstsr.cli.screen import complain, say, say_json
-from burstsr.cli.staging import claimed
-from burstsr.files.owned import ResultFiles
-from burstsr.ground.errors import BurstsrError, BusyError, InputFileError, OutputError, SettingsError
+from burstsr.core.errors import BurstsrError, BusyError, InputFileError, OutputError, SettingsError
+from burstsr.io.owned import ResultFiles
 
 if TYPE_CHECKING:
-    from burstsr.files.tiff import Directory
-    from burstsr.ground.noise import Noise
-    from burstsr.world import SimulatedBurst, SimulateSettings
+    from burstsr.core.noise import Noise
+    from burstsr.io.tiff import Directory
+    from burstsr.simulate import SimulatedBurst, SimulateSettings
 
 TRUTH, RECORD = "truth.tif", "truth.json"
 CFA_ORDERS = ("RGGB", "BGGR", "GRBG", "GBRG")
@@ -88,7 +88,7 @@ def run(args: argparse.Namespace) -> int:
     settings = _settings(args)
     records = [_one(image, args, settings) for image in args.image]
     if args.json:
-        say_json({"bursts": records})
+        echo_json({"bursts": records})
     return int(any(record["status"] == "failed" for record in records))
 
 
@@ -111,31 +111,31 @@ def _one(image: Path, args: argparse.Namespace, settings: SimulateSettings) -> d
         result |= {"status": "skipped", "reason": str(error)}
     except BurstsrError as error:
         result |= {"status": "failed", "reason": str(error)}
-        complain(f"{image}: {error}")
+        warn(f"{image}: {error}")
     if not args.json and result["status"] != "failed":
-        say(f"{image.stem}: {result['reason'] or f'{settings.frames} frames'} -> {folder}")
+        echo(f"{image.stem}: {result['reason'] or f'{settings.frames} frames'} -> {folder}")
     return result
 
 
 def _simulated(image: Path, args: argparse.Namespace, settings: SimulateSettings) -> SimulatedBurst:
     import numpy as np
 
-    from burstsr.files.picture import read_picture
-    from burstsr.world import simulate_burst
+    from burstsr.io.images import read_image
+    from burstsr.simulate import simulate_burst
 
-    picture = read_picture(image)
-    if not (picture.was_integer or args.linear):
+    loaded = read_image(image)
+    if not (loaded.was_integer or args.linear):
         raise InputFileError(f"{image}: floating point values are linear light, which needs --linear")
-    pixels = picture.rgb.size // 3
+    pixels = loaded.rgb.size // 3
     check_space(args.output, pixels * 12 + round(pixels / settings.scale**2) * 2 * settings.frames, str(image))
-    return simulate_burst(picture.rgb, settings, np.random.default_rng(args.seed), image.stem)
+    return simulate_burst(loaded.rgb, settings, np.random.default_rng(args.seed), image.stem)
 
 
 def write_simulated(folder: Path, simulated: SimulatedBurst, seed: int) -> list[Path]:
     """Write frames, truth and record to `folder`, instead of an earlier simulation's; the frames' paths. Raises OutputError for files that none wrote."""
-    from burstsr.files.dng import write_cfa_dng
-    from burstsr.files.picture import write_linear_tiff
-    from burstsr.world import truth_record
+    from burstsr.io.dng import write_cfa_dng
+    from burstsr.io.images import write_linear_tiff
+    from burstsr.simulate import truth_record
 
     frames = [frame.info.path.name for frame in simulated.burst]
     files = result_files(folder)
@@ -169,7 +169,7 @@ def _frame_names(count: int) -> list[str]:
 
 def _shading_tags(simulated: SimulatedBurst) -> Directory:
     """OpcodeList2 with the gain map that undoes the lens's shading, if there is any."""
-    from burstsr.files import opcodes, tags, tiff
+    from burstsr.io import opcodes, tags, tiff
 
     if simulated.gain is None:
         return {}
@@ -178,9 +178,9 @@ def _shading_tags(simulated: SimulatedBurst) -> Directory:
 
 
 def _settings(args: argparse.Namespace) -> SimulateSettings:
-    from burstsr.files.psf import read_psf
-    from burstsr.world import Blink, Mover, SimulateSettings, read_motions
-    from burstsr.world.settings import MOTIONS
+    from burstsr.io.psf import read_psf
+    from burstsr.simulate import Blink, Mover, SimulateSettings, read_motions
+    from burstsr.simulate.settings import MOTIONS
 
     names = ("scale", "cfa", "bits", "orientation", "linear", "shading", "row_noise", "hot_pixels")
     chosen: dict[str, Any] = {name: getattr(args, name) for name in names}
@@ -209,15 +209,15 @@ def _noise_model(args: argparse.Namespace) -> Noise | None:
     """The explicit noise model that the options name; None leaves it to the ISO."""
     import numpy as np
 
-    from burstsr.ground.noise import Noise
-    from burstsr.world import noise_of_camera
+    from burstsr.core.noise import Noise
+    from burstsr.simulate import camera_noise
 
     if args.noise and args.camera is not None:
         raise SettingsError("--noise and --camera: the noise is one or the other; give one of them")
     if (args.camera is None) != (args.noise_table is None):
         raise SettingsError("--camera and --noise-table belong together: the camera's name, and the file that knows its noise")
     if args.camera is not None:
-        return noise_of_camera(args.noise_table, args.camera, 400.0 if args.iso is None else args.iso)
+        return camera_noise(args.noise_table, args.camera, 400.0 if args.iso is None else args.iso)
     return Noise(*(np.full(3, value) for value in args.noise)) if args.noise else None
 
 

@@ -7,13 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from burstsr.cli.bars import Bars
+from burstsr.batch.atomic_set import unfinished
+from burstsr.batch.single_job import FORMATS, Outcome, Task, plan, settled
+from burstsr.batch.single_names import placed
+from burstsr.cli.console import echo, echo_json, warn
 from burstsr.cli.options import FORMAT_ALIASES, choice
-from burstsr.cli.screen import complain, say, say_json
-from burstsr.cli.single_names import placed
-from burstsr.cli.single_work import FORMATS, Outcome, Task, plan, settled
-from burstsr.cli.staging import unfinished
-from burstsr.ground.errors import SettingsError
+from burstsr.cli.progress import Bars
+from burstsr.core.errors import SettingsError
 
 if TYPE_CHECKING:
     from single.inference import Request
@@ -63,9 +63,9 @@ def run(args: argparse.Namespace) -> int:
     outcomes = _do(args, request, tasks)
     failed = [o.name for o in outcomes if o.status == "failed"]
     if args.json:
-        say_json({"out": str(args.output), "pictures": [o.plain() for o in outcomes], "failed": failed})
+        echo_json({"out": str(args.output), "pictures": [o.to_dict() for o in outcomes], "failed": failed})
     elif failed:
-        complain(f"{len(failed)} of {len(outcomes)} pictures failed: {', '.join(failed)}")
+        warn(f"{len(failed)} of {len(outcomes)} pictures failed: {', '.join(failed)}")
     return int(bool(failed))
 
 
@@ -78,7 +78,7 @@ def _request(args: argparse.Namespace) -> Request:
 
 def _do(args: argparse.Namespace, request: Request, tasks: list[Task]) -> list[Outcome]:
     """Do the tasks in turn, and say what became of each. The model is loaded for the first that needs it; where that fails, nothing is done."""
-    from burstsr.cli.single_work import asked, enlarge
+    from burstsr.batch.single_job import asked, upscale
     from single.inference import enlarger
 
     outcomes: list[Outcome] = []
@@ -91,7 +91,7 @@ def _do(args: argparse.Namespace, request: Request, tasks: list[Task]) -> list[O
             if outcome is None:
                 ready = ready or enlarger(request)
                 name = task.name
-                outcome = enlarge(task, request, ready, lambda done, total, name=name: bars.stage(name, "enlarge", done, total))  # type: ignore[misc]
+                outcome = upscale(task, request, ready, lambda done, total, name=name: bars.stage(name, "enlarge", done, total))  # type: ignore[misc]
             bars.finished(task.name)
             outcomes.append(outcome)
             _tell(outcome, quiet=args.json)
@@ -100,11 +100,11 @@ def _do(args: argparse.Namespace, request: Request, tasks: list[Task]) -> list[O
 
 def _tell(outcome: Outcome, *, quiet: bool) -> None:
     if outcome.status == "failed":
-        complain(f"{outcome.name}: FAILED: {outcome.reason}")
+        warn(f"{outcome.name}: FAILED: {outcome.reason}")
     elif not quiet and outcome.status == "skipped":
-        say(f"{outcome.name}: skipped, {outcome.reason}")
+        echo(f"{outcome.name}: skipped, {outcome.reason}")
     elif not quiet:
-        say(f"{outcome.name}: {outcome.model} -> {outcome.outputs[0]} ({outcome.seconds:.1f} s)")
+        echo(f"{outcome.name}: {outcome.model} -> {outcome.outputs[0]} ({outcome.seconds:.1f} s)")
 
 
 def _blend(text: str) -> tuple[float, str | None]:

@@ -8,10 +8,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from burstsr.cli.bars import Bars
+from burstsr.cli.console import echo, echo_json
 from burstsr.cli.options import choice, one_of
-from burstsr.cli.screen import say, say_json
-from burstsr.ground.errors import SettingsError
+from burstsr.cli.progress import Bars
+from burstsr.core.errors import SettingsError
 
 _DEFAULTS = "16 patches of 32 pixels a step, Adam from 1e-3 to 1e-6"
 
@@ -60,9 +60,9 @@ def run(args: argparse.Namespace) -> int:
 
     if args.model.casefold() == "list":
         if args.json:
-            say_json({"models": list(CATALOGUE)})
+            echo_json({"models": list(CATALOGUE)})
         else:
-            say("\n".join(CATALOGUE))
+            echo("\n".join(CATALOGUE))
         return 0
     args.model = one_of(tuple(CATALOGUE))(args.model)
     if args.model not in CATALOGUE:
@@ -102,12 +102,12 @@ def run(args: argparse.Namespace) -> int:
         if write:
             write(line)
         if not args.json and not bars.shown:
-            say(", ".join(f"{name} {value:.5g}" for name, value in line.items()))
+            echo(", ".join(f"{name} {value:.5g}" for name, value in line.items()))
 
     with Bars(1, show=not args.json) as bars:
         best = training.run(report)
     if args.json:
-        say_json({"model": args.model, "weights": str(out / BEST), "best_val_psnr": best, "steps": training.step, "lines": lines})
+        echo_json({"model": args.model, "weights": str(out / BEST), "best_val_psnr": best, "steps": training.step, "lines": lines})
     else:
-        say(f"{args.model}: {training.step} steps, best {best:.2f} dB on held-back patches -> {out / BEST}")
+        echo(f"{args.model}: {training.step} steps, best {best:.2f} dB on held-back patches -> {out / BEST}")
     return 0

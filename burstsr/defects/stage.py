@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from burstsr.ground.burst import Burst, Frame
-from burstsr.ground.compiled import over_rows
-from burstsr.ground.noise import Noise
+from burstsr.core.burst import Burst, Frame
+from burstsr.core.jit import over_rows
+from burstsr.core.noise import Noise
 from burstsr.settings import DefectSettings
 
 _FEWEST_FRAMES = 3  # fewer cannot tell a defect from the scene
@@ -39,7 +39,7 @@ def find_defects(burst: Burst, noise: Noise, settings: DefectSettings) -> NDArra
     return np.asarray(found[(total / len(burst) >= settings.threshold_sigma) & (shares / len(burst) < allowed)])
 
 
-def repaired(frame: Frame, defects: NDArray[np.int64]) -> Frame:
+def repair_pixels(frame: Frame, defects: NDArray[np.int64]) -> Frame:
     """The frame with each defect replaced by the median of its nearest sound samples of the same colour; the very frame if there is none."""
     if len(defects) == 0:
         return frame

@@ -1,5 +1,5 @@
 """Demosaic: one frame to a picture."""
 
-from burstsr.demosaic.stage import demosaic, enlarge, enlarge_rows
+from burstsr.demosaic.stage import demosaic, upscale, upscale_rows
 
-__all__ = ["demosaic", "enlarge", "enlarge_rows"]
+__all__ = ["demosaic", "upscale", "upscale_rows"]

@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 
-from burstsr.ground.compiled import compiled, inlined
-from burstsr.ground.loops import mirrored
+from burstsr.core.jit import compiled, inlined
+from burstsr.core.loops import mirrored
 
 f4 = np.float32
 u8 = np.uint64
@@ -117,12 +117,12 @@ def developed(s, k):
 
 
 @compiled
-def enlarge_rows(first, last, picture, rows, row_taps, columns, column_taps, base, out):
+def upscale_rows(first, last, image, rows, row_taps, columns, column_taps, base, out):
     """Rows base + first .. base + last of the enlarged picture, in out from `first` on; see `stage.enlarge`.
 
     Row o is made of four rows from rows[o] on, repeated beyond the border, with row_taps[o], and each of them so of columns.
     """
-    height, width = picture.shape[:2]
+    height, width = image.shape[:2]
     wide = columns.shape[0]
     line = np.empty(3 * (width + 4), f4)  # square roots of a row, two pixels more on either side
     ring = np.empty((4, 3 * wide), f4)  # rows of the picture, enlarged along x; row r in r % 4
@@ -135,7 +135,7 @@ def enlarge_rows(first, last, picture, rows, row_taps, columns, column_taps, bas
             r = min(max(rows[o] + k, 0), height - 1)
             if held[r & 3] != r:
                 held[r & 3] = r
-                source = picture[r]
+                source = image[r]
                 for x in range(u8(width)):
                     for c in range(u8(3)):
                         line[u8(6) + u8(3) * x + c] = math.sqrt(max(source[x, c], f4(0)))

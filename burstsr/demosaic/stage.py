@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from burstsr.core.burst import Frame
+from burstsr.core.jit import over_rows
+from burstsr.core.sensor import clipped_samples
 from burstsr.demosaic import loops
-from burstsr.ground.burst import Frame
-from burstsr.ground.compiled import over_rows
-from burstsr.ground.sensor import clipped_samples
 
 Floats = NDArray[np.float32]
 _SHARPNESS = -0.75  # the bicubic's free parameter: its slope at distance one (Keys 1981; OpenCV's choice)
@@ -32,20 +32,20 @@ def demosaic(frame: Frame, mosaic: Floats | None = None) -> Floats:
     return out
 
 
-def enlarge(picture: Floats, scale: float) -> Floats:
+def upscale(image: Floats, scale: float) -> Floats:
     """(round(s H), round(s W), 3), values from 0: bicubic on square roots, where edges ring less; output pixel o at (o + 0.5) / s - 0.5."""
-    return enlarge_rows(picture, scale, 0, round(scale * picture.shape[0]))
+    return upscale_rows(image, scale, 0, round(scale * image.shape[0]))
 
 
-def enlarge_rows(picture: Floats, scale: float, first: int, last: int, out: Floats | None = None) -> Floats:
+def upscale_rows(image: Floats, scale: float, first: int, last: int, out: Floats | None = None) -> Floats:
     """Rows first .. last of `enlarge`, the same to the last bit. out: where to write them, (last - first, round(s W), 3)."""
-    height, width = picture.shape[:2]
+    height, width = image.shape[:2]
     if out is None:
         out = np.empty((last - first, round(scale * width), 3), np.float32)
     if scale == 1.0:
-        out[:] = picture[first:last]
+        out[:] = image[first:last]
         return out
-    over_rows(loops.enlarge_rows, last - first, picture, *_taps(height, scale), *_taps(width, scale), first, out, multiple=_STRIP)
+    over_rows(loops.upscale_rows, last - first, image, *_taps(height, scale), *_taps(width, scale), first, out, multiple=_STRIP)
     return out
 
 

@@ -1,6 +1,6 @@
 """Linear camera RGB to display: white balance, colour matrix, tone, sharpening, orientation. The DNG has none of it."""
 
+from burstsr.core.orientation import orient, unorient
 from burstsr.finish.stage import finish, finish_linear, finish_uint8, finish_uint16
-from burstsr.ground.orientation import orient, unorient
 
 __all__ = ["finish", "finish_linear", "finish_uint8", "finish_uint16", "orient", "unorient"]

@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from burstsr.ground.burst import Colour
-from burstsr.ground.srgb import SRGB_TO_XYZ
+from burstsr.core.burst import Colour
+from burstsr.core.srgb import SRGB_TO_XYZ
 
 Pixels = NDArray[np.float32]
 

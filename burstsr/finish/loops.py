@@ -5,8 +5,8 @@ The power 1/2.4 of the encoding is a polynomial in the eighth root, which is thr
 
 import numpy as np
 
+from burstsr.core.jit import compiled, inlined
 from burstsr.finish.colour import COLOURED, LUMA, PALE, PIVOT, SATURATION, SATURATION_NEAR
-from burstsr.ground.compiled import compiled, inlined
 
 f4 = np.float32
 _ZERO, _ONE, _TWO, _THREE = f4(0), f4(1), f4(2), f4(3)

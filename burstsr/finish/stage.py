@@ -10,47 +10,47 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from burstsr.core.burst import Result
+from burstsr.core.jit import over_rows
+from burstsr.core.orientation import orient, unorient
 from burstsr.finish import loops
 from burstsr.finish.colour import CONTRAST, balance_gains, camera_to_srgb, linear_srgb
-from burstsr.ground.burst import Picture
-from burstsr.ground.compiled import over_rows
-from burstsr.ground.orientation import orient, unorient
 from burstsr.settings import FinishSettings
 
 _BLOCK_ROWS = 64
 _REACH_SIGMAS = 3.5  # of the unsharp mask's Gaussian
 
 
-def finish(picture: Picture, settings: FinishSettings) -> NDArray[np.float32]:
+def finish(result: Result, settings: FinishSettings) -> NDArray[np.float32]:
     """(H', W', 3) float32 sRGB in 0 .. 1, upright by the reference's orientation (H' and W' swapped for codes 5 to 8), C order.
 
     White balance by the reference's as-shot neutral, clipped highlights to white, camera matrix, `exposure_ev`, sRGB encoding, `tone`, `sharpen`.
     Each setting at 0 leaves the values exactly as they were.
     """
-    return _finished(picture, settings, np.dtype(np.float32))
+    return _finished(result, settings, np.dtype(np.float32))
 
 
-def finish_uint8(picture: Picture, settings: FinishSettings) -> NDArray[np.uint8]:
+def finish_uint8(result: Result, settings: FinishSettings) -> NDArray[np.uint8]:
     """`finish` in 8 bits, without a float copy of the whole."""
-    return _finished(picture, settings, np.dtype(np.uint8))
+    return _finished(result, settings, np.dtype(np.uint8))
 
 
-def finish_uint16(picture: Picture, settings: FinishSettings) -> NDArray[np.uint16]:
+def finish_uint16(result: Result, settings: FinishSettings) -> NDArray[np.uint16]:
     """`finish` in 16 bits, without a float copy of the whole."""
-    return _finished(picture, settings, np.dtype(np.uint16))
+    return _finished(result, settings, np.dtype(np.uint16))
 
 
-def finish_linear(picture: Picture) -> NDArray[np.float32]:
+def finish_linear(result: Result) -> NDArray[np.float32]:
     """(H', W', 3) float32 linear sRGB, upright: white balance, highlights and matrix only; colours outside sRGB below 0 or above 1."""
-    gains, matrix = balance_gains(picture.reference.colour), camera_to_srgb(picture.reference.colour)
-    return _by_blocks(picture, np.dtype(np.float32), lambda first, last: linear_srgb(picture.rgb[first:last], gains, matrix))
+    gains, matrix = balance_gains(result.reference.colour), camera_to_srgb(result.reference.colour)
+    return _by_blocks(result, np.dtype(np.float32), lambda first, last: linear_srgb(result.rgb[first:last], gains, matrix))
 
 
-def _finished(picture: Picture, settings: FinishSettings, kind: np.dtype[Any]) -> NDArray[Any]:
+def _finished(result: Result, settings: FinishSettings, kind: np.dtype[Any]) -> NDArray[Any]:
     """In `kind`: whole numbers with their largest as 1, or float32."""
-    rgb = np.ascontiguousarray(picture.rgb, np.float32)
-    gains = balance_gains(picture.reference.colour).astype(np.float32)
-    matrix = (camera_to_srgb(picture.reference.colour) * 2.0**settings.exposure_ev).astype(np.float32)
+    rgb = np.ascontiguousarray(result.rgb, np.float32)
+    gains = balance_gains(result.reference.colour).astype(np.float32)
+    matrix = (camera_to_srgb(result.reference.colour) * 2.0**settings.exposure_ev).astype(np.float32)
     contrast, strength = np.float32(CONTRAST * settings.tone), np.float32(settings.sharpen)
     radius = math.ceil(_REACH_SIGMAS * settings.sharpen_radius_px) if settings.sharpen else 0
     size = 2 * radius + 1
@@ -69,13 +69,13 @@ def _finished(picture: Picture, settings: FinishSettings, kind: np.dtype[Any]) -
             np.rint(shown, out=shown)
         return shown
 
-    return _by_blocks(picture, kind, block)
+    return _by_blocks(result, kind, block)
 
 
-def _by_blocks(picture: Picture, kind: np.dtype[Any], block: Callable[[int, int], NDArray[Any]]) -> NDArray[Any]:
+def _by_blocks(result: Result, kind: np.dtype[Any], block: Callable[[int, int], NDArray[Any]]) -> NDArray[Any]:
     """Fill an upright picture of `kind` through its view as stored, from blocks of rows, on all cores."""
-    code = picture.reference.orientation
-    upright = np.empty(orient(picture.rgb, code).shape, kind)
+    code = result.reference.orientation
+    upright = np.empty(orient(result.rgb, code).shape, kind)
     stored = unorient(upright, code)
 
     def rows(first: int, last: int) -> None:
@@ -83,5 +83,5 @@ def _by_blocks(picture: Picture, kind: np.dtype[Any], block: Callable[[int, int]
             end = min(start + _BLOCK_ROWS, last)
             stored[start:end] = block(start, end)
 
-    over_rows(rows, picture.rgb.shape[0])
+    over_rows(rows, result.rgb.shape[0])
     return upright

@@ -1,8 +1,8 @@
 """Merge: samples of all frames to one picture."""
 
-from burstsr.merge.backproject import add_significant, combine
-from burstsr.merge.chroma import calm_chroma
-from burstsr.merge.stage import Accumulator
-from burstsr.merge.steady import SteadyMean
+from burstsr.merge.back_projection import add_wiener_residual, blend_reference_detail
+from burstsr.merge.chroma_denoise import denoise_chroma
+from burstsr.merge.same_phase import SamePhaseMean
+from burstsr.merge.stage import KernelMerge
 
-__all__ = ["Accumulator", "SteadyMean", "add_significant", "calm_chroma", "combine"]
+__all__ = ["KernelMerge", "SamePhaseMean", "add_wiener_residual", "denoise_chroma", "blend_reference_detail"]

@@ -7,8 +7,8 @@ import math
 
 import numpy as np
 
-from burstsr.ground.compiled import compiled, inlined
-from burstsr.ground.loops import mirrored
+from burstsr.core.jit import compiled, inlined
+from burstsr.core.loops import mirrored
 from burstsr.merge.loops import BORDER, between_tiles, exp
 
 f4 = np.float32
@@ -95,12 +95,12 @@ def row_shifts(flow, i, v, segments, of_tile, share, dy, dx):
 
 
 @inlined
-def square_mean(picture, y, x, side, taps, channel):
+def square_mean(image, y, x, side, taps, channel):
     """Mean of one channel over the square [y, y + side] x [x, x + side] in edge coordinates (pixel i covers i .. i + 1), borders continued.
 
     taps: pixels along a side that it may touch.
     """
-    height, width = picture.shape[:2]
+    height, width = image.shape[:2]
     y0 = int(math.floor(y))
     x0 = int(math.floor(x))
     fy = y - f4(y0)
@@ -113,28 +113,28 @@ def square_mean(picture, y, x, side, taps, channel):
         for j in range(taps):
             share = max(min(f4(j + 1), fx + side) - max(f4(j), fx), f4(0))
             l = x0 + j if inside else min(max(x0 + j, 0), width - 1)  # noqa: E741
-            row += share * picture[u8(k), u8(l), u8(channel)]
+            row += share * image[u8(k), u8(l), u8(channel)]
         total += row * max(min(f4(i + 1), fy + side) - max(f4(i), fy), f4(0))
     return total / (side * side)
 
 
 @compiled
-def residual_row(row, y, red, picture, flat, scale, dy, dx, start, weights, total):
+def residual_row(row, y, red, image, flat, scale, dy, dx, start, weights, total):
     """A row's samples less what the picture says of them: its mean over the pixel's square, moved by the row's shifts. A saturated sample says no more
     than that the light is at least as strong.
 
     flat: the picture in one row. Scratch, a value a quad: start, of the first number that a square touches; weights (2 taps, w), of rows and of columns;
     total.
     """
-    height, width = picture.shape[:2]
+    height, width = image.shape[:2]
     s = f4(scale)
     taps = int(math.ceil(scale)) + 1
-    quads = u8(len(row) // 2)
+    cells = u8(len(row) // 2)
     area = f4(1) / (s * s)
     for phase in range(2):
         channel = ((y + red[0]) & 1) + ((phase + red[1]) & 1)
         beyond = 0
-        for k in range(quads):
+        for k in range(cells):
             py = (f4(y) + dy[_TWO * k + u8(phase)]) * s
             px = (f4(_TWO * k + u8(phase)) + dx[_TWO * k + u8(phase)]) * s
             y0 = math.floor(py)
@@ -148,28 +148,28 @@ def residual_row(row, y, red, picture, flat, scale, dy, dx, start, weights, tota
             start[k] = (np.int64(y0) * width + np.int64(x0)) * 3 + channel
         for axis in range(2):
             for i in range(taps - 1, -1, -1):  # the first of them holds what the others need
-                for k in range(quads):
+                for k in range(cells):
                     part = weights[u8(axis * taps), k]
                     weights[u8(axis * taps + i), k] = max(min(f4(i + 1), part + s) - max(f4(i), part), f4(0))
         for i in range(taps):
             for j in range(taps):
                 step = u8((i * width + j) * 3)
-                for k in range(quads):
+                for k in range(cells):
                     total[k] += weights[u8(i), k] * weights[u8(taps + j), k] * flat[u8(start[k]) + step]
         if beyond > 0:
-            for k in range(quads):
+            for k in range(cells):
                 py = (f4(y) + dy[_TWO * k + u8(phase)]) * s
                 px = (f4(_TWO * k + u8(phase)) + dx[_TWO * k + u8(phase)]) * s
                 if py < f4(0) or px < f4(0) or py + f4(taps) >= f4(height) or px + f4(taps) >= f4(width):
-                    total[k] = square_mean(picture, py, px, s, taps, channel) * s * s
-        for k in range(quads):
+                    total[k] = square_mean(image, py, px, s, taps, channel) * s * s
+        for k in range(cells):
             x = row[_TWO * k + u8(phase)]
             left = x - total[k] * area
             row[_TWO * k + u8(phase)] = f4(0) if x >= f4(1) and left < f4(0) else left
 
 
 @compiled
-def split_residuals(mosaic, black, gain, red, top, rows, stride, base, planes, picture, scale, back, tile):
+def split_residuals(mosaic, black, gain, red, top, rows, stride, base, planes, image, scale, back, tile):
     """`split`, of what a picture leaves unexplained: x(q) - mean of the picture over the pixel's square at p = q + back(q).
 
     picture: (H', W', 3). back: (nty, ntx, 2), the inverse flow.
@@ -182,20 +182,20 @@ def split_residuals(mosaic, black, gain, red, top, rows, stride, base, planes, p
     start = np.empty(width // 2, np.int64)
     weights = np.empty((2 * taps, width // 2), f4)
     total = np.empty(width // 2, f4)
-    flat = picture.reshape(-1)
+    flat = image.reshape(-1)
     row_of, row_share = between_tiles(np.arange(height), tile, back.shape[0])
     _, share, segments, of_tile = segments_between(np.arange(width), tile, back.shape[1])
     for n in range(2 * rows):
         y = mirrored(top + n - red[0] - BORDER, height)
         sample_row(mosaic, y, black, gain, row)
         row_shifts(back, row_of[y], row_share[y], segments, of_tile, share, dy, dx)
-        residual_row(row, y, red, picture, flat, scale, dy, dx, start, weights, total)
+        residual_row(row, y, red, image, flat, scale, dy, dx, start, weights, total)
         for j in range(2):
             split_row(row, j, red[1], planes, base + ((2 * (n & 1) + j) * rows + (n >> 1)) * stride, stride)
 
 
 @compiled
-def same_site_mean(first, last, mosaic, black, gain, flow, tile, trust, precision, num, den):
+def same_site_mean(first, last, mosaic, black, gain, flow, tile, robustness, precision, num, den):
     """Add a frame's samples that lie at the reference's own: of each raw pixel's site the nearest sample, by its distance.
 
     num(p) += R exp(-1/2 precision |c - q|^2) x(c), c the sample nearest to q = p + flow(p) with p's CFA site. mosaic (H, W) uint16; num, den: (H, W).
@@ -217,7 +217,7 @@ def same_site_mean(first, last, mosaic, black, gain, flow, tile, trust, precisio
             w[px] = exp(max(-half * precision * (ey * ey + ex * ex), f4(-24.0)))
             dy[px] = my
             dx[px] = mx
-        trust_row = trust[py >> 1]
+        trust_row = robustness[py >> 1]
         for px in range(width):
             if w[px] < f4(1e-6):
                 continue

@@ -15,7 +15,7 @@ import math
 
 import numpy as np
 
-from burstsr.ground.compiled import compiled, inlined
+from burstsr.core.jit import compiled, inlined
 
 f4 = np.float32
 u8 = np.uint64
@@ -179,7 +179,7 @@ def mixed(low, high, next_low, next_high, v):
 
 
 @compiled
-def spread(s, shifts, slot, slot1, p, n0, v, part, whole, x0, height, width, trust):
+def spread(s, shifts, slot, slot1, p, n0, v, part, whole, x0, height, width, robustness):
     """Of a block's pixels: distances to their nearest samples, 0 where the frame does not show them, and behind them those samples, and trust.
 
     The samples count from row `whole` and from each quad's first column. x0: that of the block.
@@ -197,7 +197,7 @@ def spread(s, shifts, slot, slot1, p, n0, v, part, whole, x0, height, width, tru
         s[BLOCK + n] = cx - r if inside else f4(0)
         s[3 * BLOCK + n] = cy
         s[4 * BLOCK + n] = cx
-        s[5 * BLOCK + n] = trust[n0 + n] if inside else f4(0)
+        s[5 * BLOCK + n] = robustness[n0 + n] if inside else f4(0)
 
 
 @compiled
@@ -212,13 +212,13 @@ def gather(s, n):
 
 
 @compiled
-def place(s, shifts, slot, slot1, p, n0, v, cy, cx, trust):
+def place(s, shifts, slot, slot1, p, n0, v, cy, cx, robustness):
     """Of a block's pixels, which all have the nearest sample (cy, cx): distances to it, and trust."""
     u = f4(1) - v
     for n in range(u8(BLOCK)):
         s[n] = cy - (u * shifts[slot, p, 0, n0 + n] + v * shifts[slot1, p, 0, n0 + n])
         s[u8(BLOCK) + n] = cx - (u * shifts[slot, p, 1, n0 + n] + v * shifts[slot1, p, 1, n0 + n])
-        s[u8(2 * BLOCK) + n] = trust[n0 + n]
+        s[u8(2 * BLOCK) + n] = robustness[n0 + n]
 
 
 @compiled
@@ -226,43 +226,65 @@ def phases_of(columns, scale, tile, tiles, chunks):
     """Of each phase's pixels along a row, (phases, quads in whole chunks): the tile before, how far towards the next, and where against its quad's first
     sample. Quads that have fewer pixels repeat their last.
     """
-    quads = len(columns) - 1
-    phases = 0
-    for k in range(quads):
-        phases = max(phases, columns[k + 1] - columns[k])
-    lower = np.zeros((phases, chunks * CHUNK), np.int64)
-    share = np.zeros((phases, chunks * CHUNK), f4)
-    offset = np.zeros((phases, chunks * CHUNK), f4)
-    x = np.empty(quads)
-    for p in range(phases):
-        for k in range(quads):
+    cells = len(columns) - 1
+    subpixel_phases = 0
+    for k in range(cells):
+        subpixel_phases = max(subpixel_phases, columns[k + 1] - columns[k])
+    lower = np.zeros((subpixel_phases, chunks * CHUNK), np.int64)
+    share = np.zeros((subpixel_phases, chunks * CHUNK), f4)
+    offset = np.zeros((subpixel_phases, chunks * CHUNK), f4)
+    x = np.empty(cells)
+    for p in range(subpixel_phases):
+        for k in range(cells):
             x[k] = (min(columns[k] + p, columns[k + 1] - 1) + 0.5) / scale - 0.5
             offset[p, k] = x[k] - 2 * k
-        lower[p, :quads], share[p, :quads] = between_tiles(x, tile, tiles)
+        lower[p, :cells], share[p, :cells] = between_tiles(x, tile, tiles)
     return lower, share, offset
 
 
 @compiled
 def add_frame(
-    q0, q1, k0, count, y, row_of, row_share, rows, lower, share, offset, flow, trusts, kernels, planes, base, size, stride, top, red, shape, scratch, sums
+    q0,
+    q1,
+    k0,
+    count,
+    y,
+    row_of,
+    row_share,
+    rows,
+    lower,
+    share,
+    offset,
+    flow,
+    robustness_maps,
+    kernels,
+    planes,
+    base,
+    size,
+    stride,
+    top,
+    red,
+    shape,
+    scratch,
+    sums,
 ):
     """Add a frame's samples to the sums of a chunk of quads, rows q0 .. q1.
 
     y, row_of, row_share: of output rows, from rows[q0] on: raw position, tile row before, how far towards the next. trusts: (q1 - q0, w).
     """
     height, width = shape
-    shifts, bounds, trust, s = scratch
-    phases = lower.shape[0]
+    shifts, bounds, robustness, s = scratch
+    subpixel_phases = lower.shape[0]
     last = flow.shape[0] - 1
     known0 = -1  # tile rows whose shifts are in the two slots
     known1 = -1
     for q in range(q0, q1):
         most = f4(0)
         for n in range(count):
-            trust[n] = trusts[q - q0, k0 + n]
-            most = max(most, trust[n])
+            robustness[n] = robustness_maps[q - q0, k0 + n]
+            most = max(most, robustness[n])
         for n in range(count, CHUNK):
-            trust[n] = f4(0)
+            robustness[n] = f4(0)
         if most == f4(0):
             continue
         for oy in range(rows[q] - rows[q0], rows[q + 1] - rows[q0]):
@@ -279,7 +301,7 @@ def add_frame(
             slot1 = u8(min(i + 1, last) & 1)
             whole = int(math.floor(y[oy] + 0.5))
             part = f4(y[oy] - whole)
-            for p in range(u8(phases)):
+            for p in range(u8(subpixel_phases)):
                 for m in range(u8((count + BLOCK - 1) // BLOCK)):
                     low, high = mixed(bounds[slot, p, m, 0], bounds[slot, p, m, 1], bounds[slot1, p, m, 0], bounds[slot1, p, m, 1], v)
                     left, right = mixed(bounds[slot, p, m, 2], bounds[slot, p, m, 3], bounds[slot1, p, m, 2], bounds[slot1, p, m, 3], v)
@@ -292,9 +314,9 @@ def add_frame(
                     alike = cy == int(math.floor(high + part + f4(0.501))) and cx == int(math.floor(right + f4(0.501)))
                     alike = alike and whole + cy >= 1 and whole + cy < height - 1 and x0 + cx >= 1 and x0 + cx + 2 * BLOCK < width
                     if alike:
-                        place(s, shifts, slot, slot1, p, n0, v, f4(cy) - part, f4(cx), trust)
+                        place(s, shifts, slot, slot1, p, n0, v, f4(cy) - part, f4(cx), robustness)
                     else:
-                        spread(s, shifts, slot, slot1, p, n0, v, part, f4(whole), f4(x0), f4(height), f4(width), trust)
+                        spread(s, shifts, slot, slot1, p, n0, v, part, f4(whole), f4(x0), f4(height), f4(width), robustness)
                     n = 0
                     while n < BLOCK:
                         if alike:
@@ -310,28 +332,28 @@ def add_frame(
                         row = whole + cy + red[0] + BORDER - top
                         column = x0 + cx + red[1] + BORDER
                         kernel_at = u8((q - q0) * _KERNEL * CHUNK) + n0
-                        sums_at = (u8(oy * phases) + p) * u8(_SUMS * CHUNK) + n0
+                        sums_at = (u8(oy * subpixel_phases) + p) * u8(_SUMS * CHUNK) + n0
                         weigh(s, kernels, kernel_at, planes, base, size, stride, row, column, sums, sums_at)
 
 
 @compiled
-def finish(q0, q1, k0, count, phases, rows, columns, sums, weight, picture, weights):
+def finish(q0, q1, k0, count, subpixel_phases, rows, columns, sums, weight, image, weights):
     """From sums to the picture, in which stands what counts `weight`, and to weights."""
     for oy in range(rows[q0], rows[q1]):
-        for p in range(phases):
+        for p in range(subpixel_phases):
             for n in range(count):
                 ox = columns[k0 + n] + p
                 if ox < columns[k0 + n + 1]:
-                    at = ((oy - rows[q0]) * phases + p) * _SUMS * CHUNK + n
+                    at = ((oy - rows[q0]) * subpixel_phases + p) * _SUMS * CHUNK + n
                     for c in range(3):
                         den = sums[u8(at + (3 + c) * CHUNK)]
-                        picture[oy, ox, c] = (weight * picture[oy, ox, c] + sums[u8(at + c * CHUNK)]) / (weight + den)
+                        image[oy, ox, c] = (weight * image[oy, ox, c] + sums[u8(at + c * CHUNK)]) / (weight + den)
                         if weights.size > 0:
                             weights[oy, ox, c] = den
 
 
 @compiled
-def accumulate(first, last, planes, bases, tops, sizes, stride, shape, red, scale, flows, tile, kernel, trusts, weight, rows, columns, picture, weights):
+def accumulate(first, last, planes, bases, tops, sizes, stride, shape, red, scale, flows, tile, kernel, robustness_maps, weight, rows, columns, image, weights):
     """Merge all frames into the output rows of quad rows first .. last.
 
     planes: float32, the frames' planes one after another; bases, tops, sizes (N,): where each frame's begin, their first row Y (even), samples of a plane.
@@ -339,25 +361,25 @@ def accumulate(first, last, planes, bases, tops, sizes, stride, shape, red, scal
     trusts: (N, last - first, w). rows (h + 1,), columns (w + 1,): first output row and column of each quad. picture (H', W', 3): what stands in with
     `weight`; becomes the merged picture. weights (H', W', 3): become the sums of weights; none wanted: of size 0.
     """
-    quads = kernel.shape[1]
-    chunks = (quads + CHUNK - 1) // CHUNK
+    cells = kernel.shape[1]
+    chunks = (cells + CHUNK - 1) // CHUNK
     lower, share, offset = phases_of(columns, scale, tile, flows.shape[2], chunks)
-    phases = lower.shape[0]
+    subpixel_phases = lower.shape[0]
     y = (np.arange(rows[first], rows[last]) + 0.5) / scale - 0.5
     row_of, row_share = between_tiles(y, tile, flows.shape[1])
     most = 0
     for q in range(first, last, GROUP):
         most = max(most, rows[min(q + GROUP, last)] - rows[q])
-    sums = np.empty(most * phases * _SUMS * CHUNK, f4)
+    sums = np.empty(most * subpixel_phases * _SUMS * CHUNK, f4)
     kernels = np.empty((GROUP, _KERNEL, CHUNK), f4)
-    shifts = np.empty((2, phases, 2, CHUNK), f4)
-    bounds = np.empty((2, phases, CHUNK // BLOCK, 4), f4)
+    shifts = np.empty((2, subpixel_phases, 2, CHUNK), f4)
+    bounds = np.empty((2, subpixel_phases, CHUNK // BLOCK, 4), f4)
     scratch = (shifts, bounds, np.zeros(CHUNK, f4), np.zeros(6 * BLOCK, f4))
     for q0 in range(first, last, GROUP):
         q1 = min(q0 + GROUP, last)
         o0 = rows[q0] - rows[first]
-        for k0 in range(0, quads, CHUNK):
-            count = min(CHUNK, quads - k0)
+        for k0 in range(0, cells, CHUNK):
+            count = min(CHUNK, cells - k0)
             kernels_of(kernel, q0, q1 - q0, k0, count, kernels)
             sums[:] = f4(0)
             for f in range(flows.shape[0]):
@@ -374,7 +396,7 @@ def accumulate(first, last, planes, bases, tops, sizes, stride, shape, red, scal
                     share,
                     offset,
                     flows[f],
-                    trusts[f, q0 - first : q1 - first],
+                    robustness_maps[f, q0 - first : q1 - first],
                     kernels.reshape(-1),
                     planes,
                     bases[f],
@@ -386,4 +408,4 @@ def accumulate(first, last, planes, bases, tops, sizes, stride, shape, red, scal
                     scratch,
                     sums,
                 )
-            finish(q0, q1, k0, count, phases, rows, columns, sums, weight, picture, weights)
+            finish(q0, q1, k0, count, subpixel_phases, rows, columns, sums, weight, image, weights)

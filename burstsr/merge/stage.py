@@ -5,19 +5,19 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from burstsr.ground.burst import Frame
-from burstsr.ground.compiled import over_rows
-from burstsr.ground.coords import output_length
-from burstsr.ground.flow import Flow
-from burstsr.ground.sensor import red_site, site_rows
-from burstsr.ground.trust import unpacked
+from burstsr.core.burst import Frame
+from burstsr.core.coords import output_length
+from burstsr.core.flow import Flow
+from burstsr.core.jit import over_rows
+from burstsr.core.quantise import unpacked
+from burstsr.core.sensor import red_site, site_rows
 from burstsr.merge import frame_loops, loops
-from burstsr.merge.bands import QUADS, Planes, RowReach, alike, first_outputs, stacked
+from burstsr.merge.strips import QUADS, Planes, RowReach, alike, first_outputs, stacked
 
 Floats = NDArray[np.float32]
 
 
-class Accumulator:
+class KernelMerge:
     """Weighted sums of samples per output pixel and colour.
 
     kernel: (H/2, W/2, 3) float32 inverse covariances of the reference's quads; narrower ones than 0.1 raw pixels count as that.
@@ -33,25 +33,25 @@ class Accumulator:
         self._explained = explained
         self._shape = (2 * kernel.shape[0], 2 * kernel.shape[1])
         size = (*(output_length(n, scale) for n in self._shape), 3)
-        self._picture = np.zeros(size, np.float32) if fallback is None else fallback
+        self._image = np.zeros(size, np.float32) if fallback is None else fallback
         self._frames: list[Frame] = []
         self._flows: list[Flow] = []
-        self._trusts: list[Floats | NDArray[np.uint8]] = []
+        self._robustness_maps: list[Floats | NDArray[np.uint8]] = []
 
-    def add(self, frame: Frame, flow: Flow, trust: Floats | NDArray[np.uint8]) -> None:
+    def add(self, frame: Frame, flow: Flow, robustness: Floats | NDArray[np.uint8]) -> None:
         """Add a frame, displaced by `flow`, with trust (H/2, W/2) in 0 .. 1 per quad of the reference, or packed. Nothing is computed before `result`."""
         self._frames.append(frame)
         self._flows.append(flow)
-        self._trusts.append(trust)
+        self._robustness_maps.append(robustness)
 
     def result(self, weighed: bool = True) -> tuple[Floats, Floats]:
         """Picture and weight, both (H', W', 3) float32; weight in samples, without the fallback's; not weighed: of size 0. Ends the accumulator."""
-        weights = np.empty(self._picture.shape if weighed else (0, 0, 0), np.float32)
+        weights = np.empty(self._image.shape if weighed else (0, 0, 0), np.float32)
         if self._frames:
             self._merge(weights)
         else:
             weights[:] = 0
-        return self._picture, weights
+        return self._image, weights
 
     def _merge(self, weights: Floats) -> None:
         height, width = self._shape
@@ -61,7 +61,7 @@ class Accumulator:
         tiles = stacked([flow.tiles for flow in flows])
         backs = [flow.inverse().tiles for flow in flows] if self._explained is not None else []
         reaches = [RowReach(flow, height, width) for flow in flows]
-        rows, columns = (first_outputs(n // 2, length, self._scale) for n, length in zip(self._shape, self._picture.shape, strict=False))
+        rows, columns = (first_outputs(n // 2, length, self._scale) for n, length in zip(self._shape, self._image.shape, strict=False))
 
         def band(first: int, last: int) -> None:
             least, largest = np.array([reach.of(2 * first, 2 * last) for reach in reaches]).T
@@ -72,10 +72,10 @@ class Accumulator:
                     frame_loops.split(frame.mosaic, *levels, red, *place)
                 else:
                     frame_loops.split_residuals(frame.mosaic, *levels, red, *place, self._explained, self._scale, backs[f], tile)
-            trusts = stacked([unpacked(trust[first:last]) for trust in self._trusts])
+            robustness_maps = stacked([unpacked(robustness[first:last]) for robustness in self._robustness_maps])
             places = (planes.values, planes.bases, planes.tops, planes.sizes, planes.stride)
-            motion = (tiles, tile, self._kernel, trusts)
-            loops.accumulate(first, last, *places, self._shape, red, self._scale, *motion, self._weight, rows, columns, self._picture, weights)
+            motion = (tiles, tile, self._kernel, robustness_maps)
+            loops.accumulate(first, last, *places, self._shape, red, self._scale, *motion, self._weight, rows, columns, self._image, weights)
 
         def bands(first: int, last: int) -> None:
             for start in range(first, last, QUADS):

@@ -13,11 +13,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from burstsr.ground.burst import Burst, Frame
-from burstsr.ground.flow import Flow
-from burstsr.ground.noise import Noise
-from burstsr.ground.sensor import quads
-from burstsr.noise.burst import cut, windows
+from burstsr.core.burst import Burst, Frame
+from burstsr.core.flow import Flow
+from burstsr.core.noise import Noise
+from burstsr.core.sensor import cells
+from burstsr.noise.from_burst import cut, windows
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
@@ -72,9 +72,9 @@ def _compared(burst: Burst, noise: Noise, looks_of: LooksOf) -> list[_Compared |
         look = looks_of(reference, noise)
         for i in others:
             frame = cut(burst.frames[i], window)
-            flow, trust = look(frame)
+            flow, robustness = look(frame)
             seen = _visible(flow, frame.info.shape)
-            if not seen.any() or float(trust[seen].mean()) >= _REJECTED:
+            if not seen.any() or float(robustness[seen].mean()) >= _REJECTED:
                 found.append(None)
                 continue
             flows = (flow, looks_of(reference, noise.scaled(_RAISED_TO_ALIGN))(frame)[0])
@@ -92,7 +92,7 @@ def _visible(flow: Flow, shape: tuple[int, int]) -> NDArray[np.bool_]:
 
 
 def _compare(reference: Frame, frame: Frame, flow: Flow, noise: Noise) -> _Compared:
-    here, there = (np.asarray(cv2.blur(quads(f), (3, 3)), np.float32) for f in (reference, frame))
+    here, there = (np.asarray(cv2.blur(cells(f), (3, 3)), np.float32) for f in (reference, frame))
     height, width = here.shape[:2]
     y, x = np.mgrid[:height, :width]
     shift = flow.at(2 * y + 0.5, 2 * x + 0.5) / 2

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
-from burstsr.ground.clipped import clipped_moments
-from burstsr.ground.noise import Noise
+from burstsr.core.censored_normal import clipped_moments
+from burstsr.core.noise import Noise
 
 Doubles = NDArray[np.float64]
 _STEPS = 400  # levels at which the clipped mean is known, when it is inverted
@@ -33,11 +33,11 @@ class Points:
     variance: Doubles
     relative_error: Doubles
     structure: Doubles
-    doubt: Doubles
+    check_noise_profile: Doubles
 
     def error(self, expected: Doubles | None = None) -> Doubles:
         """(n,) standard error of `variance`, given what the variance should be (default: as measured)."""
-        return np.asarray(np.hypot(self.relative_error * (self.variance if expected is None else expected), self.doubt))
+        return np.asarray(np.hypot(self.relative_error * (self.variance if expected is None else expected), self.check_noise_profile))
 
 
 @dataclass(frozen=True)

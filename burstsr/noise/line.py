@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from burstsr.ground.noise import Noise
+from burstsr.core.noise import Noise
 from burstsr.noise.fit import NoiseFit, Points, clipped_at
 from burstsr.noise.floor import Floors
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from burstsr.ground.burst import Frame
-from burstsr.ground.noise import Noise
+from burstsr.core.burst import Frame
+from burstsr.core.noise import Noise
 
 Doubles = NDArray[np.float64]
 _PARTS = 8  # of the DN that occur, by level: companded data have steps that grow

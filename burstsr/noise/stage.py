@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import nnls
 
-from burstsr.ground.burst import Burst, Frame
-from burstsr.ground.noise import Noise
-from burstsr.ground.sensor import mean_sample, samples
+from burstsr.core.burst import Burst, Frame
+from burstsr.core.noise import Noise
+from burstsr.core.sensor import mean_sample, samples
 from burstsr.noise.agreement import LooksOf, raised
-from burstsr.noise.burst import FEWEST_FRAMES, FlowsOf, floors_of
+from burstsr.noise.from_burst import FEWEST_FRAMES, FlowsOf, floors_of
 from burstsr.noise.line import line_below, scale_of
 from burstsr.noise.quantised import at_least_quantised
 
@@ -28,7 +28,7 @@ _LAPLACIAN = np.array([1.0, -2.0, 1.0]) / np.sqrt(6.0)  # applied along both axe
 _QUANTILE_OF_FLAT = 0.772  # the 0.2 quantile of a flat block's mean square over its true variance, by simulation of white noise
 
 
-def noise_of(burst: Burst, flows_of: FlowsOf | None = None) -> tuple[Noise, str]:
+def estimate_noise(burst: Burst, flows_of: FlowsOf | None = None) -> tuple[Noise, str]:
     """Noise of the burst's samples and where it is from ("NoiseProfile", "estimated from the burst" or "estimated").
 
     The profile is the first frame's: exposures are equal. Without one, and with an aligner (`flows_of`: a reference and its noise to what finds flows
@@ -56,7 +56,7 @@ def _some(burst: Burst, most: int) -> tuple[Frame, ...]:
     return tuple(burst.frames[i] for i in np.unique(np.linspace(0, len(burst) - 1, min(len(burst), most)).astype(int)))
 
 
-def doubt(burst: Burst, told: Noise, flows_of: FlowsOf) -> str:
+def check_noise_profile(burst: Burst, told: Noise, flows_of: FlowsOf) -> str:
     """What speaks against the noise model that a burst's files, or a profile, tell: "" where it may be right.
 
     A few frames and parts of them are measured, and by how much all variances must be scaled to be most likely. Texture that fills the frame can only make
@@ -142,7 +142,7 @@ def _fit(level: NDArray[np.float64], square: NDArray[np.float64]) -> tuple[float
     return float(solution[0]), float(max(solution[1], 1e-12))
 
 
-def snr_of(frame: Frame, noise: Noise) -> float:
+def estimate_snr(frame: Frame, noise: Noise) -> float:
     """Mean level over the noise deviation at that level (dimensionless), on green; what settings depend on."""
     level = mean_sample(frame)
     return max(level, 0.0) / float(np.sqrt(max(float(noise.variance(level, 1)), 1e-18)))

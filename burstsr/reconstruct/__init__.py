@@ -1,6 +1,6 @@
 """The merged picture made to explain the samples."""
 
-from burstsr.reconstruct.data import View
-from burstsr.reconstruct.stage import CERTAIN_PSF, Outcome, reconstruct, trust_of_share
+from burstsr.reconstruct.data import RegisteredFrame
+from burstsr.reconstruct.stage import CERTAIN_PSF, Reconstruction, reconstruct, trust_of_share
 
-__all__ = ["CERTAIN_PSF", "Outcome", "View", "reconstruct", "trust_of_share"]
+__all__ = ["CERTAIN_PSF", "Reconstruction", "RegisteredFrame", "reconstruct", "trust_of_share"]

@@ -10,13 +10,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from burstsr.ground.burst import Frame
-from burstsr.ground.flow import Flow
-from burstsr.ground.noise import Noise
-from burstsr.ground.sensor import samples
-from burstsr.ground.trust import unpacked
-from burstsr.reconstruct import loops, product_loops
-from burstsr.reconstruct.memory import aligned
+from burstsr.core.burst import Frame
+from burstsr.core.flow import Flow
+from burstsr.core.noise import Noise
+from burstsr.core.quantise import unpacked
+from burstsr.core.sensor import samples
+from burstsr.reconstruct import loops, normal_matrix_loops
+from burstsr.reconstruct.aligned import aligned
 from burstsr.reconstruct.tiles import Tile, box_in_frame
 
 Floats = NDArray[np.float32]
@@ -29,16 +29,16 @@ _FEWEST = 0.1  # of the tile's mean: places with fewer samples count as if they 
 
 
 @dataclass(frozen=True)
-class View:
+class RegisteredFrame:
     """A frame, where it shows what the reference shows, and how far to believe it: trust (H/2, W/2) per quad of the reference, 0 to 1 or packed."""
 
     frame: Frame
     flow: Flow
-    trust: Floats | NDArray[np.uint8]
+    robustness: Floats | NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
-class Equations:
+class NormalEquations:
     """normal: (3, h, reach + 1, 2 reach + 1, w), half of N's stencil; right: (3, h, w), G r; information: (3, h, w), N's row sums, 1 / variance."""
 
     normal: Floats
@@ -47,7 +47,7 @@ class Equations:
 
 
 @dataclass(frozen=True)
-class Spots:
+class Footprints:
     """A frame's samples on a tile, see `loops.locate`: where (2, n), how (4, n); bounds (5,), where each CFA site's begin."""
 
     where: NDArray[np.int32]
@@ -55,26 +55,26 @@ class Spots:
     bounds: NDArray[np.int64]
 
 
-def spots(
+def footprints(
     crop: Floats,
     place: NDArray[np.int64],
     cfa: NDArray[np.int64],
     scale: np.float32,
     inverse: Flow,
     corner: NDArray[np.int64],
-    quads: tuple[int, int],
+    cells: tuple[int, int],
     certainty: Floats,
     origin: NDArray[np.int64],
-) -> Spots:
+) -> Footprints:
     """Where the samples of a crop lie on a tile."""
     where, how = np.empty((2, crop.size), np.int32), np.empty((4, crop.size), np.float32)
-    flow = (inverse.tiles, inverse.tile_px, corner, np.array(quads), certainty, origin)
+    flow = (inverse.tiles, inverse.tile_px, corner, np.array(cells), certainty, origin)
     bounds = loops.locate(crop, place, cfa, scale, *flow, where, how)
-    return Spots(np.ascontiguousarray(where[:, : bounds[-1]]), np.ascontiguousarray(how[:, : bounds[-1]]), bounds)
+    return Footprints(np.ascontiguousarray(where[:, : bounds[-1]]), np.ascontiguousarray(how[:, : bounds[-1]]), bounds)
 
 
 def normal_equations(
-    seen: Sequence[Spots], trusts: Sequence[Floats], cfa: NDArray[np.int64], scale: np.float32, shape: tuple[int, int]
+    seen: Sequence[Footprints], robustness_maps: Sequence[Floats], cfa: NDArray[np.int64], scale: np.float32, shape: tuple[int, int]
 ) -> tuple[Floats, Floats]:
     """normal (3, h, reach + 1, 2 reach + 1, w) and right (3, h, w) of samples weighted by trust (m, n) per quad and by 1 / variance."""
     height, width = shape
@@ -85,10 +85,10 @@ def normal_equations(
     stencils = aligned((height * width * loops.lanes(reach),))
     for colour in range(3):
         stencils[:] = 0
-        for spot, trust in zip(seen, trusts, strict=True):
+        for spot, robustness in zip(seen, robustness_maps, strict=True):
             for site in np.flatnonzero(cfa.ravel() == colour):
                 bounds = spot.bounds[site], spot.bounds[site + 1]
-                loops.gather(spot.where, spot.how, *bounds, scale, trust.ravel(), colour, shape, stencils, right.ravel())
+                loops.gather(spot.where, spot.how, *bounds, scale, robustness.ravel(), colour, shape, stencils, right.ravel())
         loops.lay_out(stencils, reach, normal[colour])
     return normal, right
 
@@ -102,7 +102,7 @@ class TileData:
     def __init__(
         self,
         tile: Tile,
-        views: Sequence[View],
+        views: Sequence[RegisteredFrame],
         inverses: Sequence[Flow],
         start: Floats,
         noise: Noise,
@@ -112,32 +112,36 @@ class TileData:
     ) -> None:
         self._tile, self._taps, self._start = tile, taps, start
         self._scale = np.float32(scale)
-        self._rows, self._columns = tile.quads(scale)
+        self._rows, self._columns = tile.cells(scale)
         corner = np.array([self._rows[0], self._columns[0]])
         self._cfa = views[0].frame.info.cfa.astype(np.int64)
         alpha, beta = (v.astype(np.float32)[:, None, None] for v in (noise.alpha, noise.beta))
         level = np.stack([cv2.blur(plane, (3, 3)) for plane in start])
         self._certainty = certainty = 1 / np.maximum(alpha * np.maximum(level, 0) + beta, np.float32(_ONLY_NOISE))
         crops = [_crop(view.frame, box_in_frame(tile, view.flow, scale, view.frame.info.shape), defects) for view in views]
-        quads = len(self._rows), len(self._columns)
+        cells = len(self._rows), len(self._columns)
         origin = np.array(tile.origin)
-        self._spots = [spots(*crop, self._cfa, self._scale, inverse, corner, quads, certainty, origin) for crop, inverse in zip(crops, inverses, strict=True)]
-        self.trusts = [np.ascontiguousarray(unpacked(view.trust[np.ix_(*_within((self._rows, self._columns), view.trust.shape))])) for view in views]
+        self._spots = [
+            footprints(*crop, self._cfa, self._scale, inverse, corner, cells, certainty, origin) for crop, inverse in zip(crops, inverses, strict=True)
+        ]
+        self.robustness_maps = [
+            np.ascontiguousarray(unpacked(view.robustness[np.ix_(*_within((self._rows, self._columns), view.robustness.shape))])) for view in views
+        ]
 
-    def equations(self, trusts: Sequence[Floats]) -> Equations:
+    def equations(self, robustness_maps: Sequence[Floats]) -> NormalEquations:
         """Normal equations of all samples, weighted by trust (m, n) per quad of the tile and by 1 / variance."""
         reach = int(np.ceil(self._scale))
-        normal, right = normal_equations(self._spots, trusts, self._cfa, self._scale, self._tile.shape)
+        normal, right = normal_equations(self._spots, robustness_maps, self._cfa, self._scale, self._tile.shape)
         information = np.empty_like(right)
-        product_loops.product(normal, np.ones_like(right), information)
+        normal_matrix_loops.product(normal, np.ones_like(right), information)
         for axis in (1, 2):  # `product` leaves the rim out; what is compared with it must, too
             rim = np.moveaxis(right, axis, 0)
             rim[:reach] = rim[-reach:] = 0
-        return Equations(normal, self.blurred(right), information)
+        return NormalEquations(normal, self.blurred(right), information)
 
-    def misfits(self, picture: Floats) -> list[Floats]:
+    def misfits(self, image: Floats) -> list[Floats]:
         """Per view, (m, n) mean squared residual over variance around each quad of the tile; inf where the view shows nothing."""
-        return [_misfit(total, count) for total, count, _ in self._residuals(picture)]
+        return [_misfit(total, count) for total, count, _ in self._residuals(image)]
 
     def misfits_of_start(self) -> list[Floats]:
         """The same of the first estimate."""
@@ -160,9 +164,9 @@ class TileData:
     def _of_start(self) -> list[Residuals]:
         return list(self._residuals(self._start))
 
-    def _residuals(self, picture: Floats) -> Iterator[Residuals]:
+    def _residuals(self, image: Floats) -> Iterator[Residuals]:
         """Per view, (m, n) of its samples nearest to each quad: squared residuals over variance, how many, residuals over deviation with their signs."""
-        seen = self.blurred(picture)
+        seen = self.blurred(image)
         for spot in self._spots:
             total, count, signed = np.zeros((3, len(self._rows), len(self._columns)), np.float32)
             sums = (total.ravel(), count.ravel(), signed.ravel())
@@ -178,35 +182,35 @@ class TileData:
         at_y, at_x = (np.ascontiguousarray(a) for a in np.broadcast_arrays(y[:, None], x[None]))
         return np.asarray(cv2.remap(values, at_x, at_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32)
 
-    def effective_samples(self, equations: Equations) -> Floats:
+    def effective_samples(self, equations: NormalEquations) -> Floats:
         """(h, w) trusted samples of any colour per pixel."""
         return np.asarray((equations.information / self._certainty).sum(axis=0), np.float32)
 
-    def relit(self, picture: Floats, equations: Equations, share: float) -> Floats:
+    def relit(self, image: Floats, equations: NormalEquations, share: float) -> Floats:
         """The picture plus `share` of the mean, over a few raw pixels, of what it leaves unexplained of the samples of each colour.
 
         Shrinking takes light from what hardly exceeds noise: means of square roots stay, means of light do not. picture: (3, h, w). The mean is of plain
         samples, not weighted by 1 / variance: a star's core and its wings count alike, so that the light within a few raw pixels is that of the samples.
         """
         if share == 0:
-            return picture
-        scratch, seen = product_loops.scratch_for(picture.shape, 3), np.empty_like(picture)
-        product_loops.seen_of(equations.normal, self._taps, picture, seen, scratch)
+            return image
+        scratch, seen = normal_matrix_loops.scratch_for(image.shape, 3), np.empty_like(image)
+        normal_matrix_loops.seen_of(equations.normal, self._taps, image, seen, scratch)
         size = (2 * round(_LIGHT_PX * float(self._scale)) + 1,) * 2
-        out = np.empty_like(picture)
+        out = np.empty_like(image)
         for plane, right, explained, information, certainty, result in zip(
-            picture, equations.right, seen, equations.information, self._certainty, out, strict=True
+            image, equations.right, seen, equations.information, self._certainty, out, strict=True
         ):
             left, samples_seen = (cv2.blur(cv2.blur(a / certainty, size), size) for a in (right - explained, information))
             result[:] = plane + np.float32(share) * left / np.maximum(samples_seen, samples_seen.mean() * np.float32(_FEWEST) + np.float32(1e-9))
         return out
 
-    def blurred(self, picture: Floats) -> Floats:
+    def blurred(self, image: Floats) -> Floats:
         """(3, h, w) as the lens shows it."""
         if len(self._taps) == 1:
-            return picture
-        out = np.empty_like(picture)
-        product_loops.blur(picture, self._taps, np.empty_like(picture), out)
+            return image
+        out = np.empty_like(image)
+        normal_matrix_loops.blur(image, self._taps, np.empty_like(image), out)
         return out
 
 

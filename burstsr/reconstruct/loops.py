@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from burstsr.ground.compiled import compiled, inlined
+from burstsr.core.jit import compiled, inlined
 
 f4 = np.float32
 _ABREAST = 64  # samples whose shares are laid out at once, so that they have left for the cache when they are read in another shape
@@ -59,7 +59,7 @@ def three(start, scale):
 
 
 @compiled
-def locate(samples, place, cfa, scale, back, tile, corner, quads, certainty, origin, where, how):
+def locate(samples, place, cfa, scale, back, tile, corner, cells, certainty, origin, where, how):
     """Where a frame's samples lie on a tile, those left out whose square leaves it.
 
     samples: (m, n) float32 crop of the mosaic, NaN where there is none; place: raw (y, x) of its first. back: the inverse flow.
@@ -89,10 +89,10 @@ def locate(samples, place, cfa, scale, back, tile, corner, quads, certainty, ori
                 x0 = floor(start_x)
                 if y0 < 0 or x0 < 0 or y0 + reach >= height or x0 + reach >= width:
                     continue
-                ky = min(max(int((py - first_y) * f4(0.5) + f4(0.25)), 0), quads[0] - 1)
-                kx = min(max(int((px - first_x) * f4(0.5) + f4(0.25)), 0), quads[1] - 1)
+                ky = min(max(int((py - first_y) * f4(0.5) + f4(0.25)), 0), cells[0] - 1)
+                kx = min(max(int((px - first_x) * f4(0.5) + f4(0.25)), 0), cells[1] - 1)
                 where[0, count] = (c * height + y0) * width + x0
-                where[1, count] = ky * quads[1] + kx
+                where[1, count] = ky * cells[1] + kx
                 how[0, count] = start_y - f4(y0)
                 how[1, count] = start_x - f4(x0)
                 how[2, count] = certainty[c, int(start_y + f4(0.5) * s), int(start_x + f4(0.5) * s)]
@@ -103,7 +103,7 @@ def locate(samples, place, cfa, scale, back, tile, corner, quads, certainty, ori
 
 
 @compiled
-def gather(where, how, first, last, scale, trust, colour, shape, stencils, right):
+def gather(where, how, first, last, scale, robustness, colour, shape, stencils, right):
     """Add samples first .. last of `locate`, all of one colour, to that colour's normal equations, each by its trust, flat, per quad.
 
     stencils: (h w P) flat, per pixel the half stencil (dy, dx + reach) in a row, P values apart, see `lanes`; right: (3 h w). shape: (h, w).
@@ -124,7 +124,7 @@ def gather(where, how, first, last, scale, trust, colour, shape, stencils, right
         count = min(_ABREAST, last - begin)
         for i in range(count):
             k = np.uint64(begin + i)
-            weights[i] = how[2, k] * trust[np.uint64(where[1, k])]
+            weights[i] = how[2, k] * robustness[np.uint64(where[1, k])]
             if reach == 2:
                 y0, y1, y2 = three(how[0, k], s)
                 x0, x1, x2 = three(how[1, k], s)
@@ -201,7 +201,7 @@ def lay_out(stencils, reach, normal):
 
 
 @compiled
-def misfit(where, how, scale, picture, width, total, count, signed):
+def misfit(where, how, scale, image, width, total, count, signed):
     """Add up, per quad, squared residuals over variance of the samples of `locate`, how many they are, and residuals over deviation with their signs:
     total, count, signed, flat.
 
@@ -218,22 +218,22 @@ def misfit(where, how, scale, picture, width, total, count, signed):
         if taps == 3:
             y0, y1, y2 = three(how[0, k], s)
             x0, x1, x2 = three(how[1, k], s)
-            guess += y0 * (x0 * picture[place] + x1 * picture[place + np.uint64(1)] + x2 * picture[place + np.uint64(2)])
+            guess += y0 * (x0 * image[place] + x1 * image[place + np.uint64(1)] + x2 * image[place + np.uint64(2)])
             place += np.uint64(width)
-            guess += y1 * (x0 * picture[place] + x1 * picture[place + np.uint64(1)] + x2 * picture[place + np.uint64(2)])
+            guess += y1 * (x0 * image[place] + x1 * image[place + np.uint64(1)] + x2 * image[place + np.uint64(2)])
             place += np.uint64(width)
-            guess += y2 * (x0 * picture[place] + x1 * picture[place + np.uint64(1)] + x2 * picture[place + np.uint64(2)])
+            guess += y2 * (x0 * image[place] + x1 * image[place + np.uint64(1)] + x2 * image[place + np.uint64(2)])
         else:
             cover(how[0, k], s, share_y)
             cover(how[1, k], s, share_x)
             for a in range(taps):
                 for b in range(taps):
-                    guess += share_y[a] * share_x[b] * picture[place + np.uint64(a * width + b)]
+                    guess += share_y[a] * share_x[b] * image[place + np.uint64(a * width + b)]
         left = how[3, k] - guess
         if how[3, k] >= f4(1) and left < f4(0):
             left = f4(0)
         weight = how[2, k]
-        quad = np.uint64(where[1, k])
-        total[quad] += left * left * weight
-        count[quad] += f4(1)
-        signed[quad] += left * math.sqrt(weight)
+        cell = np.uint64(where[1, k])
+        total[cell] += left * left * weight
+        count[cell] += f4(1)
+        signed[cell] += left * math.sqrt(weight)

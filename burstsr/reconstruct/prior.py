@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from burstsr.reconstruct import prior_loops, shrink_loops
-from burstsr.reconstruct.memory import aligned
+from burstsr.reconstruct import dct_shrinkage_loops, prior_loops
+from burstsr.reconstruct.aligned import aligned
 from burstsr.settings import ReconstructSettings
 
 Floats = NDArray[np.float32]
@@ -28,13 +28,13 @@ class Prior:
     def __init__(self, start: Floats, neutral: NDArray[np.float64], settings: ReconstructSettings) -> None:
         self._settings = settings
         self._neutral = neutral.astype(np.float32)
-        self._scratch = shrink_loops.scratch_for(start.shape[1:])
+        self._scratch = dct_shrinkage_loops.scratch_for(start.shape[1:])
         self._offset = np.float32(settings.offset)
         smooth = np.stack([cv2.blur(cv2.blur(plane, _SMOOTH), _SMOOTH) for plane in start])
         balance = self._neutral[:, None, None]
         self._slope2 = 0.25 / ((np.maximum(smooth / balance, 0) + self._offset) * balance**2)  # (d root / d x)^2
 
-    def shrunk(self, x: Floats, variance: Floats, turn: int, dense: bool, before: Floats | None = None) -> Floats:
+    def prox(self, x: Floats, variance: Floats, turn: int, dense: bool, before: Floats | None = None) -> Floats:
         """x (3, h, w), linear camera RGB, where it carries noise of `variance` (3, h, w). turn: shifts the lattice of blocks; dense: twice as many.
 
         Luma and the two colour differences of square roots of white-balanced values are each filtered twice, see `shrink_loops`; luma once, where
@@ -49,8 +49,8 @@ class Prior:
         for plane, v, guide, result, step, strength in zip(planes, noise, guides, out, steps, wiener, strict=True):
             down, along = (o % step for o in _OFFSETS[turn % len(_OFFSETS)])
             if guide is None:
-                shrink_loops.shrink(plane, v, plane, False, np.float32(s.threshold), down, along, step, self._scratch, pilot)
-            shrink_loops.shrink(plane, v, pilot if guide is None else guide, True, np.float32(strength), down, along, step, self._scratch, result)
+                dct_shrinkage_loops.shrink(plane, v, plane, False, np.float32(s.threshold), down, along, step, self._scratch, pilot)
+            dct_shrinkage_loops.shrink(plane, v, pilot if guide is None else guide, True, np.float32(strength), down, along, step, self._scratch, result)
         prior_loops.to_picture(out.reshape(3, -1), self._neutral, self._offset, TO_RGB, planes.reshape(3, -1))
         return planes
 

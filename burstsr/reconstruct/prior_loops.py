@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from burstsr.ground.compiled import compiled
+from burstsr.core.jit import compiled
 
 f4 = np.float32
 

@@ -17,12 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from burstsr.ground.compiled import thread_count
-from burstsr.ground.noise import Noise
-from burstsr.reconstruct import product_loops, solve_loops
-from burstsr.reconstruct.data import Equations, TileData, View
-from burstsr.reconstruct.memory import aligned
-from burstsr.reconstruct.motion import refined
+from burstsr.core.jit import thread_count
+from burstsr.core.noise import Noise
+from burstsr.reconstruct import cg_loops, normal_matrix_loops
+from burstsr.reconstruct.aligned import aligned
+from burstsr.reconstruct.data import NormalEquations, RegisteredFrame, TileData
+from burstsr.reconstruct.flow_refinement import refined
 from burstsr.reconstruct.prior import Prior
 from burstsr.reconstruct.tiles import Tile, tiles
 from burstsr.settings import ReconstructSettings
@@ -48,7 +48,7 @@ _PROBES = 6  # tiles whose residuals are reported
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Reconstruction:
     """What happened.
 
     turns: of shrinking and explaining, mean over tiles. residual: squared residual over variance, mean over the trusted samples of probed tiles.
@@ -56,7 +56,7 @@ class Outcome:
     median over tiles. moved: share of tiles whose motion was refined, mean over frames and passes; 0 without passes.
     """
 
-    picture: Floats
+    image: Floats
     turns: float
     residual: float
     second_looks: float
@@ -65,8 +65,8 @@ class Outcome:
 
 
 def reconstruct(
-    picture: Floats,
-    views: Sequence[View],
+    image: Floats,
+    views: Sequence[RegisteredFrame],
     reference: int,
     noise: Noise,
     neutral: NDArray[np.float64],
@@ -74,22 +74,22 @@ def reconstruct(
     settings: ReconstructSettings,
     defects: NDArray[np.int64],
     progress: Callable[[int, int], None],
-) -> Outcome:
+) -> Reconstruction:
     """Reconstruct `picture` (H', W', 3), the merge's, from all views; views[reference] is the frame whose geometry it has.
 
     neutral: (3,) camera RGB of a neutral object. defects: (n, 2) raw (y, x) of samples to leave out. progress is called with (tiles done, tiles).
     """
     shares: list[float] = []
-    task = _Task(picture, views, reference, noise, neutral, scale, settings, defects)
+    task = _Task(image, views, reference, noise, neutral, scale, settings, defects)
     outcome = _solved(task, progress)
     for _ in range(settings.motion_passes):
         sigma = CERTAIN_PSF * settings.psf_sigma_px * scale
-        seen = np.asarray(cv2.GaussianBlur(outcome.picture, (0, 0), sigma), np.float32) if sigma > 0 else outcome.picture
+        seen = np.asarray(cv2.GaussianBlur(outcome.image, (0, 0), sigma), np.float32) if sigma > 0 else outcome.image
         moved = list(task.views)
         for i, view in enumerate(task.views):
             if i != reference:
                 flow, share = refined(view.frame, view.flow, seen, noise, scale, defects)
-                moved[i] = View(view.frame, flow, view.trust)
+                moved[i] = RegisteredFrame(view.frame, flow, view.robustness)
                 shares.append(share)
         task = replace(task, views=moved)
         outcome = _solved(task, progress)
@@ -100,8 +100,8 @@ def reconstruct(
 class _Task:
     """What `reconstruct` is given."""
 
-    picture: Floats
-    views: Sequence[View]
+    image: Floats
+    views: Sequence[RegisteredFrame]
     reference: int
     noise: Noise
     neutral: NDArray[np.float64]
@@ -114,7 +114,7 @@ class _Task:
 class _Solved:
     """One tile. believed: (N,) mean trust. residual: of probed tiles only."""
 
-    picture: Floats
+    image: Floats
     turns: int
     looked: bool
     believed: NDArray[np.float64]
@@ -124,17 +124,17 @@ class _Solved:
 _NOTHING = np.empty((0, 0, 0), np.float32)
 
 
-def _solved(task: _Task, progress: Callable[[int, int], None]) -> Outcome:
+def _solved(task: _Task, progress: Callable[[int, int], None]) -> Reconstruction:
     """All tiles, spread over cores."""
-    solver, out = _Solver(task), np.empty_like(task.picture)
+    solver, out = _Solver(task), np.empty_like(task.image)
     every = list(tiles(out.shape[:2], _SIDE, _MARGIN))
     probed = set(np.linspace(0, len(every) - 1, min(_PROBES, len(every))).astype(int).tolist())
 
     def solved(index: int) -> _Solved:
         tile = every[index]
         result = solver.solve(tile, probe=index in probed)
-        np.minimum(np.moveaxis(result.picture[tile.own], 0, 2), 1, out=out[tile.y0 : tile.y1, tile.x0 : tile.x1])
-        return replace(result, picture=_NOTHING)
+        np.minimum(np.moveaxis(result.image[tile.own], 0, 2), 1, out=out[tile.y0 : tile.y1, tile.x0 : tile.x1])
+        return replace(result, image=_NOTHING)
 
     facts: list[_Solved] = []
     with ThreadPoolExecutor(thread_count(), thread_name_prefix="burstsr") as pool:
@@ -144,7 +144,7 @@ def _solved(task: _Task, progress: Callable[[int, int], None]) -> Outcome:
     residuals = [f.residual for f in facts if f.residual is not None]
     believed = np.asarray(np.median([f.believed for f in facts], axis=0))
     turns, looked = (float(np.mean([getattr(f, name) for f in facts])) for name in ("turns", "looked"))
-    return Outcome(out, turns, float(np.mean(residuals)), looked, believed)
+    return Reconstruction(out, turns, float(np.mean(residuals)), looked, believed)
 
 
 class _Solver:
@@ -158,60 +158,60 @@ class _Solver:
 
     def solve(self, tile: Tile, probe: bool = False) -> _Solved:
         """The tile's picture, margins included."""
-        start = tile.cut(self._task.picture)
+        start = tile.cut(self._task.image)
         prior = Prior(start, self._task.neutral, self._settings)
         data = self._data(tile, start)
-        trusts, looked = self._trusts(data, prior, start)
-        equations = data.equations(trusts)
-        x, turns = self._descend(data, equations, prior, start)
+        robustness_maps, looked = self._robustness_maps(data, prior, start)
+        equations = data.equations(robustness_maps)
+        x, turns = self._conjugate_gradient(data, equations, prior, start)
         x = data.relit(x, equations, self._settings.light)
-        x = self._where_it_explains(data, trusts, x, start)
-        solved = _Solved(x, turns, looked, np.array([t.mean(dtype=np.float64) for t in trusts]))
+        x = self._where_it_explains(data, robustness_maps, x, start)
+        solved = _Solved(x, turns, looked, np.array([t.mean(dtype=np.float64) for t in robustness_maps]))
         if not probe:
             return solved
-        misfit = np.concatenate([m[(t > 0.5) & np.isfinite(m)] for m, t in zip(data.misfits(x), trusts, strict=True)])
+        misfit = np.concatenate([m[(t > 0.5) & np.isfinite(m)] for m, t in zip(data.misfits(x), robustness_maps, strict=True)])
         return replace(solved, residual=float(misfit.mean()) if misfit.size else 0.0)
 
     def _data(self, tile: Tile, start: Floats) -> TileData:
         t = self._task
         return TileData(tile, t.views, self._inverses, start, t.noise, t.scale, self._taps, t.defects)
 
-    def _trusts(self, data: TileData, prior: Prior, start: Floats) -> tuple[list[Floats], bool]:
+    def _robustness_maps(self, data: TileData, prior: Prior, start: Floats) -> tuple[list[Floats], bool]:
         """Trust per view and quad. Where robustness distrusted frames they get a second chance: alias looks like motion to it, but not to a picture.
 
         A picture is made of all frames but the reference. Where it predicts the reference, the scene stood still, and every frame that it explains is
         trusted in full; elsewhere what robustness trusts nearly in full counts, and nothing else: a picture that must explain both of two things that
         contradict each other rings.
         """
-        reference, firm = self._task.reference, [_rising(t, *_FIRM) for t in data.trusts]
-        trusts = [data.trusts[i] if i == reference else t for i, t in enumerate(firm)]
-        others = [t for i, t in enumerate(trusts) if i != reference]
+        reference, firm = self._task.reference, [_rising(t, *_FIRM) for t in data.robustness_maps]
+        robustness_maps = [data.robustness_maps[i] if i == reference else t for i, t in enumerate(firm)]
+        others = [t for i, t in enumerate(robustness_maps) if i != reference]
         if others:
             alike = [_falling(d, *_BRIGHTNESS) for d in data.brightness(reference)]
-            trusts = [t if i == reference else t * a for i, (t, a) in enumerate(zip(trusts, alike, strict=True))]
+            robustness_maps = [t if i == reference else t * a for i, (t, a) in enumerate(zip(robustness_maps, alike, strict=True))]
         if not others or not self._settings.second_look or np.mean([t.mean() for t in others]) > _ALL_TRUSTED:
-            return trusts, False
-        optimistic = [np.zeros_like(t) if i == reference else alike[i] for i, t in enumerate(trusts)]
-        x, _ = self._descend(data, data.equations(optimistic), prior, start, second_look=True)
+            return robustness_maps, False
+        optimistic = [np.zeros_like(t) if i == reference else alike[i] for i, t in enumerate(robustness_maps)]
+        x, _ = self._conjugate_gradient(data, data.equations(optimistic), prior, start, second_look=True)
         misfits = data.misfits(x)
         still = cv2.erode(_falling(misfits[reference], *_REFERENCE_MISFIT), np.ones((3, 3), np.uint8))
-        believed = [t + (a - t) * still * _falling(m, *_FRAME_MISFIT) for t, a, m in zip(trusts, alike, misfits, strict=True)]
-        return [t if i == reference else np.asarray(b, np.float32) for i, (t, b) in enumerate(zip(trusts, believed, strict=True))], True
+        believed = [t + (a - t) * still * _falling(m, *_FRAME_MISFIT) for t, a, m in zip(robustness_maps, alike, misfits, strict=True)]
+        return [t if i == reference else np.asarray(b, np.float32) for i, (t, b) in enumerate(zip(robustness_maps, believed, strict=True))], True
 
-    def _where_it_explains(self, data: TileData, trusts: list[Floats], x: Floats, start: Floats) -> Floats:
+    def _where_it_explains(self, data: TileData, robustness_maps: list[Floats], x: Floats, start: Floats) -> Floats:
         """The picture where it explains the samples, elsewhere the one that it began with: what contradicts itself (a lamp that blinks, a hot pixel) rings.
 
         Detail that alignment just misses is left unexplained too, but far better explained than by the start.
         """
-        left = _mean_misfit(data.misfits(x), trusts)
+        left = _mean_misfit(data.misfits(x), robustness_maps)
         if left.max() <= _UNEXPLAINED[0]:
             return x
-        before = _mean_misfit(data.misfits_of_start(), trusts)
+        before = _mean_misfit(data.misfits_of_start(), robustness_maps)
         remaining = np.asarray(left / np.maximum(before, np.float32(1e-6)), np.float32)
         share = data.of_pixels(np.maximum(_falling(left, *_UNEXPLAINED), _falling(remaining, *_UNIMPROVED)))
         return np.asarray(start + share * (x - start), np.float32)
 
-    def _descend(self, data: TileData, equations: Equations, prior: Prior, start: Floats, second_look: bool = False) -> tuple[Floats, int]:
+    def _conjugate_gradient(self, data: TileData, equations: NormalEquations, prior: Prior, start: Floats, second_look: bool = False) -> tuple[Floats, int]:
         """Shrink and explain in turns, at first with fewer blocks; the second look in fewer turns, all with fewer blocks. Returns the picture and the number
         of turns.
         """
@@ -219,21 +219,21 @@ class _Solver:
         steps, coarse, settled = (_SECOND_LOOK_STEPS, 1.0, _SECOND_LOOK_SETTLED) if second_look else (s.steps, _COARSE, _SETTLED)
         information = np.stack([cv2.blur(plane, _AROUND) for plane in equations.information])
         information = np.maximum(information, information.mean() * np.float32(_LEAST_INFORMATION) + np.float32(1e-9))
-        x, seen, pull, scratch = aligned(start.shape), aligned(start.shape), aligned(start.shape), product_loops.scratch_for(start.shape)
+        x, seen, pull, scratch = aligned(start.shape), aligned(start.shape), aligned(start.shape), normal_matrix_loops.scratch_for(start.shape)
         x[:] = start
         z, done, enough = x, 0, s.enough * float(data.effective_samples(equations).sum(dtype=np.float64))
         for turn, weak in enumerate(np.geomspace(s.first, s.last, steps)):
             np.multiply(information, np.float32(1 / (weak * weak)), out=pull)
-            z = prior.shrunk(x, np.reciprocal(pull), turn, turn >= coarse * steps, z if turn >= _KNOWN * s.steps else None)
+            z = prior.prox(x, np.reciprocal(pull), turn, turn >= coarse * steps, z if turn >= _KNOWN * s.steps else None)
             if turn == 0:
                 x[:] = z
-                product_loops.seen_of(equations.normal, self._taps, x, seen, scratch)
+                normal_matrix_loops.seen_of(equations.normal, self._taps, x, seen, scratch)
             args = (pull, np.float32(s.chroma_pull), self._balance, z, s.iterations, settled)
-            least = solve_loops.descend(equations.normal, self._taps, equations.right, *args, x, seen, scratch)
+            least = cg_loops.conjugate_gradient(equations.normal, self._taps, equations.right, *args, x, seen, scratch)
             done += 1
-            if least < enough and solve_loops.excess(equations.normal, self._taps, equations.right, z, x, seen, scratch) < enough:
+            if least < enough and cg_loops.misfit_difference(equations.normal, self._taps, equations.right, z, x, seen, scratch) < enough:
                 break
-        z = prior.shrunk(x, np.reciprocal(pull), done, not second_look, z if done >= _KNOWN * s.steps else None)
+        z = prior.prox(x, np.reciprocal(pull), done, not second_look, z if done >= _KNOWN * s.steps else None)
         return np.float32(s.blend) * z + np.float32(1 - s.blend) * x, done
 
 
@@ -242,10 +242,10 @@ def trust_of_share(believed: float) -> float:
     return _FIRM[0] + (_FIRM[1] - _FIRM[0]) * believed if believed > 0 else 0.0
 
 
-def _mean_misfit(misfits: Sequence[Floats], trusts: Sequence[Floats]) -> Floats:
+def _mean_misfit(misfits: Sequence[Floats], robustness_maps: Sequence[Floats]) -> Floats:
     """Mean over views, by their trust, where they show anything."""
-    total, weight = (np.zeros_like(trusts[0]) for _ in range(2))
-    for m, t in zip(misfits, trusts, strict=True):
+    total, weight = (np.zeros_like(robustness_maps[0]) for _ in range(2))
+    for m, t in zip(misfits, robustness_maps, strict=True):
         seen = np.isfinite(m)
         total[seen] += t[seen] * m[seen]
         weight[seen] += t[seen]

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from burstsr.ground.coords import raw_position
-from burstsr.ground.flow import Flow
-from burstsr.reconstruct.memory import VECTOR, aligned
+from burstsr.core.coords import raw_position
+from burstsr.core.flow import Flow
+from burstsr.reconstruct.aligned import VECTOR, aligned
 
 Floats = NDArray[np.float32]
 
@@ -44,17 +44,17 @@ class Tile:
         """Its own pixels within (3, h, w) arrays of the tile."""
         return slice(None), slice(self.margin, self.margin + self.y1 - self.y0), slice(self.margin, self.margin + self.x1 - self.x0)
 
-    def quads(self, scale: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def cells(self, scale: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Rows and columns of the reference's quads that the tile touches; beyond the frame they go on."""
         first = [math.floor(o / scale / 2) for o in self.origin]
         last = [math.floor((o + n) / scale / 2) for o, n in zip(self.origin, self.shape, strict=True)]
         return np.arange(first[0], last[0] + 1), np.arange(first[1], last[1] + 1)
 
-    def cut(self, picture: Floats) -> Floats:
+    def cut(self, image: Floats) -> Floats:
         """(3, h, w) of a (H', W', 3) picture."""
-        index = [_mirrored(np.arange(first, first + length), n) for first, length, n in zip(self.origin, self.shape, picture.shape, strict=False)]
+        index = [_mirrored(np.arange(first, first + length), n) for first, length, n in zip(self.origin, self.shape, image.shape, strict=False)]
         out = aligned((3, *self.shape))
-        out[:] = np.moveaxis(picture[np.ix_(*index)], 2, 0)
+        out[:] = np.moveaxis(image[np.ix_(*index)], 2, 0)
         return out
 
 

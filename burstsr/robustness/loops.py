@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from burstsr.ground.compiled import compiled, inlined
+from burstsr.core.jit import compiled, inlined
 
 f4 = np.float32
 u8 = np.uint64
@@ -13,7 +13,7 @@ UNSEEN = f4(-1)
 
 
 @inlined
-def quad_row(mosaic, black, scale, red, y, out, slot):
+def cell_row(mosaic, black, scale, red, y, out, slot):
     """One row of quads' R, G, B, the two greens averaged, to out[slot, :, 1:-1], its ends repeated to either side."""
     ry, rx = red // 2, red % 2
     sr, sg, sh, sb = scale[ry, rx], f4(0.5) * scale[ry, 1 - rx], f4(0.5) * scale[1 - ry, rx], scale[1 - ry, 1 - rx]
@@ -42,10 +42,10 @@ def mean_rows(first, last, mosaic, black, scale, red, out):
     ninth = f4(1.0 / 9.0)
     one, two = u8(1), u8(2)
     for y in range(max(first - 1, 0), min(first + 1, h)):
-        quad_row(mosaic, black, scale, red, y, ring, y % 3)
+        cell_row(mosaic, black, scale, red, y, ring, y % 3)
     for y in range(first, last):
         if y + 1 < h:
-            quad_row(mosaic, black, scale, red, y + 1, ring, (y + 1) % 3)
+            cell_row(mosaic, black, scale, red, y + 1, ring, (y + 1) % 3)
         i, j, k = u8(max(y - 1, 0) % 3), u8(y % 3), u8(min(y + 1, h - 1) % 3)
         for c in range(3):
             for x in range(u8(w + 2)):
@@ -62,10 +62,10 @@ def guide_rows(first, last, mosaic, black, scale, red, curve_variance, mean, sig
     ring = np.empty((3, 3, w + 2), f4)
     ninth = f4(1.0 / 9.0)
     for y in range(max(first - 1, 0), min(first + 1, h)):
-        quad_row(mosaic, black, scale, red, y, ring, y % 3)
+        cell_row(mosaic, black, scale, red, y, ring, y % 3)
     for y in range(first, last):
         if y + 1 < h:
-            quad_row(mosaic, black, scale, red, y + 1, ring, (y + 1) % 3)
+            cell_row(mosaic, black, scale, red, y + 1, ring, (y + 1) % 3)
         i, j, k = u8(max(y - 1, 0) % 3), u8(y % 3), u8(min(y + 1, h - 1) % 3)
         sigma2[y] = f4(0)
         for c in range(3):
@@ -243,7 +243,7 @@ def exp_below(x):
 
 
 @compiled
-def trust_rows(first, last, mismatch, side, factor, tile, tolerance, threshold, out):
+def robustness_rows(first, last, mismatch, side, factor, tile, tolerance, threshold, out):
     """Trust per quad: clip(S exp(-m / tolerance) - threshold, 0, 1), the least of 3 x 3, with m the mean mismatch over side x side quads seen.
 
     mismatch (h, w) with UNSEEN, where trust is 0; factor (nty, ntx): S per tile of `tile` raw pixels.

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from burstsr.ground.clipped import clipped_moments
-from burstsr.ground.noise import Noise
+from burstsr.core.censored_normal import clipped_moments
+from burstsr.core.noise import Noise
 
 STEPS = 512  # the curves' samples over level 0 .. 1, less one
 

@@ -6,11 +6,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from burstsr.ground.burst import Frame
-from burstsr.ground.compiled import over_rows
-from burstsr.ground.flow import Flow
-from burstsr.ground.noise import Noise
-from burstsr.ground.sensor import red_site, site_rows
+from burstsr.core.burst import Frame
+from burstsr.core.flow import Flow
+from burstsr.core.jit import over_rows
+from burstsr.core.noise import Noise
+from burstsr.core.sensor import red_site, site_rows
 from burstsr.robustness import loops
 from burstsr.robustness.noise_curves import noise_curves
 from burstsr.settings import RobustnessSettings
@@ -22,7 +22,7 @@ _NOISE_TIMES = 5.0  # its noise variance that a squared difference of 3 x 3 mean
 _STRUCTURE_TIMES = 0.05  # the same of the variance of structure around: alignment's error, and alias
 
 
-class Guide:
+class RobustnessModel:
     """The reference as robustness sees it: local means and variances of its half-size RGB.
 
     contradicting, seeing: (H/2, W/2) uint16, of the frames that `trust_of` was asked about those that contradict the reference at a quad by themselves, and
@@ -47,7 +47,7 @@ class Guide:
         """(H/2, W/2) ones."""
         return np.ones_like(self._sigma2)
 
-    def trust_of(self, frame: Frame, flow: Flow) -> Floats:
+    def robustness_map(self, frame: Frame, flow: Flow) -> Floats:
         """(H/2, W/2) float32 trust, 0 to 1, of what `frame` shows of the reference's quads; 0 where it shows nothing of them.
 
         R = clip(S exp(-m / tolerance) - t, 0, 1), eroded, with m the mean mismatch around: many small mismatches make a mover, a single one is alias.
@@ -63,14 +63,14 @@ class Guide:
         over_rows(loops.mismatch_rows, height, self.mean, self._sigma2, mean, flow.tiles, flow.tile_px, self._difference, mismatch)
         if s.enabled:
             over_rows(loops.vote_rows, height, mismatch, self._limit, self.contradicting, self.seeing)
-            trust = np.empty_like(mismatch)
+            robustness = np.empty_like(mismatch)
             factor = np.where(_flow_spread(flow.tiles) > s.flow_variation_px, np.float32(s.s_moving), np.float32(s.s_still))
             values = (factor, flow.tile_px, np.float32(s.tolerance), np.float32(s.threshold))
-            over_rows(loops.trust_rows, height, mismatch, _AROUND, *values, trust)
+            over_rows(loops.robustness_rows, height, mismatch, _AROUND, *values, robustness)
         else:
-            trust = np.where(mismatch == loops.UNSEEN, np.float32(0), np.float32(1))
+            robustness = np.where(mismatch == loops.UNSEEN, np.float32(0), np.float32(1))
         self._spare.append((mean, mismatch))
-        return trust
+        return robustness
 
     def shown(self, frame: Frame, flow: Flow, at: NDArray[np.int64]) -> Floats:
         """(4, n) what `frame` shows at the reference's quads `at` (n, 2), NaN where it shows none: means over 3 x 3 quads, R, G, B; and the channels' sum of

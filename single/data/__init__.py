@@ -1,7 +1,7 @@
 """Pictures to train on: folders of them, and what makes a training pair of a patch."""
 
 from single.data.degrade import Degradation
-from single.data.folder import Folder
-from single.data.pairs import AlignedPairs, BayerPairs, Pairs, PicturePairs
+from single.data.folder import PatchDataset
+from single.data.pairs import AlignedPairs, BayerPairs, ImagePairs, Pairs
 
-__all__ = ["AlignedPairs", "BayerPairs", "Degradation", "Folder", "Pairs", "PicturePairs"]
+__all__ = ["AlignedPairs", "BayerPairs", "Degradation", "PatchDataset", "Pairs", "ImagePairs"]

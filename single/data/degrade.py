@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from burstsr.ground.fields import check_range
+from burstsr.core.fields import check_range
 
 MARGIN = 4  # low-resolution pixels beyond a patch that bicubic shrinking looks at
 
@@ -55,7 +55,7 @@ def _through_jpeg(x: Tensor, quality: int) -> Tensor:
     import numpy as np
 
     out = []
-    for picture in (x * 255).round().to(torch.uint8).permute(0, 2, 3, 1).numpy():
-        coded = imagecodecs.jpeg8_encode(np.ascontiguousarray(picture), level=quality)
+    for image in (x * 255).round().to(torch.uint8).permute(0, 2, 3, 1).numpy():
+        coded = imagecodecs.jpeg8_encode(np.ascontiguousarray(image), level=quality)
         out.append(torch.from_numpy(np.asarray(imagecodecs.jpeg8_decode(coded))).permute(2, 0, 1))
     return torch.stack(out).float() / 255

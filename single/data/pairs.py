@@ -10,14 +10,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from burstsr.files.picture import read_picture
-from burstsr.files.raw import read_frame
-from burstsr.ground.errors import InputFileError
-from burstsr.ground.sensor import samples
-from single.curve import decode, encode
+from burstsr.core.errors import InputFileError
+from burstsr.core.sensor import samples
+from burstsr.io.images import read_image
+from burstsr.io.raw import read_frame
 from single.data.degrade import MARGIN, Degradation
-from single.data.folder import Folder
+from single.data.folder import PatchDataset
 from single.mosaic import balance, bayer_planes
+from single.transfer import decode, encode
 
 LUMA = (65.481 / 255, 128.553 / 255, 24.966 / 255)  # BT.601, studio swing; plus 16 / 255
 
@@ -34,10 +34,10 @@ def luma(rgb: Tensor) -> Tensor:
     return (rgb * weights).sum(1, keepdim=True) + 16 / 255
 
 
-class PicturePairs:
+class ImagePairs:
     """Pictures, degraded on the fly. y: as luma. scale: of the network."""
 
-    def __init__(self, folder: Folder, scale: int, degradation: Degradation, y: bool = False) -> None:
+    def __init__(self, folder: PatchDataset, scale: int, degradation: Degradation, y: bool = False) -> None:
         self.folder, self.scale, self.degradation, self.y = folder, scale, degradation, y
 
     def batch(self, count: int, side: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
@@ -60,11 +60,11 @@ class BayerPairs:
     and blue scales their noise, as in a camera that balances afterwards.
     """
 
-    def __init__(self, folder: Folder, scale: int, alpha: tuple[float, float] = (1e-5, 3e-3)) -> None:
+    def __init__(self, folder: PatchDataset, scale: int, alpha: tuple[float, float] = (1e-5, 3e-3)) -> None:
         self.folder, self.scale, self.alpha = folder, scale, alpha
 
     def batch(self, count: int, side: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-        """(count, 4, side, side) and (count, 3, 2 scale side, 2 scale side), both on the curve of `single.curve`."""
+        """(count, 4, side, side) and (count, 3, 2 scale side, 2 scale side), both on the curve of `single.transfer`."""
         given, wanted = [], []
         for _ in range(count):
             linear = decode(self.folder.patch(2 * side * self.scale, rng).astype(np.float32) / np.float32(255))
@@ -98,16 +98,16 @@ class AlignedPairs:
         self.scale = scale
         self.pairs: list[tuple[NDArray[np.float32], NDArray[np.float32]]] = []
         for raw in sorted(path for path in Path(place).rglob("*") if path.suffix.lower() in self.RAW):
-            picture = next((raw.with_suffix(end) for end in (".png", ".jpg", ".JPG", ".tif") if raw.with_suffix(end).is_file()), None)
-            if picture is not None:
-                self.pairs.append(self._pair(raw, picture))
+            image = next((raw.with_suffix(end) for end in (".png", ".jpg", ".JPG", ".tif") if raw.with_suffix(end).is_file()), None)
+            if image is not None:
+                self.pairs.append(self._pair(raw, image))
         if not self.pairs:
             raise InputFileError(f"{place}: no raw file ({', '.join(self.RAW)}) with a picture of its name (.png, .jpg, .tif) beside it")
 
     def _pair(self, raw: Path, path: Path) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         frame = read_frame(raw)
         planes, top, left = bayer_planes(samples(frame.mosaic, frame.info.levels), frame.info.cfa, balance(frame.info))
-        rgb = read_picture(path).rgb
+        rgb = read_image(path).rgb
         height, width = (length * self.scale for length in frame.info.shape)
         if abs(rgb.shape[0] / height - 1) > 0.02 or abs(rgb.shape[1] / width - 1) > 0.02:
             raise InputFileError(f"{path}: {rgb.shape[1]} x {rgb.shape[0]} pixels; {raw.name} at x{self.scale} needs {width} x {height}")

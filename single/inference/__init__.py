@@ -3,8 +3,8 @@
 `enlarger` makes one; classical models need no torch.
 """
 
-from single.inference.choose import Request, check, enlarger
-from single.inference.enlarger import Enlarger, Model
-from single.inference.raws import enlarge_frame, enlarge_linear, enlarge_picture
+from single.inference.enlarger import Model, Upscaler
+from single.inference.factory import Request, check, enlarger
+from single.inference.raw_images import upscale_frame, upscale_image, upscale_linear
 
-__all__ = ["Enlarger", "Model", "Request", "check", "enlarge_frame", "enlarge_linear", "enlarge_picture", "enlarger"]
+__all__ = ["Upscaler", "Model", "Request", "check", "upscale_frame", "upscale_linear", "upscale_image", "enlarger"]

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from burstsr.ground.coords import output_length
-from burstsr.ground.errors import SettingsError
+from burstsr.core.coords import output_length
+from burstsr.core.errors import SettingsError
 from single.classical import resize
 
 Floats = NDArray[np.float32]
@@ -32,13 +32,13 @@ class Model:
     gan: bool = False
     sha256: str | None = None
 
-    def plain(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Ready for JSON."""
         return asdict(self)
 
 
 @dataclass(frozen=True)
-class Enlarger:
+class Upscaler:
     """A model at one scale.
 
     scale: of the result, any above 0. native: that of the network; what is left, native to scale, is done by antialiased bicubic downwards and Lanczos upwards.
@@ -53,7 +53,7 @@ class Enlarger:
     run: Run | None
     classical: str = "bicubic"
 
-    def picture(self, pixels: Floats, progress: Progress | None = None) -> Floats:
+    def image(self, pixels: Floats, progress: Progress | None = None) -> Floats:
         """(round(s H), round(s W), C) float32, 0 to 1, of a display picture (H, W, C), 0 to 1: grey, grey and alpha, RGB, or RGB and alpha.
 
         Alpha is enlarged classically. Raises SettingsError for other channels, and where the model takes raw mosaics only.
@@ -78,9 +78,9 @@ class Enlarger:
         made = np.ascontiguousarray(self.run(planes, progress).transpose(1, 2, 0))
         return self._at_scale(made, (2 * planes.shape[1], 2 * planes.shape[2]))
 
-    def rest(self, picture: NDArray[Any]) -> Floats:
+    def rest(self, image: NDArray[Any]) -> Floats:
         """Enlarged classically: what no network shall see."""
-        return resize(picture, self.scale, self.classical)
+        return resize(image, self.scale, self.classical)
 
     def _colours(self, colours: Floats, progress: Progress | None) -> Floats:
         """(native H, native W, C): of one or three channels."""

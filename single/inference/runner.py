@@ -13,8 +13,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from burstsr.ground.errors import BurstsrError, SettingsError
-from burstsr.ground.threads import thread_count
+from burstsr.core.errors import BurstsrError, SettingsError
+from burstsr.core.parallel import thread_count
 from single.inference.tiles import tiled
 from single.loading.stage import Loaded
 
@@ -123,10 +123,10 @@ def _ends_in_full(network: nn.Module) -> None:
         layer.forward = _in_full(layer.forward)
 
 
-def _in_full(plain: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+def _in_full(to_dict: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
     def forward(x: Tensor) -> Tensor:
         with torch.autocast(x.device.type, enabled=False):
-            return plain(x.float())
+            return to_dict(x.float())
 
     return forward
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from single.loading.places import NAMES, Weights, find, models_folder
+from single.loading.registry import NAMES, Weights, find, models_folder
 
 if TYPE_CHECKING:
     from single.loading.stage import Loaded

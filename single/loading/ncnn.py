@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from burstsr.ground.errors import InputFileError
+from burstsr.core.errors import InputFileError
 
 _MAGIC = "7767517"
 _FLOAT16, _FLOAT32 = 0x01306B47, 0

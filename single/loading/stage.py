@@ -12,11 +12,11 @@ from typing import Any
 import torch
 from torch import nn
 
-from burstsr.ground.errors import InputFileError, SettingsError
+from burstsr.core.errors import InputFileError, SettingsError
 from single.descriptor import Descriptor
-from single.loading.keys import rrdb_descriptor, rrdb_keys, unwrapped
 from single.loading.ncnn import read_ncnn
-from single.loading.places import Weights
+from single.loading.registry import Weights
+from single.loading.state_dict_names import rrdb_descriptor, rrdb_keys, unwrapped
 from single.networks import build
 from single.weights_file import read_weights
 

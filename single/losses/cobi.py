@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from burstsr.ground.errors import SettingsError
+from burstsr.core.errors import SettingsError
 
 BANDWIDTH = 0.5  # h
 SPATIAL_WEIGHT = 0.5  # w_s; the paper says 0.1, with which matches wander

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from burstsr.ground.errors import InputFileError, SettingsError
+from burstsr.core.errors import InputFileError, SettingsError
 
 _WIDTHS = ((64, 2), (128, 2), (256, 4), (512, 4), (512, 4))  # channels and convolutions of the five blocks
 NAMES = tuple(f"conv{block}_{i}" for block, (_, count) in enumerate(_WIDTHS, 1) for i in range(1, count + 1))

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from burstsr.ground.errors import SettingsError
+from burstsr.core.errors import SettingsError
 
 WINDOW, SIGMA = 11, 1.5
 C1, C2 = 0.01**2, 0.03**2  # K1 and K2 squared, for values from 0 to 1

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from burstsr.ground.errors import SettingsError
+from burstsr.core.errors import SettingsError
 
 RESIDUAL_SCALING = 0.2  # Wang 2018, §3.1: beta
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from burstsr.ground.errors import SettingsError
+from burstsr.core.errors import SettingsError
 
 
 class SRCNN(nn.Module):

@@ -12,7 +12,7 @@ class Zoom(SRResNet):
     """An SRResNet from four Bayer planes at half size to colours at `scale` times the mosaic's size: a pixel-shuffle stage more than the scale says.
 
     Input (N, 4, H, W): R, G of the red row, G of the blue row, B. Output (N, 3, 2 scale H, 2 scale W). Both white-balanced and on the curve of
-    `single.curve`. The published size: channels 64, blocks 16; scales 2, 4 (paper: 4 and 8).
+    `single.transfer`. The published size: channels 64, blocks 16; scales 2, 4 (paper: 4 and 8).
     """
 
     def __init__(

@@ -6,9 +6,9 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from burstsr.files.atomic import atomic
-from burstsr.files.owned import ADVICE
-from burstsr.ground.errors import OutputError
+from burstsr.core.errors import OutputError
+from burstsr.io.atomic import atomic
+from burstsr.io.owned import ADVICE
 
 
 def begin(log: Path, head: str, others: Sequence[str]) -> None:

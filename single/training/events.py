@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from burstsr.ground.errors import OutputError, SettingsError
+from burstsr.core.errors import OutputError, SettingsError
 
 
 def events(out: Path) -> Callable[[Mapping[str, float]], None]:

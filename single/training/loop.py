@@ -18,8 +18,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from burstsr.files.atomic import atomic
-from burstsr.ground.errors import BurstsrError, InputFileError, OutputError, SettingsError
+from burstsr.core.errors import BurstsrError, InputFileError, OutputError, SettingsError
+from burstsr.io.atomic import atomic
 from single.data.pairs import Pairs
 from single.inference.runner import chosen_device, out_of_memory
 from single.losses import adversarial, pixel_loss
@@ -58,10 +58,10 @@ class Training:
             _load(self.net, start, plan)
         self.average = copy.deepcopy(self.net).eval().requires_grad_(False)
         self.optimiser = torch.optim.Adam(self.net.parameters(), plan.rate, betas=(0.9, 0.99))
-        self.judge = Discriminator(plan.discriminator_width, 256).to(self.device) if plan.gan else None
-        if self.judge is not None:
-            self.judge.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # twice as fast on a CPU
-        self.judge_optimiser = torch.optim.Adam(self.judge.parameters(), plan.rate, betas=(0.9, 0.99)) if self.judge else None
+        self.discriminator = Discriminator(plan.discriminator_width, 256).to(self.device) if plan.gan else None
+        if self.discriminator is not None:
+            self.discriminator.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # twice as fast on a CPU
+        self.judge_optimiser = torch.optim.Adam(self.discriminator.parameters(), plan.rate, betas=(0.9, 0.99)) if self.discriminator else None
         self.pixel = pixel_loss(plan.loss)
         self.features = _features(plan).to(self.device) if plan.perceptual_weight else None
         self.bf16 = _has_bf16() if plan.bf16 is None else plan.bf16
@@ -121,13 +121,13 @@ class Training:
         loss, judged = self.plan.pixel_weight * self.pixel(made, wanted), 0.0
         if self.features is not None:
             loss = loss + self.plan.perceptual_weight * (self.features(made) - self.features(wanted)).abs().mean()
-        if self.judge is not None:
-            judged = self._judge(made.detach(), wanted)
-            self.judge.requires_grad_(False)
+        if self.discriminator is not None:
+            judged = self._train_discriminator(made.detach(), wanted)
+            self.discriminator.requires_grad_(False)
             with self._precision():
-                real, fake = self.judge(wanted), self.judge(made)
+                real, fake = self.discriminator(wanted), self.discriminator(made)
             loss = loss + self.plan.adversarial_weight * adversarial.generator_loss(real.float(), fake.float(), self.plan.relativistic)
-            self.judge.requires_grad_(True)
+            self.discriminator.requires_grad_(True)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
@@ -138,10 +138,10 @@ class Training:
                 mean.lerp_(now, 1 - keep) if mean.is_floating_point() else mean.copy_(now)
         return float(loss.detach()), judged
 
-    def _judge(self, made: Tensor, wanted: Tensor) -> float:
-        assert self.judge is not None and self.judge_optimiser is not None
+    def _train_discriminator(self, made: Tensor, wanted: Tensor) -> float:
+        assert self.discriminator is not None and self.judge_optimiser is not None
         with self._precision():
-            real, fake = self.judge(wanted), self.judge(made)
+            real, fake = self.discriminator(wanted), self.discriminator(made)
         loss = adversarial.discriminator_loss(real.float(), fake.float(), self.plan.relativistic)
         self.judge_optimiser.zero_grad(set_to_none=True)
         loss.backward()
@@ -155,7 +155,8 @@ class Training:
         state = {
             "plan": _plain(self.plan), "step": self.step, "seconds": self.seconds, "best": self.best, "net": self.net.state_dict(),
             "average": self.average.state_dict(), "optimiser": self.optimiser.state_dict(),
-            "judge": self.judge.state_dict() if self.judge else {}, "judge_optimiser": self.judge_optimiser.state_dict() if self.judge_optimiser else {},
+            "judge": self.discriminator.state_dict() if self.discriminator else {},
+            "judge_optimiser": self.judge_optimiser.state_dict() if self.judge_optimiser else {},
         }  # fmt: skip
         if self.plan.gan or line["val_psnr"] > self.best:  # a gan gets sharper while its PSNR falls: its last weights are the ones
             self.best = state["best"] = line["val_psnr"]
@@ -184,8 +185,8 @@ class Training:
             self.net.load_state_dict(state["net"])
             self.average.load_state_dict(state["average"])
             self.optimiser.load_state_dict(state["optimiser"])
-            if self.judge is not None and self.judge_optimiser is not None:
-                self.judge.load_state_dict(state["judge"])
+            if self.discriminator is not None and self.judge_optimiser is not None:
+                self.discriminator.load_state_dict(state["judge"])
                 self.judge_optimiser.load_state_dict(state["judge_optimiser"])
         except (KeyError, ValueError, TypeError, RuntimeError) as error:
             raise InputFileError(f"{path}: a checkpoint that is damaged ({error}); choose another folder") from error

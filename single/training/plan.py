@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from burstsr.ground.errors import SettingsError
-from burstsr.ground.fields import check_choice, check_range
+from burstsr.core.errors import SettingsError
+from burstsr.core.fields import check_choice, check_range
 from single.descriptor import Descriptor
 
 PIXEL_LOSSES = ("l1", "mse", "ssim", "ms-ssim", "cobi")

@@ -10,7 +10,7 @@ from single.training.loop import BEST, LOG
 from single.weights_file import read_header, read_weights, write_weights
 
 
-def publish(run: str | Path, folder: str | Path, command: str, data: str, licence: str = "MIT") -> Path:
+def export_weights(run: str | Path, folder: str | Path, command: str, data: str, licence: str = "MIT") -> Path:
     """The best weights of a training as 16-bit floats, FOLDER/NAME.safetensors, with its curve, FOLDER/NAME.csv.
 
     command, data: what made them, and on what; they stand in the file's header. Returns the file's path. Raises InputFileError, OutputError.

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from burstsr.ground.errors import SettingsError
-from single.data import AlignedPairs, BayerPairs, Degradation, Folder, Pairs, PicturePairs
+from burstsr.core.errors import SettingsError
+from single.data import AlignedPairs, BayerPairs, Degradation, ImagePairs, Pairs, PatchDataset
 from single.descriptor import Descriptor
 
 _HELD_BACK = 10  # every so many-th picture, where none are named
@@ -17,12 +17,12 @@ def of_pictures(descriptor: Descriptor, data: Sequence[Path], held_back: Sequenc
 
     held_back: pictures for validation; None: every tenth of `data`. Raises InputFileError.
     """
-    training = Folder(data)
-    validation = Folder(held_back) if held_back else training.split_off(_HELD_BACK)
+    training = PatchDataset(data)
+    validation = PatchDataset(held_back) if held_back else training.split_off(_HELD_BACK)
     if descriptor.input == "bayer":
         return BayerPairs(training, descriptor.scale), BayerPairs(validation, descriptor.scale)
     y = descriptor.input == "y"
-    return PicturePairs(training, descriptor.scale, degradation, y), PicturePairs(validation, descriptor.scale, degradation, y)
+    return ImagePairs(training, descriptor.scale, degradation, y), ImagePairs(validation, descriptor.scale, degradation, y)
 
 
 def of_raw_files(descriptor: Descriptor, data: Path, held_back: Path) -> tuple[Pairs, Pairs]:

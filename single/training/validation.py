@@ -9,7 +9,7 @@ import torch
 from skimage.metrics import structural_similarity
 from torch import Tensor, nn
 
-from burstsr.files.picture import write_png
+from burstsr.io.images import write_png
 from single.data.pairs import Pairs
 
 VALIDATION = "validation.png"
@@ -39,6 +39,6 @@ class Validation:
         return psnr, ssim
 
 
-def _inner(pictures: Tensor) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+def _inner(images: Tensor) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
     """(N, C, H, W) -> (N, H, W, C) without a border."""
-    return pictures[:, :, _CROP:-_CROP, _CROP:-_CROP].clamp(0, 1).permute(0, 2, 3, 1).float().numpy()
+    return images[:, :, _CROP:-_CROP, _CROP:-_CROP].clamp(0, 1).permute(0, 2, 3, 1).float().numpy()

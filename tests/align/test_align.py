@@ -5,21 +5,21 @@ import pytest
 from conftest import frame_of
 from tolerances import FLOW_ISO_100_PX, FLOW_LOOPS_PX, FLOW_SHIFT_PX, MATCH_COST
 
-from burstsr.align import Aligner, frame_loops, motion_loops, sharpest
+from burstsr.align import Aligner, frame_loops, motion_loops, select_reference
 from burstsr.align import loops as align_loops
-from burstsr.align import paper as align_paper
-from burstsr.align.grey import grey
-from burstsr.align.information import noise_gain, weighted_median, without_noise
-from burstsr.align.posterior import smooth_deviation
-from burstsr.align.whole import fit_affine, translation
-from burstsr.ground.burst import Burst
-from burstsr.ground.noise import Noise
-from burstsr.ground.sensor import samples, site_rows, stabilisation, stabilise
+from burstsr.align import naive as align_paper
+from burstsr.align.fisher import noise_gain, weighted_median, without_noise
+from burstsr.align.global_motion import fit_affine, translation
+from burstsr.align.luma import luma
+from burstsr.align.regularise import regularise_deviation
+from burstsr.core.burst import Burst
+from burstsr.core.noise import Noise
+from burstsr.core.sensor import samples, site_rows, stabilisation, stabilise
 from burstsr.settings import AlignSettings
-from burstsr.world import SimulateSettings, flow_at, simulate_burst
-from burstsr.world.motion import FrameMotion
+from burstsr.simulate import SimulateSettings, flow_at, simulate_burst
+from burstsr.simulate.motion import FrameMotion
 
-ENGINES = {"paper": align_paper, "loops": align_loops}
+ENGINES = {"naive": align_paper, "loops": align_loops}
 SHAPES = [(48, 64), (41, 53), (16, 16), (33, 18)]
 
 
@@ -46,24 +46,24 @@ def registered(engine, ref, frame, start=0.0, iterations=6, tile=16):
     return out, cost
 
 
-GREYS = {"paper": align_paper, "loops": frame_loops}
-MOTIONS = {"paper": align_paper, "loops": motion_loops}
+GREYS = {"naive": align_paper, "loops": frame_loops}
+MOTIONS = {"naive": align_paper, "loops": motion_loops}
 
 
 @pytest.mark.parametrize("shape", [(2, 2), (8, 6), (40, 54)])
 def test_grey_is_the_low_passed_mosaic_in_deviations_of_noise(rng, engine, shape):
     import cv2
 
-    from burstsr.align.information import LOW_PASS
+    from burstsr.align.fisher import LOW_PASS
 
     frame, noise = frame_of(rng.uniform(0, 1, shape)), Noise.of_iso(400)
     filtered = cv2.sepFilter2D(samples(frame.mosaic, frame.info.levels), cv2.CV_32F, LOW_PASS, LOW_PASS, borderType=cv2.BORDER_REFLECT_101)
     expected = stabilise(filtered, noise)
     out = np.zeros(shape, np.float32)
-    GREYS[engine].grey_rows(0, shape[0], frame.mosaic, *site_rows(frame.info.levels, shape[1]), *stabilisation(noise), 0, 0, out)
+    GREYS[engine].luma_rows(0, shape[0], frame.mosaic, *site_rows(frame.info.levels, shape[1]), *stabilisation(noise), 0, 0, out)
     np.testing.assert_allclose(out, expected, rtol=1e-5)
-    np.testing.assert_allclose(grey(frame, noise), expected, rtol=1e-5)
-    part = grey(frame, noise, slice(1, shape[0]), slice(shape[1] // 2, shape[1]))
+    np.testing.assert_allclose(luma(frame, noise), expected, rtol=1e-5)
+    part = luma(frame, noise, slice(1, shape[0]), slice(shape[1] // 2, shape[1]))
     np.testing.assert_allclose(part, expected[1:, shape[1] // 2 :], rtol=1e-5)
 
 
@@ -117,10 +117,10 @@ def test_engines_agree(texture, shape, kind, rng):
         ref, frame = (p + rng.normal(0, 0.1, p.shape).astype(np.float32) for p in (ref, frame))
     if kind == "constant":
         ref, frame = np.full(shape, 0.25, np.float32), np.full(shape, 0.25, np.float32)
-    (a, ca), (b, cb) = (matched(e, ref, frame) for e in ("paper", "loops"))
+    (a, ca), (b, cb) = (matched(e, ref, frame) for e in ("naive", "loops"))
     np.testing.assert_allclose(ca, cb, rtol=MATCH_COST, atol=1e-6)
     assert kind == "constant" or (a == b).mean() > 0.98  # equal costs may fall to either
-    (a, ca), (b, cb) = (registered(e, ref, frame, iterations=3) for e in ("paper", "loops"))
+    (a, ca), (b, cb) = (registered(e, ref, frame, iterations=3) for e in ("naive", "loops"))
     np.testing.assert_allclose(a, b, atol=FLOW_LOOPS_PX)
     np.testing.assert_allclose(ca, cb, rtol=1e-2, atol=1e-6)
 
@@ -153,22 +153,22 @@ def test_affine_fit_ignores_movers(rng):
 def test_noise_gain_is_what_noise_does(rng):
     import cv2
 
-    from burstsr.align.information import LOW_PASS
+    from burstsr.align.fisher import LOW_PASS
 
     white = rng.normal(0, 1, (1024, 1024)).astype(np.float32)
     level = cv2.sepFilter2D(white, cv2.CV_32F, LOW_PASS, LOW_PASS)
     for i in range(3):
-        variance, slope = noise_gain(i)
-        gy, _ = align_paper.slopes(level)
+        variance, gradient = noise_gain(i)
+        gy, _ = align_paper.gradients(level)
         assert level.var() == pytest.approx(variance, rel=0.05)
-        assert gy.var() == pytest.approx(slope, rel=0.05)
+        assert gy.var() == pytest.approx(gradient, rel=0.05)
         level = cv2.pyrDown(level)
 
 
 def test_noise_alone_has_no_information(rng):
     import cv2
 
-    from burstsr.align.information import LOW_PASS
+    from burstsr.align.fisher import LOW_PASS
 
     white = rng.normal(0, 1, (512, 512)).astype(np.float32)
     sums = np.zeros((32, 32, 4), np.float32)
@@ -186,8 +186,8 @@ def test_weighted_median():
 
 def test_structure_and_worth_share_the_sums_axes(rng):
     """Without noise to take off, the structure is the sums themselves, whatever their axes; large sums are worth much along their larger axis."""
-    slopes = rng.normal(0, 40, (5, 6, 50, 2)) * rng.uniform(0.1, 1, (5, 6, 1, 2))
-    full = np.einsum("yxna,yxnb->yxab", slopes, slopes)
+    gradients = rng.normal(0, 40, (5, 6, 50, 2)) * rng.uniform(0.1, 1, (5, 6, 1, 2))
+    full = np.einsum("yxna,yxnb->yxab", gradients, gradients)
     sums = np.stack([full[..., 0, 0], full[..., 0, 1], full[..., 1, 1], np.full((5, 6), 50.0)], -1).astype(np.float32)
     structure, worth = without_noise(sums, 0)
     from_noise = 50 * noise_gain(0)[1]
@@ -232,9 +232,9 @@ def test_a_flow_does_not_depend_on_the_frames_before(texture):
     noise = Noise.of_iso(100)
     frames = [textured_frame(texture, (96, 128), 0.4 * k, -0.7 * k) for k in range(3)]
     aligner = Aligner(frames[0], noise, AlignSettings())
-    flows = [aligner.flow_of(frames[k]).tiles for k in (1, 2, 1)]
+    flows = [aligner.estimate_flow(frames[k]).tiles for k in (1, 2, 1)]
     np.testing.assert_array_equal(flows[0], flows[2])
-    np.testing.assert_array_equal(flows[1], Aligner(frames[0], noise, AlignSettings()).flow_of(frames[2]).tiles)
+    np.testing.assert_array_equal(flows[1], Aligner(frames[0], noise, AlignSettings()).estimate_flow(frames[2]).tiles)
 
 
 def test_tiles_without_information_follow_their_neighbours(rng):
@@ -242,9 +242,9 @@ def test_tiles_without_information_follow_their_neighbours(rng):
     residual += np.linspace(-1, 1, 9)[:, None, None]
     information = np.tile(400.0 * np.eye(2), (9, 9, 1, 1))
     residual[4, 4], information[4, 4] = (50.0, 50.0), 0.0
-    field = smooth_deviation(residual, information, 1.0)
+    field = regularise_deviation(residual, information, 1.0)
     assert np.abs(field[4, 4]).max() < 0.2
-    assert np.array_equal(smooth_deviation(residual, information, 0.0), residual)
+    assert np.array_equal(regularise_deviation(residual, information, 0.0), residual)
 
 
 def textured_frame(texture, shape, dy=0.0, dx=0.0, noise=None):
@@ -256,19 +256,19 @@ def textured_frame(texture, shape, dy=0.0, dx=0.0, noise=None):
 @pytest.mark.parametrize("shift", [(0.0, 0.0), (0.35, -0.6), (-4.4, 5.1)])
 def test_flow_of_a_shift(texture, shape, shift):
     noise = Noise.of_iso(100)
-    flow = Aligner(textured_frame(texture, shape), noise, AlignSettings()).flow_of(textured_frame(texture, shape, *shift))
+    flow = Aligner(textured_frame(texture, shape), noise, AlignSettings()).estimate_flow(textured_frame(texture, shape, *shift))
     assert np.abs(flow.tiles - shift).max() < FLOW_SHIFT_PX
 
 
 def test_flow_follows_shift_and_rotation_of_a_simulated_frame(data):
     import imageio.v3 as iio
 
-    picture = iio.imread(data / "testsets/Kodak24/19.png")
+    image = iio.imread(data / "testsets/Kodak24/19.png")
     motions = (FrameMotion(0, 0, 0), FrameMotion(3.3, -20.7, np.deg2rad(0.3)))
-    made = simulate_burst(picture, SimulateSettings(frames=2, iso=100, motion=motions), np.random.default_rng(1))
+    made = simulate_burst(image, SimulateSettings(frames=2, iso=100, motion=motions), np.random.default_rng(1))
     reference, frame = made.burst.frames
     assert reference.info.noise is not None
-    flow = Aligner(reference, reference.info.noise, AlignSettings()).flow_of(frame)
+    flow = Aligner(reference, reference.info.noise, AlignSettings()).estimate_flow(frame)
     y, x = np.mgrid[24 : reference.info.shape[0] - 24, 24 : reference.info.shape[1] - 24].astype(float)
     error = np.linalg.norm(flow.at(y, x) - flow_at(made.motions[1], np.stack([y, x], -1), reference.info.shape), axis=-1)
     assert np.median(error) < FLOW_ISO_100_PX
@@ -277,8 +277,8 @@ def test_flow_follows_shift_and_rotation_of_a_simulated_frame(data):
 def test_a_frame_of_something_else_does_not_raise(texture, rng):
     noise = Noise.of_iso(100)
     aligner = Aligner(textured_frame(texture, (96, 96)), noise, AlignSettings())
-    assert np.isfinite(aligner.flow_of(frame_of(rng.uniform(0, 1, (96, 96)))).tiles).all()
-    assert np.isfinite(aligner.flow_of(frame_of(np.full((96, 96), 0.3))).tiles).all()
+    assert np.isfinite(aligner.estimate_flow(frame_of(rng.uniform(0, 1, (96, 96)))).tiles).all()
+    assert np.isfinite(aligner.estimate_flow(frame_of(np.full((96, 96), 0.3))).tiles).all()
 
 
 def test_sharpest_frame_is_chosen(texture):
@@ -287,7 +287,7 @@ def test_sharpest_frame_is_chosen(texture):
     y, x = np.mgrid[:96, :96]
     sharp = texture(y, x)
     frames = [frame_of(cv2.GaussianBlur(sharp, (0, 0), s)) for s in (2.0, 1.5, 0.3, 1.5)]
-    assert sharpest(Burst("b", tuple(frames)), Noise.of_iso(100)) == 2
+    assert select_reference(Burst("b", tuple(frames)), Noise.of_iso(100)) == 2
 
 
 @pytest.mark.parametrize("bright", [0.9, 0.0])
@@ -298,4 +298,4 @@ def test_a_bright_or_dark_outlier_is_not_taken_for_sharpness(texture, bright):
     spoilt = 0.5 * texture(y * 0.5, x * 0.5)
     spoilt[np.abs(y - 0.7 * x - 20) < 3] = bright
     frames[1] = frame_of(spoilt)
-    assert sharpest(Burst("b", tuple(frames)), Noise.of_iso(100)) == 2
+    assert select_reference(Burst("b", tuple(frames)), Noise.of_iso(100)) == 2

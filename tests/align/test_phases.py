@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from burstsr.align import coverage, phases, rigid_motion
-from burstsr.ground.flow import Flow
+from burstsr.align import coverage, rigid_motion, subpixel_phases
+from burstsr.core.flow import Flow
 
 
 def shifted(dy, dx):
@@ -11,13 +11,13 @@ def shifted(dy, dx):
 
 def test_a_tripod_has_one_phase():
     flows = [shifted(0, 0), shifted(0.01, -0.02), shifted(2.0, -4.01)]  # whole CFA periods are no phase
-    assert phases(flows, 2.0) == 1
+    assert subpixel_phases(flows, 2.0) == 1
     assert coverage(flows, 2.0) == pytest.approx(1 / 3)
 
 
 def test_every_cell_counts_once():
     flows = [shifted(dy / 2, dx / 2) for dy in range(4) for dx in range(4)]
-    assert phases(flows, 2.0) == 16
+    assert subpixel_phases(flows, 2.0) == 16
     assert coverage(flows, 2.0) == 1.0
     assert coverage(flows + flows, 2.0) == 1.0
 
@@ -25,7 +25,7 @@ def test_every_cell_counts_once():
 def test_rotation_alone_gives_phases():
     y, x = np.mgrid[:20, :30] * 16.0
     flows = [shifted(0, 0)] + [Flow(np.stack([a * (x - 240), -a * (y - 160)], -1).astype(np.float32), 16) for a in (0.002, 0.004)]
-    assert phases(flows, 2.0) > 1
+    assert subpixel_phases(flows, 2.0) > 1
 
 
 def test_rigid_motion_is_found():

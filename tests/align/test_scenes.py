@@ -5,7 +5,7 @@ import pytest
 from conftest import burst_of
 
 from burstsr.align import scenes
-from burstsr.ground.noise import Noise
+from burstsr.core.noise import Noise
 
 NOISE = Noise.of_iso(800)
 SHAPE = (192, 256)
@@ -29,8 +29,8 @@ def scene(seed):
 def burst(order, rng):
     """A frame per letter, each letter a scene, from a moving hand, some brighter than others."""
     made = {letter: scene(ord(letter)) for letter in order}
-    pictures = [made[letter](*rng.normal(0, 6, 2)) * (1 + 0.03 * (i % 2)) for i, letter in enumerate(order)]
-    return burst_of([p + np.sqrt(NOISE.variance(p, 1)) * rng.standard_normal(SHAPE) for p in pictures], noise=NOISE)
+    images = [made[letter](*rng.normal(0, 6, 2)) * (1 + 0.03 * (i % 2)) for i, letter in enumerate(order)]
+    return burst_of([p + np.sqrt(NOISE.variance(p, 1)) * rng.standard_normal(SHAPE) for p in images], noise=NOISE)
 
 
 @pytest.mark.parametrize(
@@ -58,15 +58,15 @@ def test_frames_without_structure_cannot_be_told_apart(rng):
 
 
 def test_a_frame_in_the_dark_is_another_scene(rng):
-    pictures = [scene(1)(i, -i) for i in range(3)]
-    assert scenes(burst_of([*pictures, np.full(SHAPE, 0.001)], noise=NOISE)) == [[0, 1, 2], [3]]
+    images = [scene(1)(i, -i) for i in range(3)]
+    assert scenes(burst_of([*images, np.full(SHAPE, 0.001)], noise=NOISE)) == [[0, 1, 2], [3]]
 
 
 @pytest.mark.parametrize(
     ("folder", "least"), [("raw_more/imx296_static", 9), ("raw_more/quicktake_pair", 2), ("seestar_m94", 10), ("raw_more/imx296_moving", 6)]
 )
 def test_real_bursts_are_one_scene(data, folder, least):
-    from burstsr.files.discover import read_burst
+    from burstsr.io.discover import read_burst
 
     paths = [path for path in sorted((data / folder).iterdir()) if path.suffix in (".dng", ".qtk")]
     if len(paths) < least:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from benchmarks.shots import shot_of
-from burstsr.world import SimulateSettings, simulate_burst
+from burstsr.simulate import SimulateSettings, simulate_burst
 
 
 def _scene(height=192, width=224, seed=2):
@@ -10,9 +10,9 @@ def _scene(height=192, width=224, seed=2):
     generator = np.random.default_rng(seed)
     y, x = np.mgrid[:height, :width]
     waves = [np.sin(generator.uniform(-0.12, 0.12) * y + generator.uniform(-0.12, 0.12) * x + generator.uniform(0, 6)) for _ in range(9)]
-    picture = np.stack([0.45 + 0.1 * sum(waves[c::3]) for c in range(3)], axis=-1)
-    picture += 0.15 * np.tanh(np.sin(x / 9) * 3)[..., None] * np.tanh(np.sin(y / 11) * 3)[..., None]
-    return np.clip(picture, 0.05, 0.95).astype(np.float32)
+    image = np.stack([0.45 + 0.1 * sum(waves[c::3]) for c in range(3)], axis=-1)
+    image += 0.15 * np.tanh(np.sin(x / 9) * 3)[..., None] * np.tanh(np.sin(y / 11) * 3)[..., None]
+    return np.clip(image, 0.05, 0.95).astype(np.float32)
 
 
 def _shot(seed=1, **settings):

@@ -11,7 +11,7 @@ from benchmarks.merge_case import MergeMismatch, made_case, merged, merged_by_pa
 from benchmarks.merge_work import OPERATIONS, work_of
 from burstsr.cli import main
 from burstsr.cli.benchmark_speed import SIZES_MP, _listed, _megapixels, size
-from burstsr.ground.errors import SettingsError
+from burstsr.core.errors import SettingsError
 
 
 @pytest.mark.parametrize("scale", [1.0, 1.5, 2.0, 3.0])
@@ -46,8 +46,8 @@ def test_a_wrong_merge_is_found(which, wrong):
 
 def test_no_time_is_told_of_a_wrong_merge(monkeypatch, capsys):
     def shifted(case):
-        picture, weight = merged(case)
-        return np.roll(picture, 1, axis=1), weight
+        image, weight = merged(case)
+        return np.roll(image, 1, axis=1), weight
 
     monkeypatch.setattr(merge_speed, "merged", shifted)
     assert main(["benchmark", "merge", "--size", "64x48", "--frames", "2", "--threads", "1"]) == 1
@@ -127,6 +127,6 @@ def test_text_tells_all_methods(monkeypatch, capsys):
 
 def test_the_door_is_the_public_one():
     """So that a rewritten merge is measured as the pipeline calls it."""
-    from burstsr.merge import Accumulator
+    from burstsr.merge import KernelMerge
 
-    assert merge_case.Accumulator is Accumulator
+    assert merge_case.KernelMerge is KernelMerge

@@ -26,7 +26,7 @@ def test_light_is_a_share_of_what_shrinking_took():
     """0 leaves everything as it is; in between, in proportion."""
     from benchmarks.photometry import burst_of, field_of
     from burstsr import super_resolve
-    from burstsr.ground.noise import Noise
+    from burstsr.core.noise import Noise
 
     rng = np.random.default_rng(1)
     noise = Noise.of_iso(400)

@@ -10,7 +10,7 @@ from benchmarks import pipeline_cost, pipeline_plot, pipeline_run
 from benchmarks.asv import benchmarks as suite
 from benchmarks.pipeline_cost import Cost, PipelineCost, Plan, RunFailed, exponent, exponents
 from burstsr.cli import main
-from burstsr.ground.errors import SettingsError
+from burstsr.core.errors import SettingsError
 
 
 def made(shape, frames, seconds, peak):
@@ -55,8 +55,8 @@ def test_the_scene_is_the_same_and_alike_at_every_size():
     small, large = pipeline_run.scene((128, 160)), pipeline_run.scene((512, 640))
     assert (small == pipeline_run.scene((128, 160))).all()
     assert small.dtype == np.float32 and 0 < small.min() and large.max() < 1
-    slopes = [np.abs(np.diff(picture, axis=1)).mean() for picture in (small, large)]
-    assert slopes[1] == pytest.approx(slopes[0], rel=0.3)
+    gradients = [np.abs(np.diff(image, axis=1)).mean() for image in (small, large)]
+    assert gradients[1] == pytest.approx(gradients[0], rel=0.3)
 
 
 def test_a_tiny_run_has_all_stages(capsys):

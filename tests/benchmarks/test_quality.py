@@ -14,24 +14,24 @@ from burstsr.cli import benchmark, main
 
 
 @pytest.fixture(scope="module")
-def picture(scene, tmp_path_factory):
+def image(scene, tmp_path_factory):
     path = tmp_path_factory.mktemp("pictures") / "scene.png"
     cv2.imwrite(str(path), np.uint8(scene() * 255))
     return path
 
 
 @pytest.fixture(scope="module")
-def result(picture, tmp_path_factory):
-    cases = grid.Grid((picture,), iso=(200.0,), frames=(3,), sections=("grid", "tripod", "mover", "lamp", "hot", "psf")).cases()
+def result(image, tmp_path_factory):
+    cases = grid.Grid((image,), iso=(200.0,), frames=(3,), sections=("grid", "tripod", "mover", "lamp", "hot", "psf")).cases()
     chosen, notes = rows.chosen_rows(["bilinear", "dht", "ours", "ours-true-motion", "best", "best-true-motion"])
     return quality.run(cases, chosen, notes, tmp_path_factory.mktemp("out"), lambda *_: None, lambda _: None)
 
 
-def test_cases_of_the_default_and_of_chosen_axes(picture):
-    everything = grid.Grid((picture,)).cases()
+def test_cases_of_the_default_and_of_chosen_axes(image):
+    everything = grid.Grid((image,)).cases()
     assert sum(case.section == "grid" for case in everything) == 4
     assert {case.frames for case in everything if case.section == "short"} == {1, 2, 3}
-    chosen = grid.Grid((picture,), iso=(100.0,), frames=(2, 5), scale=(1.5,), motion=("jiggle",)).cases()
+    chosen = grid.Grid((image,), iso=(100.0,), frames=(2, 5), scale=(1.5,), motion=("jiggle",)).cases()
     assert [(case.section, case.frames, case.scale, case.motion) for case in chosen] == [("grid", 2, 1.5, "jiggle"), ("grid", 5, 1.5, "jiggle")]
 
 
@@ -49,22 +49,22 @@ def test_records_and_json_are_whole(result):
 
 
 def test_extra_sections_of_few_pictures():
-    pictures = tuple(Path(f"{i:02d}.png") for i in range(1, 25))
-    everything = grid.Grid(pictures).cases()
+    images = tuple(Path(f"{i:02d}.png") for i in range(1, 25))
+    everything = grid.Grid(images).cases()
     of = {section: [case for case in everything if case.section == section] for section in grid.SECTIONS}
-    assert all({case.picture.stem for case in of[section]} == {"01", "08", "19"} for section in grid.EXTRAS)
+    assert all({case.image.stem for case in of[section]} == {"01", "08", "19"} for section in grid.EXTRAS)
     assert all({case.iso for case in of[section]} == {100.0, 1600.0} for section in grid.EXTRAS)
     assert {case.frames for case in of["counts"]} == {1, 2, 3, 5, 9, 13, 30, 60}
     assert {case.scale for case in of["scales"]} == {1.0, 1.5, 2.0, 3.0}
     assert all(case.lamp == (case.section == "lamp") and (case.hot > 0) == (case.section == "hot") for case in everything)
     assert {(case.blur, case.psf_px) for case in of["psf"]} == {(0.5, 0.35), (0.5, 0.5), (0.5, 0.65)}
     assert len({case.name for case in everything}) == len(everything)
-    quick = grid.Grid(grid.quick_choice(pictures), quick=True, sections=("lamp", "counts")).cases()
-    assert {case.picture.stem for case in quick} == {"01"} and {case.section for case in quick} == {"lamp", "counts"}
+    quick = grid.Grid(grid.quick_choice(images), quick=True, sections=("lamp", "counts")).cases()
+    assert {case.image.stem for case in quick} == {"01"} and {case.section for case in quick} == {"lamp", "counts"}
 
 
-def test_best_is_told_the_lens(picture):
-    blurred = grid.Grid((picture,), blur=0.4).cases()
+def test_best_is_told_the_lens(image):
+    blurred = grid.Grid((image,), blur=0.4).cases()
     assert {case.psf_px for case in blurred if case.section != "psf"} == {0.4}
     taken = shots.take(next(case for case in blurred if case.section == "psf"))
     assert taken.psf_px == 0.35 and taken.made.settings.blur_sigma_px == 0.5
@@ -82,8 +82,8 @@ def test_best_against_fast():
     """Of invented records: the mean, the worst picture and its name, per configuration and per section."""
     place = {"section": "grid", "scale": 2.0, "frames": 13, "motion": "handheld", "iso": 100.0, "blur_px": 0.0, "psf_px": 0.0}
     found = [
-        {**place, "picture": picture, "row": row, "psnr_srgb": decibels, "ssim": ssim}
-        for picture, values in {"a": ((30, 0.8), (31, 0.9), (31.5, 0.9)), "b": ((20, 0.5), (19.5, 0.6), (20, 0.6))}.items()
+        {**place, "picture": image, "row": row, "psnr_srgb": decibels, "ssim": ssim}
+        for image, values in {"a": ((30, 0.8), (31, 0.9), (31.5, 0.9)), "b": ((20, 0.5), (19.5, 0.6), (20, 0.6))}.items()
         for row, (decibels, ssim) in zip(("ours", "best", "best-true-motion"), values, strict=True)
     ]
     lamp = [{**record, "section": "lamp", "iso": 1600.0, "psnr_lamp": record["psnr_srgb"]} for record in found if record["row"] != "best-true-motion"]
@@ -115,16 +115,16 @@ def test_markdown_is_well_formed(result):
     assert "every picture" in table.full(result) and "Best over fast" in table.short(result)
 
 
-def test_the_same_seed_gives_the_same_figures(picture, tmp_path):
-    cases = grid.Grid((picture,), iso=(400.0,), frames=(2,)).cases()
+def test_the_same_seed_gives_the_same_figures(image, tmp_path):
+    cases = grid.Grid((image,), iso=(400.0,), frames=(2,)).cases()
     chosen, _ = rows.chosen_rows(["bilinear", "ours"])
     a, b = (quality.run(cases, chosen, [], tmp_path, lambda *_: None, lambda _: None).records for _ in range(2))
     assert [{**r, "seconds": 0} for r in a] == [{**r, "seconds": 0} for r in b]
 
 
-def test_command_line_writes_table_json_and_crops(picture, tmp_path, capsys):
+def test_command_line_writes_table_json_and_crops(image, tmp_path, capsys):
     out = tmp_path / "out"
-    status = main(["benchmark", "quality", str(picture), "--iso", "100", "--frames", "2", "--rows", "dht,ours", "--out", str(out), "--json"])
+    status = main(["benchmark", "quality", str(image), "--iso", "100", "--frames", "2", "--rows", "dht,ours", "--out", str(out), "--json"])
     found = json.loads(capsys.readouterr().out)
     assert status == 0 and [record["row"] for record in found["records"]] == ["dht", "ours"]
     assert json.loads((out / "quality.json").read_text()) == found

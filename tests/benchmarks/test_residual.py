@@ -9,11 +9,11 @@ from benchmarks import residual
 from benchmarks.forward import predicted
 from burstsr.cli import main
 from burstsr.cli.simulate import write_simulated
-from burstsr.ground.burst import Burst
-from burstsr.ground.errors import SettingsError
-from burstsr.ground.noise import Noise
-from burstsr.ground.sensor import samples
-from burstsr.world import SimulateSettings, simulate_burst
+from burstsr.core.burst import Burst
+from burstsr.core.errors import SettingsError
+from burstsr.core.noise import Noise
+from burstsr.core.sensor import samples
+from burstsr.simulate import SimulateSettings, simulate_burst
 
 
 @pytest.fixture(scope="module")

@@ -7,9 +7,9 @@ import pytest
 
 from benchmarks.figures import border_of, flat_areas, flow_figures, noise_between, picture_figures, places_of
 from benchmarks.rows import ROWS, chosen_rows
-from burstsr.ground.errors import SettingsError
-from burstsr.metrics import psnr_linear
-from burstsr.world import Blink
+from burstsr.core.errors import SettingsError
+from burstsr.quality.image_error import psnr_linear
+from burstsr.simulate import Blink
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.key)
@@ -18,10 +18,10 @@ def test_rows_give_pictures_of_the_truth(row, scale, small, shot):
     if row.missing:
         pytest.skip(f"{row.needs} is not installed")
     taken = small if scale == 2.0 else shot(scale=scale, cfa="GBRG")
-    picture = row.picture(taken)
-    assert picture.shape == taken.made.truth.shape and picture.dtype == np.float32
-    assert np.isfinite(picture).all()
-    assert psnr_linear(picture, taken.made.truth, border_of(taken)) > 24
+    image = row.image(taken)
+    assert image.shape == taken.made.truth.shape and image.dtype == np.float32
+    assert np.isfinite(image).all()
+    assert psnr_linear(image, taken.made.truth, border_of(taken)) > 24
 
 
 def test_rows_see_the_same_geometry(small):
@@ -29,9 +29,9 @@ def test_rows_see_the_same_geometry(small):
     border = border_of(small)
     for row in ROWS:
         if not row.missing:
-            picture = row.picture(small)
-            here = psnr_linear(picture, small.made.truth, border)
-            assert all(here > psnr_linear(np.roll(picture, shift, axis), small.made.truth, border) for axis in (0, 1) for shift in (-1, 1)), row.key
+            image = row.image(small)
+            here = psnr_linear(image, small.made.truth, border)
+            assert all(here > psnr_linear(np.roll(image, shift, axis), small.made.truth, border) for axis in (0, 1) for shift in (-1, 1)), row.key
 
 
 def test_figures(small):
@@ -44,7 +44,7 @@ def test_figures(small):
 
 
 def test_a_mover_has_figures_of_its_own(shot):
-    from burstsr.world import Mover
+    from burstsr.simulate import Mover
 
     figures = picture_figures(shot(mover=Mover()).made.truth + np.float32(0.01), shot(mover=Mover()))
     assert figures["psnr_mover"] > 20 and figures["psnr_mover_ever"] > 20

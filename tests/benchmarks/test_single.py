@@ -7,7 +7,7 @@ import pytest
 from cli.conftest import scene
 
 from benchmarks import single, single_table
-from burstsr.files.picture import write_jpeg, write_png
+from burstsr.io.images import write_jpeg, write_png
 
 torch = pytest.importorskip("torch")
 
@@ -29,7 +29,7 @@ def small_data(tmp_path, monkeypatch):
     models = tmp_path / "models"
     models.mkdir()
     monkeypatch.setenv("BURSTSR_MODELS", str(models))
-    monkeypatch.setattr("single.loading.places._BUNDLED", tmp_path / "none")
+    monkeypatch.setattr("single.loading.registry._BUNDLED", tmp_path / "none")
     sizes = {"channels": 4, "blocks": 1, "kernel": 3, "norm": False, "skip": True, "direct": True}
     for descriptor in (Descriptor("srresnet-lite-x4", "srresnet", 4, "rgb", sizes, 16), Descriptor("zoom-lite-x2", "zoom", 2, "bayer", sizes, 16)):
         write_weights(models / f"{descriptor.name}.safetensors", build(descriptor), descriptor)
@@ -51,14 +51,14 @@ def test_the_table_names_what_is_there_and_what_is_not(small_data, capsys):
 
 
 def test_gradients_measure_sharpness():
-    slope = np.mgrid[:5, :6][0] * 0.1
-    assert single.gradient(slope) == pytest.approx(0.1) and single.gradient(np.zeros((4, 4))) == 0
+    gradient = np.mgrid[:5, :6][0] * 0.1
+    assert single.gradient(gradient) == pytest.approx(0.1) and single.gradient(np.zeros((4, 4))) == 0
 
 
 def test_targets_are_met_or_not():
-    plain = {"set": "Set5", "scale": 4, "model": "srresnet-lite-x4", "psnr_y": 31.0, "gradient": 0.8}
+    to_dict = {"set": "Set5", "scale": 4, "model": "srresnet-lite-x4", "psnr_y": 31.0, "gradient": 0.8}
     gan = {"set": "Set5", "scale": 4, "model": "srgan-lite-x4", "psnr_y": 29.0, "gradient": 1.0}
-    goals = single_table.targets(single.Result([plain, gan], [], [], []))
+    goals = single_table.targets(single.Result([to_dict, gan], [], [], []))
     assert [met for _, _, met in goals] == [True, True]
-    goals = single_table.targets(single.Result([{**plain, "psnr_y": 30.7}, {**gan, "gradient": 0.7}], [], [], []))
+    goals = single_table.targets(single.Result([{**to_dict, "psnr_y": 30.7}, {**gan, "gradient": 0.7}], [], [], []))
     assert [met for _, _, met in goals] == [False, False]

@@ -8,16 +8,16 @@ import pytest
 from benchmarks.stars import doubled, find_stars, fit_star, green_above_background, main, measure, star_rings
 from benchmarks.stars_rings import rings, sky_noise
 from burstsr.cli.simulate import write_simulated
-from burstsr.world import SimulateSettings, simulate_burst
+from burstsr.simulate import SimulateSettings, simulate_burst
 
 
 def field(places, sigma, size=400, noise=1e-4, seed=0):
     generator = np.random.default_rng(seed)
     y, x = np.mgrid[:size, :size]
-    picture = np.full((size, size), 0.02) + noise * generator.standard_normal((size, size))
+    image = np.full((size, size), 0.02) + noise * generator.standard_normal((size, size))
     for cy, cx, height in places:
-        picture += height * np.exp(-((y - cy) ** 2 + (x - cx) ** 2) / (2 * sigma**2))
-    return np.repeat(picture[..., None], 3, 2).astype(np.float32)
+        image += height * np.exp(-((y - cy) ** 2 + (x - cx) ** 2) / (2 * sigma**2))
+    return np.repeat(image[..., None], 3, 2).astype(np.float32)
 
 
 PLACES = [(100.3, 120.7, 0.3), (250.8, 90.2, 0.1), (300.0, 310.5, 0.05), (180.4, 260.1, 0.2)]
@@ -51,18 +51,18 @@ def test_less_noise_and_lost_stars_are_counted():
 
 def with_rings(depth, sigma=2.0):
     """Stars with a dark ring 2.5 deviations out, `depth` of the star's height."""
-    picture = field(PLACES, sigma)
-    y, x = np.mgrid[: picture.shape[0], : picture.shape[1]]
+    image = field(PLACES, sigma)
+    y, x = np.mgrid[: image.shape[0], : image.shape[1]]
     for cy, cx, height in PLACES:
-        picture -= (depth * height * np.exp(-((np.hypot(y - cy, x - cx) - 2.5 * sigma) ** 2) / 2)).astype(np.float32)[..., None]
-    return picture
+        image -= (depth * height * np.exp(-((np.hypot(y - cy, x - cx) - 2.5 * sigma) ** 2) / 2)).astype(np.float32)[..., None]
+    return image
 
 
 def test_a_dark_ring_is_found_and_none_where_there_is_none():
     found = star_rings({"single": field(PLACES, 2.0), "dark": with_rings(0.2)}, 2.0)
-    plain, dark = found["single"], found["dark"]
-    assert plain["stars"] == dark["stars"] == 4
-    assert plain["peak_worst"] > -0.01 and plain["noise_worst"] > -6
+    to_dict, dark = found["single"], found["dark"]
+    assert to_dict["stars"] == dark["stars"] == 4
+    assert to_dict["peak_worst"] > -0.01 and to_dict["noise_worst"] > -6
     expected = np.exp(-0.5 * 2.5**2) - 0.2  # where the ring is darkest, of the star without one
     assert dark["peak_median"] == pytest.approx(expected, abs=0.03) and dark["noise_median"] < -50
     assert dark["radius_px"] == pytest.approx(2.5 * 2.0, abs=1.5)

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from conftest import burst_of
 
-from burstsr.ground.burst import Burst, Frame
-from burstsr.ground.errors import BurstError, SettingsError
-from burstsr.ground.noise import Noise
-from burstsr.world import SimulateSettings, simulate_burst
-from calibration.defects import defects_of
-from calibration.simulated import flat_frames
+from burstsr.core.burst import Burst, Frame
+from burstsr.core.errors import BurstError, SettingsError
+from burstsr.core.noise import Noise
+from burstsr.simulate import SimulateSettings, simulate_burst
+from calibration.defects import measure_defects
+from calibration.synthetic import flat_frames
 
 HOT, DEAD = ((10, 12), (33, 5), (0, 0)), ((20, 20),)
 
@@ -28,7 +28,7 @@ def darks(rng, offsets=0.0):
 
 
 def test_darks_show_hot_and_dead_pixels_only(rng):
-    record = defects_of(darks(rng))
+    record = measure_defects(darks(rng))
     assert record.method == "darks"
     assert set(record.hot) == set(HOT)
     assert set(record.dead) == set(DEAD)
@@ -38,7 +38,7 @@ def test_darks_show_hot_and_dead_pixels_only(rng):
 
 def test_darks_show_uneven_rows_and_columns(rng):
     rows, columns = 40 * rng.standard_normal(96), 40 * rng.standard_normal(128)
-    record = defects_of(darks(rng, rows[:, None] + columns))
+    record = measure_defects(darks(rng, rows[:, None] + columns))
     for found, true in ((record.row_offset_dn, rows), (record.column_offset_dn, columns)):
         assert np.std(np.array(found) - true) < 10  # measured 6; a pixel's noise is 114
     assert set(record.hot) == set(HOT)
@@ -46,21 +46,21 @@ def test_darks_show_uneven_rows_and_columns(rng):
 
 def test_a_burst_shows_hot_pixels_and_columns(rng):
     y, x = np.mgrid[:300, :400]
-    picture = (0.5 + 0.2 * np.sin(x / 30) + 0.2 * np.cos(y / 25))[..., None] * np.ones(3)
-    simulated = simulate_burst(picture, SimulateSettings(frames=6, iso=100, hot_pixels=12), np.random.default_rng(3))
+    image = (0.5 + 0.2 * np.sin(x / 30) + 0.2 * np.cos(y / 25))[..., None] * np.ones(3)
+    simulated = simulate_burst(image, SimulateSettings(frames=6, iso=100, hot_pixels=12), np.random.default_rng(3))
     columns = 60 * rng.standard_normal(simulated.burst.info.shape[1])
     frames = tuple(Frame(f.info, np.clip(np.rint(f.mosaic + columns), 0, 16383).astype(np.uint16)) for f in simulated.burst)
-    record = defects_of(Burst("b", frames))
+    record = measure_defects(Burst("b", frames))
     assert record.method == "burst"
     fine = columns - np.convolve(columns, np.ones(9) / 9, "same")
     assert np.corrcoef(np.array(record.column_offset_dn)[8:-8], fine[8:-8])[0, 1] > 0.8
-    plain = defects_of(simulated.burst)
-    assert plain.column_offset_dn is None
-    assert set(plain.hot) <= {tuple(p) for p in simulated.hot_pixels.tolist()} and len(plain.hot) >= 6
+    to_dict = measure_defects(simulated.burst)
+    assert to_dict.column_offset_dn is None
+    assert set(to_dict.hot) <= {tuple(p) for p in simulated.hot_pixels.tolist()} and len(to_dict.hot) >= 6
 
 
 def test_too_few_frames_and_thresholds_out_of_range_are_refused(rng):
     with pytest.raises(BurstError, match="at least 3"):
-        defects_of(burst_of([np.full((64, 64), 0.2)] * 2))
+        measure_defects(burst_of([np.full((64, 64), 0.2)] * 2))
     with pytest.raises(SettingsError, match="sigma must be between 3 and 100"):
-        defects_of(darks(rng), sigma=1.0)
+        measure_defects(darks(rng), sigma=1.0)

@@ -6,19 +6,19 @@ import numpy as np
 import pytest
 from conftest import burst_of, frame_of
 
-from burstsr.ground.burst import Frame
-from burstsr.ground.errors import BurstError, SettingsError
-from burstsr.ground.noise import Noise
-from burstsr.world import SimulateSettings, simulate_burst
-from calibration.edge import edge_spread, lens_of_edge
-from calibration.lens import lens_of_burst
-from calibration.simulated import edge_frames
+from burstsr.core.burst import Frame
+from burstsr.core.errors import BurstError, SettingsError
+from burstsr.core.noise import Noise
+from burstsr.simulate import SimulateSettings, simulate_burst
+from calibration.psf_from_burst import psf_from_burst
+from calibration.slanted_edge import edge_spread, psf_from_edge
+from calibration.synthetic import edge_frames
 
 
 @pytest.mark.parametrize("sigma", [0.3, 0.6, 1.0])
 @pytest.mark.parametrize("angle", [5.0, -12.0])
 def test_slanted_edge(sigma, angle, rng):
-    record = lens_of_edge(edge_frames(sigma, Noise.of_iso(100), rng, angle_deg=angle, frames=2))
+    record = psf_from_edge(edge_frames(sigma, Noise.of_iso(100), rng, angle_deg=angle, frames=2))
     assert record.psf_sigma_px == pytest.approx(sigma, rel=0.05)
     assert record.psf_sigma_rgb_px == pytest.approx((sigma,) * 3, rel=0.12)
     assert record.edge_deg == pytest.approx(abs(angle), abs=0.2)
@@ -31,34 +31,34 @@ def test_slanted_edge(sigma, angle, rng):
 def test_an_edge_along_the_rows_is_the_same(rng):
     frame = edge_frames(0.5, Noise.of_iso(100), rng)[0]
     turned = Frame(replace(frame.info, cfa=frame.info.cfa.T), np.ascontiguousarray(frame.mosaic.T))
-    a, b = (lens_of_edge([f]) for f in (frame, turned))
+    a, b = (psf_from_edge([f]) for f in (frame, turned))
     assert a.psf_sigma_px == pytest.approx(b.psf_sigma_px, rel=1e-3)
 
 
 def test_a_bright_left_side_is_the_same(rng):
-    record = lens_of_edge(edge_frames(0.5, Noise.of_iso(100), rng, levels=(0.6, 0.1)))
+    record = psf_from_edge(edge_frames(0.5, Noise.of_iso(100), rng, levels=(0.6, 0.1)))
     assert record.psf_sigma_px == pytest.approx(0.5, rel=0.05)
 
 
 def test_a_part_of_the_frame(rng):
     frames = edge_frames(0.5, Noise.of_iso(100), rng)
-    assert lens_of_edge(frames, (20, 10, 120, 130)).psf_sigma_px == pytest.approx(0.5, rel=0.05)
+    assert psf_from_edge(frames, (20, 10, 120, 130)).psf_sigma_px == pytest.approx(0.5, rel=0.05)
     with pytest.raises(SettingsError, match="must be inside"):
-        lens_of_edge(frames, (100, 100, 100, 100))
+        psf_from_edge(frames, (100, 100, 100, 100))
 
 
 @pytest.mark.parametrize("angle", [0.5, 44.9])
 def test_angles_that_do_not_sample_are_refused(angle, rng):
     with pytest.raises(SettingsError, match="degrees"):
-        lens_of_edge(edge_frames(0.5, Noise.of_iso(100), rng, angle_deg=angle))
+        psf_from_edge(edge_frames(0.5, Noise.of_iso(100), rng, angle_deg=angle))
 
 
 def test_what_is_no_edge_is_refused(rng):
     y, x = np.mgrid[:128, :128]
-    for picture in (np.full((128, 128), 0.3), 0.4 + 0.3 * np.sin(x / 5) * np.sin(y / 7)):
-        noisy = picture + 0.005 * rng.standard_normal(picture.shape)
+    for image in (np.full((128, 128), 0.3), 0.4 + 0.3 * np.sin(x / 5) * np.sin(y / 7)):
+        noisy = image + 0.005 * rng.standard_normal(image.shape)
         with pytest.raises(SettingsError, match=r"frame_000\.dng"):
-            lens_of_edge([frame_of(noisy)])
+            psf_from_edge([frame_of(noisy)])
 
 
 def test_edge_spread_is_a_rising_share():
@@ -80,11 +80,11 @@ def test_a_lens_from_a_burst(rng):
     found = []
     for sigma in (0.25, 0.6):
         made = simulate_burst(scene, SimulateSettings(frames=7, iso=100, blur_sigma_px=sigma), np.random.default_rng(1), "leaves")
-        found.append(lens_of_burst(made.burst))
+        found.append(psf_from_burst(made.burst))
     assert [r.psf_sigma_px for r in found] == pytest.approx([0.25, 0.6], abs=0.12)
     assert all(0.01 < r.psf_sigma_error_px < 0.1 for r in found)
 
 
 def test_a_lens_from_a_burst_wants_five_frames():
     with pytest.raises(BurstError, match="at least 5"):
-        lens_of_burst(burst_of([np.full((64, 64), 0.2)] * 4))
+        psf_from_burst(burst_of([np.full((64, 64), 0.2)] * 4))

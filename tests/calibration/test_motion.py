@@ -5,14 +5,14 @@ import json
 import numpy as np
 import pytest
 
-from burstsr.align import evenness, expected_gain_db
-from burstsr.ground.errors import BurstError, InputFileError, SettingsError
-from burstsr.world import FrameMotion, SimulateSettings, flows_of_motions, handheld, read_motions, simulate_burst, tripod
-from calibration.coverage import coverage_of
-from calibration.files import write_record
-from calibration.gyro import Plan, bursts_of_log, read_gyro
+from burstsr.align import expected_gain_db, sampling_uniformity
+from burstsr.core.errors import BurstError, InputFileError, SettingsError
+from burstsr.profiles.files import write_record
+from burstsr.simulate import FrameMotion, SimulateSettings, flows_from_motions, handheld, read_motions, simulate_burst, tripod
+from calibration.coverage import measure_coverage
+from calibration.gyro import Plan, bursts_from_log, read_gyro
 from calibration.jiggle import jiggle_offsets
-from calibration.motion import motion_of_bursts, motion_of_gyro
+from calibration.motion import motion_from_bursts, motion_from_gyro
 
 
 def scene():
@@ -31,7 +31,7 @@ def offsets(motions):
 
 def test_motion_of_bursts_is_theirs(tmp_path):
     simulated = made()
-    record = motion_of_bursts([simulated.burst])
+    record = motion_from_bursts([simulated.burst])
     found = [(m["dy_px"], m["dx_px"]) for m in record.motions]
     assert np.array(found) == pytest.approx(offsets(simulated.motions), abs=0.06)
     assert record.frame_interval_s == pytest.approx(1 / 30, rel=1e-3)
@@ -43,15 +43,15 @@ def test_motion_of_bursts_is_theirs(tmp_path):
 def test_read_out_time_of_a_rolling_shutter():
     simulated = made(frames=12, rolling_shutter=1.0, deviation_px=6.0)
     seconds = simulated.burst.info.shape[0] / 1000 / 30
-    record = motion_of_bursts([simulated.burst])
+    record = motion_from_bursts([simulated.burst])
     assert record.readout_s is not None
     assert record.readout_s == pytest.approx(seconds, rel=0.1)  # measured 3 %
-    assert motion_of_bursts([made(frames=12, deviation_px=6.0).burst]).readout_s is None
+    assert motion_from_bursts([made(frames=12, deviation_px=6.0).burst]).readout_s is None
 
 
 def test_single_frames_have_no_motion():
     with pytest.raises(BurstError, match="two frames"):
-        motion_of_bursts([made(frames=1).burst])
+        motion_from_bursts([made(frames=1).burst])
 
 
 def log(tmp_path, rate=(0.01, 0.02, 0.0), hertz=400.0, seconds=4.0, unit=1e-6):
@@ -66,7 +66,7 @@ def log(tmp_path, rate=(0.01, 0.02, 0.0), hertz=400.0, seconds=4.0, unit=1e-6):
 def test_gyro(unit, tmp_path):
     read = read_gyro(log(tmp_path, unit=unit))
     assert read.times_s[-1] == pytest.approx(4.0, abs=0.01)
-    record = motion_of_gyro(read, Plan(focal_px=3000.0, frames=13))
+    record = motion_from_gyro(read, Plan(focal_px=3000.0, frames=13))
     amplitude = 3000 * 0.01 / (2 * np.pi * 8)
     assert record.tremor_hz == pytest.approx(8, abs=0.5)
     assert record.deviation_px == pytest.approx((amplitude / np.sqrt(2), 2 * amplitude / np.sqrt(2)), rel=0.1)
@@ -75,7 +75,7 @@ def test_gyro(unit, tmp_path):
 
 def test_gyro_with_a_rolling_shutter_shears(tmp_path):
     read = read_gyro(log(tmp_path))
-    burst = bursts_of_log(read, Plan(3000.0, 4, 1 / 30, readout_s=0.01, rows=1000))[0]
+    burst = bursts_from_log(read, Plan(3000.0, 4, 1 / 30, readout_s=0.01, rows=1000))[0]
     assert any(abs(m.dy_per_row) > 1e-5 for m in burst) and burst[0] == FrameMotion()
 
 
@@ -88,7 +88,7 @@ def test_logs_that_are_none_are_refused(tmp_path):
     with pytest.raises(InputFileError, match="do not rise"):
         read_gyro(path)
     with pytest.raises(SettingsError, match="take"):
-        bursts_of_log(read_gyro(log(tmp_path, seconds=0.2)), Plan(3000.0, 13))
+        bursts_from_log(read_gyro(log(tmp_path, seconds=0.2)), Plan(3000.0, 13))
     with pytest.raises(SettingsError, match="focal_px"):
         Plan(0.0)
 
@@ -111,7 +111,7 @@ def test_jiggle_out_of_range(frames, scale, focal):
 
 def test_expected_gain_and_evenness():
     still, even = np.zeros((16, 2)), np.array([(y / 2, x / 2) for y in range(4) for x in range(4)])
-    assert evenness(still, 2.0) == pytest.approx(0) and evenness(even, 2.0) == pytest.approx(1)
+    assert sampling_uniformity(still, 2.0) == pytest.approx(0) and sampling_uniformity(even, 2.0) == pytest.approx(1)
     assert expected_gain_db(np.zeros((1, 2)), 2.0, 30.0) == pytest.approx(0)
     assert 0 < expected_gain_db(still, 2.0, 30.0) < 1 < 4 < expected_gain_db(even, 2.0, 30.0)
     assert expected_gain_db(even + 0.37, 2.0, 30.0) == pytest.approx(expected_gain_db(even, 2.0, 30.0), rel=1e-6)
@@ -119,14 +119,14 @@ def test_expected_gain_and_evenness():
 
 
 def test_coverage_of_a_hand_and_of_a_tripod():
-    hand, stand = coverage_of(made().burst), coverage_of(made(motion="tripod").burst)
-    assert hand.evenness > 0.5 and hand.expected_gain_db > 1 and hand.advice == ""
-    assert stand.evenness < 0.05 and "shake it" in stand.advice
-    assert coverage_of(made(frames=1).burst).expected_gain_db == 0
+    hand, stand = measure_coverage(made().burst), measure_coverage(made(motion="tripod").burst)
+    assert hand.sampling_uniformity > 0.5 and hand.expected_gain_db > 1 and hand.advice == ""
+    assert stand.sampling_uniformity < 0.05 and "shake it" in stand.advice
+    assert measure_coverage(made(frames=1).burst).expected_gain_db == 0
 
 
 def test_flows_of_motions_are_relative_to_any_frame():
     motions = tripod(4, np.random.default_rng(0), residue_px=1.0)
-    flows = flows_of_motions(motions, 2, (64, 64))
+    flows = flows_from_motions(motions, 2, (64, 64))
     assert np.abs(flows[2].tiles).max() == 0
     assert flows[0].tiles[0, 0] == pytest.approx((-motions[2].dy_px, -motions[2].dx_px), abs=1e-5)

@@ -5,18 +5,18 @@ import json
 import numpy as np
 import pytest
 
-from burstsr.ground.burst import Burst
-from burstsr.ground.clipped import clipped_moments, unclipped_moments
-from burstsr.ground.errors import BurstError, SettingsError
-from burstsr.ground.noise import Noise
-from burstsr.noise import Points, doubt, fit, measure, noise_of
+from burstsr.core.burst import Burst
+from burstsr.core.censored_normal import clipped_moments, unclipped_moments
+from burstsr.core.errors import BurstError, SettingsError
+from burstsr.core.noise import Noise
+from burstsr.noise import Points, check_noise_profile, estimate_noise, fit, measure
+from burstsr.profiles.records import NoiseRecord
 from burstsr.robustness.noise_curves import STEPS, noise_curves
-from burstsr.world import SimulateSettings, simulate_burst
+from burstsr.simulate import SimulateSettings, simulate_burst
 from calibration.curves import monte_carlo
-from calibration.noise import combined, flows_of, noise_of_burst, noise_of_table
+from calibration.noise import combined, flows_of, noise_from_burst, noise_from_table
 from calibration.photon_transfer import photon_transfer
-from calibration.records import NoiseRecord
-from calibration.simulated import flat_frames
+from calibration.synthetic import flat_frames
 
 LEVELS = (0.002, 0.01, 0.03, 0.08, 0.2, 0.4, 0.6, 0.8)
 
@@ -64,14 +64,14 @@ def test_photon_transfer_wants_two_exposures(rng):
 def test_a_burst_tells_noise_from_structure(iso):
     """A quarter of the scene is texture of every frequency, the hardest case: alpha measured 13 % off at worst; benchmarks.calibration has photographs."""
     simulated = made(iso)
-    record = noise_of_burst(simulated.burst)
+    record = noise_from_burst(simulated.burst)
     for channel in range(3):
         assert record.alpha[channel] == pytest.approx(simulated.noise.alpha[channel], rel=0.25)
         assert record.beta[channel] == pytest.approx(simulated.noise.beta[channel], rel=0.3)
 
 
 def test_movers_and_hot_pixels_do_not_count(rng):
-    from burstsr.world import Mover
+    from burstsr.simulate import Mover
 
     simulated = made(400, mover=Mover(), hot_pixels=200)
     found = measure(simulated.burst, simulated.noise, flows_of).noise
@@ -90,25 +90,25 @@ def test_without_a_profile_the_pipeline_measures():
 
     simulated = made(800)
     burst = Burst("b", tuple(f.with_info(replace(f.info, noise=None)) for f in simulated.burst))
-    noise, source = noise_of(burst, flows_of)
+    noise, source = estimate_noise(burst, flows_of)
     assert source == "estimated from the burst"
     assert noise.alpha == pytest.approx(simulated.noise.alpha, rel=0.2)
-    assert noise_of(burst)[1] == "estimated"
-    assert noise_of(Burst("b", burst.frames[:2]), flows_of)[1] == "estimated"
+    assert estimate_noise(burst)[1] == "estimated"
+    assert estimate_noise(Burst("b", burst.frames[:2]), flows_of)[1] == "estimated"
 
 
 @pytest.mark.parametrize("iso", [100, 1600])
 def test_a_profile_wrong_by_four_is_said_and_a_right_one_not(iso):
     simulated = made(iso, frames=5)
-    assert doubt(simulated.burst, simulated.noise, flows_of) == ""
-    assert "times as large" in doubt(simulated.burst, simulated.noise.scaled(0.25), flows_of)
-    assert "times smaller" in doubt(simulated.burst, simulated.noise.scaled(4), flows_of)
-    assert doubt(Burst("b", simulated.burst.frames[:2]), simulated.noise.scaled(4), flows_of) == ""
+    assert check_noise_profile(simulated.burst, simulated.noise, flows_of) == ""
+    assert "times as large" in check_noise_profile(simulated.burst, simulated.noise.scaled(0.25), flows_of)
+    assert "times smaller" in check_noise_profile(simulated.burst, simulated.noise.scaled(4), flows_of)
+    assert check_noise_profile(Burst("b", simulated.burst.frames[:2]), simulated.noise.scaled(4), flows_of) == ""
 
 
 def test_two_frames_are_too_few_to_measure():
     with pytest.raises(BurstError, match="at least 3"):
-        noise_of_burst(Burst("b", made(400, frames=2).burst.frames))
+        noise_from_burst(Burst("b", made(400, frames=2).burst.frames))
 
 
 def test_a_line_is_fitted_exactly_and_clipping_undone():
@@ -152,10 +152,10 @@ def table(tmp_path):
 
 
 def test_darktables_table(tmp_path):
-    record = noise_of_table(table(tmp_path), "Maker X1", 200.0)
+    record = noise_from_table(table(tmp_path), "Maker X1", 200.0)
     assert record.alpha == pytest.approx((2e-4,) * 3) and min(record.beta) > 0
     with pytest.raises(SettingsError, match="X2"):
-        noise_of_table(table(tmp_path), "X2", 200.0)
+        noise_from_table(table(tmp_path), "X2", 200.0)
 
 
 def test_combined_weighs_by_errors():

@@ -9,12 +9,12 @@ from conftest import frame_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from burstsr.ground.errors import InputFileError, OutputError, SettingsError
-from burstsr.ground.noise import Noise
-from calibration.files import plain, read_record, write_record
+from burstsr.core.errors import InputFileError, OutputError, SettingsError
+from burstsr.core.noise import Noise
+from burstsr.profiles.files import read_record, to_dict, write_record
+from burstsr.profiles.folder import file_name, match, over_iso, profile_folder, read_profiles
+from burstsr.profiles.records import DefectRecord, LensRecord, NoiseRecord
 from calibration.jiggle import jiggle_offsets
-from calibration.profiles import file_name, match, over_iso, profile_folder, read_profiles
-from calibration.records import DefectRecord, LensRecord, NoiseRecord
 
 DATE = "2026-01-01T00:00:00+00:00"
 NOISE = NoiseRecord('a "maker" \\ model é', 400.0, DATE, "burst", (1e-4, 2e-4, 3e-4), (1e-6, 0.0, 3e-6), (1e-6,) * 3)
@@ -54,7 +54,7 @@ def test_any_number_and_name_is_read_back(alpha, beta, camera):
 
 def test_every_field_has_a_unit():
     for record in RECORDS:
-        value = plain(record)
+        value = to_dict(record)
         assert set(value["units"]) == set(value) - {"kind", "units"}
         assert all(value["units"].values())
 

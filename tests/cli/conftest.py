@@ -6,7 +6,7 @@ import pytest
 
 from burstsr.cli import main
 from burstsr.cli.simulate import write_simulated
-from burstsr.world import SimulateSettings, simulate_burst
+from burstsr.simulate import SimulateSettings, simulate_burst
 
 NAMES = ("apple", "birch", "cedar")
 

@@ -8,12 +8,12 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 
-from burstsr.files.dng import write_cfa_dng
-from burstsr.ground.noise import Noise
-from burstsr.ground.srgb import SRGB_TO_XYZ
-from calibration.files import read_record, write_record
-from calibration.records import DefectRecord, LensRecord, NoiseRecord
-from calibration.simulated import edge_frames, flat_frames
+from burstsr.core.noise import Noise
+from burstsr.core.srgb import SRGB_TO_XYZ
+from burstsr.io.dng import write_cfa_dng
+from burstsr.profiles.files import read_record, write_record
+from burstsr.profiles.records import DefectRecord, LensRecord, NoiseRecord
+from calibration.synthetic import edge_frames, flat_frames
 
 DATE = "2026-01-01T00:00:00+00:00"
 
@@ -195,7 +195,7 @@ def test_defects_from_darks(run_json, flats, folder):
 def test_jiggle_feeds_simulate_and_process(run, run_json, folder, tmp_path, bursts):
     status, found = run_json("calibrate", "jiggle", "--frames", "16", "--scale", "2", "--focal-px", "3000", "-o", tmp_path / "j.json")
     assert status == 0 and len(found["motions"]) == len(found["angles_rad"]) == 16
-    from burstsr.world import read_motions
+    from burstsr.simulate import read_motions
 
     assert len(read_motions(tmp_path / "j.json")) == 16
     status, out, _ = run("calibrate", "jiggle", "--frames", "16")

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from burstsr.cli.damage import without_damaged_frames
-from burstsr.cli.job import Job
-from burstsr.ground.errors import BurstError, InputFileError
+from burstsr.batch.damage import without_damaged_frames
+from burstsr.batch.job import Job
+from burstsr.core.errors import BurstError, InputFileError
 from burstsr.settings import Settings
 
 
@@ -83,7 +83,7 @@ def test_coverage_is_that_of_the_sound_frames(run_json, run, bursts, spoilt):
 
 
 def test_pixels_that_were_never_written_are_damage(data):
-    from burstsr.files.raw import read_frame
+    from burstsr.io.raw import read_frame
 
     with pytest.raises(InputFileError, match="every pixel is 0"):
         read_frame(data / "raw_more" / "traps" / "no_pixels.dng")

@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
 
-from burstsr import baseline
 from burstsr.cli import demo
 from burstsr.cli.simulate import write_simulated
-from burstsr.files.picture import read_picture
-from burstsr.world import SimulateSettings, simulate_burst
+from burstsr.io.images import read_image
+from burstsr.quality import baseline
+from burstsr.simulate import SimulateSettings, simulate_burst
 
 
 def test_demo_beats_one_frame(run_json, tmp_path):
@@ -14,7 +14,7 @@ def test_demo_beats_one_frame(run_json, tmp_path):
     single, burst = result["figures"].values()
     assert burst["psnr_srgb"] > single["psnr_srgb"] + 1 and burst["ssim"] > single["ssim"]
     assert sorted(p.name for p in (tmp_path / "demo").iterdir()) == ["burst", "coffee.dng", "coffee.jpg", "coffee.json", "side_by_side.png"]
-    assert read_picture(result["side_by_side"]).rgb.shape == (demo.CROP_PX + 24, 3 * demo.CROP_PX, 3)
+    assert read_image(result["side_by_side"]).rgb.shape == (demo.CROP_PX + 24, 3 * demo.CROP_PX, 3)
 
 
 def test_demo_is_redone_and_says_its_figures(run, tmp_path, monkeypatch):
@@ -37,8 +37,8 @@ def test_the_baseline_has_the_geometry_and_the_brightness_of_the_truth(tmp_path,
     settings = SimulateSettings(frames=1, scale=scale, noise=None, iso=100, linear=True, blur_sigma_px=0)
     simulated = simulate_burst(light, settings, np.random.default_rng(0))
     (path,) = write_simulated(tmp_path / "ramp", simulated, 0)
-    picture = baseline.single_frame(path, simulated.burst.info.colour.as_shot_neutral, scale)
-    assert picture.shape == simulated.truth.shape and picture.dtype == np.float32
-    error = (picture - simulated.truth)[8:-8, 8:-8]
+    image = baseline.single_frame(path, simulated.burst.info.colour.as_shot_neutral, scale)
+    assert image.shape == simulated.truth.shape and image.dtype == np.float32
+    error = (image - simulated.truth)[8:-8, 8:-8]
     # a shift of 0.5 output pixels would be 0.001 in red and 0.002 in green
     assert np.abs(error.mean((0, 1))).max() < 1e-3

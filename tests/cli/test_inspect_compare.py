@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import tifffile
 
-from burstsr.files.linear import read_linear_dng
-from burstsr.ground.errors import InputFileError
+from burstsr.core.errors import InputFileError
+from burstsr.io.linear_dng import read_linear_dng
 
 
 def test_inspect_shows_bursts_and_frames(run, run_json, made):
@@ -38,8 +38,8 @@ def upright(made, tmp_path_factory):
     from burstsr.cli import main
 
     out = tmp_path_factory.mktemp("results")
-    plain = ["--set", "finish.tone=0", "--set", "finish.sharpen=0", "--format", "tiff", "--format", "png"]
-    assert main(["process", str(made / "apple"), "-o", str(out), "--reference", "0", *plain]) == 0
+    to_dict = ["--set", "finish.tone=0", "--set", "finish.sharpen=0", "--format", "tiff", "--format", "png"]
+    assert main(["process", str(made / "apple"), "-o", str(out), "--reference", "0", *to_dict]) == 0
     return out
 
 
@@ -59,8 +59,8 @@ def test_a_turned_picture_is_compared_upright(run, run_json, tmp_path, made):
     linear = tifffile.imread(made / "birch" / "truth.tif")
     tifffile.imwrite(tmp_path / "tall.tif", linear, photometric="rgb")
     assert run("simulate", tmp_path / "tall.tif", "-o", tmp_path, "--linear", "--frames", 3, "--orientation", 6, "--iso", 100)[0] == 0
-    plain = ["--set", "finish.tone=0", "--set", "finish.sharpen=0", "--format", "tiff"]
-    assert run("process", tmp_path / "tall", "-o", out, "--reference", 0, *plain)[0] == 0
+    to_dict = ["--set", "finish.tone=0", "--set", "finish.sharpen=0", "--format", "tiff"]
+    assert run("process", tmp_path / "tall", "-o", out, "--reference", 0, *to_dict)[0] == 0
     by_format = [run_json("compare", out / name, tmp_path / "tall" / "truth.tif")[1]["psnr_srgb"] for name in ("tall.dng", "tall.tif")]
     assert by_format[0] == pytest.approx(by_format[1], abs=0.5) and by_format[0] > 20
 
@@ -93,9 +93,9 @@ def test_sizes_must_match_and_files_must_be_there(run, made, tmp_path):
 
 
 def test_only_our_linear_dng_is_a_picture(run, made, upright, tmp_path):
-    picture = read_linear_dng(upright / "apple.dng")
-    assert picture.rgb.shape == (160, 192, 3) and picture.rgb.dtype == np.float32 and picture.orientation == 1
-    assert np.allclose(picture.colour.as_shot_neutral, [0.5, 1, 0.625], atol=1e-4)
+    image = read_linear_dng(upright / "apple.dng")
+    assert image.rgb.shape == (160, 192, 3) and image.rgb.dtype == np.float32 and image.orientation == 1
+    assert np.allclose(image.colour.as_shot_neutral, [0.5, 1, 0.625], atol=1e-4)
     with pytest.raises(InputFileError, match="not a linear DNG"):
         read_linear_dng(made / "apple" / "frame_000.dng")
     (tmp_path / "cut.dng").write_bytes((upright / "apple.dng").read_bytes()[:5000])

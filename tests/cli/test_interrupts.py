@@ -18,7 +18,7 @@ TIMEOUT_S = 300  # never reached where all is well
 STUB = """
 import ctypes, os, sys, threading
 from pathlib import Path
-import burstsr.cli.work as work
+import burstsr.batch.executors as work
 from burstsr.__main__ import main
 
 def forever(job, *others):  # stands in for the doing of a burst, in worker processes too: they run this file's top

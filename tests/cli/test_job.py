@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from burstsr.cli.job import Job, Reader, run
-from burstsr.files.discover import read_burst
-from burstsr.ground.errors import InputFileError
+from burstsr.batch.job import Job
+from burstsr.batch.run import Reader, run
+from burstsr.core.errors import InputFileError
+from burstsr.io.discover import read_burst
 from burstsr.settings import Settings
 
 
@@ -23,7 +24,7 @@ def test_bursts_come_in_turn_each_once(made, monkeypatch):
         calls.append(paths[0].parent.name)
         return read_burst(paths)
 
-    monkeypatch.setattr("burstsr.files.discover.read_burst", counted)
+    monkeypatch.setattr("burstsr.io.discover.read_burst", counted)
     jobs = [job_of(made / name) for name in ("apple", "birch", "cedar")]
     reader = Reader(jobs)
     for job in jobs:
@@ -58,6 +59,6 @@ def test_the_record_times_reading_and_writing_too(made, tmp_path):
 def test_files_written_at_once_have_the_same_rights(made, tmp_path):
     job = replace(job_of(made / "apple"), out=tmp_path / "out")
     assert run(job).status == "done"
-    plain = tmp_path / "plain"
-    plain.write_bytes(b"")
-    assert {path.stat().st_mode for path in job.outputs} == {plain.stat().st_mode}
+    to_dict = tmp_path / "plain"
+    to_dict.write_bytes(b"")
+    assert {path.stat().st_mode for path in job.outputs} == {to_dict.stat().st_mode}

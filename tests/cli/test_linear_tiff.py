@@ -2,7 +2,7 @@
 
 import tifffile
 
-from burstsr.files.linear import read_linear_dng
+from burstsr.io.linear_dng import read_linear_dng
 
 
 def test_linear_tiff_of_process_is_read_by_compare(run, run_json, bursts, tmp_path):

@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 
 import burstsr.pipeline
-from burstsr.cli import claim as claim_module
-from burstsr.cli import pictures
-from burstsr.cli.resume import result_files
-from burstsr.cli.staging import claimed
-from burstsr.files.picture import read_picture
-from burstsr.ground.errors import BusyError, OutputError
+from burstsr.batch import locks as claim_module
+from burstsr.batch import outputs
+from burstsr.batch.atomic_set import claimed
+from burstsr.batch.job import result_files
+from burstsr.core.errors import BusyError, OutputError
+from burstsr.io.images import read_image
 from cli.conftest import contents, scene
 
 THEIRS = b"the user's own"
@@ -81,13 +81,13 @@ def test_a_broken_record_does_not_count_as_done(run, done, text):
 
 
 def test_a_file_that_appears_during_the_computing_is_not_replaced(run, bursts, tmp_path, monkeypatch):
-    out, real = tmp_path / "out", pictures.write_picture
+    out, real = tmp_path / "out", outputs.write_result
 
-    def write(path, kind, picture, settings):
-        real(path, kind, picture, settings)
+    def write(path, kind, image, settings):
+        real(path, kind, image, settings)
         (out / "apple.jpg").write_bytes(THEIRS)
 
-    monkeypatch.setattr(pictures, "write_picture", write)
+    monkeypatch.setattr(outputs, "write_result", write)
     status, _, err = run("process", bursts / "apple", "-o", out)
     assert status == 1 and "apple.jpg" in err and contents(out) == {"apple.jpg": THEIRS}
 
@@ -136,7 +136,7 @@ def test_a_format_added_later_computes_only_what_is_missing(run, tmp_path, monke
     assert [o["name"] for o in after.pop("outputs")] == ["bright.dng", "bright.jpg", "bright.tif", "bright.png"]
     assert after == {name: fact for name, fact in report.items() if name != "outputs"}
     for name in ("bright.png", "bright.tif"):
-        added, anew = (read_picture(place / name).rgb.astype(np.float64) for place in (out, tmp_path / "anew"))
+        added, anew = (read_image(place / name).rgb.astype(np.float64) for place in (out, tmp_path / "anew"))
         linear = [np.where(v <= 0.04045, v / 12.92, ((v + 0.055) / 1.055) ** 2.4) for v in (added, anew)]
         assert np.abs(linear[0] - linear[1]).max() < 12 / 65535, "half a step of the DNG, through white balance, matrix, contrast and sharpening"
         assert np.abs(linear[0] - linear[1]).mean() < 1 / 65535
@@ -174,7 +174,7 @@ def test_what_an_earlier_result_left_stays_ours(run, done):
     record = json.loads((out / "apple.json").read_text())
     assert [o["name"] for o in record["earlier_outputs"]] == ["apple.png"]
     assert run("process", folder, "-o", out, "--scale", 1, "--format", "png")[0] == 0
-    assert read_picture(out / "apple.png").rgb.shape == (80, 96, 3) and "earlier_outputs" not in json.loads((out / "apple.json").read_text())
+    assert read_image(out / "apple.png").rgb.shape == (80, 96, 3) and "earlier_outputs" not in json.loads((out / "apple.json").read_text())
 
 
 def test_a_burst_whose_frames_changed_is_said_and_redone_on_demand(run, done):
@@ -201,7 +201,7 @@ def test_a_run_killed_between_two_moves_is_completed_by_the_next(run, done, monk
     status, text, err = run("process", folder, "-o", out, "--scale", 1)
     assert status == 0 and "done already" in text, err
     assert sorted(p.name for p in out.iterdir()) == ["apple.dng", "apple.jpg", "apple.json"]
-    assert read_picture(out / "apple.jpg").rgb.shape == (80, 96, 3)
+    assert read_image(out / "apple.jpg").rgb.shape == (80, 96, 3)
 
 
 def test_two_runs_into_one_folder_do_not_trip_over_each_other(run, bursts, tmp_path):

@@ -6,8 +6,8 @@ import sys
 import cv2
 import pytest
 
-from burstsr.cli import bars as bars_module
-from burstsr.cli import pictures
+from burstsr.batch import outputs
+from burstsr.cli import progress as bars_module
 from cli.conftest import NAMES, contents, scene
 
 EACH = (".dng", ".jpg", ".json")
@@ -106,7 +106,7 @@ def test_unreadable_files_are_named(run_json, bursts, tmp_path):
 
 def test_a_folder_of_mixed_frames_becomes_several_bursts(run, run_json, bursts, tmp_path):
     small = tmp_path / "small"
-    run("simulate", _picture(tmp_path / "small.png"), "-o", small, "--frames", 1)
+    run("simulate", _image(tmp_path / "small.png"), "-o", small, "--frames", 1)
     shutil.copy(small / "small" / "frame_000.dng", bursts / "birch" / "frame_009.dng")
     status, result = run_json("process", bursts, "-o", tmp_path / "out", "--dry-run")
     frames = {burst["name"]: burst["frames"] for burst in result["bursts"]}
@@ -181,14 +181,14 @@ def test_a_bug_costs_its_burst_only(run, bursts, tmp_path, monkeypatch):
 
 
 def test_interrupt_leaves_no_halves(run, bursts, tmp_path, monkeypatch):
-    real = pictures.write_picture
+    real = outputs.write_result
 
-    def interrupted(path, kind, picture, settings):
-        real(path, kind, picture, settings)
+    def interrupted(path, kind, image, settings):
+        real(path, kind, image, settings)
         if kind == "jpg" and path.stem == "birch":
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(pictures, "write_picture", interrupted)
+    monkeypatch.setattr(outputs, "write_result", interrupted)
     status, _, err = run("process", bursts, "-o", tmp_path / "out")
     assert status == 130 and "interrupted" in err
     assert sorted(contents(tmp_path / "out")) == sorted("apple" + s for s in EACH)
@@ -198,12 +198,12 @@ def test_a_failed_overwrite_leaves_the_old_files(run, bursts, tmp_path, monkeypa
     run("process", bursts / "apple", "-o", tmp_path / "out")
     old = contents(tmp_path / "out")
 
-    def full_disk(path, kind, picture, settings):
+    def full_disk(path, kind, image, settings):
         path.write_bytes(b"half")
         if kind == "jpg":
             raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(pictures, "write_picture", full_disk)
+    monkeypatch.setattr(outputs, "write_result", full_disk)
     status, _, err = run("process", bursts / "apple", "-o", tmp_path / "out", "--overwrite", "--scale", 1)
     assert status == 1 and "No space left on device" in err
     assert contents(tmp_path / "out") == old and [p.name for p in (tmp_path / "out").iterdir() if p.is_dir()] == []
@@ -316,7 +316,7 @@ def test_bars_appear_on_a_terminal_only(run, made, tmp_path, monkeypatch):
     assert status == 0 and "apple: merge" in err and "1/1" in err and out.startswith("apple: 4 frames")
 
 
-def _picture(path):
+def _image(path):
     cv2.imwrite(str(path), scene(9, 96, 96))
     return path
 

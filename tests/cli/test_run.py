@@ -4,13 +4,13 @@ import os
 
 import pytest
 
-from burstsr.cli import bars as bars_module
-from burstsr.cli import work as work_module
-from burstsr.cli.bars import Bars
-from burstsr.cli.grouping import find
-from burstsr.cli.job import Outcome
-from burstsr.cli.reference import settings_of_bursts
-from burstsr.ground.threads import thread_count
+from burstsr.batch import executors as work_module
+from burstsr.batch.job import Outcome
+from burstsr.batch.reference import settings_of_bursts
+from burstsr.cli import progress as bars_module
+from burstsr.cli.progress import Bars
+from burstsr.cli.tables import find
+from burstsr.core.parallel import thread_count
 from burstsr.settings import Settings
 
 COMMANDS = ("process", "single", "simulate", "train", "inspect", "compare", "demo", "calibrate noise", "calibrate lens", "benchmark quality", "benchmark merge")

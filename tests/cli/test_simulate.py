@@ -6,7 +6,7 @@ import pytest
 import rawpy
 import tifffile
 
-from burstsr.files.raw import read_frame, read_info
+from burstsr.io.raw import read_frame, read_info
 from cli.conftest import contents, scene
 
 
@@ -15,14 +15,14 @@ def truth(folder):
 
 
 @pytest.fixture
-def picture(tmp_path):
+def image(tmp_path):
     path = tmp_path / "tile.png"
     cv2.imwrite(str(path), scene(3, 96, 128))
     return path
 
 
-def test_frames_truth_and_record(run, picture, tmp_path):
-    status, out, _ = run("simulate", picture, "-o", tmp_path, "--frames", 3, "--cfa", "GBRG", "--iso", 800, "--orientation", 6, "--bits", 12)
+def test_frames_truth_and_record(run, image, tmp_path):
+    status, out, _ = run("simulate", image, "-o", tmp_path, "--frames", 3, "--cfa", "GBRG", "--iso", 800, "--orientation", 6, "--bits", 12)
     folder = tmp_path / "tile"
     assert status == 0 and out == f"tile: 3 frames -> {folder}\n"
     assert sorted(p.name for p in folder.iterdir()) == ["frame_000.dng", "frame_001.dng", "frame_002.dng", "truth.json", "truth.tif"]
@@ -33,58 +33,58 @@ def test_frames_truth_and_record(run, picture, tmp_path):
     assert len(json.loads((folder / "truth.json").read_text())["motions"]) == 3
 
 
-def test_same_seed_same_burst(run, picture, tmp_path):
+def test_same_seed_same_burst(run, image, tmp_path):
     for out, seed in (("a", 1), ("b", 1), ("c", 2)):
-        assert run("simulate", picture, "-o", tmp_path / out, "--frames", 2, "--seed", seed)[0] == 0
+        assert run("simulate", image, "-o", tmp_path / out, "--frames", 2, "--seed", seed)[0] == 0
     assert contents(tmp_path / "a") == contents(tmp_path / "b") != contents(tmp_path / "c")
 
 
-def test_a_truth_is_a_motion_file(run, picture, tmp_path):
-    run("simulate", picture, "-o", tmp_path / "a", "--frames", 3, "--seed", 4)
+def test_a_truth_is_a_motion_file(run, image, tmp_path):
+    run("simulate", image, "-o", tmp_path / "a", "--frames", 3, "--seed", 4)
     record = tmp_path / "a" / "tile" / "truth.json"
-    assert run("simulate", picture, "-o", tmp_path / "b", "--frames", 3, "--seed", 5, "--motion", record)[0] == 0
+    assert run("simulate", image, "-o", tmp_path / "b", "--frames", 3, "--seed", 5, "--motion", record)[0] == 0
     again = json.loads((tmp_path / "b" / "tile" / "truth.json").read_text())
     assert again["motions"] == json.loads(record.read_text())["motions"]
 
 
-def test_a_motion_file_says_how_many_frames(run, picture, tmp_path):
+def test_a_motion_file_says_how_many_frames(run, image, tmp_path):
     path = tmp_path / "two.json"
     path.write_text(json.dumps([{}, {"dy_px": 0.25, "rotation_rad": 0.001}]))
-    assert run("simulate", picture, "-o", tmp_path, "--motion", path)[0] == 0
+    assert run("simulate", image, "-o", tmp_path, "--motion", path)[0] == 0
     motions = truth(tmp_path)["motions"]
     assert len(motions) == 2 and motions[1]["dy_px"] == 0.25
-    assert run("simulate", picture, "-o", tmp_path / "b", "--motion", path, "--frames", 1)[0] == 0
+    assert run("simulate", image, "-o", tmp_path / "b", "--motion", path, "--frames", 1)[0] == 0
     assert len(truth(tmp_path / "b")["motions"]) == 1
-    status, _, err = run("simulate", picture, "-o", tmp_path / "c", "--motion", path, "--frames", 3)
+    status, _, err = run("simulate", image, "-o", tmp_path / "c", "--motion", path, "--frames", 3)
     assert status == 2 and "2 motions for 3 frames" in err
 
 
-def test_motion_options_reach_the_frames(run, picture, tmp_path):
-    run("simulate", picture, "-o", tmp_path / "a", "--frames", 3, "--motion", "tripod", "--residue", 0.1)
-    run("simulate", picture, "-o", tmp_path / "b", "--frames", 3, "--rolling-shutter", 0.5)
+def test_motion_options_reach_the_frames(run, image, tmp_path):
+    run("simulate", image, "-o", tmp_path / "a", "--frames", 3, "--motion", "tripod", "--residue", 0.1)
+    run("simulate", image, "-o", tmp_path / "b", "--frames", 3, "--rolling-shutter", 0.5)
     assert 0 < abs(truth(tmp_path / "a")["motions"][1]["dy_px"]) < 1
     assert truth(tmp_path / "b")["motions"][1]["dy_per_row"] != 0
 
 
-def test_scene_and_sensor_options_reach_the_frames(run, picture, tmp_path):
+def test_scene_and_sensor_options_reach_the_frames(run, image, tmp_path):
     base = ("--frames", 2, "--noise", "0,0", "--motion", "tripod")
     options = {"plain": (), "blink": ("--blink",), "row": ("--row-noise", 0.01), "hot": ("--hot-pixels", 5), "mover": ("--mover",)}
     frames = {}
     for name, option in options.items():
-        assert run("simulate", picture, "-o", tmp_path / name, *base, *option)[0] == 0
+        assert run("simulate", image, "-o", tmp_path / name, *base, *option)[0] == 0
         frames[name] = [read_frame(tmp_path / name / "tile" / f"frame_00{i}.dng").mosaic.astype(float) for i in (0, 1)]
-    plain = frames["plain"][0]
+    to_dict = frames["plain"][0]
     assert np.array_equal(*frames["plain"])
     assert not np.array_equal(*frames["blink"]) and not np.array_equal(*frames["mover"])
-    assert np.ptp((frames["row"][0] - plain).mean(axis=1)) > 50 and np.ptp(frames["row"][0] - plain, axis=1).max() <= 1
-    assert [list(p) for p in np.argwhere(frames["hot"][0] != plain)] == sorted(truth(tmp_path / "hot")["hot_pixels"])
+    assert np.ptp((frames["row"][0] - to_dict).mean(axis=1)) > 50 and np.ptp(frames["row"][0] - to_dict, axis=1).max() <= 1
+    assert [list(p) for p in np.argwhere(frames["hot"][0] != to_dict)] == sorted(truth(tmp_path / "hot")["hot_pixels"])
 
 
-def test_a_psf_file_is_the_lens(run, picture, tmp_path):
+def test_a_psf_file_is_the_lens(run, image, tmp_path):
     (tmp_path / "point.txt").write_text("0 0 0\n0 2 0\n0 0 0\n")
     np.save(tmp_path / "wide.npy", np.ones((5, 5)))
     (tmp_path / "even.csv").write_text("1,1\n1,1\n")
-    base = ("simulate", picture, "--frames", 1, "--noise", "0,0", "-o")
+    base = ("simulate", image, "--frames", 1, "--noise", "0,0", "-o")
     run(*base, tmp_path / "sharp", "--blur", 0)
     run(*base, tmp_path / "point", "--psf", tmp_path / "point.txt")
     run(*base, tmp_path / "wide", "--psf", tmp_path / "wide.npy")
@@ -95,14 +95,14 @@ def test_a_psf_file_is_the_lens(run, picture, tmp_path):
     assert status == 1 and "even.csv" in err and "odd" in err
 
 
-def test_noise_of_a_named_camera(run, picture, tmp_path):
+def test_noise_of_a_named_camera(run, image, tmp_path):
     profiles = [{"iso": iso, "a": [iso * 1e-6] * 3, "b": [iso * 1e-9] * 3} for iso in (100, 800)]
     table = tmp_path / "table.json"
     table.write_text(json.dumps({"noiseprofiles": [{"maker": "Acme", "models": [{"model": "One", "profiles": profiles}]}]}))
-    assert run("simulate", picture, "-o", tmp_path, "--frames", 1, "--camera", "acme one", "--noise-table", table, "--iso", 800)[0] == 0
+    assert run("simulate", image, "-o", tmp_path, "--frames", 1, "--camera", "acme one", "--noise-table", table, "--iso", 800)[0] == 0
     info = read_info(tmp_path / "tile" / "frame_000.dng")
     assert np.allclose(info.noise.alpha, 8e-4) and np.allclose(info.noise.beta, 8e-7) and info.iso == 800
-    status, _, err = run("simulate", picture, "-o", tmp_path / "b", "--camera", "Acme Two", "--noise-table", table)
+    status, _, err = run("simulate", image, "-o", tmp_path / "b", "--camera", "Acme Two", "--noise-table", table)
     assert status == 2 and "Acme Two" in err
 
 
@@ -120,20 +120,20 @@ def test_shading_is_undone_by_reading(run, tmp_path):
     assert seen[0, 0] == pytest.approx(0.2 * 0.4, rel=0.05) and seen[32, 48] == pytest.approx(0.2, rel=0.01)
 
 
-def test_what_is_there_is_skipped_and_overwritten_on_demand(run, run_json, picture, tmp_path):
-    run("simulate", picture, "-o", tmp_path, "--frames", 4)
+def test_what_is_there_is_skipped_and_overwritten_on_demand(run, run_json, image, tmp_path):
+    run("simulate", image, "-o", tmp_path, "--frames", 4)
     old = contents(tmp_path / "tile")
-    status, out, _ = run("simulate", picture, "-o", tmp_path, "--frames", 2)
+    status, out, _ = run("simulate", image, "-o", tmp_path, "--frames", 2)
     assert status == 0 and "skipped" in out and contents(tmp_path / "tile") == old
-    status, result = run_json("simulate", picture, "-o", tmp_path, "--frames", 2, "--overwrite")
+    status, result = run_json("simulate", image, "-o", tmp_path, "--frames", 2, "--overwrite")
     assert status == 0 and result["bursts"][0]["status"] == "done"
     assert sorted(contents(tmp_path / "tile")) == ["frame_000.dng", "frame_001.dng", "truth.json", "truth.tif"]
 
 
-def test_frames_of_a_camera_are_not_replaced(run, picture, tmp_path):
+def test_frames_of_a_camera_are_not_replaced(run, image, tmp_path):
     (tmp_path / "tile").mkdir()
     (tmp_path / "tile" / "frame_000.dng").write_bytes(b"somebody's")
-    status, _, err = run("simulate", picture, "-o", tmp_path, "--frames", 2)
+    status, _, err = run("simulate", image, "-o", tmp_path, "--frames", 2)
     assert status == 1 and "frame_000.dng" in err and contents(tmp_path / "tile") == {"frame_000.dng": b"somebody's"}
 
 
@@ -172,19 +172,19 @@ def test_linear_pictures_are_sensor_values(run, tmp_path):
         (["--cfa", "RGBW"], "RGBW"),
     ],
 )
-def test_wrong_usage_is_2(run, picture, tmp_path, arguments, says):
-    status, _, err = run("simulate", picture, "-o", tmp_path / "out", *arguments)
+def test_wrong_usage_is_2(run, image, tmp_path, arguments, says):
+    status, _, err = run("simulate", image, "-o", tmp_path / "out", *arguments)
     assert status == 2 and says in err and not (tmp_path / "out").exists()
 
 
-def test_pictures_of_one_name_are_refused(run, picture, tmp_path):
+def test_pictures_of_one_name_are_refused(run, image, tmp_path):
     (tmp_path / "other").mkdir()
-    (tmp_path / "other" / "Tile.png").write_bytes(picture.read_bytes())
-    status, _, err = run("simulate", picture, tmp_path / "other" / "Tile.png", "-o", tmp_path / "out")
+    (tmp_path / "other" / "Tile.png").write_bytes(image.read_bytes())
+    status, _, err = run("simulate", image, tmp_path / "other" / "Tile.png", "-o", tmp_path / "out")
     assert status == 2 and "tile" in err.lower()
 
 
-def test_a_broken_picture_costs_itself_only(run, picture, tmp_path):
+def test_a_broken_picture_costs_itself_only(run, image, tmp_path):
     (tmp_path / "broken.png").write_bytes(b"no picture")
-    status, out, err = run("simulate", tmp_path / "broken.png", picture, "-o", tmp_path / "out", "--frames", 1)
+    status, out, err = run("simulate", tmp_path / "broken.png", image, "-o", tmp_path / "out", "--frames", 1)
     assert status == 1 and "broken.png" in err and out.startswith("tile: ") and sorted(p.name for p in (tmp_path / "out").iterdir()) == ["tile"]

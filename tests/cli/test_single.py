@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import tifffile
 
-from burstsr.files.blocks import read_blocks
-from burstsr.files.display import Display, read_display, write_display
-from burstsr.files.linear import read_linear_dng
-from burstsr.files.picture import write_linear_tiff, write_png
-from burstsr.files.raw import read_frame
+from burstsr.io.display import Display, read_display, write_display
+from burstsr.io.images import write_linear_tiff, write_png
+from burstsr.io.linear_dng import read_linear_dng
+from burstsr.io.metadata_segments import read_blocks
+from burstsr.io.raw import read_frame
 from cli.conftest import contents, scene
 
 torch = pytest.importorskip("torch")
@@ -49,7 +49,7 @@ def models(tmp_path, monkeypatch):
     folder = tmp_path / "models"
     folder.mkdir()
     monkeypatch.setenv("BURSTSR_MODELS", str(folder))
-    monkeypatch.setattr("single.loading.places._BUNDLED", tmp_path / "none")
+    monkeypatch.setattr("single.loading.registry._BUNDLED", tmp_path / "none")
     for descriptor in DESCRIPTORS:
         write_weights(folder / f"{descriptor.name}.safetensors", tame(descriptor, 1), descriptor)
     yield folder
@@ -57,7 +57,7 @@ def models(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def pictures(tmp_path):
+def images(tmp_path):
     folder = tmp_path / "in"
     (folder / "deep").mkdir(parents=True)
     write_png(folder / "apple.png", scene(1, 24, 30))
@@ -66,25 +66,25 @@ def pictures(tmp_path):
     return folder
 
 
-def test_a_folder_keeps_its_shape_and_formats(run, run_json, pictures, tmp_path):
+def test_a_folder_keeps_its_shape_and_formats(run, run_json, images, tmp_path):
     out = tmp_path / "out"
-    status, text, err = run("single", pictures, "-o", out, "--scale", 3)
+    status, text, err = run("single", images, "-o", out, "--scale", 3)
     assert (status, err) == (0, "") and text.count("lanczos ->") == 3
     names = ("apple.png", "birch.jpg", "deep/cedar.tif")
     assert sorted(contents(out)) == sorted([*names, *(f"{n}.json" for n in names)])
     assert read_display(out / "deep" / "cedar.tif").pixels.shape == (48, 60, 4) and read_display(out / "deep" / "cedar.tif").pixels.dtype == np.uint16
     before = contents(out)
-    status, result = run_json("single", pictures, "-o", out, "--scale", 3)
+    status, result = run_json("single", images, "-o", out, "--scale", 3)
     assert status == 0 and [p["status"] for p in result["pictures"]] == ["skipped"] * 3 and contents(out) == before
-    assert run("single", pictures, "-o", out, "--scale", 2, "--overwrite")[0] == 0
+    assert run("single", images, "-o", out, "--scale", 2, "--overwrite")[0] == 0
     assert read_display(out / "apple.png").pixels.shape == (48, 60, 3)
 
 
 @pytest.mark.parametrize("model", ["srcnn", "srresnet", "srgan"])
 @pytest.mark.parametrize("scale", [None, 1.5, 3])
-def test_networks_say_that_they_learned(run_json, pictures, tmp_path, model, scale):
+def test_networks_say_that_they_learned(run_json, images, tmp_path, model, scale):
     out = tmp_path / "out"
-    status, result = run_json("single", pictures / "apple.png", "-o", out, "--model", model, *(["--scale", scale] if scale else []))
+    status, result = run_json("single", images / "apple.png", "-o", out, "--model", model, *(["--scale", scale] if scale else []))
     assert status == 0
     record = json.loads((out / "apple.png.json").read_text())
     wanted = scale or 2
@@ -95,51 +95,51 @@ def test_networks_say_that_they_learned(run_json, pictures, tmp_path, model, sca
     assert b"compositeWithTrainedAlgorithmicMedia" in xmp and record["model"]["sha256"].encode() in xmp
 
 
-def test_classical_models_claim_nothing(run_json, pictures, tmp_path):
-    status, result = run_json("single", pictures / "apple.png", "-o", tmp_path / "out", "--model", "nearest", "--scale", 2)
+def test_classical_models_claim_nothing(run_json, images, tmp_path):
+    status, result = run_json("single", images / "apple.png", "-o", tmp_path / "out", "--model", "nearest", "--scale", 2)
     assert status == 0 and result["pictures"][0]["provenance"] is None
     assert "xmp" not in read_blocks((tmp_path / "out" / "apple.png").read_bytes(), "x")
-    assert np.array_equal(read_display(tmp_path / "out" / "apple.png").pixels, read_display(pictures / "apple.png").pixels.repeat(2, 0).repeat(2, 1))
+    assert np.array_equal(read_display(tmp_path / "out" / "apple.png").pixels, read_display(images / "apple.png").pixels.repeat(2, 0).repeat(2, 1))
 
 
-def test_one_picture_may_name_its_file(run, pictures, tmp_path):
-    assert run("single", pictures / "apple.png", "-o", tmp_path / "large.jpg", "--scale", 2)[0] == 0
+def test_one_picture_may_name_its_file(run, images, tmp_path):
+    assert run("single", images / "apple.png", "-o", tmp_path / "large.jpg", "--scale", 2)[0] == 0
     assert read_display(tmp_path / "large.jpg").pixels.shape == (48, 60, 3) and (tmp_path / "large.jpg.json").exists()
-    assert run("single", pictures / "apple.png", "-o", tmp_path / "other.jpg", "--format", "png")[0] == 2
+    assert run("single", images / "apple.png", "-o", tmp_path / "other.jpg", "--format", "png")[0] == 2
 
 
-def test_failures_are_named_and_the_others_go_on(run_json, pictures, tmp_path):
-    (pictures / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n broken")
-    shutil.copy(pictures / "birch.jpg", pictures / "birch.jpeg")
-    status, result = run_json("single", pictures, "-o", tmp_path / "out", "--scale", 2)
+def test_failures_are_named_and_the_others_go_on(run_json, images, tmp_path):
+    (images / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n broken")
+    shutil.copy(images / "birch.jpg", images / "birch.jpeg")
+    status, result = run_json("single", images, "-o", tmp_path / "out", "--scale", 2)
     by_name = {p["name"]: p for p in result["pictures"]}
     assert status == 1 and sorted(result["failed"]) == ["birch.jpg", "broken.png"] or sorted(result["failed"]) == ["birch.jpeg", "broken.png"]
     assert "broken.png" in by_name["broken.png"]["reason"] and by_name["apple.png"]["status"] == "done"
     assert not [n for n in contents(tmp_path / "out") if "broken" in n or ".part" in n]
 
 
-def test_a_write_that_fails_leaves_the_old_file(run_json, pictures, tmp_path, monkeypatch):
+def test_a_write_that_fails_leaves_the_old_file(run_json, images, tmp_path, monkeypatch):
     out = tmp_path / "out"
-    run_json("single", pictures / "apple.png", "-o", out)
+    run_json("single", images / "apple.png", "-o", out)
     before = contents(out)
 
     def full(*arguments):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("burstsr.files.display.write_display", full)
-    status, result = run_json("single", pictures / "apple.png", "-o", out, "--scale", 2, "--overwrite")
+    monkeypatch.setattr("burstsr.io.display.write_display", full)
+    status, result = run_json("single", images / "apple.png", "-o", out, "--scale", 2, "--overwrite")
     assert status == 1 and "No space left" in result["pictures"][0]["reason"] and contents(out) == before
 
 
-def test_sources_are_never_overwritten(run_json, pictures):
-    before = contents(pictures)
-    status, result = run_json("single", pictures / "apple.png", "-o", pictures, "--overwrite")
-    assert status == 1 and "over itself" in result["pictures"][0]["reason"] and contents(pictures) == before
+def test_sources_are_never_overwritten(run_json, images):
+    before = contents(images)
+    status, result = run_json("single", images / "apple.png", "-o", images, "--overwrite")
+    assert status == 1 and "over itself" in result["pictures"][0]["reason"] and contents(images) == before
 
 
-def test_results_inside_the_input_folder_are_no_sources(run_json, pictures):
+def test_results_inside_the_input_folder_are_no_sources(run_json, images):
     for _ in range(2):
-        status, result = run_json("single", pictures, "-o", pictures / "large", "--scale", 2)
+        status, result = run_json("single", images, "-o", images / "large", "--scale", 2)
         assert status == 0 and len(result["pictures"]) == 3
 
 
@@ -148,15 +148,15 @@ def test_raw_frames_become_linear_dngs(run_json, made, tmp_path, model):
     frame = made / "apple" / "frame_000.dng"
     status, result = run_json("single", frame, "-o", tmp_path / "out", "--model", model, "--scale", 2, "--format", "dng", "--format", "jpg")
     assert status == 0
-    picture = read_linear_dng(tmp_path / "out" / "frame_000.dng")
+    image = read_linear_dng(tmp_path / "out" / "frame_000.dng")
     info = read_frame(frame).info
-    assert picture.rgb.shape == (2 * info.shape[0], 2 * info.shape[1], 3)
-    assert np.allclose(picture.colour.as_shot_neutral, info.colour.as_shot_neutral, atol=1e-4)
+    assert image.rgb.shape == (2 * info.shape[0], 2 * info.shape[1], 3)
+    assert np.allclose(image.colour.as_shot_neutral, info.colour.as_shot_neutral, atol=1e-4)
     learned = model != "lanczos"
     assert result["pictures"][0]["provenance"]["digital_source_type"] == ("compositeWithTrainedAlgorithmicMedia" if learned else "digitalCapture")
     assert (b"compositeWithTrained" in (tmp_path / "out" / "frame_000.dng").read_bytes()) is learned
     truth = tifffile.imread(made / "apple" / "truth.tif")
-    assert np.abs(picture.rgb.mean((0, 1)) / truth.mean((0, 1)) - 1).max() < 0.25, "the colours are the camera's"
+    assert np.abs(image.rgb.mean((0, 1)) / truth.mean((0, 1)) - 1).max() < 0.25, "the colours are the camera's"
 
 
 def test_a_linear_dng_of_process_can_be_enlarged(run, run_json, made, tmp_path):
@@ -178,14 +178,14 @@ def test_linear_pictures_stay_linear(run_json, tmp_path):
     assert b"compositeWithTrained" in (tmp_path / "learned" / "light.tif").read_bytes()
 
 
-def test_weights_are_mixed(run, run_json, pictures, tmp_path, models):
-    arguments = ("single", pictures / "apple.png", "-o", tmp_path / "out", "--model", "srgan", "--overwrite")
+def test_weights_are_mixed(run, run_json, images, tmp_path, models):
+    arguments = ("single", images / "apple.png", "-o", tmp_path / "out", "--model", "srgan", "--overwrite")
     status, result = run_json(*arguments, "--blend", 0.5)
     assert status == 0 and result["pictures"][0]["model"]["name"] == "0.5 srgan-lite-x2 + 0.5 srresnet-lite-x2"
     write_weights(models / "stranger.safetensors", tame(DESCRIPTORS[1], 9), DESCRIPTORS[1])
     status, _, err = run(*arguments, "--blend", f"0.5,{models / 'stranger.safetensors'}")
     assert status == 2 and "strangers" in err
-    assert run("single", pictures, "-o", tmp_path / "out", "--model", "srcnn", "--blend", 0.5)[0] == 2
+    assert run("single", images, "-o", tmp_path / "out", "--model", "srcnn", "--blend", 0.5)[0] == 2
 
 
 @pytest.mark.parametrize(
@@ -200,8 +200,8 @@ def test_weights_are_mixed(run, run_json, pictures, tmp_path, models):
         (["--format", "dng"], "cannot become dng"),
     ],
 )
-def test_wrong_usage_is_named(run, pictures, tmp_path, arguments, says):
-    status, _, err = run("single", pictures / "apple.png", "-o", tmp_path / "out", *arguments)
+def test_wrong_usage_is_named(run, images, tmp_path, arguments, says):
+    status, _, err = run("single", images / "apple.png", "-o", tmp_path / "out", *arguments)
     assert status in (1, 2) and says in err
 
 
@@ -211,7 +211,7 @@ def test_of_nothing_is_2(run, tmp_path):
     assert run("single", tmp_path / "nowhere", "-o", tmp_path / "out")[0] == 2
 
 
-def test_classical_models_need_no_torch(pictures, tmp_path):
+def test_classical_models_need_no_torch(images, tmp_path):
     """As where the extra is not installed: torch cannot be found."""
     script = (
         "import sys\nfrom importlib.abc import MetaPathFinder\n"
@@ -224,7 +224,7 @@ def test_classical_models_need_no_torch(pictures, tmp_path):
     )
 
     def call(*arguments):
-        command = [sys.executable, "-c", script, "single", str(pictures / "apple.png"), "-o", str(tmp_path / "out"), *arguments]
+        command = [sys.executable, "-c", script, "single", str(images / "apple.png"), "-o", str(tmp_path / "out"), *arguments]
         return subprocess.run(command, capture_output=True, text=True, check=False)
 
     assert call("--model", "bicubic").returncode == 0
@@ -299,7 +299,7 @@ class TestFallback:
 
 
 @pytest.mark.parametrize(
-    ("frames", "phases", "scale", "expected"),
+    ("frames", "subpixel_phases", "scale", "expected"),
     [
         ([(True, 1.0)], 1, 2.0, "one frame"),
         ([(True, 1.0), (False, 0.01), (False, 0.0)], 3, 2.0, "one usable frame"),
@@ -308,9 +308,9 @@ class TestFallback:
         ([(True, 1.0)], 1, 1.0, ""),
     ],
 )
-def test_when_a_burst_is_no_burst(frames, phases, scale, expected):
-    from burstsr.cli.fallback import reason
-    from burstsr.ground.burst import Picture
+def test_when_a_burst_is_no_burst(frames, subpixel_phases, scale, expected):
+    from burstsr.batch.fallback import reason
+    from burstsr.core.burst import Result
 
-    report = {"frames": [{"reference": r, "trust": t} for r, t in frames], "phases": phases}
-    assert reason(Picture(np.zeros((2, 2, 3), np.float32), None, scale, report=report), scale) == expected
+    report = {"frames": [{"reference": r, "trust": t} for r, t in frames], "phases": subpixel_phases}
+    assert reason(Result(np.zeros((2, 2, 3), np.float32), None, scale, report=report), scale) == expected

@@ -1,9 +1,9 @@
 import os
 from pathlib import Path
 
-from burstsr.cli.bars import Bars
-from burstsr.cli.job import Job, Outcome
-from burstsr.cli.work import pooled
+from burstsr.batch.executors import pooled
+from burstsr.batch.job import Job, Outcome
+from burstsr.cli.progress import Bars
 from burstsr.settings import Settings
 
 

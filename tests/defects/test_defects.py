@@ -3,22 +3,22 @@ from dataclasses import replace
 import numpy as np
 from conftest import burst_of
 
-from burstsr.defects import find_defects, repaired
-from burstsr.ground.noise import Noise
+from burstsr.core.noise import Noise
+from burstsr.defects import find_defects, repair_pixels
 from burstsr.settings import DefectSettings
 
 NOISE = Noise.of_iso(400)
 
 
 def burst_with(defects, rng, frames=5, still=False):
-    pictures = []
+    images = []
     for i in range(frames):
         scene = np.full((64, 64), 0.2)
         at = 30 if still else 30 + 2 * i
         y, x = np.mgrid[:64, :64]
         scene += 0.5 * np.exp(-((y - at) ** 2 + (x - 20.3) ** 2) / (2 * 0.8**2))  # a star
-        pictures.append(scene + np.sqrt(NOISE.variance(scene, 1)) * rng.standard_normal(scene.shape))
-    burst = burst_of(pictures, noise=NOISE)
+        images.append(scene + np.sqrt(NOISE.variance(scene, 1)) * rng.standard_normal(scene.shape))
+    burst = burst_of(images, noise=NOISE)
     for frame in burst:
         for y, x, dn in defects:
             frame.mosaic[y, x] = dn
@@ -51,7 +51,7 @@ def test_repair_takes_the_neighbours_level_and_leaves_the_source(rng):
     burst = burst_with([(10, 11, 65535), (10, 13, 65535)], rng)
     frame = burst.frames[0]
     found = find_defects(burst, NOISE, replace(DefectSettings(), threshold_sigma=6.0))
-    fixed = repaired(frame, np.array([(10, 11), (10, 13)]))
+    fixed = repair_pixels(frame, np.array([(10, 11), (10, 13)]))
     assert frame.mosaic[10, 11] == 65535
     level = (fixed.mosaic[10, [11, 13]] - 1024.0) / (65535 - 1024)
     assert np.abs(level - 0.2).max() < 0.05
@@ -59,4 +59,4 @@ def test_repair_takes_the_neighbours_level_and_leaves_the_source(rng):
     untouched[10, [11, 13]] = False
     np.testing.assert_array_equal(fixed.mosaic[untouched], frame.mosaic[untouched])
     assert len(found) <= 2
-    assert repaired(frame, np.zeros((0, 2), np.int64)) is frame
+    assert repair_pixels(frame, np.zeros((0, 2), np.int64)) is frame

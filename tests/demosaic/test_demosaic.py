@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from conftest import frame_of
 
-from burstsr.demosaic import demosaic, enlarge, enlarge_rows, loops, paper
+from burstsr.demosaic import demosaic, loops, naive, upscale, upscale_rows
 from burstsr.demosaic.stage import _taps
 
 
@@ -33,13 +33,13 @@ def test_enlarge_keeps_position():
     y, x = np.mgrid[:20, :24].astype(np.float32)
     ramp = np.repeat((y + 2 * x)[..., None], 3, 2)
     for scale in (1.0, 1.5, 2.0, 3.3):
-        out = enlarge(ramp, scale)
+        out = upscale(ramp, scale)
         oy, ox = np.mgrid[: out.shape[0], : out.shape[1]]
         expected = (oy + 0.5) / scale - 0.5 + 2 * ((ox + 0.5) / scale - 0.5)
         error = (out[..., 1] - expected)[8:-8, 8:-8]
         assert abs(error.mean()) < 0.02
         assert np.abs(error).max() < 0.25  # OpenCV's bicubic does not reproduce ramps between samples
-    assert enlarge(ramp, 1.0) is not ramp
+    assert upscale(ramp, 1.0) is not ramp
 
 
 @pytest.mark.parametrize("cfa", ["RGGB", "BGGR", "GRBG", "GBRG"])
@@ -50,35 +50,35 @@ def test_engines_agree(texture, rng, cfa, shape):
     x = ((frame.mosaic - 1024.0) / (65535 - 1024)).astype(np.float32)
     gain = np.array([2.0, 1.0, 1.5], np.float32)
     a, b = np.zeros((*shape, 3), np.float32), np.zeros((*shape, 3), np.float32)
-    paper.demosaic_rows(0, shape[0], x, frame.info.cfa, gain, a)
+    naive.demosaic_rows(0, shape[0], x, frame.info.cfa, gain, a)
     loops.demosaic_rows(0, shape[0], x, frame.info.cfa, gain, b)
     assert (np.abs(a - b).max(-1) > 1e-5).mean() < 0.002
 
 
 @pytest.mark.parametrize("scale", [1.5, 2.0, 3.3, 4.0])
 def test_enlarging_engines_agree(rng, scale):
-    picture = rng.uniform(-0.1, 1, (9, 13, 3)).astype(np.float32)
+    image = rng.uniform(-0.1, 1, (9, 13, 3)).astype(np.float32)
     height, width = round(scale * 9), round(scale * 13)
     a, b = np.zeros((height, width, 3), np.float32), np.zeros((height, width, 3), np.float32)
-    for module, out in ((paper, a), (loops, b)):
-        module.enlarge_rows(0, height, picture, *_taps(9, scale), *_taps(13, scale), 0, out)
+    for module, out in ((naive, a), (loops, b)):
+        module.upscale_rows(0, height, image, *_taps(9, scale), *_taps(13, scale), 0, out)
     np.testing.assert_allclose(a, b, atol=2e-6)
 
 
 @pytest.mark.parametrize("scale", [1.0, 1.5, 2.0, 3.3])
 def test_rows_of_the_enlarged_picture_are_its_rows(rng, scale):
-    picture = rng.uniform(0, 1, (70, 31, 3)).astype(np.float32)
-    whole = enlarge(picture, scale)
+    image = rng.uniform(0, 1, (70, 31, 3)).astype(np.float32)
+    whole = upscale(image, scale)
     assert whole.shape == (round(70 * scale), round(31 * scale), 3)
     for first, last in ((0, 1), (0, 40), (13, 66), (len(whole) - 9, len(whole))):
-        np.testing.assert_array_equal(enlarge_rows(picture, scale, first, last), whole[first:last])
+        np.testing.assert_array_equal(upscale_rows(image, scale, first, last), whole[first:last])
         out = np.zeros_like(whole[first:last])
-        assert enlarge_rows(picture, scale, first, last, out) is out
+        assert upscale_rows(image, scale, first, last, out) is out
         np.testing.assert_array_equal(out, whole[first:last])
 
 
 def test_flat_stays_flat_when_enlarged():
-    out = enlarge(np.full((5, 7, 3), 0.3, np.float32), 2.7)
+    out = upscale(np.full((5, 7, 3), 0.3, np.float32), 2.7)
     np.testing.assert_allclose(out, 0.3, rtol=1e-5)
 
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import tolerances
 
-from burstsr.finish import finish, finish_linear, finish_uint8, finish_uint16, loops, orient, paper, unorient
+from burstsr.core.burst import Colour, FrameInfo, Levels, Result, cfa_array
+from burstsr.finish import finish, finish_linear, finish_uint8, finish_uint16, loops, naive, orient, unorient
 from burstsr.finish.colour import SRGB_TO_XYZ, balance_gains, camera_to_srgb, encode_srgb, linear_srgb, tone_curve
-from burstsr.ground.burst import Colour, FrameInfo, Levels, Picture, cfa_array
 from burstsr.settings import FinishSettings
 
 CAMERAS = {
@@ -21,7 +21,7 @@ PLAIN = FinishSettings(tone=0, sharpen=0, exposure_ev=0)
 
 def picture_of(rgb, colour, orientation=1):
     info = FrameInfo(Path("p"), (64, 64), cfa_array("RGGB"), Levels(np.zeros((2, 2)), 1.0), colour, orientation=orientation)
-    return Picture(np.ascontiguousarray(rgb, np.float32), info, 2.0)
+    return Result(np.ascontiguousarray(rgb, np.float32), info, 2.0)
 
 
 def camera_rgb(srgb_linear, colour):
@@ -88,9 +88,9 @@ def test_tone_curve(strength):
     toned = tone_curve(values, strength)
     assert toned[0] == 0
     assert toned[-1] == 1
-    slope = np.diff(toned.astype(np.float64)) / np.diff(values)
-    assert slope.min() > 1 - 0.6 * strength - 0.02
-    assert np.abs(np.diff(slope)).max() < 0.02  # smooth, within rounding
+    gradient = np.diff(toned.astype(np.float64)) / np.diff(values)
+    assert gradient.min() > 1 - 0.6 * strength - 0.02
+    assert np.abs(np.diff(gradient)).max() < 0.02  # smooth, within rounding
     if strength == 0:
         assert toned is values
     else:
@@ -98,13 +98,13 @@ def test_tone_curve(strength):
 
 
 def test_each_knob_at_null_leaves_the_data_and_else_changes_it(scene):
-    picture = picture_of(camera_rgb(scene, CAMERAS["known"]), CAMERAS["known"])
-    plain = finish(picture, PLAIN)
+    image = picture_of(camera_rgb(scene, CAMERAS["known"]), CAMERAS["known"])
+    to_dict = finish(image, PLAIN)
     for knob, value in (("tone", 0.5), ("sharpen", 0.5), ("exposure_ev", 0.5)):
-        assert np.array_equal(finish(picture, replace(PLAIN, **{knob: 0})), plain)
-        assert np.abs(finish(picture, replace(PLAIN, **{knob: value})) - plain).max() > 0.01
-    assert np.array_equal(finish(picture, replace(PLAIN, sharpen_radius_px=3.0)), plain)
-    assert np.array_equal(picture.rgb, camera_rgb(scene, CAMERAS["known"]).astype(np.float32))  # the input is not written to
+        assert np.array_equal(finish(image, replace(PLAIN, **{knob: 0})), to_dict)
+        assert np.abs(finish(image, replace(PLAIN, **{knob: value})) - to_dict).max() > 0.01
+    assert np.array_equal(finish(image, replace(PLAIN, sharpen_radius_px=3.0)), to_dict)
+    assert np.array_equal(image.rgb, camera_rgb(scene, CAMERAS["known"]).astype(np.float32))  # the input is not written to
 
 
 def test_sharpening_leaves_flat_areas_and_adds_no_colour():
@@ -120,22 +120,22 @@ def test_sharpening_leaves_flat_areas_and_adds_no_colour():
 
 
 def test_blocks_leave_no_seams(scene, monkeypatch):
-    picture = picture_of(camera_rgb(np.tile(scene, (3, 1, 1)), CAMERAS["known"]), CAMERAS["known"])
+    image = picture_of(camera_rgb(np.tile(scene, (3, 1, 1)), CAMERAS["known"]), CAMERAS["known"])
     settings = FinishSettings(sharpen=1, sharpen_radius_px=2)
     results = []
     for rows in (7, 128, 10**6):
         monkeypatch.setattr("burstsr.finish.stage._BLOCK_ROWS", rows)
-        results.append(finish(picture, settings))
+        results.append(finish(image, settings))
     for a, b in pairwise(results):
         np.testing.assert_allclose(a, b, atol=2e-6)
 
 
 def test_whole_numbers_are_the_rounded_floats(scene):
-    picture = picture_of(camera_rgb(scene, CAMERAS["known"]), CAMERAS["known"], orientation=8)
-    shown = finish(picture, FinishSettings())
+    image = picture_of(camera_rgb(scene, CAMERAS["known"]), CAMERAS["known"], orientation=8)
+    shown = finish(image, FinishSettings())
     assert shown.min() >= 0
     assert shown.max() <= 1
-    for numbers, top in ((finish_uint8(picture, FinishSettings()), 255), (finish_uint16(picture, FinishSettings()), 65535)):
+    for numbers, top in ((finish_uint8(image, FinishSettings()), 255), (finish_uint16(image, FinishSettings()), 65535)):
         assert numbers.flags.c_contiguous
         assert np.array_equal(numbers, np.rint(shown * np.float32(top)))
 
@@ -180,7 +180,7 @@ def test_engines_agree(shape, rng):
     gains, matrix = np.array([2.0, 1.0, 1.4], np.float32), (camera_to_srgb(CAMERAS["known"]) * 1.3).astype(np.float32)
     for contrast in (0, 0.9):
         results = []
-        for engine in (paper, loops):
+        for engine in (naive, loops):
             encoded, luma = np.empty_like(rgb), np.empty(shape, np.float32)
             engine.encode_rows(0, shape[0], rgb, gains, matrix, np.float32(contrast), encoded, luma)
             results.append((encoded.copy(), luma))

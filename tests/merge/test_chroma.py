@@ -3,31 +3,31 @@
 import numpy as np
 import pytest
 
-from burstsr.ground.noise import Noise
-from burstsr.merge import calm_chroma
+from burstsr.core.noise import Noise
+from burstsr.merge import denoise_chroma
 
 NOISE = Noise.of_iso(800)
 NEUTRAL = np.array([0.5, 1.0, 0.7])
 
 
-def calmed(picture, weight=4.0, significance=12.0, scale=2.0, neutral=NEUTRAL):
-    out = picture.astype(np.float32)
-    calm_chroma(out, np.full_like(out, weight), NOISE, neutral, scale, significance)
+def calmed(image, weight=4.0, significance=12.0, scale=2.0, neutral=NEUTRAL):
+    out = image.astype(np.float32)
+    denoise_chroma(out, np.full_like(out, weight), NOISE, neutral, scale, significance)
     return out
 
 
-def luma_of(picture):
-    return np.sqrt(picture / NEUTRAL) @ np.array([0.25, 0.5, 0.25])
+def luma_of(image):
+    return np.sqrt(image / NEUTRAL) @ np.array([0.25, 0.5, 0.25])
 
 
 def test_constant_stays(rng):
-    picture = np.broadcast_to(np.array([0.3, 0.2, 0.6]), (600, 40, 3))
-    np.testing.assert_allclose(calmed(picture), picture, atol=2e-5)
+    image = np.broadcast_to(np.array([0.3, 0.2, 0.6]), (600, 40, 3))
+    np.testing.assert_allclose(calmed(image), image, atol=2e-5)
 
 
 def test_off_leaves_every_bit(rng):
-    picture = rng.uniform(0, 1, (64, 64, 3)).astype(np.float32)
-    np.testing.assert_array_equal(calmed(picture, significance=0.0), picture)
+    image = rng.uniform(0, 1, (64, 64, 3)).astype(np.float32)
+    np.testing.assert_array_equal(calmed(image, significance=0.0), image)
 
 
 def test_grey_of_any_texture_stays_grey(rng):
@@ -45,14 +45,14 @@ def test_colour_noise_falls_and_luma_stays(rng):
 
 
 def test_a_colour_edge_stays():
-    picture = np.full((64, 64, 3), (0.4, 0.1, 0.1), np.float32)
-    picture[:, 32:] = (0.05, 0.2, 0.4)
-    assert np.abs(calmed(picture, weight=50.0) - picture).max() < 0.03
+    image = np.full((64, 64, 3), (0.4, 0.1, 0.1), np.float32)
+    image[:, 32:] = (0.05, 0.2, 0.4)
+    assert np.abs(calmed(image, weight=50.0) - image).max() < 0.03
 
 
 def test_strips_leave_no_seams(rng):
-    picture = rng.uniform(0.1, 0.6, (900, 24, 3)).astype(np.float32)
-    whole, part = calmed(picture), calmed(picture[200:700])
+    image = rng.uniform(0.1, 0.6, (900, 24, 3)).astype(np.float32)
+    whole, part = calmed(image), calmed(image[200:700])
     np.testing.assert_allclose(whole[250:650], part[50:450], atol=1e-5)
 
 
@@ -61,5 +61,5 @@ def test_noise_around_black_keeps_its_mean(iso, rng):
     noise = Noise.of_iso(iso)
     dark = (rng.standard_normal((256, 256, 3)) * np.sqrt(noise.beta[0] * 0.5 / 4)).astype(np.float32)
     out = dark.copy()
-    calm_chroma(out, np.full_like(out, 4.0), noise, NEUTRAL, 2.0, 12.0)
+    denoise_chroma(out, np.full_like(out, 4.0), noise, NEUTRAL, 2.0, 12.0)
     assert np.abs(out.mean((0, 1)) - dark.mean((0, 1))).max() < 0.03 * dark.std()

@@ -5,10 +5,10 @@ import pytest
 from conftest import frame_of
 from tolerances import MERGE_ABSOLUTE
 
-from burstsr.ground.coords import raw_position
-from burstsr.ground.flow import Flow
-from burstsr.ground.sensor import clipped_samples
-from burstsr.merge import Accumulator, loops, paper
+from burstsr.core.coords import raw_position
+from burstsr.core.flow import Flow
+from burstsr.core.sensor import clipped_samples
+from burstsr.merge import KernelMerge, loops, naive
 
 ORDERS = ["RGGB", "BGGR", "GRBG", "GBRG"]
 TINY = 1e-6
@@ -20,13 +20,13 @@ def round_kernel(shape, sigma):
     return kernel
 
 
-def merged(frames, flows, scale=2.0, sigma=0.5, trusts=None, fallback=0.0):
+def merged(frames, flows, scale=2.0, sigma=0.5, robustness_maps=None, fallback=0.0):
     shape = frames[0].info.shape
     size = (round(scale * shape[0]), round(scale * shape[1]), 3)
-    accumulator = Accumulator(scale, round_kernel(shape, sigma), TINY, fallback=np.full(size, fallback, np.float32))
+    accumulator = KernelMerge(scale, round_kernel(shape, sigma), TINY, fallback=np.full(size, fallback, np.float32))
     for i, (frame, flow) in enumerate(zip(frames, flows, strict=True)):
-        trust = np.ones((shape[0] // 2, shape[1] // 2), np.float32) if trusts is None else trusts[i]
-        accumulator.add(frame, flow, trust)
+        robustness = np.ones((shape[0] // 2, shape[1] // 2), np.float32) if robustness_maps is None else robustness_maps[i]
+        accumulator.add(frame, flow, robustness)
     return accumulator.result()
 
 
@@ -39,9 +39,9 @@ def still(shape, tile=16):
 def test_constant_in_constant_out(cfa, scale):
     colour = (0.2, 0.5, 0.8)
     frame = frame_of(np.broadcast_to(colour, (32, 48, 3)), cfa=cfa)
-    picture, weight = merged([frame], [still((32, 48))], scale)
-    assert picture.shape == (round(32 * scale), round(48 * scale), 3)
-    np.testing.assert_allclose(picture, np.broadcast_to(colour, picture.shape), atol=3e-5)
+    image, weight = merged([frame], [still((32, 48))], scale)
+    assert image.shape == (round(32 * scale), round(48 * scale), 3)
+    np.testing.assert_allclose(image, np.broadcast_to(colour, image.shape), atol=3e-5)
     assert (weight > 0).all()
 
 
@@ -50,10 +50,10 @@ def test_a_slope_stays_where_it_is(cfa):
     """No shift between output and raw coordinates, for any order of colours: a linear ramp comes out as itself on average."""
     y, x = np.mgrid[:32, :32].astype(float)
     ramp = np.repeat((0.2 + 0.01 * y + 0.005 * x)[..., None], 3, 2)
-    picture, _ = merged([frame_of(ramp, cfa=cfa)], [still((32, 32))], 2.0, sigma=0.8)
+    image, _ = merged([frame_of(ramp, cfa=cfa)], [still((32, 32))], 2.0, sigma=0.8)
     oy, ox = np.mgrid[:64, :64]
     expected = 0.2 + 0.01 * raw_position(oy, 2.0) + 0.005 * raw_position(ox, 2.0)
-    error = (picture - expected[..., None])[8:-8, 8:-8]
+    error = (image - expected[..., None])[8:-8, 8:-8]
     assert np.abs(error.mean((0, 1))).max() < 1e-4
     assert np.abs(error).max() < 0.012
 
@@ -85,8 +85,8 @@ def test_whole_pixel_shift_of_the_cfa_period_changes_nothing(rng):
 
 def test_no_trust_no_weight_and_the_fallback_stands(rng):
     none = [np.zeros((16, 16), np.float32)]
-    picture, weight = merged([frame_of(rng.uniform(0, 1, (32, 32)))], [still((32, 32))], trusts=none, fallback=0.37)
-    np.testing.assert_allclose(picture, 0.37, atol=1e-6)
+    image, weight = merged([frame_of(rng.uniform(0, 1, (32, 32)))], [still((32, 32))], robustness_maps=none, fallback=0.37)
+    np.testing.assert_allclose(image, 0.37, atol=1e-6)
     np.testing.assert_allclose(weight, 0, atol=1e-6)
 
 
@@ -94,14 +94,14 @@ def test_a_distrusted_frame_leaves_no_trace(rng):
     good, bad = frame_of(rng.uniform(0, 1, (32, 32))), frame_of(np.ones((32, 32)))
     one, zero = np.ones((16, 16), np.float32), np.zeros((16, 16), np.float32)
     a, _ = merged([good], [still((32, 32))])
-    b, _ = merged([good, bad], [still((32, 32))] * 2, trusts=[one, zero])
+    b, _ = merged([good, bad], [still((32, 32))] * 2, robustness_maps=[one, zero])
     np.testing.assert_array_equal(a, b)
 
 
 def test_frames_that_left_the_picture_give_nothing(rng):
     far = Flow(np.full((2, 2, 2), 500, np.float32), 16)
-    picture, weight = merged([frame_of(np.ones((32, 32)))], [far], fallback=0.5)
-    np.testing.assert_allclose(picture, 0.5, atol=1e-6)
+    image, weight = merged([frame_of(np.ones((32, 32)))], [far], fallback=0.5)
+    np.testing.assert_allclose(image, 0.5, atol=1e-6)
     assert weight.max() < 1e-6
 
 
@@ -119,28 +119,28 @@ def test_noise_falls_as_weights_say(rng):
 def test_saturated_samples_are_exactly_one():
     frame = frame_of(np.ones((32, 32)), white=15000.0)
     frame.mosaic[:] = 16383
-    picture, _ = merged([frame], [still((32, 32))], fallback=1.0)
-    np.testing.assert_allclose(picture, 1.0, atol=1e-6)
+    image, _ = merged([frame], [still((32, 32))], fallback=1.0)
+    np.testing.assert_allclose(image, 1.0, atol=1e-6)
 
 
-def by_paper(frames, flows, trusts, kernel, scale, weight, fallback, explained=None):
+def by_paper(frames, flows, robustness_maps, kernel, scale, weight, fallback, explained=None):
     """What `Accumulator` computes, by the paper's loops."""
     height, _, width = fallback.shape[0], 3, fallback.shape[1]
     num, den = np.moveaxis(fallback.astype(np.float64) * weight, 2, 1).copy(), np.full((height, 3, width), weight)
-    for frame, flow, trust in zip(frames, flows, trusts, strict=True):
+    for frame, flow, robustness in zip(frames, flows, robustness_maps, strict=True):
         mosaic, cfa = clipped_samples(frame).astype(np.float64), frame.info.cfa.astype(np.int64)
         if explained is not None:
             left = np.empty_like(mosaic)
-            paper.residuals(0, len(mosaic), mosaic, cfa, explained, scale, flow.inverse().tiles, flow.tile_px, left)
+            naive.residuals(0, len(mosaic), mosaic, cfa, explained, scale, flow.inverse().tiles, flow.tile_px, left)
             mosaic = left
-        mosaic = np.pad(mosaic, paper.BORDER, mode="reflect")
-        paper.accumulate(0, height, mosaic, cfa, scale, flow.tiles, flow.tile_px, kernel.astype(np.float64), trust.astype(np.float64), num, den)
-    paper.normalise(0, height, num, den)
+        mosaic = np.pad(mosaic, naive.BORDER, mode="reflect")
+        naive.accumulate(0, height, mosaic, cfa, scale, flow.tiles, flow.tile_px, kernel.astype(np.float64), robustness.astype(np.float64), num, den)
+    naive.normalise(0, height, num, den)
     return num.reshape(height, width, 3), den.reshape(height, width, 3) - weight
 
 
-def random_kernels(quads, rng):
-    v = rng.normal(0, 1.5, (*quads, 3, 2))
+def random_kernels(cells, rng):
+    v = rng.normal(0, 1.5, (*cells, 3, 2))
     t = np.einsum("yxka,yxkb->yxab", v, v) + np.eye(2)
     return np.ascontiguousarray(np.stack([t[..., 0, 0], t[..., 0, 1], t[..., 1, 1]], -1), np.float32)
 
@@ -152,19 +152,19 @@ def random_kernels(quads, rng):
 def test_loops_agree_with_the_paper(shape, scale, motion, rng):
     cfa = ORDERS[rng.integers(4)]
     frames = [frame_of(rng.uniform(0, 1, shape), cfa=cfa, name=f"{i}.dng") for i in range(2)]
-    grid, quads = (-(-shape[0] // 16), -(-shape[1] // 16), 2), (shape[0] // 2, shape[1] // 2)
+    grid, cells = (-(-shape[0] // 16), -(-shape[1] // 16), 2), (shape[0] // 2, shape[1] // 2)
     spread = {"wild": 1.5, "calm": 0.01, "outside": 0.5}[motion]
     shift = (0.3, -1.2) if motion != "outside" else (shape[0] / 2, -shape[1] / 3)
     flows = [Flow((rng.normal(0, spread, grid) + shift).astype(np.float32), 16) for _ in frames]
-    trusts = [rng.uniform(0, 1, quads).astype(np.float32) * (rng.uniform(0, 1, quads) > 0.2) for _ in frames]
+    robustness_maps = [rng.uniform(0, 1, cells).astype(np.float32) * (rng.uniform(0, 1, cells) > 0.2) for _ in frames]
     size = (round(scale * shape[0]), round(scale * shape[1]), 3)
-    fallback, kernel = rng.uniform(0, 1, size).astype(np.float32), random_kernels(quads, rng)
+    fallback, kernel = rng.uniform(0, 1, size).astype(np.float32), random_kernels(cells, rng)
     for explained in (None, rng.uniform(0, 1, size).astype(np.float32)):
-        accumulator = Accumulator(scale, kernel, 0.01, fallback=fallback.copy(), explained=explained)
-        for frame, flow, trust in zip(frames, flows, trusts, strict=True):
-            accumulator.add(frame, flow, trust.astype(np.float32))
+        accumulator = KernelMerge(scale, kernel, 0.01, fallback=fallback.copy(), explained=explained)
+        for frame, flow, robustness in zip(frames, flows, robustness_maps, strict=True):
+            accumulator.add(frame, flow, robustness.astype(np.float32))
         found, weight = accumulator.result()
-        expected, expected_weight = by_paper(frames, flows, trusts, kernel, scale, 0.01, fallback, explained)
+        expected, expected_weight = by_paper(frames, flows, robustness_maps, kernel, scale, 0.01, fallback, explained)
         close = np.abs(weight - expected_weight) <= MERGE_ABSOLUTE + 1e-3 * expected_weight
         assert close.mean() > 0.998  # where a position falls between two samples to rounding, engines may take either
         np.testing.assert_allclose(found[close], expected[close], atol=MERGE_ABSOLUTE * 2)

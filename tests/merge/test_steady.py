@@ -5,9 +5,9 @@ import pytest
 from conftest import frame_of
 from tolerances import MERGE_ABSOLUTE
 
-from burstsr.ground.flow import Flow
-from burstsr.ground.sensor import clipped_samples, samples, site_rows
-from burstsr.merge import SteadyMean, frame_loops, paper
+from burstsr.core.flow import Flow
+from burstsr.core.sensor import clipped_samples, samples, site_rows
+from burstsr.merge import SamePhaseMean, frame_loops, naive
 
 
 def still(shape):
@@ -16,7 +16,7 @@ def still(shape):
 
 def test_a_tripod_burst_is_averaged(rng):
     frames = [frame_of(0.4 + 0.02 * rng.standard_normal((32, 48))) for _ in range(9)]
-    steady = SteadyMean(frames[0])
+    steady = SamePhaseMean(frames[0])
     for frame in frames[1:]:
         steady.add(frame, still((32, 48)), np.ones((16, 24), np.float32))
     mean, fallen = steady.result()
@@ -28,7 +28,7 @@ def test_a_shift_of_the_cfa_period_counts_in_full_and_half_of_it_not_at_all(rng)
     scene = rng.uniform(0, 1, (64, 64))
     reference = frame_of(scene[8:40, 8:40])
     for shift, expected in (((2, -4), 2.0), ((1, 1), 1.0), ((0.9, 0.2), 1.0)):
-        steady = SteadyMean(reference)
+        steady = SamePhaseMean(reference)
         dy, dx = (int(v) for v in shift)
         flow = Flow(np.full((2, 2, 2), shift, np.float32), 16)
         steady.add(frame_of(scene[8 - dy : 40 - dy, 8 - dx : 40 - dx]), flow, np.ones((16, 16), np.float32))
@@ -39,7 +39,7 @@ def test_a_shift_of_the_cfa_period_counts_in_full_and_half_of_it_not_at_all(rng)
 
 def test_no_trust_changes_nothing(rng):
     a, b = frame_of(rng.uniform(0, 1, (32, 32))), frame_of(rng.uniform(0, 1, (32, 32)))
-    steady = SteadyMean(a)
+    steady = SamePhaseMean(a)
     steady.add(b, still((32, 32)), np.zeros((16, 16), np.float32))
     mean, fallen = steady.result()
     np.testing.assert_allclose(mean, samples(a.mosaic, a.info.levels), atol=1e-6)
@@ -50,10 +50,10 @@ def test_no_trust_changes_nothing(rng):
 def test_engines_agree(shape, rng):
     frame = frame_of(rng.uniform(0, 1, shape))
     flow = rng.normal(0, 1, (-(-shape[0] // 16), -(-shape[1] // 16), 2)).astype(np.float32)
-    trust = rng.uniform(0, 1, (shape[0] // 2, shape[1] // 2)).astype(np.float32)
+    robustness = rng.uniform(0, 1, (shape[0] // 2, shape[1] // 2)).astype(np.float32)
     results = []
-    for loop, seen in ((paper.same_site_mean, (clipped_samples(frame),)), (frame_loops.same_site_mean, (frame.mosaic, *site_rows(frame.info.levels, 2)))):
+    for loop, seen in ((naive.same_site_mean, (clipped_samples(frame),)), (frame_loops.same_site_mean, (frame.mosaic, *site_rows(frame.info.levels, 2)))):
         num, den = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
-        loop(0, shape[0], *seen, flow, 16, trust, np.float32(1 / 0.15**2), num, den)
+        loop(0, shape[0], *seen, flow, 16, robustness, np.float32(1 / 0.15**2), num, den)
         results.append((num, den))
     np.testing.assert_allclose(results[0], results[1], atol=MERGE_ABSOLUTE)

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from conftest import frame_of
 
-from burstsr.ground.burst import Burst
-from burstsr.ground.noise import Noise
-from burstsr.noise import estimate, noise_of, snr_of
+from burstsr.core.burst import Burst
+from burstsr.core.noise import Noise
+from burstsr.noise import estimate, estimate_noise, estimate_snr
 
 
 @pytest.mark.parametrize("iso", [100, 800, 3200])
@@ -23,7 +23,7 @@ def test_estimate_from_a_textured_frame(iso, rng):
 def test_a_profile_is_believed_and_kept_per_channel():
     noise = Noise(np.array([1e-4, 2e-4, 3e-4]), np.array([1e-6, 2e-6, 3e-6]))
     frame = frame_of(np.full((64, 64), 0.2), noise=noise)
-    found, source = noise_of(Burst("b", (frame,)))
+    found, source = estimate_noise(Burst("b", (frame,)))
     assert source == "NoiseProfile"
     assert found is noise
 
@@ -37,4 +37,4 @@ def test_flat_noiseless_frames_give_a_usable_model():
 
 def test_snr(rng):
     noise = Noise(np.zeros(3), np.full(3, 1e-4))
-    assert snr_of(frame_of(np.full((64, 64), 0.2)), noise) == pytest.approx(20, rel=1e-3)
+    assert estimate_snr(frame_of(np.full((64, 64), 0.2)), noise) == pytest.approx(20, rel=1e-3)

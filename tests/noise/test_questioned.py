@@ -9,12 +9,12 @@ import pytest
 from conftest import frame_of
 
 from burstsr import Settings, read_burst, super_resolve
-from burstsr.ground.burst import Burst
-from burstsr.ground.noise import Noise
-from burstsr.noise import doubt, estimate, measure, noise_of, questioned
+from burstsr.core.burst import Burst
+from burstsr.core.noise import Noise
+from burstsr.noise import check_noise_profile, estimate, estimate_noise, measure, questioned
 from burstsr.noise.quantised import at_least_quantised
 from burstsr.pipeline import _looks_of
-from burstsr.world import Mover, SimulateSettings, simulate_burst
+from burstsr.simulate import Mover, SimulateSettings, simulate_burst
 from calibration.noise import flows_of
 
 
@@ -25,13 +25,13 @@ def looks_of(reference, noise):
 def leaves(height=512, width=640, smooth=0.0):
     """(height, width, 3) small discs of random grey over each other (dead leaves), with an even strip: a `smooth` share of the width."""
     rng = np.random.default_rng(3)
-    picture = np.full((height, width), 0.5, np.float32)
+    image = np.full((height, width), 0.5, np.float32)
     for _ in range(9000):
         radius = int(np.clip(1.5 / np.sqrt(rng.uniform(0.004, 1)), 1, 24))
-        cv2.circle(picture, (int(rng.uniform(0, width)), int(rng.uniform(0, height))), radius, float(rng.uniform(0.05, 0.85)), -1)
+        cv2.circle(image, (int(rng.uniform(0, width)), int(rng.uniform(0, height))), radius, float(rng.uniform(0.05, 0.85)), -1)
     if smooth:
-        picture[:, : int(smooth * width)] = np.linspace(0.2, 0.7, height, dtype=np.float32)[:, None]
-    return picture[..., None] * np.array([1.0, 0.9, 0.8], np.float32)
+        image[:, : int(smooth * width)] = np.linspace(0.2, 0.7, height, dtype=np.float32)[:, None]
+    return image[..., None] * np.array([1.0, 0.9, 0.8], np.float32)
 
 
 @cache
@@ -58,7 +58,7 @@ def compressed(burst, error_dn=60.0):
 def test_noise_that_is_plainly_too_small_drops_no_frames_in_silence(frames):
     quiet = Noise(np.full(3, 1e-7), np.full(3, 1e-9))
     burst = compressed(made.__wrapped__(frames=frames, noise=quiet, smooth=0.6).burst)
-    noise, _ = noise_of(burst, flows_of)
+    noise, _ = estimate_noise(burst, flows_of)
     raised, factor, why = questioned(burst, noise, looks_of)
     assert factor > 3 and "well aligned" in why
     assert np.all(raised.alpha >= noise.alpha)
@@ -72,7 +72,7 @@ def test_the_second_frame_of_a_real_lossily_compressed_pair_is_used(data):
     folder = data / "raw_more" / "quicktake_pair"
     if not folder.is_dir():
         pytest.skip(f"{folder} not here")
-    from burstsr.files.raw import read_frame
+    from burstsr.io.raw import read_frame
 
     burst = Burst("pair", tuple(read_frame(path) for path in sorted(folder.glob("*.qtk"))))
     report = super_resolve(burst, Settings(scale=1)).report
@@ -99,15 +99,15 @@ def test_frames_of_another_scene_and_brighter_ones_question_nothing():
 @pytest.mark.parametrize("more", [{}, {"mover": Mover()}, {"frames": 3}])
 def test_exact_profiles_are_not_doubted_on_fine_texture_and_with_movers(more):
     simulated = made(**more)
-    assert doubt(simulated.burst, simulated.noise, flows_of) == ""
-    assert "times as large" in doubt(simulated.burst, simulated.noise.scaled(0.25), flows_of)
-    assert "times smaller" in doubt(simulated.burst, simulated.noise.scaled(4), flows_of)
+    assert check_noise_profile(simulated.burst, simulated.noise, flows_of) == ""
+    assert "times as large" in check_noise_profile(simulated.burst, simulated.noise.scaled(0.25), flows_of)
+    assert "times smaller" in check_noise_profile(simulated.burst, simulated.noise.scaled(4), flows_of)
 
 
 @pytest.mark.parametrize("more", [{}, {"mover": Mover()}, {"frames": 9, "iso": 400}])
 def test_noise_is_not_overestimated_on_fine_texture_and_with_movers(more):
     simulated = made(**more)
-    noise, _ = noise_of(without_profile(simulated.burst), flows_of)
+    noise, _ = estimate_noise(without_profile(simulated.burst), flows_of)
     for channel in range(3):
         for level in (0.05, 0.1, 0.4):
             assert 0.7 < float(noise.variance(level, channel) / simulated.noise.variance(level, channel)) < 1.6
@@ -116,7 +116,7 @@ def test_noise_is_not_overestimated_on_fine_texture_and_with_movers(more):
 def test_two_frames_are_told_from_each_other():
     """Without their difference the estimate was 3.3 times too high here."""
     simulated = made(frames=2, iso=400)
-    noise, source = noise_of(without_profile(simulated.burst), flows_of)
+    noise, source = estimate_noise(without_profile(simulated.burst), flows_of)
     assert source == "estimated"
     assert float(noise.variance(0.1, 1) / simulated.noise.variance(0.1, 1)) < 2.0
 
@@ -139,7 +139,7 @@ def test_quantisation_sets_a_floor(rng):
 
 def test_a_burst_without_any_noise_has_a_usable_model():
     frame = frame_of(np.full((96, 96), 0.2))
-    noise, _ = noise_of(Burst("b", (frame, frame, frame)), flows_of)
+    noise, _ = estimate_noise(Burst("b", (frame, frame, frame)), flows_of)
     assert np.isfinite(noise.alpha).all() and (noise.alpha + noise.beta > 0).all()
 
 

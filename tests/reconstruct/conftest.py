@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from burstsr import super_resolve
-from burstsr.ground.burst import cfa_array
-from burstsr.ground.flow import Flow
-from burstsr.reconstruct import data, paper
+from burstsr.core.burst import cfa_array
+from burstsr.core.flow import Flow
+from burstsr.reconstruct import data, naive
 from burstsr.reconstruct.stage import _gaussian
 from reconstruct.scenes import BEST, FAST, simulated
 
@@ -23,7 +23,7 @@ class Case:
     cfa: np.ndarray
     scale: float
     back: Flow
-    trust: np.ndarray
+    robustness: np.ndarray
     corner: np.ndarray
     certainty: np.ndarray
     origin: np.ndarray
@@ -42,19 +42,19 @@ class Case:
         return (self.samples, self.place, self.cfa, np.float32(self.scale), self.back)
 
     def squares(self):
-        return paper.squares(self.samples, self.place, self.cfa, self.scale, self.back, self.origin, self.shape)
+        return naive.squares(self.samples, self.place, self.cfa, self.scale, self.back, self.origin, self.shape)
 
     def matrices(self):
         """A, w, y of the paper."""
         where = self.squares()
-        return paper.sample_matrix(where, self.shape), paper.weights(where, self.trust, self.corner, self.certainty), self.samples.astype(float)
+        return naive.sample_matrix(where, self.shape), naive.weights(where, self.robustness, self.corner, self.certainty), self.samples.astype(float)
 
-    def spots(self):
-        return data.spots(*self.places, self.corner, self.trust.shape, self.certainty, self.origin)
+    def footprints(self):
+        return data.footprints(*self.places, self.corner, self.robustness.shape, self.certainty, self.origin)
 
     def gathered(self):
         """normal and right of the loops."""
-        return data.normal_equations([self.spots()], [self.trust], self.cfa, np.float32(self.scale), self.shape)
+        return data.normal_equations([self.footprints()], [self.robustness], self.cfa, np.float32(self.scale), self.shape)
 
 
 def case_of(scale, rng, sigma=0.0, shape=(23, 26), flow_px=0.8, **changes):
@@ -66,10 +66,10 @@ def case_of(scale, rng, sigma=0.0, shape=(23, 26), flow_px=0.8, **changes):
     samples.ravel()[rng.choice(samples.size, 3, replace=False)] = np.nan
     back = Flow(rng.normal(0, flow_px, (3, 4, 2)).astype(np.float32), 16)
     corner = np.floor(origin / scale / 2).astype(int)
-    quads = np.floor((origin + shape) / scale / 2).astype(int) - corner + 1
-    trust = (rng.uniform(0, 1, quads) * (rng.uniform(0, 1, quads) > 0.1)).astype(np.float32)
+    cells = np.floor((origin + shape) / scale / 2).astype(int) - corner + 1
+    robustness = (rng.uniform(0, 1, cells) * (rng.uniform(0, 1, cells) > 0.1)).astype(np.float32)
     certainty = rng.uniform(50, 2000, (3, *shape)).astype(np.float32)
-    case = Case(samples, place, cfa_array("GRBG").astype(np.int64), scale, back, trust, corner, certainty, origin, _gaussian(sigma))
+    case = Case(samples, place, cfa_array("GRBG").astype(np.int64), scale, back, robustness, corner, certainty, origin, _gaussian(sigma))
     return replace(case, **changes)
 
 

@@ -3,9 +3,9 @@
 import numpy as np
 
 from burstsr import Settings, super_resolve
-from burstsr.metrics import psnr_linear
+from burstsr.quality.image_error import psnr_linear
 from burstsr.settings import read_settings
-from burstsr.world import SimulateSettings, simulate_burst
+from burstsr.simulate import SimulateSettings, simulate_burst
 
 FAST = Settings(reference=0)
 BEST = Settings(reference=0, mode="best")
@@ -33,9 +33,9 @@ def waves(height=192, width=224, seed=1):
     return np.uint8(np.clip(grey[..., None] * generator.uniform(0.6, 1, 3), 0.02, 0.98) * 255)
 
 
-def simulated(picture=None, seed=2, **settings):
-    picture = stripes() if picture is None else picture
-    return simulate_burst(picture, SimulateSettings(**{"frames": 7, "iso": 100, **settings}), np.random.default_rng(seed))
+def simulated(image=None, seed=2, **settings):
+    image = stripes() if image is None else image
+    return simulate_burst(image, SimulateSettings(**{"frames": 7, "iso": 100, **settings}), np.random.default_rng(seed))
 
 
 def changed(*assignments, base=BEST):

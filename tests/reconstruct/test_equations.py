@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from tolerances import EQUATIONS_RELATIVE, PRODUCT_RELATIVE
 
-from burstsr.ground.coords import raw_position
-from burstsr.ground.flow import Flow
-from burstsr.reconstruct import data, loops, paper, product_loops
+from burstsr.core.coords import raw_position
+from burstsr.core.flow import Flow
+from burstsr.reconstruct import data, loops, naive, normal_matrix_loops
 from burstsr.reconstruct.stage import _gaussian
 from reconstruct.conftest import BLURS, SCALES, case_of
 
@@ -21,7 +21,7 @@ def close(found, expected, relative):
 
 def product(normal, x):
     out = np.empty_like(x)
-    product_loops.product(normal, x, out)
+    normal_matrix_loops.product(normal, x, out)
     return out
 
 
@@ -33,7 +33,7 @@ def planted(case, kind):
     if kind == "no samples":
         return replace(case, samples=np.full_like(case.samples, np.nan))
     if kind == "no trust":
-        return replace(case, trust=np.zeros_like(case.trust))
+        return replace(case, robustness=np.zeros_like(case.robustness))
     if kind == "elsewhere":
         return replace(case, back=Flow(case.back.tiles + np.float32(500), 16))
     return case
@@ -51,9 +51,9 @@ def test_engines_agree_at_the_edges_of_what_happens(case, kind):
 
 
 def engines_agree(case):
-    N, r = paper.normal_equations(*case.matrices())
+    N, r = naive.normal_equations(*case.matrices())
     normal, right = case.gathered()
-    np.testing.assert_allclose(paper.matrix_of(normal).toarray(), N.toarray(), rtol=0, atol=EQUATIONS_RELATIVE * max(abs(N).max(), 1e-9))
+    np.testing.assert_allclose(naive.matrix_of(normal).toarray(), N.toarray(), rtol=0, atol=EQUATIONS_RELATIVE * max(abs(N).max(), 1e-9))
     np.testing.assert_allclose(right.ravel(), r, rtol=0, atol=EQUATIONS_RELATIVE * max(np.abs(r).max(), 1e-9))
     return normal
 
@@ -61,7 +61,9 @@ def engines_agree(case):
 def test_a_second_frame_adds(scale, rng):
     first, second = case_of(scale, rng), case_of(scale, rng)
     (a, u), (b, v) = first.gathered(), second.gathered()
-    both, right = data.normal_equations([first.spots(), second.spots()], [first.trust, second.trust], first.cfa, np.float32(scale), first.shape)
+    both, right = data.normal_equations(
+        [first.footprints(), second.footprints()], [first.robustness, second.robustness], first.cfa, np.float32(scale), first.shape
+    )
     close(both, a + b, 1e-6)
     close(right, u + v, 1e-6)
     assert b.any() and v.any()
@@ -72,8 +74,8 @@ def test_a_sample_sees_the_mean_of_its_square(scale, rng):
     case = case_of(scale, rng)
     where = case.squares()
     y, x = (raw_position(o + np.arange(n), scale) for o, n in zip(case.origin, case.shape, strict=True))
-    slope = np.broadcast_to(0.3 + 0.02 * y[:, None] - 0.01 * x, (3, *case.shape))
-    seen = paper.sample_matrix(where, case.shape) @ slope.ravel()
+    gradient = np.broadcast_to(0.3 + 0.02 * y[:, None] - 0.01 * x, (3, *case.shape))
+    seen = naive.sample_matrix(where, case.shape) @ gradient.ravel()
     error = (seen - (0.3 + 0.02 * where.p[:, 0] - 0.01 * where.p[:, 1]))[where.seen]
     assert np.abs(error).max() < 0.5 * (0.02 + 0.01) / scale
     assert abs(error.mean()) < 1e-3
@@ -81,7 +83,7 @@ def test_a_sample_sees_the_mean_of_its_square(scale, rng):
 
 def test_shares_sum_to_one(case):
     where = case.squares()
-    A = paper.sample_matrix(where, case.shape)
+    A = naive.sample_matrix(where, case.shape)
     np.testing.assert_allclose(A.sum(axis=1), where.seen, atol=1e-12)
     np.testing.assert_allclose(A @ np.full(A.shape[1], 0.37), 0.37 * where.seen, atol=1e-12)
     assert A.min() >= 0
@@ -89,7 +91,7 @@ def test_shares_sum_to_one(case):
 
 def test_samples_see_their_own_colour_only(case):
     where = case.squares()
-    A = paper.sample_matrix(where, case.shape)
+    A = naive.sample_matrix(where, case.shape)
     only = np.zeros((3, *case.shape))
     only[1] = 1
     np.testing.assert_allclose(A @ only.ravel(), where.seen & (where.colour == 1), atol=1e-12)
@@ -97,11 +99,11 @@ def test_samples_see_their_own_colour_only(case):
 
 def test_the_right_side_is_the_adjoint(case, rng):
     """<A x, y> = <x, A^T y>: with all weights 1, `right` is A^T y, and `misfit` knows A x."""
-    case = replace(case, samples=np.nan_to_num(case.samples), trust=np.ones_like(case.trust), certainty=np.ones_like(case.certainty))
+    case = replace(case, samples=np.nan_to_num(case.samples), robustness=np.ones_like(case.robustness), certainty=np.ones_like(case.certainty))
     _, right = case.gathered()
     x = rng.uniform(0.1, 0.9, right.shape).astype(np.float32)
     where = case.squares()
-    seen = paper.sample_matrix(where, case.shape) @ x.ravel().astype(float)
+    seen = naive.sample_matrix(where, case.shape) @ x.ravel().astype(float)
     assert float((right * x).sum(dtype=float)) == pytest.approx(float(seen @ case.samples.ravel()), rel=1e-5)
     explained = replace(case, samples=np.where(where.seen, seen, 0).reshape(case.samples.shape).astype(np.float32))
     total = misfits(explained, x)[0]
@@ -109,20 +111,20 @@ def test_the_right_side_is_the_adjoint(case, rng):
 
 
 def test_normal_matrix_is_symmetric_and_not_negative(case, rng):
-    N, _ = paper.normal_equations(*case.matrices())
+    N, _ = naive.normal_equations(*case.matrices())
     assert abs(N - N.T).max() <= 1e-9 * abs(N).max()
-    found = paper.matrix_of(case.gathered()[0])
+    found = naive.matrix_of(case.gathered()[0])
     x = rng.normal(0, 1, (N.shape[0], 20))
     np.testing.assert_array_less(0, np.einsum("ik,ik->k", x, found @ x))
 
 
 def test_row_sums_are_the_weight_of_the_samples(case):
     A, w, y = case.matrices()
-    N, _ = paper.normal_equations(A, w, y)
+    N, _ = naive.normal_equations(A, w, y)
     ones = np.ones(A.shape[1])
     np.testing.assert_allclose(N @ ones, A.T @ w, rtol=1e-9, atol=1e-9)
     information = product(case.gathered()[0], np.ones((3, *case.shape), np.float32))
-    close(information.ravel(), paper.inside(case.shape, case.reach) * (A.T @ w), EQUATIONS_RELATIVE)
+    close(information.ravel(), naive.inside(case.shape, case.reach) * (A.T @ w), EQUATIONS_RELATIVE)
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -130,13 +132,13 @@ def test_product_is_the_matrix(scale, shape, rng):
     case = case_of(scale, rng, shape=shape)
     normal, _ = case.gathered()
     x = rng.normal(0, 1, (3, *shape)).astype(np.float32)
-    expected = paper.inside(shape, case.reach) * (paper.matrix_of(normal) @ x.ravel().astype(float))
+    expected = naive.inside(shape, case.reach) * (naive.matrix_of(normal) @ x.ravel().astype(float))
     close(product(normal, x).ravel(), expected, PRODUCT_RELATIVE)
 
 
 def test_product_is_linear_and_symmetric(case, rng):
     normal, _ = case.gathered()
-    inside = paper.inside(case.shape, case.reach).reshape(3, *case.shape)
+    inside = naive.inside(case.shape, case.reach).reshape(3, *case.shape)
     u, v = (inside * rng.normal(0, 1, inside.shape) for _ in range(2))
     u, v = u.astype(np.float32), v.astype(np.float32)
     a, b = product(normal, u), product(normal, v)
@@ -149,23 +151,23 @@ def test_product_is_linear_and_symmetric(case, rng):
 def test_blur_is_the_matrix(sigma, rng):
     taps, x = _gaussian(sigma), rng.normal(0, 1, (3, 17, 22)).astype(np.float32)
     out = np.empty_like(x)
-    product_loops.blur(x, taps, np.empty_like(x), out)
-    close(out.ravel(), paper.blur_matrix(taps.astype(float), (17, 22)) @ x.ravel().astype(float), PRODUCT_RELATIVE)
+    normal_matrix_loops.blur(x, taps, np.empty_like(x), out)
+    close(out.ravel(), naive.blur_matrix(taps.astype(float), (17, 22)) @ x.ravel().astype(float), PRODUCT_RELATIVE)
 
 
 def test_blur_is_self_adjoint_and_keeps_constants():
     taps = _gaussian(0.8)
-    G = paper.blur_matrix(taps.astype(float), (17, 22))
+    G = naive.blur_matrix(taps.astype(float), (17, 22))
     assert abs(G - G.T).max() == 0
-    inside = paper.inside((17, 22), len(taps) // 2) > 0
+    inside = naive.inside((17, 22), len(taps) // 2) > 0
     np.testing.assert_allclose((G @ np.full(3 * 17 * 22, 0.4))[inside], 0.4, rtol=1e-6)
 
 
-def misfits(case, picture):
-    spots = case.spots()
-    total, count, signed = np.zeros((3, *case.trust.shape), np.float32)
+def misfits(case, image):
+    footprints = case.footprints()
+    total, count, signed = np.zeros((3, *case.robustness.shape), np.float32)
     sums = (total.ravel(), count.ravel(), signed.ravel())
-    loops.misfit(spots.where, spots.how, np.float32(case.scale), picture.ravel(), case.shape[1], *sums)
+    loops.misfit(footprints.where, footprints.how, np.float32(case.scale), image.ravel(), case.shape[1], *sums)
     return total, count, signed
 
 
@@ -174,9 +176,9 @@ def misfits(case, picture):
 def test_misfit_engines_agree(scale, sigma, rng):
     case = case_of(scale, rng, sigma)
     case.samples[::5, ::3] = 1  # saturated
-    x = (paper.blur_matrix(case.taps.astype(float), case.shape) @ rng.uniform(0, 1.4, 3 * case.shape[0] * case.shape[1])).reshape(3, *case.shape)
+    x = (naive.blur_matrix(case.taps.astype(float), case.shape) @ rng.uniform(0, 1.4, 3 * case.shape[0] * case.shape[1])).reshape(3, *case.shape)
     total, count, signed = misfits(case, x.astype(np.float32))
-    T, n, S = paper.misfit(case.squares(), case.samples.astype(float), x, case.corner, case.certainty, case.trust.shape)
+    T, n, S = naive.misfit(case.squares(), case.samples.astype(float), x, case.corner, case.certainty, case.robustness.shape)
     np.testing.assert_array_equal(count, n)
     close(total, T, EQUATIONS_RELATIVE)
     close(signed, S, EQUATIONS_RELATIVE)

@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 import pytest
 
-from burstsr.ground.flow import Flow
-from burstsr.reconstruct.motion import refined
-from burstsr.world import SimulateSettings, flow_at, simulate_burst
+from burstsr.core.flow import Flow
+from burstsr.reconstruct.flow_refinement import refined
+from burstsr.simulate import SimulateSettings, flow_at, simulate_burst
 
 NOTHING = np.zeros((0, 2), np.int64)
 

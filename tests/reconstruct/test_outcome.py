@@ -7,25 +7,25 @@ import pytest
 from conftest import burst_of
 
 from burstsr import super_resolve
-from burstsr.demosaic import demosaic, enlarge
-from burstsr.ground.burst import Burst
-from burstsr.ground.errors import SettingsError
-from burstsr.ground.flow import Flow
-from burstsr.ground.noise import Noise
-from burstsr.metrics import psnr_linear
-from burstsr.reconstruct import View, reconstruct, stage
+from burstsr.core.burst import Burst
+from burstsr.core.errors import SettingsError
+from burstsr.core.flow import Flow
+from burstsr.core.noise import Noise
+from burstsr.demosaic import demosaic, upscale
+from burstsr.quality.image_error import psnr_linear
+from burstsr.reconstruct import RegisteredFrame, reconstruct, stage
 from burstsr.settings import ReconstructSettings
 from reconstruct.scenes import BEST, EDGE, changed
 
 
-def views_of(burst, trust=1.0):
+def views_of(burst, robustness=1.0):
     """Frames that stand still, and are believed."""
     height, width = burst.info.shape
-    return [View(f, Flow.zero((height, width), 16), np.full((height // 2, width // 2), trust, np.float32)) for f in burst]
+    return [RegisteredFrame(f, Flow.zero((height, width), 16), np.full((height // 2, width // 2), robustness, np.float32)) for f in burst]
 
 
 def outcome_of(burst, defects=(), calls=None, **settings):
-    start = enlarge(demosaic(burst.frames[0]), 2.0)
+    start = upscale(demosaic(burst.frames[0]), 2.0)
     calls = [] if calls is None else calls
     wild = np.array(defects, np.int64).reshape(-1, 2)
     arguments = (views_of(burst), 0, burst.info.noise, np.ones(3), 2.0, ReconstructSettings(**settings), wild)
@@ -42,7 +42,7 @@ def still(texture, rng, frames=3):
 def test_defects_are_left_out(texture, rng):
     """A wild sample in every frame, its place known, is as if no sample were there; unknown, it shows."""
     burst = still(texture, rng)
-    start = enlarge(demosaic(burst.frames[0]), 2.0)
+    start = upscale(demosaic(burst.frames[0]), 2.0)
     wild = [(20, 30), (33, 41)]
     spoilt = [replace(frame, mosaic=frame.mosaic.copy()) for frame in burst]
     for frame in spoilt:
@@ -50,13 +50,13 @@ def test_defects_are_left_out(texture, rng):
             frame.mosaic[place] = 65000
     views = [views_of(b) for b in (burst, Burst("spoilt", tuple(spoilt)))]
 
-    def picture(views, defects):
+    def image(views, defects):
         arguments = (0, burst.info.noise, np.ones(3), 2.0, ReconstructSettings(second_look=False), np.array(defects, np.int64).reshape(-1, 2))
-        return reconstruct(start, views, *arguments, lambda done, total: None).picture
+        return reconstruct(start, views, *arguments, lambda done, total: None).image
 
-    clean = picture(views[0], wild)
-    np.testing.assert_array_equal(picture(views[1], wild), clean)
-    assert np.abs(picture(views[1], []) - clean).max() > 0.1
+    clean = image(views[0], wild)
+    np.testing.assert_array_equal(image(views[1], wild), clean)
+    assert np.abs(image(views[1], []) - clean).max() > 0.1
 
 
 def test_progress_counts_tiles(texture, rng, monkeypatch):
@@ -91,10 +91,10 @@ def test_noise_left_is_what_is_left(rng):
     """On a flat scene the picture's noise model agrees with its own variance within a factor of two."""
     noise, level = Noise.of_iso(800), 0.3
     burst = burst_of([level + np.sqrt(noise.variance(level, 1)) * rng.standard_normal((96, 96)) for _ in range(8)], noise=noise)
-    picture = super_resolve(burst, BEST)
+    image = super_resolve(burst, BEST)
     for channel in range(3):
-        measured = picture.rgb[32:-32, 32:-32, channel].var()
-        assert 0.5 < float(picture.noise.variance(level, channel)) / measured < 2.0
+        measured = image.rgb[32:-32, 32:-32, channel].var()
+        assert 0.5 < float(image.noise.variance(level, channel)) / measured < 2.0
 
 
 CHANGES = [
@@ -123,12 +123,12 @@ def test_every_knob_reaches_the_picture(made, best, change):
 
 @pytest.mark.parametrize("change", ["threshold=0", "chroma_pull=0", "enough=0", "steps=1", "iterations=1"])
 def test_knobs_at_null_are_accepted(made, change):
-    picture = super_resolve(made.burst, changed(f"reconstruct.{change}")).rgb
-    assert np.isfinite(picture).all() and psnr_linear(picture, made.truth, EDGE) > 25
+    image = super_resolve(made.burst, changed(f"reconstruct.{change}")).rgb
+    assert np.isfinite(image).all() and psnr_linear(image, made.truth, EDGE) > 25
 
 
 def test_no_chroma_noise_is_accepted(texture, rng):
-    assert np.isfinite(outcome_of(still(texture, rng), chroma_noise=0.0).picture).all()
+    assert np.isfinite(outcome_of(still(texture, rng), chroma_noise=0.0).image).all()
 
 
 @pytest.mark.parametrize(

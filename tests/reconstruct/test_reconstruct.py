@@ -8,11 +8,11 @@ from conftest import burst_of
 from tolerances import BEST_GAIN_DB, BEST_ORDER_ABSOLUTE, BEST_THRESHOLD_ABSOLUTE, BEST_TILES_PSNR_DB
 
 from burstsr import Settings, super_resolve
-from burstsr.ground.burst import Burst
-from burstsr.metrics import psnr_linear
+from burstsr.core.burst import Burst
+from burstsr.quality.image_error import psnr_linear
 from burstsr.reconstruct import stage
 from burstsr.settings import RobustnessSettings
-from burstsr.world.settings import Mover
+from burstsr.simulate.settings import Mover
 from reconstruct.scenes import BEST, EDGE, FAST, changed, quality, simulated, stripes, waves
 
 
@@ -33,8 +33,8 @@ def test_best_at_any_scale(scale):
 def test_a_constant_scene_stays_constant(scale):
     colour = np.array([0.3, 0.5, 0.2])
     burst = burst_of([np.broadcast_to(colour, (48, 64, 3))] * 4)
-    picture = super_resolve(burst, Settings(reference=0, mode="best", scale=scale)).rgb
-    np.testing.assert_allclose(picture, np.broadcast_to(colour, picture.shape), atol=1e-4)
+    image = super_resolve(burst, Settings(reference=0, mode="best", scale=scale)).rgb
+    np.testing.assert_allclose(image, np.broadcast_to(colour, image.shape), atol=1e-4)
 
 
 def test_another_light_does_not_count(rng):
@@ -44,8 +44,8 @@ def test_another_light_does_not_count(rng):
     frames = []
     for i, level in enumerate((0.6, 0.45, 0.7, 0.3, 0.5, 0.65)):
         frames.append(np.roll(np.where(disc, level, 0.2), (i % 3 - 1, i % 2), (0, 1)) if i else np.where(disc, level, 0.2))
-    picture = super_resolve(burst_of([f + rng.normal(0, 0.002, f.shape) for f in frames]), BEST).rgb
-    inside = picture[90:104, 90:104]
+    image = super_resolve(burst_of([f + rng.normal(0, 0.002, f.shape) for f in frames]), BEST).rgb
+    inside = image[90:104, 90:104]
     assert np.abs(inside - 0.6).max() < 0.06 and inside.std() < 0.02
 
 
@@ -53,17 +53,17 @@ def test_a_bright_pixel_of_one_frame_does_not_ring(rng):
     frames = [np.full((96, 96), 0.2) + rng.normal(0, 0.002, (96, 96)) for _ in range(4)]
     frames[2][40, 50] = 1.0
     flat = super_resolve(burst_of(frames), BEST).rgb
-    plain = super_resolve(burst_of(frames), FAST).rgb
-    assert flat.min() > plain.min() - 0.02 and np.abs(flat - 0.2).max() < np.abs(plain - 0.2).max() + 0.02
+    to_dict = super_resolve(burst_of(frames), FAST).rgb
+    assert flat.min() > to_dict.min() - 0.02 and np.abs(flat - 0.2).max() < np.abs(to_dict - 0.2).max() + 0.02
 
 
 def test_saturated_light_stays_saturated():
     y, x = np.mgrid[:64, :64]
     lamp = np.where(np.hypot(y - 32, x - 32) < 16, 5.0, 0.1)[..., None] * np.array([0.5, 1.0, 0.7])
     burst = burst_of([np.roll(lamp, (i, -i), (0, 1)) for i in range(4)], white=15000.0)
-    picture = super_resolve(burst, BEST).rgb
-    assert picture.max() <= 1
-    np.testing.assert_allclose(picture[52:76, 52:76], 1, atol=5e-3)
+    image = super_resolve(burst, BEST).rgb
+    assert image.max() <= 1
+    np.testing.assert_allclose(image[52:76, 52:76], 1, atol=5e-3)
 
 
 def error_where(made, settings, mask):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from tolerances import SHRINK_ABSOLUTE
 
-from burstsr.reconstruct import paper, shrink_loops
+from burstsr.reconstruct import dct_shrinkage_loops, naive
 from burstsr.reconstruct.prior import TO_LUMA, TO_RGB, Prior
 from burstsr.settings import ReconstructSettings
 
@@ -12,10 +12,10 @@ LATTICES = [((0, 0), 4), ((1, 3), 4), ((2, 2), 4), ((3, 1), 4), ((0, 0), 2), ((0
 SHAPES = [(21, 26), (8, 8), (9, 30), (24, 16)]
 
 
-def shrunk(plane, variance, strength, pilot=None, offset=(0, 0), step=4):
+def prox(plane, variance, strength, pilot=None, offset=(0, 0), step=4):
     total = np.empty_like(plane)
-    scratch = shrink_loops.scratch_for(plane.shape)
-    shrink_loops.shrink(plane, variance, plane if pilot is None else pilot, pilot is not None, np.float32(strength), *offset, step, scratch, total)
+    scratch = dct_shrinkage_loops.scratch_for(plane.shape)
+    dct_shrinkage_loops.shrink(plane, variance, plane if pilot is None else pilot, pilot is not None, np.float32(strength), *offset, step, scratch, total)
     return total
 
 
@@ -42,8 +42,8 @@ def agree(shape, offset, step, kind, rng):
     plane, variance = noisy(rng, shape)
     pilot = noisy(rng, shape, 0.01)[0] if kind == "wiener" else None
     strength = 1.8 if pilot is None else 1.0
-    expected = paper.shrink(plane, variance, pilot, strength, offset, step)
-    np.testing.assert_allclose(shrunk(plane, variance, strength, pilot, offset, step), expected, atol=SHRINK_ABSOLUTE)
+    expected = naive.shrink(plane, variance, pilot, strength, offset, step)
+    np.testing.assert_allclose(prox(plane, variance, strength, pilot, offset, step), expected, atol=SHRINK_ABSOLUTE)
     assert np.abs(expected - plane).max() > 0.01
 
 
@@ -51,32 +51,32 @@ def agree(shape, offset, step, kind, rng):
 @pytest.mark.parametrize(("offset", "step"), LATTICES)
 def test_no_strength_is_the_identity(offset, step, with_pilot, rng):
     plane, variance = noisy(rng, (17, 22))
-    np.testing.assert_allclose(shrunk(plane, variance, 0, plane if with_pilot else None, offset, step), plane, atol=SHRINK_ABSOLUTE)
+    np.testing.assert_allclose(prox(plane, variance, 0, plane if with_pilot else None, offset, step), plane, atol=SHRINK_ABSOLUTE)
 
 
 @pytest.mark.parametrize(("strength", "with_pilot"), [(0.0, False), (1.8, False), (1000.0, False), (1.0, True), (1000.0, True)])
 def test_constant_in_constant_out(strength, with_pilot, rng):
     plane, variance = np.full((17, 22), 0.37, np.float32), rng.uniform(1e-4, 1e-2, (17, 22)).astype(np.float32)
-    np.testing.assert_allclose(shrunk(plane, variance, strength, plane if with_pilot else None), 0.37, atol=SHRINK_ABSOLUTE)
+    np.testing.assert_allclose(prox(plane, variance, strength, plane if with_pilot else None), 0.37, atol=SHRINK_ABSOLUTE)
 
 
 def test_a_huge_threshold_leaves_the_blocks_means(rng):
     plane, variance = noisy(rng, (16, 24))
     means = plane.reshape(2, 8, 3, 8).mean((1, 3))
-    result = shrunk(plane, np.full_like(variance, 1e-4), 1e6, step=8)
+    result = prox(plane, np.full_like(variance, 1e-4), 1e6, step=8)
     np.testing.assert_allclose(result, np.kron(means, np.ones((8, 8))), atol=SHRINK_ABSOLUTE)
 
 
 def test_the_mean_of_a_single_block_stays(rng):
     plane, variance = noisy(rng, (8, 8))
     for strength in (0, 1.8, 1e6):
-        assert shrunk(plane, variance, strength).mean() == pytest.approx(plane.mean(), abs=1e-6)
+        assert prox(plane, variance, strength).mean() == pytest.approx(plane.mean(), abs=1e-6)
 
 
 def test_rows_and_columns_are_shrunk_alike(rng):
     plane, variance = noisy(rng, (16, 24))[0], np.full((16, 24), 0.05**2, np.float32)
-    turned = shrunk(np.ascontiguousarray(plane.T), np.ascontiguousarray(variance.T), 1.8)
-    np.testing.assert_allclose(turned.T, shrunk(plane, variance, 1.8), atol=SHRINK_ABSOLUTE)
+    turned = prox(np.ascontiguousarray(plane.T), np.ascontiguousarray(variance.T), 1.8)
+    np.testing.assert_allclose(turned.T, prox(plane, variance, 1.8), atol=SHRINK_ABSOLUTE)
 
 
 def test_noise_falls_and_an_edge_stays(rng):
@@ -84,7 +84,7 @@ def test_noise_falls_and_an_edge_stays(rng):
     clean = np.where(np.arange(32) < 13, 0.2, 0.8) * np.ones((24, 1))
     plane = (clean + deviation * rng.standard_normal(clean.shape)).astype(np.float32)
     variance = np.full(clean.shape, deviation**2, np.float32)
-    result = shrunk(plane, variance, 1.0, shrunk(plane, variance, 2.5))
+    result = prox(plane, variance, 1.0, prox(plane, variance, 2.5))
     assert np.mean((result - clean) ** 2) < 0.35 * deviation**2
 
 
@@ -103,18 +103,18 @@ def prior(start, **changes):
 @pytest.mark.parametrize("turn", [0, 1, 7, 8])
 def test_prior_leaves_a_neutral_constant(turn, dense):
     x = np.ascontiguousarray(np.broadcast_to(0.3 * NEUTRAL[:, None, None], (3, 16, 20)), np.float32)
-    np.testing.assert_allclose(prior(x).shrunk(x, np.full_like(x, 1e-4), turn, dense), x, atol=1e-5)
+    np.testing.assert_allclose(prior(x).prox(x, np.full_like(x, 1e-4), turn, dense), x, atol=1e-5)
 
 
 def test_prior_without_noise_is_the_identity(rng):
     x = rng.uniform(0.05, 0.9, (3, 16, 20)).astype(np.float32)
-    np.testing.assert_allclose(prior(x).shrunk(x, np.full_like(x, 1e-14), 0, True), x, atol=1e-4)
+    np.testing.assert_allclose(prior(x).prox(x, np.full_like(x, 1e-14), 0, True), x, atol=1e-4)
 
 
 def test_prior_calms_noise_of_every_colour(rng):
     level = np.float32(0.3) * NEUTRAL[:, None, None].astype(np.float32)
     x = (level + 0.01 * rng.standard_normal((3, 24, 24))).astype(np.float32)
-    result = prior(np.broadcast_to(level, x.shape).astype(np.float32)).shrunk(x, np.full_like(x, 1e-4), 0, True)
+    result = prior(np.broadcast_to(level, x.shape).astype(np.float32)).prox(x, np.full_like(x, 1e-4), 0, True)
     assert (result.std((1, 2)) < 0.7 * x.std((1, 2))).all()
     np.testing.assert_allclose(result.mean((1, 2)), x.mean((1, 2)), atol=1e-3)
 
@@ -122,10 +122,10 @@ def test_prior_calms_noise_of_every_colour(rng):
 def test_prior_shifts_its_lattice(rng):
     x = rng.uniform(0.05, 0.9, (3, 16, 20)).astype(np.float32)
     p, v = prior(x), np.full_like(x, 1e-3)
-    assert np.abs(p.shrunk(x, v, 0, False) - p.shrunk(x, v, 1, False)).max() > 1e-3
-    np.testing.assert_array_equal(p.shrunk(x, v, 0, False), p.shrunk(x, v, 8, False))
+    assert np.abs(p.prox(x, v, 0, False) - p.prox(x, v, 1, False)).max() > 1e-3
+    np.testing.assert_array_equal(p.prox(x, v, 0, False), p.prox(x, v, 8, False))
 
 
 def test_dark_and_negative_values_stay_finite(rng):
     x = rng.normal(0, 0.01, (3, 16, 20)).astype(np.float32)
-    assert np.isfinite(prior(x).shrunk(x, np.full_like(x, 1e-4), 0, True)).all()
+    assert np.isfinite(prior(x).prox(x, np.full_like(x, 1e-4), 0, True)).all()

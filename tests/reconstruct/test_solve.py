@@ -6,7 +6,7 @@ from scipy import sparse
 from scipy.sparse.linalg import spsolve
 from tolerances import DESCEND_ABSOLUTE, EXCESS_RELATIVE
 
-from burstsr.reconstruct import paper, product_loops, solve_loops
+from burstsr.reconstruct import cg_loops, naive, normal_matrix_loops
 from reconstruct.conftest import BLURS, SCALES, case_of
 
 BALANCE = np.array([0.6, 1.0, 0.45], np.float32)
@@ -20,7 +20,7 @@ class Problem:
         self.shape, self.reach, self.taps, self.chroma = shape, cases[0].reach, cases[0].taps, chroma
         if fade:  # samples near the edge count for nothing
             for case in cases:
-                case.certainty[:] *= paper.inside(shape, fade).reshape(3, *shape) + np.float32(1e-12)
+                case.certainty[:] *= naive.inside(shape, fade).reshape(3, *shape) + np.float32(1e-12)
         self.normal, self.samples = np.zeros_like(cases[0].gathered()[0]), []
         self.right = np.zeros((3, *shape), np.float32)
         for case in cases:
@@ -28,9 +28,9 @@ class Problem:
             self.normal += normal
             self.right += right
             self.samples.append(case.matrices())
-        self.N = paper.matrix_of(self.normal)
-        self.G = paper.blur_matrix(self.taps.astype(float), shape)
-        inside = paper.inside(shape, self.reach)
+        self.N = naive.matrix_of(self.normal)
+        self.G = naive.blur_matrix(self.taps.astype(float), shape)
+        inside = naive.inside(shape, self.reach)
         self.right = (self.G @ (inside * self.right.ravel())).reshape(3, *shape).astype(np.float32)
         self.pull = (self.normal[:, :, 0, self.reach].mean() * rng.uniform(0.3, 3, (3, *shape))).astype(np.float32)
         self.target, self.x = (rng.uniform(0.1, 0.9, (3, *shape)).astype(np.float32) for _ in range(2))
@@ -39,17 +39,17 @@ class Problem:
     def loops(self, iterations, settled=0.0):
         """x and excess."""
         x = self.x.copy()
-        seen, scratch = np.empty_like(x), product_loops.scratch_for(x.shape)
-        product_loops.seen_of(self.normal, self.taps, x, seen, scratch)
+        seen, scratch = np.empty_like(x), normal_matrix_loops.scratch_for(x.shape)
+        normal_matrix_loops.seen_of(self.normal, self.taps, x, seen, scratch)
         pull = (self.pull, np.float32(self.chroma), BALANCE, self.target, iterations, settled)
-        least = solve_loops.descend(self.normal, self.taps, self.right, *pull, x, seen, scratch)
+        least = cg_loops.conjugate_gradient(self.normal, self.taps, self.right, *pull, x, seen, scratch)
         self.least, self.seen = least, seen
-        excess = solve_loops.excess(self.normal, self.taps, self.right, self.target, x, seen, scratch)
-        return x, excess
+        misfit_difference = cg_loops.misfit_difference(self.normal, self.taps, self.right, self.target, x, seen, scratch)
+        return x, misfit_difference
 
     def paper(self, iterations):
         arguments = (self.N, self.taps.astype(float), self.right.astype(float), self.pull.astype(float), self.chroma, BALANCE.astype(float), self.target)
-        return paper.descend(*arguments, iterations, self.x, self.reach)
+        return naive.conjugate_gradient(*arguments, iterations, self.x, self.reach)
 
     def misfit(self, x):
         """Sum of w (a . G x - y)^2."""
@@ -62,10 +62,10 @@ class Problem:
 def test_engines_agree(scale, sigma, rng):
     problem = Problem(scale, sigma, rng)
     for iterations in (1, 4):
-        x, excess = problem.loops(iterations)
+        x, misfit_difference = problem.loops(iterations)
         expected, excess_expected = problem.paper(iterations)
         np.testing.assert_allclose(x, expected, atol=DESCEND_ABSOLUTE)
-        assert excess == pytest.approx(excess_expected, rel=EXCESS_RELATIVE)
+        assert misfit_difference == pytest.approx(excess_expected, rel=EXCESS_RELATIVE)
 
 
 @pytest.mark.parametrize("shape", [(9, 31), (30, 12), (12, 12)])
@@ -91,7 +91,7 @@ def test_the_outermost_pixels_stay(scale, rng):
 @pytest.mark.parametrize("chroma", [0.0, 1.0, 5.0])
 def test_many_iterations_solve_the_system(sigma, chroma, rng):
     problem = Problem(2.0, sigma, rng, chroma=chroma)
-    C = paper.colour_differences(BALANCE.astype(float), problem.shape[0] * problem.shape[1])
+    C = naive.colour_differences(BALANCE.astype(float), problem.shape[0] * problem.shape[1])
     E = chroma * C.T @ sparse.diags_array(np.tile(problem.pull[1].ravel(), 2).astype(float)) @ C
     DE = sparse.diags_array(problem.pull.ravel().astype(float)) + E
     H = sparse.csr_array(problem.G @ sparse.diags_array(problem.inside.astype(float)) @ problem.N @ problem.G + DE)
@@ -138,10 +138,10 @@ def test_a_strong_pull_returns_the_target(rng):
 def test_excess_is_the_misfit_gained(sigma, rng):
     """By how much the target explains the samples worse than x, summed over the samples themselves; those that count lie well inside."""
     problem = Problem(2.0, sigma, rng, fade=7)
-    x, excess = problem.loops(6)
+    x, misfit_difference = problem.loops(6)
     expected = problem.misfit(problem.target) - problem.misfit(x)
     assert expected > 0
-    assert excess == pytest.approx(expected, rel=1e-3)
+    assert misfit_difference == pytest.approx(expected, rel=1e-3)
 
 
 def test_what_has_settled_stays(rng):
@@ -155,8 +155,8 @@ def test_what_has_settled_stays(rng):
 
 def test_the_excess_is_no_less_than_its_bound(rng):
     problem = Problem(2.0, 0.7, rng, fade=7)
-    _, excess = problem.loops(6)
-    assert 0 < problem.least <= excess
+    _, misfit_difference = problem.loops(6)
+    assert 0 < problem.least <= misfit_difference
 
 
 @pytest.mark.parametrize("sigma", BLURS)
@@ -164,7 +164,7 @@ def test_what_x_is_seen_as_is_kept(sigma, rng):
     problem = Problem(2.0, sigma, rng)
     x, _ = problem.loops(6)
     expected = np.empty_like(x)
-    product_loops.seen_of(problem.normal, problem.taps, x, expected, product_loops.scratch_for(x.shape))
+    normal_matrix_loops.seen_of(problem.normal, problem.taps, x, expected, normal_matrix_loops.scratch_for(x.shape))
     np.testing.assert_allclose(problem.seen, expected, rtol=0, atol=1e-5 * np.abs(expected).max())
 
 
@@ -174,6 +174,6 @@ def test_a_picture_that_explains_its_samples_stays(rng):
     problem.target = problem.x.copy()
     truth = problem.G @ (problem.N @ (problem.G @ problem.x.ravel().astype(float)))
     problem.right = truth.reshape(problem.x.shape).astype(np.float32)
-    x, excess = problem.loops(4)
+    x, misfit_difference = problem.loops(4)
     np.testing.assert_allclose(x, problem.x, atol=1e-5)
-    assert abs(excess) < 1e-3 * abs(float((problem.x.ravel() * truth).sum()))
+    assert abs(misfit_difference) < 1e-3 * abs(float((problem.x.ravel() * truth).sum()))

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from burstsr.ground.coords import raw_position
-from burstsr.ground.flow import Flow
+from burstsr.core.coords import raw_position
+from burstsr.core.flow import Flow
 from burstsr.reconstruct.tiles import Tile, box_in_frame, tiles
 
 SHAPES = [(192, 192), (193, 500), (20, 31), (1, 7)]
@@ -28,31 +28,31 @@ def test_tiles_are_of_nearly_equal_size():
 @pytest.mark.parametrize("side", [8, 64])
 @pytest.mark.parametrize("shape", [(40, 33), (20, 31)])
 def test_cut_mirrors_beyond_the_picture(shape, side, rng):
-    picture, margin = rng.uniform(0, 1, (*shape, 3)).astype(np.float32), 5
-    padded = np.pad(picture, ((margin, margin), (margin, margin + 15), (0, 0)), "reflect")
+    image, margin = rng.uniform(0, 1, (*shape, 3)).astype(np.float32), 5
+    padded = np.pad(image, ((margin, margin), (margin, margin + 15), (0, 0)), "reflect")
     for tile in tiles(shape, side, margin):
-        cut = tile.cut(picture)
+        cut = tile.cut(image)
         assert cut.shape == (3, *tile.shape) and cut.flags.c_contiguous
         assert tile.shape[1] % 16 == 0 and 0 <= tile.shape[1] - (tile.x1 - tile.x0 + 2 * margin) < 16
         expected = padded[tile.y0 : tile.y1 + 2 * margin, tile.x0 : tile.x0 + tile.shape[1]]
         np.testing.assert_array_equal(np.moveaxis(cut, 0, 2), expected)
-        np.testing.assert_array_equal(np.moveaxis(cut[tile.own], 0, 2), picture[tile.y0 : tile.y1, tile.x0 : tile.x1])
+        np.testing.assert_array_equal(np.moveaxis(cut[tile.own], 0, 2), image[tile.y0 : tile.y1, tile.x0 : tile.x1])
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 4), (3, 2)])
 def test_margins_wider_than_the_picture(shape, rng):
-    picture = rng.uniform(0, 1, (*shape, 3)).astype(np.float32)
+    image = rng.uniform(0, 1, (*shape, 3)).astype(np.float32)
     (tile,) = tiles(shape, 192, 14)
-    assert set(np.unique(tile.cut(picture))) == set(np.unique(picture))
+    assert set(np.unique(tile.cut(image))) == set(np.unique(image))
 
 
 @pytest.mark.parametrize("scale", [1.0, 1.5, 2.0, 3.0, 4.0])
 def test_quads_are_those_under_the_tile(scale):
     for tile in tiles((100, 90), 40, 6):
-        for first, length, quads in zip(tile.origin, tile.shape, tile.quads(scale), strict=True):
+        for first, length, cells in zip(tile.origin, tile.shape, tile.cells(scale), strict=True):
             under = np.floor((raw_position(first + np.arange(length), scale) + 0.5) / 2)
-            assert set(under.astype(int)) <= set(quads.tolist())
-            assert quads[0] >= under[0] - 1 and quads[-1] <= under[-1] + 1
+            assert set(under.astype(int)) <= set(cells.tolist())
+            assert cells[0] >= under[0] - 1 and cells[-1] <= under[-1] + 1
 
 
 @pytest.mark.parametrize("scale", [1.0, 1.5, 2.0, 4.0])

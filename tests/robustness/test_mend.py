@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from conftest import frame_of
 
-from burstsr.ground.flow import Flow
-from burstsr.ground.noise import Noise
-from burstsr.ground.sensor import red_site, site_rows
-from burstsr.robustness import Guide, bridged, loops, mended, paper
+from burstsr.core.flow import Flow
+from burstsr.core.noise import Noise
+from burstsr.core.sensor import red_site, site_rows
+from burstsr.robustness import RobustnessModel, bridged, loops, mended, naive
 from burstsr.robustness.noise_curves import noise_curves
 from burstsr.settings import RobustnessSettings
 
@@ -20,68 +20,68 @@ def frames_of(texture, rng, count=6):
     return [0.3 * texture(y, x) + np.sqrt(NOISE.variance(0.2, 1)) * rng.standard_normal(SHAPE) for _ in range(count)]
 
 
-def mend(pictures, index=0):
-    frames = [frame_of(picture, noise=NOISE) for picture in pictures]
+def mend(images, index=0):
+    frames = [frame_of(image, noise=NOISE) for image in images]
     flows = [Flow.zero(SHAPE, 16)] * len(frames)
-    guide = Guide(frames[index], NOISE, RobustnessSettings())
+    guide = RobustnessModel(frames[index], NOISE, RobustnessSettings())
     for i, frame in enumerate(frames):
         if i != index:
-            guide.trust_of(frame, flows[i])
+            guide.robustness_map(frame, flows[i])
     return frames, mended(frames, index, flows, guide, NOISE)
 
 
-def painted(picture, kind):
+def painted(image, kind):
     """The picture with an outlier, and where it is."""
     y, x = np.mgrid[: SHAPE[0], : SHAPE[1]]
     where = {"trail": np.abs(y - 0.5 * x - 20) < 1.5, "cosmic ray": (y == 61) & (abs(x - 80) < 2), "bird": np.hypot(y - 60, x - 80) < 14}[kind]
-    return np.where(where, 0.02 if kind == "bird" else picture + 0.35, picture), where
+    return np.where(where, 0.02 if kind == "bird" else image + 0.35, image), where
 
 
 @pytest.mark.parametrize("kind", ["trail", "cosmic ray", "bird"])
 @pytest.mark.parametrize("count", [4, 6])
 def test_an_outlier_of_the_reference_is_mended(kind, count, texture, rng):
-    pictures = frames_of(texture, rng, count)
-    pictures[1], where = painted(pictures[1], kind)
-    frames, done = mend(pictures, 1)
+    images = frames_of(texture, rng, count)
+    images[1], where = painted(images[1], kind)
+    frames, done = mend(images, 1)
     assert done is not None
-    quads = where[::2, ::2] | where[1::2, ::2] | where[::2, 1::2] | where[1::2, 1::2]
-    assert (done.trust[quads] == 0).all()
-    assert (done.trust == 1).mean() > 0.6
+    cells = where[::2, ::2] | where[1::2, ::2] | where[::2, 1::2] | where[1::2, 1::2]
+    assert (done.robustness[cells] == 0).all()
+    assert (done.robustness == 1).mean() > 0.6
     truth = 0.3 * texture(*np.mgrid[: SHAPE[0], : SHAPE[1]])
     shown = (done.frame.mosaic - 1024.0) / (65535 - 1024)
     assert np.abs(shown - truth)[where].max() < 6 * np.sqrt(NOISE.variance(0.2, 1))
-    kept = np.repeat(np.repeat(done.trust == 1, 2, 0), 2, 1)
+    kept = np.repeat(np.repeat(done.robustness == 1, 2, 0), 2, 1)
     np.testing.assert_array_equal(done.frame.mosaic[kept], frames[1].mosaic[kept])
 
 
 def test_an_outlier_of_another_frame_leaves_the_reference_alone(texture, rng):
-    pictures = frames_of(texture, rng)
-    pictures[1], _ = painted(pictures[1], "bird")
-    assert mend(pictures, 0)[1] is None
+    images = frames_of(texture, rng)
+    images[1], _ = painted(images[1], "bird")
+    assert mend(images, 0)[1] is None
 
 
 def test_three_frames_cannot_tell_an_outlier(texture, rng):
-    pictures = frames_of(texture, rng, 3)
-    pictures[0], _ = painted(pictures[0], "bird")
-    assert mend(pictures)[1] is None
+    images = frames_of(texture, rng, 3)
+    images[0], _ = painted(images[0], "bird")
+    assert mend(images)[1] is None
 
 
 def test_frames_that_contradict_each_other_too_leave_the_reference_alone(texture, rng):
     """A slow mover with texture, seen elsewhere in every frame."""
-    pictures = frames_of(texture, rng)
+    images = frames_of(texture, rng)
     y, x = np.mgrid[: SHAPE[0], : SHAPE[1]]
-    for i in range(len(pictures)):
+    for i in range(len(images)):
         inside = np.hypot(y - 60, x - 60 - 5 * i) < 22
-        pictures[i] = np.where(inside, 0.5 + 0.3 * texture(3 * y, 3 * (x - 5 * i)), pictures[i])
-    assert mend(pictures)[1] is None
+        images[i] = np.where(inside, 0.5 + 0.3 * texture(3 * y, 3 * (x - 5 * i)), images[i])
+    assert mend(images)[1] is None
 
 
 def test_a_slow_smooth_mover_is_not_cut_in_half(texture, rng):
-    pictures = frames_of(texture, rng, 8)
+    images = frames_of(texture, rng, 8)
     y, x = np.mgrid[: SHAPE[0], : SHAPE[1]]
-    pictures = [np.where(np.hypot(y - 60, x - 60 - 4 * i) < 22, 0.9, picture) for i, picture in enumerate(pictures)]
+    images = [np.where(np.hypot(y - 60, x - 60 - 4 * i) < 22, 0.9, image) for i, image in enumerate(images)]
     for index in (0, 4):
-        assert mend(pictures, index)[1] is None
+        assert mend(images, index)[1] is None
 
 
 def test_motion_behind_an_outlier_is_that_of_its_surroundings(rng):
@@ -103,7 +103,7 @@ def test_looks_and_votes_agree(cfa, rng):
     position = rng.uniform(-1, 24, (40, 2)).astype(np.float32)
     mismatch = np.where(rng.uniform(size=(17, 23)) < 0.1, loops.UNSEEN, rng.uniform(0, 10, (17, 23))).astype(np.float32)
     results = []
-    for module in (paper, loops):
+    for module in (naive, loops):
         out, limit = np.zeros((4, 40), np.float32), np.zeros((17, 23), np.float32)
         mean, sigma2 = np.zeros((3, 17, 23), np.float32), np.zeros((17, 23), np.float32)
         module.guide_rows(0, 17, *levels, variance, mean, sigma2)
@@ -118,11 +118,11 @@ def test_looks_and_votes_agree(cfa, rng):
 
 
 def test_a_bird_in_another_place_in_every_frame_gives_way_to_the_background(texture, rng):
-    pictures = frames_of(texture, rng, 5)
+    images = frames_of(texture, rng, 5)
     y, x = np.mgrid[: SHAPE[0], : SHAPE[1]]
     places = [np.hypot(y - 60, x - 20 - 30 * i) < 10 for i in range(5)]
-    _, done = mend([np.where(where, 0.02, picture) for picture, where in zip(pictures, places, strict=True)], 2)
+    _, done = mend([np.where(where, 0.02, image) for image, where in zip(images, places, strict=True)], 2)
     assert done is not None
-    assert (done.trust[places[2][::2, ::2]] == 0).all()
+    assert (done.robustness[places[2][::2, ::2]] == 0).all()
     shown = (done.frame.mosaic - 1024.0) / (65535 - 1024)
     assert np.abs(shown - 0.3 * texture(y, x))[places[2]].max() < 6 * np.sqrt(NOISE.variance(0.2, 1))

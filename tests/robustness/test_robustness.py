@@ -5,51 +5,51 @@ import pytest
 from conftest import frame_of
 from tolerances import TRUST_ABSOLUTE
 
-from burstsr.ground.clipped import clipped_moments
-from burstsr.ground.flow import Flow
-from burstsr.ground.noise import Noise
-from burstsr.ground.sensor import red_site, site_rows
-from burstsr.robustness import Guide, loops, paper
+from burstsr.core.censored_normal import clipped_moments
+from burstsr.core.flow import Flow
+from burstsr.core.noise import Noise
+from burstsr.core.sensor import red_site, site_rows
+from burstsr.robustness import RobustnessModel, loops, naive
 from burstsr.robustness.noise_curves import noise_curves
 from burstsr.settings import RobustnessSettings
 
-ENGINES = {"paper": paper, "loops": loops}
+ENGINES = {"naive": naive, "loops": loops}
 NOISE = Noise.of_iso(400)
 
 
-def noisy(picture, rng, noise=NOISE):
-    return picture + np.sqrt(noise.variance(picture, 1)) * rng.standard_normal(picture.shape)
+def noisy(image, rng, noise=NOISE):
+    return image + np.sqrt(noise.variance(image, 1)) * rng.standard_normal(image.shape)
 
 
-def trust(reference, frame, flow=None, settings=None):
+def robustness(reference, frame, flow=None, settings=None):
     shape = reference.shape
-    guide = Guide(frame_of(reference, noise=NOISE), NOISE, settings or RobustnessSettings())
-    return guide.trust_of(frame_of(frame, noise=NOISE), flow or Flow.zero(shape[:2], 16))
+    guide = RobustnessModel(frame_of(reference, noise=NOISE), NOISE, settings or RobustnessSettings())
+    return guide.robustness_map(frame_of(frame, noise=NOISE), flow or Flow.zero(shape[:2], 16))
 
 
 def test_the_same_scene_is_trusted_through_noise(texture, rng):
     y, x = np.mgrid[:128, :128]
     scene = texture(y, x)
-    assert trust(noisy(scene, rng), noisy(scene, rng)).mean() > 0.98
+    assert robustness(noisy(scene, rng), noisy(scene, rng)).mean() > 0.98
 
 
 def test_flat_noise_is_trusted(rng):
     scene = np.full((128, 128), 0.2)
-    assert trust(noisy(scene, rng), noisy(scene, rng)).mean() > 0.99
+    assert robustness(noisy(scene, rng), noisy(scene, rng)).mean() > 0.99
 
 
 def test_a_wrong_frame_earns_no_trust(texture, rng):
     y, x = np.mgrid[:96, :96]
     flat = np.full((96, 96), 0.2)
-    assert trust(noisy(flat, rng), noisy(flat + 0.3, rng)).max() == 0
-    assert trust(noisy(flat, rng), noisy(texture(y, x), rng)).mean() < 0.1
+    assert robustness(noisy(flat, rng), noisy(flat + 0.3, rng)).max() == 0
+    assert robustness(noisy(flat, rng), noisy(texture(y, x), rng)).mean() < 0.1
 
 
 def test_only_the_mover_is_distrusted(rng):
     scene = np.full((128, 128), 0.3)
     moved = scene.copy()
     moved[40:72, 40:72] = 0.8
-    out = trust(noisy(scene, rng), noisy(moved, rng))
+    out = robustness(noisy(scene, rng), noisy(moved, rng))
     assert out[20:36, 20:36].max() == 0
     outside = np.ones((64, 64), bool)
     outside[13:43, 13:43] = False
@@ -59,7 +59,7 @@ def test_only_the_mover_is_distrusted(rng):
 def test_what_the_frame_does_not_show_has_no_weight(rng):
     scene = np.full((64, 64), 0.3)
     flow = Flow(np.full((4, 4, 2), (0.0, 20.0), np.float32), 16)
-    out = trust(noisy(scene, rng), noisy(scene, rng), flow)
+    out = robustness(noisy(scene, rng), noisy(scene, rng), flow)
     assert (out[:, -9:] == 0).all()
     assert out[:, :18].mean() > 0.99
 
@@ -69,12 +69,12 @@ def test_varying_flow_is_judged_more_strictly(texture, rng):
     scene = texture(y, x)
     tiles = np.zeros((6, 6, 2), np.float32)
     tiles[::2] = 3.0
-    strict, lenient = (trust(noisy(scene, rng), noisy(scene, rng), Flow(tiles, 16), RobustnessSettings(flow_variation_px=m)) for m in (0.8, 100))
+    strict, lenient = (robustness(noisy(scene, rng), noisy(scene, rng), Flow(tiles, 16), RobustnessSettings(flow_variation_px=m)) for m in (0.8, 100))
     assert strict.mean() < lenient.mean()
 
 
 def test_disabled_trusts_everything(texture, rng):
-    out = trust(np.full((64, 64), 0.2), np.full((64, 64), 0.9), settings=RobustnessSettings(enabled=False))
+    out = robustness(np.full((64, 64), 0.2), np.full((64, 64), 0.9), settings=RobustnessSettings(enabled=False))
     assert (out == 1).all()
 
 
@@ -134,7 +134,7 @@ def test_trusts_agree(shape, threshold, rng):
     for module in ENGINES.values():
         out = np.zeros(shape, np.float32)
         for rows in ((0, shape[0] // 3), (shape[0] // 3, shape[0])):
-            module.trust_rows(*rows, mismatch, 9, factor, 16, np.float32(0.12), np.float32(threshold), out)
+            module.robustness_rows(*rows, mismatch, 9, factor, 16, np.float32(0.12), np.float32(threshold), out)
         results.append(out)
     np.testing.assert_allclose(results[0], results[1], atol=TRUST_ABSOLUTE / 10)
     assert (results[1][mismatch == loops.UNSEEN] == 0).all()

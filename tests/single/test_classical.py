@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from burstsr.ground.errors import SettingsError
+from burstsr.core.errors import SettingsError
 from single.classical import METHODS, resize
 
 SCALES = (0.25, 0.6, 1.0, 1.5, 2.0, 3.0, 4.0)
@@ -20,9 +20,9 @@ def test_constant_in_constant_out(method, scale):
 
 @pytest.mark.parametrize("method", METHODS)
 def test_scale_1_is_the_identity(method, rng):
-    picture = rng.uniform(0, 1, (9, 7, 3)).astype(np.float32)
-    made = resize(picture, 1.0, method)
-    assert np.array_equal(made, picture) and made is not picture
+    image = rng.uniform(0, 1, (9, 7, 3)).astype(np.float32)
+    made = resize(image, 1.0, method)
+    assert np.array_equal(made, image) and made is not image
 
 
 @pytest.mark.parametrize("method", ["bilinear", "bicubic", "lanczos"])
@@ -38,8 +38,8 @@ def test_a_slope_stays_where_it_was(method, scale):
 
 
 def test_nearest_repeats_pixels(rng):
-    picture = rng.uniform(0, 1, (5, 6)).astype(np.float32)
-    assert np.array_equal(resize(picture, 3, "nearest"), picture.repeat(3, 0).repeat(3, 1))
+    image = rng.uniform(0, 1, (5, 6)).astype(np.float32)
+    assert np.array_equal(resize(image, 3, "nearest"), image.repeat(3, 0).repeat(3, 1))
 
 
 def test_shrinking_leaves_nothing_to_alias():
@@ -48,14 +48,14 @@ def test_shrinking_leaves_nothing_to_alias():
 
 
 def test_opencv_agrees_where_it_is_the_same_kernel(rng):
-    picture = rng.uniform(0, 1, (20, 24, 3)).astype(np.float32)
-    theirs = cv2.resize(picture, None, fx=2.5, fy=2.5, interpolation=cv2.INTER_LINEAR)
-    assert np.abs(resize(picture, 2.5, "bilinear") - theirs)[5:-5, 5:-5].max() < 1e-5
+    image = rng.uniform(0, 1, (20, 24, 3)).astype(np.float32)
+    theirs = cv2.resize(image, None, fx=2.5, fy=2.5, interpolation=cv2.INTER_LINEAR)
+    assert np.abs(resize(image, 2.5, "bilinear") - theirs)[5:-5, 5:-5].max() < 1e-5
 
 
 def test_wrong_values_are_named():
-    picture = np.zeros((4, 4), np.float32)
-    for arguments, says in (((picture, 2, "sinc"), "sinc"), ((picture, 0), "above 0"), ((picture, np.nan), "above 0"), ((picture, 0.01), "leaves nothing")):
+    image = np.zeros((4, 4), np.float32)
+    for arguments, says in (((image, 2, "sinc"), "sinc"), ((image, 0), "above 0"), ((image, np.nan), "above 0"), ((image, 0.01), "leaves nothing")):
         with pytest.raises(SettingsError, match=says):
             resize(*arguments)
 
@@ -69,10 +69,10 @@ def test_bicubic_gives_the_published_figures(data, name, published):
     """x4, antialiased bicubic down, luma, 4 pixels cropped."""
     found = []
     for path in sorted((data / "testsets" / name).iterdir()):
-        picture = cv2.imread(str(path))[:, :, ::-1]
-        picture = picture[: picture.shape[0] // 4 * 4, : picture.shape[1] // 4 * 4]
-        small = np.rint(np.clip(resize(picture / 255.0, 0.25), 0, 1) * 255)
+        image = cv2.imread(str(path))[:, :, ::-1]
+        image = image[: image.shape[0] // 4 * 4, : image.shape[1] // 4 * 4]
+        small = np.rint(np.clip(resize(image / 255.0, 0.25), 0, 1) * 255)
         large = np.rint(np.clip(resize(small / 255.0, 4), 0, 1) * 255)
-        error = (luma(large) - luma(picture))[4:-4, 4:-4]
+        error = (luma(large) - luma(image))[4:-4, 4:-4]
         found.append(10 * np.log10(255**2 / np.mean(error**2)))
     assert np.mean(found) == pytest.approx(published, abs=0.01)

@@ -3,11 +3,11 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from burstsr.files.picture import write_png  # noqa: E402
-from burstsr.ground.errors import InputFileError, SettingsError  # noqa: E402
-from single.curve import decode, encode  # noqa: E402
-from single.data import AlignedPairs, BayerPairs, Degradation, Folder, PicturePairs  # noqa: E402
+from burstsr.core.errors import InputFileError, SettingsError  # noqa: E402
+from burstsr.io.images import write_png  # noqa: E402
+from single.data import AlignedPairs, BayerPairs, Degradation, ImagePairs, PatchDataset  # noqa: E402
 from single.data.pairs import luma  # noqa: E402
+from single.transfer import decode, encode  # noqa: E402
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def folder(tmp_path):
         write_png(tmp_path / f"{i}.png", generator.integers(0, 256, (90, 120, 3), np.uint8))
     write_png(tmp_path / "small.png", np.zeros((8, 8, 3), np.uint8))
     (tmp_path / "broken.png").write_bytes(b"not a picture")
-    return Folder([tmp_path])
+    return PatchDataset([tmp_path])
 
 
 def test_unusable_pictures_are_left_out(folder):
@@ -26,18 +26,18 @@ def test_unusable_pictures_are_left_out(folder):
 
 def test_an_empty_folder_is_refused(tmp_path):
     with pytest.raises(InputFileError, match="no picture"):
-        Folder([tmp_path])
+        PatchDataset([tmp_path])
 
 
 def test_of_a_div2k_tree_only_high_resolution_counts(tmp_path):
     for name in ("DIV2K_train_HR", "DIV2K_train_LR_bicubic"):
         (tmp_path / name).mkdir()
         write_png(tmp_path / name / "0001.png", np.zeros((64, 64, 3), np.uint8))
-    assert [path.parent.name for path in Folder([tmp_path]).paths] == ["DIV2K_train_HR"]
+    assert [path.parent.name for path in PatchDataset([tmp_path]).paths] == ["DIV2K_train_HR"]
 
 
 def test_the_same_seed_gives_the_same_batch(folder):
-    pairs = PicturePairs(folder, 2, Degradation(blur_px=1.0, noise=0.02, jpeg=60))
+    pairs = ImagePairs(folder, 2, Degradation(blur_px=1.0, noise=0.02, jpeg=60))
     first, second, other = (pairs.batch(2, 12, np.random.default_rng(seed)) for seed in (1, 1, 2))
     assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
     assert not torch.equal(first[0], other[0])
@@ -46,7 +46,7 @@ def test_the_same_seed_gives_the_same_batch(folder):
 @pytest.mark.parametrize("scale", [2, 3, 4])
 def test_a_patch_is_the_shrunk_picture(folder, scale):
     """As if the whole picture had been shrunk: borders of a patch are not those of a picture."""
-    given, wanted = PicturePairs(folder, scale, Degradation()).batch(3, 10, np.random.default_rng(5))
+    given, wanted = ImagePairs(folder, scale, Degradation()).batch(3, 10, np.random.default_rng(5))
     assert given.shape == (3, 3, 10, 10) and wanted.shape == (3, 3, 10 * scale, 10 * scale)
     again = torch.nn.functional.interpolate(wanted, scale_factor=1 / scale, mode="bicubic", antialias=True)
     inner = slice(3, -3)
@@ -63,9 +63,9 @@ def test_degradations_at_nought_change_nothing():
 @pytest.mark.parametrize("change", [{"blur_px": 2.0}, {"noise": 0.1}, {"jpeg": 20}])
 def test_every_degradation_degrades(change):
     x = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
-    plain = Degradation()(x, 2, torch.Generator().manual_seed(1))
+    to_dict = Degradation()(x, 2, torch.Generator().manual_seed(1))
     worse = Degradation(**change)(x, 2, torch.Generator().manual_seed(1))
-    assert worse.shape == plain.shape and float((worse - plain).abs().mean()) > 0.005
+    assert worse.shape == to_dict.shape and float((worse - to_dict).abs().mean()) > 0.005
 
 
 def test_wrong_degradations_are_refused():
@@ -80,7 +80,7 @@ def test_luma_of_grey_is_studio_swing():
 
 def test_raw_planes_of_a_constant_picture_are_constant_but_for_noise(tmp_path):
     write_png(tmp_path / "grey.png", np.full((80, 80, 3), 128, np.uint8))
-    given, wanted = BayerPairs(Folder([tmp_path]), 2, alpha=(1e-9, 2e-9)).batch(2, 8, np.random.default_rng(1))
+    given, wanted = BayerPairs(PatchDataset([tmp_path]), 2, alpha=(1e-9, 2e-9)).batch(2, 8, np.random.default_rng(1))
     assert given.shape == (2, 4, 8, 8) and wanted.shape == (2, 3, 32, 32)
     assert float((given - 128 / 255).abs().max()) < 1e-3 and float((wanted - 128 / 255).abs().max()) < 1e-5
 
@@ -88,7 +88,7 @@ def test_raw_planes_of_a_constant_picture_are_constant_but_for_noise(tmp_path):
 def test_raw_noise_has_the_asked_variance(tmp_path):
     write_png(tmp_path / "grey.png", np.full((400, 400, 3), 188, np.uint8))
     alpha = 1e-3
-    given, wanted = BayerPairs(Folder([tmp_path]), 1, alpha=(alpha, alpha * 1.0001)).batch(4, 96, np.random.default_rng(2))
+    given, wanted = BayerPairs(PatchDataset([tmp_path]), 1, alpha=(alpha, alpha * 1.0001)).batch(4, 96, np.random.default_rng(2))
     green = decode(given[:, 1:3].numpy())
     light = float(decode(wanted[0, 0, 0, :1].numpy())[0])
     assert green.var() == pytest.approx(alpha * light + alpha**2 / 4, rel=0.05) and green.mean() == pytest.approx(light, rel=2e-3)

@@ -5,11 +5,11 @@ import pytest
 import torch
 from conftest import frame_of
 
+from burstsr.core.burst import Result
+from burstsr.core.errors import BurstsrError, SettingsError
 from burstsr.demosaic import demosaic
-from burstsr.ground.burst import Picture
-from burstsr.ground.errors import BurstsrError, SettingsError
 from single.descriptor import Descriptor
-from single.inference import Enlarger, Model, Request, enlarge_frame, enlarge_linear, enlarge_picture, enlarger
+from single.inference import Model, Request, Upscaler, enlarger, upscale_frame, upscale_image, upscale_linear
 from single.inference.runner import Runner, chosen_device, out_of_memory
 from single.inference.tiles import ramp, spans
 from single.loading.stage import Loaded
@@ -40,7 +40,7 @@ def made_by(kind, scale=None, **named):
     """An enlarger of a tiny network of random weights."""
     runner = Runner(loaded(kind), "cpu", **named)
     descriptor = TINY[kind]
-    return Enlarger(Model(descriptor.name, True, descriptor.gan, "0" * 64), float(scale or descriptor.scale), float(descriptor.scale), descriptor.input, runner)
+    return Upscaler(Model(descriptor.name, True, descriptor.gan, "0" * 64), float(scale or descriptor.scale), float(descriptor.scale), descriptor.input, runner)
 
 
 @pytest.mark.parametrize("length", [1, 40, 41, 100, 333])
@@ -73,12 +73,12 @@ def test_half_precision_is_close():
 def test_memory_that_runs_out_halves_the_tile():
     runner = Runner(loaded("rgb"), "cpu", 64, bf16=False)
     expected = runner(planes := smooth(80, 80).transpose(2, 0, 1))
-    plain = runner._one
+    to_dict = runner._one
 
     def poor(seen):
         if seen.shape[2] > 45:
             raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 1 bytes")
-        return plain(seen)
+        return to_dict(seen)
 
     runner._one, runner.overlap = poor, 8
     assert np.abs(runner(planes) - expected).max() < 1 / 255 and runner.tile == 32
@@ -105,36 +105,36 @@ def test_devices():
 @pytest.mark.parametrize("scale", [2, 1.5, 5])
 def test_all_channels_at_all_scales(kind, channels, scale):
     made = made_by(kind, scale) if kind else enlarger(Request("bicubic", scale))
-    picture = smooth(30, 41, channels)
-    large = made.picture(picture)
+    image = smooth(30, 41, channels)
+    large = made.image(image)
     assert large.shape == (round(scale * 30), round(scale * 41), channels) and large.dtype == np.float32
     assert large.min() >= 0 and large.max() <= 1
     if channels % 2 == 0:
-        alpha = enlarger(Request("bicubic", scale)).picture(picture[:, :, -1:])
+        alpha = enlarger(Request("bicubic", scale)).image(image[:, :, -1:])
         assert np.abs(large[:, :, -1:] - alpha).max() < 1e-6
 
 
 def test_grey_comes_out_as_grey_colours_do():
     grey = 0.4 + 0.2 * smooth(24, 24, 1)  # far from where values are cut
     for kind in ("rgb", "y"):
-        one, three = (made_by(kind).picture(p) for p in (grey, np.repeat(grey, 3, 2)))
+        one, three = (made_by(kind).image(p) for p in (grey, np.repeat(grey, 3, 2)))
         assert np.abs(one[:, :, 0] - three.mean(2)).max() < 1e-4
 
 
 def test_luma_networks_leave_colour_differences_to_bicubic():
-    picture = 0.3 + 0.4 * smooth(20, 20)
-    made, plain = made_by("y").picture(picture), enlarger(Request("bicubic", 3)).picture(picture)
-    gained = made - plain
+    image = 0.3 + 0.4 * smooth(20, 20)
+    made, to_dict = made_by("y").image(image), enlarger(Request("bicubic", 3)).image(image)
+    gained = made - to_dict
     assert np.abs(gained - gained[:, :, :1]).max() < 1e-5 and np.abs(gained).max() > 1e-4
 
 
 def test_display_pictures_are_no_mosaics():
     with pytest.raises(SettingsError, match="raw frames"):
-        made_by("bayer").picture(smooth(8, 8))
+        made_by("bayer").image(smooth(8, 8))
     with pytest.raises(SettingsError, match="no mosaics"):
         made_by("rgb").planes(smooth(8, 8, 4).transpose(2, 0, 1))
     with pytest.raises(SettingsError, match="5 channels"):
-        made_by("rgb").picture(smooth(8, 8, 5))
+        made_by("rgb").image(smooth(8, 8, 5))
 
 
 class Green:
@@ -149,36 +149,36 @@ def test_a_mosaic_of_any_order_keeps_its_place(cfa):
     """A slope seen through one plane lies where that plane's site lies, whatever the order begins with."""
     y, x = np.mgrid[:32, :40]
     frame = frame_of(0.2 + 0.005 * y + 0.01 * x, cfa)
-    made = enlarge_frame(frame, Enlarger(Model("green", True), 2.0, 2.0, "bayer", Green()))
+    made = upscale_frame(frame, Upscaler(Model("green", True), 2.0, 2.0, "bayer", Green()))
     assert made.rgb.shape == (64, 80, 3) and made.scale == 2
     top, left = np.argwhere(np.tile(frame.info.cfa, (16, 20)) == 0)[0]
     for row, column in ((24, 32), (30, 50)):  # multiples of the quad from the red site, in output pixels
         corner = 2 * top + 4 * (row // 4), 2 * left + 4 * (column // 4)
-        quad = made.rgb[corner[0] : corner[0] + 4, corner[1] : corner[1] + 4]
+        cell = made.rgb[corner[0] : corner[0] + 4, corner[1] : corner[1] + 4]
         expected = 0.2 + 0.005 * (corner[0] // 2) + 0.01 * (corner[1] // 2 + 1)
-        assert np.ptp(quad) < 1e-5 and quad.mean() == pytest.approx(expected, abs=1e-3)
+        assert np.ptp(cell) < 1e-5 and cell.mean() == pytest.approx(expected, abs=1e-3)
 
 
 def test_raw_frames_come_back_linear():
     """What a model does not change is what demosaicing gives: balance, curve and back lose nothing, highlights included."""
     frame = frame_of(np.clip(smooth(24, 32) * 1.3, 0, 1))
-    same = Enlarger(Model("same", False), 1.0, 1.0, "rgb", None, "bicubic")
-    made = enlarge_frame(frame, same)
+    same = Upscaler(Model("same", False), 1.0, 1.0, "rgb", None, "bicubic")
+    made = upscale_frame(frame, same)
     assert np.abs(made.rgb - demosaic(frame)).max() < 1e-5 and made.reference is frame.info
-    large = enlarge_picture(made, enlarger(Request("lanczos", 1.5)))
+    large = upscale_image(made, enlarger(Request("lanczos", 1.5)))
     assert large.scale == 1.5 and large.rgb.shape == (36, 48, 3) and np.isfinite(large.rgb).all() and large.noise is None
-    assert enlarge_frame(frame, made_by("rgb")).rgb.shape == (48, 64, 3)
+    assert upscale_frame(frame, made_by("rgb")).rgb.shape == (48, 64, 3)
 
 
 def test_a_merged_picture_is_seen_through_the_filters(rng):
     frame = frame_of(np.full((16, 20, 3), 0.4), "GRBG")
-    made = enlarge_picture(Picture(np.full((16, 20, 3), 0.4, np.float32), frame.info, 1.0), Enlarger(Model("green", True), 2.0, 2.0, "bayer", Green()))
+    made = upscale_image(Result(np.full((16, 20, 3), 0.4, np.float32), frame.info, 1.0), Upscaler(Model("green", True), 2.0, 2.0, "bayer", Green()))
     assert np.abs(made.rgb - 0.4).max() < 1e-5
 
 
 def test_linear_values_above_white_stay():
     bright = np.full((8, 8, 3), 3.0, np.float32)
-    assert np.abs(enlarge_linear(bright, enlarger(Request("bicubic", 2))) - 3).max() < 1e-4
+    assert np.abs(upscale_linear(bright, enlarger(Request("bicubic", 2))) - 3).max() < 1e-4
 
 
 def test_requests_are_checked():

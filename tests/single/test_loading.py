@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from burstsr.ground.errors import InputFileError, SettingsError
+from burstsr.core.errors import InputFileError, SettingsError
 from single.blend import blended, correlation
 from single.descriptor import Descriptor
 from single.loading import find, load
@@ -39,7 +39,7 @@ def same(loaded, net):
         return torch.allclose(loaded.network(x), net(x), atol=1e-6)
 
 
-def plain(state):
+def to_dict(state):
     return state
 
 
@@ -70,7 +70,7 @@ WRAPPERS = {
 }
 
 
-@pytest.mark.parametrize("style", [plain, second_style, first_style])
+@pytest.mark.parametrize("style", [to_dict, second_style, first_style])
 @pytest.mark.parametrize("wrapper", WRAPPERS)
 def test_every_key_style(tmp_path, style, wrapper):
     net = network()
@@ -189,8 +189,8 @@ def test_names_find_files(models):
 
 
 def test_missing_weights_say_where_to_put_them(models, monkeypatch, tmp_path):
-    monkeypatch.setattr("single.loading.places.find_spec", lambda name: None)
-    monkeypatch.setattr("single.loading.places._BUNDLED", tmp_path / "none")
+    monkeypatch.setattr("single.loading.registry.find_spec", lambda name: None)
+    monkeypatch.setattr("single.loading.registry._BUNDLED", tmp_path / "none")
     for name, says in (("esrgan", r"burstsr\[esrgan\]"), ("srgan", "put srgan-x2"), ("nonesuch", "unknown; allowed is nearest")):
         with pytest.raises(SettingsError, match=says) as raised:
             find(name)

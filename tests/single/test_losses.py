@@ -7,7 +7,7 @@ torch = pytest.importorskip("torch")
 
 from skimage.metrics import structural_similarity  # noqa: E402
 
-from burstsr.ground.errors import InputFileError, SettingsError  # noqa: E402
+from burstsr.core.errors import InputFileError, SettingsError  # noqa: E402
 from single.losses import adversarial, pixel_loss  # noqa: E402
 from single.losses.cobi import cobi, rgb_patch_loss  # noqa: E402
 from single.losses.perceptual import NAMES, VGG19, cobi_loss  # noqa: E402
@@ -15,7 +15,7 @@ from single.losses.similarity import ms_ssim, ssim  # noqa: E402
 
 
 @pytest.fixture
-def pictures():
+def images():
     """(1, 3, 24, 24) smooth random picture, double precision, and another."""
     generator = torch.Generator().manual_seed(3)
     first = torch.rand(1, 3, 24, 24, generator=generator, dtype=torch.float64)
@@ -24,10 +24,10 @@ def pictures():
 
 
 @pytest.mark.parametrize("name", ["l1", "mse", "ssim", "ms-ssim"])
-def test_no_loss_where_equal_and_some_where_not(name, pictures):
+def test_no_loss_where_equal_and_some_where_not(name, images):
     loss = pixel_loss(name)
-    assert float(loss(pictures[0], pictures[0])) == pytest.approx(0, abs=1e-7)
-    assert float(loss(*pictures)) > 1e-4
+    assert float(loss(images[0], images[0])) == pytest.approx(0, abs=1e-7)
+    assert float(loss(*images)) > 1e-4
 
 
 @pytest.mark.parametrize("loss", [lambda a, b: 1 - ssim(a, b), lambda a, b: 1 - ms_ssim(a, b), cobi, lambda a, b: rgb_patch_loss(a, b, 2)])
@@ -39,19 +39,19 @@ def test_gradients_are_the_derivatives(loss):
     for place in ((0, 0, 5, 5), (0, 2, 3, 8), (0, 1, 6, 6)):
         step = torch.zeros_like(a)
         step[place] = 1e-6
-        slope = float(loss(a.detach() + step, b) - loss(a.detach() - step, b)) / 2e-6
-        assert float(gradient[place]) == pytest.approx(slope, rel=1e-3, abs=1e-7)
+        gradient = float(loss(a.detach() + step, b) - loss(a.detach() - step, b)) / 2e-6
+        assert float(gradient[place]) == pytest.approx(gradient, rel=1e-3, abs=1e-7)
 
 
-def test_ssim_agrees_with_scikit_image(pictures):
-    a, b = (p[0].permute(1, 2, 0).numpy() for p in pictures)
+def test_ssim_agrees_with_scikit_image(images):
+    a, b = (p[0].permute(1, 2, 0).numpy() for p in images)
     settings = {"data_range": 1.0, "channel_axis": 2, "gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "full": True}
     _, theirs = structural_similarity(a, b, **settings)
-    assert float(ssim(*pictures)) == pytest.approx(theirs[5:-5, 5:-5].mean(), abs=1e-6)
+    assert float(ssim(*images)) == pytest.approx(theirs[5:-5, 5:-5].mean(), abs=1e-6)
 
 
-def test_ms_ssim_of_one_scale_is_ssim(pictures):
-    small = [p[:, :, :16, :16] for p in pictures]
+def test_ms_ssim_of_one_scale_is_ssim(images):
+    small = [p[:, :, :16, :16] for p in images]
     assert float(ms_ssim(*small)) == pytest.approx(float(ssim(*small)), abs=1e-9)
 
 

@@ -2,7 +2,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from burstsr.ground.errors import SettingsError  # noqa: E402
+from burstsr.core.errors import SettingsError  # noqa: E402
 from single.catalogue import CATALOGUE  # noqa: E402
 from single.descriptor import Descriptor  # noqa: E402
 from single.networks import build  # noqa: E402
@@ -63,9 +63,9 @@ def test_a_bicubic_skip_is_there_before_any_training():
 
 
 def test_the_discriminator_takes_any_size():
-    judge = Discriminator(4, 16).eval()
+    discriminator = Discriminator(4, 16).eval()
     with torch.no_grad():
-        assert judge(torch.rand(2, 3, 96, 96)).shape == judge(torch.rand(2, 3, 40, 64)).shape == (2, 1)
+        assert discriminator(torch.rand(2, 3, 96, 96)).shape == discriminator(torch.rand(2, 3, 40, 64)).shape == (2, 1)
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,9 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from burstsr.cli import main  # noqa: E402
-from burstsr.files.picture import write_png  # noqa: E402
-from burstsr.ground.errors import BurstsrError, InputFileError, OutputError, SettingsError  # noqa: E402
-from single.data import Degradation, Folder, PicturePairs  # noqa: E402
+from burstsr.core.errors import BurstsrError, InputFileError, OutputError, SettingsError  # noqa: E402
+from burstsr.io.images import write_png  # noqa: E402
+from single.data import Degradation, ImagePairs, PatchDataset  # noqa: E402
 from single.descriptor import Descriptor  # noqa: E402
 from single.training.loop import Training  # noqa: E402
 from single.training.plan import Plan  # noqa: E402
@@ -32,7 +32,7 @@ def folder(tmp_path_factory):
 
 
 def _training(folder, out, descriptor=TINY, start="", **changes):
-    pairs = PicturePairs(Folder([folder]), descriptor.scale, Degradation(), descriptor.input == "y")
+    pairs = ImagePairs(PatchDataset([folder]), descriptor.scale, Degradation(), descriptor.input == "y")
     plan = Plan(descriptor, **{"steps": 6, "batch": 2, "patch_px": 12, "validate_every": 2, "bf16": False, "threads": 1, **changes})
     return Training(plan, pairs, Validation(pairs, 2, 16), out, start)
 
@@ -145,10 +145,10 @@ def test_wrong_commands_say_what_is_allowed(line, words, capsys):
 
 
 def test_published_weights_say_how_they_were_made(folder, tmp_path):
-    from single.training.publish import publish
+    from single.training.export_weights import export_weights
 
     _training(folder, tmp_path / "run", steps=2).run()
-    path = publish(tmp_path / "run", tmp_path, "burstsr train tiny", "three pictures")
+    path = export_weights(tmp_path / "run", tmp_path, "burstsr train tiny", "three pictures")
     descriptor, facts = read_header(path)
     assert descriptor == TINY and facts["command"] == "burstsr train tiny" and facts["data"] == "three pictures" and "val_psnr" in facts
     assert path.with_suffix(".csv").read_text().startswith("step,")

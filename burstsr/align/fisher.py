@@ -1,0 +1,67 @@
+"""What a tile's structure says about its motion, and what noise alone would pretend."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from burstsr.align import motion_loops
+
+Array = NDArray[np.float64]
+LOW_PASS = np.array([1.0, 2.0, 1.0]) / 4.0  # of `grey`, per axis; zero at the CFA's carrier frequency: colour does not look like structure
+_PYR_DOWN = np.array([1.0, 4.0, 6.0, 4.0, 1.0]) / 16.0  # of the pyramid, per axis (Burt & Adelson 1983)
+_SLOPE = np.array([-0.5, 0.0, 0.5])
+_ALIAS_PX = 0.03  # error of a tile that no amount of light removes: what the sensor's sampling folds back
+_CORRELATED = 4.0  # neighbouring pixels that noise behind the low-pass shares
+_SIGNIFICANT = 3.0  # deviations by which structure must exceed noise to count
+
+
+def _spread(taps: Array, step: int) -> Array:
+    out = np.zeros((len(taps) - 1) * step + 1)
+    out[::step] = taps
+    return out
+
+
+@cache
+def noise_gain(level: int) -> tuple[float, float]:
+    """Variances, at a pyramid level, of the grey picture and of its halved central difference, for white noise of variance 1 in the mosaic."""
+    taps = LOW_PASS
+    for i in range(level):
+        taps = np.convolve(taps, _spread(_PYR_DOWN, 2**i))
+    gradient = np.convolve(taps, _spread(_SLOPE, 2**level))
+    return float((taps**2).sum() ** 2), float((gradient**2).sum() * (taps**2).sum())
+
+
+def without_noise(sums: NDArray[np.float32], level: int) -> tuple[Array, Array]:
+    """Hessians (..., 2, 2) of what is structure, with a floor that keeps them invertible, and their information in 1/px^2 of the level.
+
+    sums (..., 4): sums of gy gy, gy gx, gx gx over a window, and its pixels. With H the structure's Hessian and G = n * slope noise, the estimate
+    H^-1 sum g r has covariance 2 v H^-1 (H + G) H^-1, v the grey's noise variance; eigenvalues of H within 3 deviations of nothing count as nothing.
+    """
+    variance, gradient = noise_gain(level)
+    pixels = np.maximum(sums[..., 3].astype(np.float64), 1.0)
+    a, b, c = (sums[..., i].astype(np.float64) for i in range(3))
+    middle, radius = 0.5 * (a + c), np.hypot(0.5 * (a - c), b)
+    values = np.stack([middle - radius, middle + radius], -1)
+    from_noise = (pixels * gradient)[..., None]
+    structure = values - from_noise
+    certain = np.maximum(structure - _SIGNIFICANT * from_noise * np.sqrt(2.0 * _CORRELATED / pixels)[..., None], 0.0)
+    worth = certain**2 / ((certain + from_noise) * 2.0 * variance)
+    worth = worth / (1.0 + worth * _ALIAS_PX**2)
+    solvable = np.maximum(structure, 0.25 * from_noise)
+    larger = np.stack([0.5 * (a - c), b, 0.5 * (c - a)], -1) / np.maximum(2.0 * radius, 1e-300)[..., None]  # projector on it, less half the identity
+    return _composed(solvable, larger), _composed(worth, larger)
+
+
+def _composed(values: Array, larger: Array) -> Array:
+    """Symmetric matrices (..., 2, 2) of two eigenvalues (..., 2), smaller first, and the larger's projector, (yy, yx, xx) less half the identity."""
+    mean, difference = 0.5 * (values[..., 0] + values[..., 1]), values[..., 1] - values[..., 0]
+    off = difference * larger[..., 1]
+    return np.stack([np.stack([mean + difference * larger[..., 0], off], -1), np.stack([off, mean + difference * larger[..., 2]], -1)], -2)
+
+
+def weighted_median(values: Array, weights: Array) -> float:
+    """The value that splits the weight in two; 0 where there is none."""
+    return float(motion_loops.weighted_median(values.ravel(), weights.ravel()))

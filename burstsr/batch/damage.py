@@ -1,0 +1,45 @@
+"""Frames whose pixels turn out to be damaged while the burst is at work: they cost themselves, not the burst."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from burstsr.core.errors import BurstError, InputFileError
+
+if TYPE_CHECKING:
+    from burstsr.batch.job import Job
+    from burstsr.core.burst import Burst
+
+
+@dataclass(frozen=True)
+class Sound:
+    """What is left of a job. job: of the sound frames alone. omitted: indices, among all, of the others. reasons: why, one for each."""
+
+    job: Job
+    omitted: tuple[int, ...] = ()
+    reasons: tuple[str, ...] = ()
+
+
+def without_damaged_frames(job: Job, why: str) -> tuple[Sound, Burst]:
+    """The job without the frames that cannot be decoded, and its burst.
+
+    why: what went wrong with it, which is raised again, as InputFileError, where no frame is to blame. A file that is gone is none that is damaged: the
+    burst then fails, and can be done when the file is back. Raises BurstError where no frame is left, or the one that --reference names is damaged.
+    """
+    from burstsr.core.burst import Burst
+    from burstsr.io.lazy_frames import read_sound_frames
+
+    frames, damaged = read_sound_frames(job.paths)
+    if not damaged or not all(problem.path.exists() for problem in damaged):
+        raise InputFileError(why)
+    reasons = {problem.path: problem.reason for problem in damaged}
+    if not frames:
+        raise BurstError(f"no frame can be read: {damaged[0].reason}" + (f" (and {len(damaged) - 1} more)" if len(damaged) > 1 else ""))
+    omitted = tuple(n for n, path in enumerate(job.paths) if path in reasons)
+    index = job.settings.reference
+    if index in omitted:
+        raise BurstError(f"the reference frame is damaged: {reasons[job.paths[index]]}; another --reference, or auto, is needed")
+    settings = replace(job.settings, reference=None if index is None else index - sum(n < index for n in omitted))
+    sound = replace(job, paths=tuple(frame.info.path for frame in frames), settings=settings)
+    return Sound(sound, omitted, tuple(reasons[job.paths[n]] for n in omitted)), Burst(job.name, frames)

@@ -1,0 +1,135 @@
+"""A burst to process, and what became of it."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from burstsr.batch.fallback import FALLBACK
+from burstsr.io.owned import ResultFiles
+from burstsr.profiles.apply import CalibrationInputs
+from burstsr.settings import Settings
+
+SUFFIX = {"dng": ".dng", "jpg": ".jpg", "tiff": ".tif", "tiff32": ".linear.tif", "png": ".png", "exr": ".exr"}
+ALWAYS = ("dng", "jpg")
+STANDARD = (".dng", ".jpg")  # what a record stands for that lists no outputs
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Job:
+    """A burst to process. name: of the burst and of its files. formats: keys of SUFFIX, ALWAYS included.
+
+    marks: what tells each frame from another of its name. threads: 0 = all cores. known: of the camera and its motion. fallback: of
+    `batch.fallback.FALLBACKS`. overwrite: whether results that are there are redone.
+    """
+
+    name: str
+    paths: tuple[Path, ...]
+    out: Path
+    formats: tuple[str, ...]
+    settings: Settings
+    marks: tuple[str, ...]
+    threads: int = 0
+    known: CalibrationInputs = field(default_factory=CalibrationInputs)
+    fallback: str = FALLBACK
+    overwrite: bool = False
+
+    @property
+    def images(self) -> dict[str, Path]:
+        """Where each format goes."""
+        return {f: self.out / (self.name + SUFFIX[f]) for f in self.formats}
+
+    @property
+    def record(self) -> Path:
+        """The JSON that is written last: with it, the burst is done."""
+        return self.out / (self.name + ".json")
+
+    @property
+    def outputs(self) -> tuple[Path, ...]:
+        """All files of the burst, the record last."""
+        return (*self.images.values(), self.record)
+
+    @property
+    def files(self) -> ResultFiles:
+        """The burst's files, and the record that names them."""
+        return result_files(self.out, self.name)
+
+    def other_frames(self) -> str:
+        """Why the files that are there must not count as this burst's: they are made of other frames. '' if they may."""
+        old = recorded(self.record, "frames_read")
+        if old is None or old == list(self.marks):
+            return ""
+        what = changed_frames(old, self.marks)
+        return f"{self.record} is of other frames ({what}); --overwrite redoes it, or choose another output folder"
+
+    def other_settings(self) -> bool:
+        """Whether the files that are there were made with other settings."""
+        return recorded(self.record, "settings_asked") not in (None, json.loads(json.dumps(self.asked)))
+
+    def damaged(self) -> tuple[str, ...]:
+        """Why frames are not in the result that is there, one reason for each."""
+        reasons = recorded(self.record, "damaged_frames")
+        return tuple(map(str, reasons)) if isinstance(reasons, list) else ()
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        """Settings and files that were asked for, ready for JSON."""
+        return {**asdict(self.settings), **self.known.to_dict(), "fallback": self.fallback}
+
+
+def recorded(record: Path, name: str) -> Any:  # noqa: ANN401  any JSON
+    """What a result's record says under `name`; None where there is no record or it says nothing."""
+    try:
+        return json.loads(record.read_text(encoding="utf-8"))[name]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a job. reason: why it failed or was skipped. outputs: its files, when there are any. advice: what to do better
+    next time. damaged: why frames are not in the result, one reason for each.
+    """
+
+    name: str
+    status: Literal["done", "skipped", "failed", "planned"]
+    frames: int
+    reason: str = ""
+    outputs: tuple[Path, ...] = ()
+    seconds: float = 0.0
+    advice: str = ""
+    damaged: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Ready for JSON."""
+        return {**asdict(self), "outputs": [str(p) for p in self.outputs], "seconds": round(self.seconds, 3)}
+
+
+def result_files(folder: Path, name: str) -> ResultFiles:
+    """The files of the burst `name`."""
+
+    def complete(record: Mapping[str, Any]) -> bool:
+        return record.get("burst") == name and isinstance(record.get("frames_read"), list)
+
+    return ResultFiles(folder, f"{name}.json", complete, lambda record: [name + suffix for suffix in STANDARD])
+
+
+def changed_frames(old: Sequence[str], new: Sequence[str]) -> str:
+    """How the frames of a record differ from those of now, as marks of `Job`.
+
+    >>> changed_frames(["a.dng, 9 bytes", "b.dng, 9 bytes"], ["a.dng, 9 bytes", "b.dng, 7 bytes", "c.dng, 9 bytes"])
+    '1 frame added, 1 changed'
+    """
+    was, now = ({mark.rpartition(" bytes")[0].rpartition(", ")[0]: mark for mark in marks} for marks in (old, new))
+    counts = Counter(added=len(now.keys() - was.keys()), gone=len(was.keys() - now.keys()))
+    counts["changed"] = sum(was[name] != now[name] for name in was.keys() & now.keys())
+    said = [f"{number} {what}" for what, number in counts.items() if number]
+    if not said:
+        return "in another order"
+    first, _, rest = said[0].partition(" ")
+    return ", ".join([f"{first} frame{'s' if first != '1' else ''} {rest}", *said[1:]])

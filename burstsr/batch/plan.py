@@ -1,0 +1,88 @@
+"""Which bursts there are to do, which are done, and which must not be done."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from burstsr.batch.atomic_set import unfinished
+from burstsr.batch.fallback import FALLBACK
+from burstsr.batch.job import Job, Outcome
+from burstsr.batch.resume import settled
+from burstsr.core.errors import BurstError, SettingsError
+from burstsr.profiles.apply import CalibrationInputs
+
+if TYPE_CHECKING:
+    from burstsr.io.discover import BurstFiles
+    from burstsr.settings import Settings
+
+
+def plan(
+    bursts: Sequence[BurstFiles],
+    out: Path,
+    formats: Sequence[str],
+    settings: Sequence[Settings],
+    *,
+    overwrite: bool,
+    known: CalibrationInputs | None = None,
+    fallback: str = FALLBACK,
+) -> tuple[list[Job], list[Outcome]]:
+    """Jobs to do, and outcomes that stand already: bursts skipped because they are done, failed because they cannot be done.
+
+    settings: of each burst. Raises SettingsError where no burst at all has the frame N of --reference.
+    """
+    known = known or CalibrationInputs()
+    pairs = zip(bursts, settings, strict=True)
+    jobs = [replace(_job(burst, out, formats, own), known=known, fallback=fallback, overwrite=overwrite) for burst, own in pairs]
+    sources = {_identity(path): path for job in jobs for path in job.paths}
+    if jobs and all(_lacks_reference(job) for job in jobs):
+        raise SettingsError(_lacks_reference(jobs[0]))
+    todo, outcomes = [], []
+    for burst, job in zip(bursts, jobs, strict=True):
+        reason = refusal(burst) or _lacks_reference(job) or _overwritten_source(job, sources)
+        outcome = Outcome(job.name, "failed", len(job.paths), reason) if reason else None if unfinished(job.files) else settled(job)
+        if outcome is not None:
+            outcomes.append(outcome)
+        else:
+            todo.append(job)
+    return todo, outcomes
+
+
+def _job(burst: BurstFiles, out: Path, formats: Sequence[str], settings: Settings) -> Job:
+    paths = tuple(info.path for info in burst.infos)
+    marks = tuple(f"{i.path.name}, {i.path.stat().st_size} bytes, {i.time.isoformat() if i.time else 'no time'}" for i in burst.infos)
+    return Job(burst.name, paths, out, tuple(formats), settings, marks)
+
+
+def _lacks_reference(job: Job) -> str:
+    index = job.settings.reference
+    if index is None or index < len(job.paths):
+        return ""
+    return f"burst {job.name} has {len(job.paths)} frames: --reference must be auto or between 0 and {len(job.paths) - 1}, not {index}"
+
+
+def _overwritten_source(job: Job, sources: dict[tuple[int, int], Path]) -> str:
+    """Which frame, of whatever burst, the job would replace; '' if none. Compared as files, so links and upper or lower case do not deceive."""
+    for path in job.outputs:
+        if os.path.exists(path) and _identity(path) in sources:
+            return f"{path}: would overwrite the frame {sources[_identity(path)]}; choose another output folder"
+    return ""
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    status = path.stat()
+    return status.st_dev, status.st_ino
+
+
+def refusal(burst: BurstFiles) -> str:
+    """Why the frames are not one burst; '' if they are."""
+    from burstsr.io.raw import check_burst
+
+    try:
+        check_burst(burst.infos)
+    except BurstError as error:
+        return str(error)
+    return ""

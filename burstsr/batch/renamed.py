@@ -1,0 +1,25 @@
+"""Results of the same frames under another name: a folder that got a second burst, or an older version's numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from burstsr.batch.job import Job, recorded
+
+
+def same_frames_elsewhere(jobs: Sequence[Job], bursts: Sequence[str]) -> dict[str, Path]:
+    """Records in the jobs' folders that were made of a job's frames under a name that no burst has now, by the job's name.
+
+    bursts: names of all bursts that the inputs hold. Frames count as the same where names, sizes and times are.
+    """
+    current = {name.casefold() for name in bursts}
+    found: dict[str, Path] = {}
+    for out in {job.out for job in jobs}:
+        of = {tuple(job.marks): job.name for job in jobs if job.out == out}
+        for record in sorted(out.glob("*.json")):
+            marks = None if record.stem.casefold() in current else recorded(record, "frames_read")
+            name = of.get(tuple(marks)) if isinstance(marks, list) and all(isinstance(mark, str) for mark in marks) else None
+            if name is not None:
+                found.setdefault(name, record)
+    return found

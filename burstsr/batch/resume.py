@@ -1,0 +1,64 @@
+"""What of a burst's results is there already, and what must not be touched."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from burstsr.batch.job import Job, Outcome
+from burstsr.batch.locks import check_space
+from burstsr.io.owned import OUTPUTS, ResultFiles
+
+# bytes per output pixel, as much as it may come to
+_PIXEL_BYTES = {"dng": 6.0, "jpg": 2.0, "tiff": 6.0, "png": 6.0, "exr": 6.0}
+_MOST_BYTES = 12.0  # three floats
+
+
+def missing(job: Job) -> dict[str, Path]:
+    """Formats that the burst's record does not name as its outputs, or that are gone, and where they go; all, where there is no record."""
+    return unlisted(job.files, job.images)
+
+
+def unlisted(files: ResultFiles, outputs: Mapping[str, Path]) -> dict[str, Path]:
+    """Of `outputs`, by format, those that the record does not name, or that are gone; all where there is none. One that lists nothing names what is there."""
+    record = files.read()
+    there = files.listed(record, OUTPUTS)
+    lists = record is None or OUTPUTS in record
+    return {kind: path for kind, path in outputs.items() if (lists and path.name not in there) or not path.is_file()}
+
+
+def to_write(job: Job) -> dict[str, Path]:
+    """Formats that the job has to write, and where they go."""
+    return job.images if job.overwrite else missing(job)
+
+
+def settled(job: Job, *, thorough: bool = False) -> Outcome | None:
+    """What is to be said of a burst that need not, or must not, be done; None if it is to do. thorough: as `ResultFiles.obstacle`."""
+    count = len(job.paths)
+    wanted = to_write(job)
+    if not job.overwrite and job.files.read() is not None:
+        reason = job.other_frames()
+        if reason:
+            return Outcome(job.name, "failed", count, reason)
+        if not wanted:
+            note = "done with other settings; --overwrite redoes it" if job.other_settings() else "done already"
+            return Outcome(job.name, "skipped", count, note, job.outputs, damaged=job.damaged())
+        if job.other_settings():
+            names = ", ".join(path.name for path in wanted.values())
+            reason = f"{names} is missing, and {job.record} was made with other settings; --overwrite redoes all of it, or choose another output folder"
+            return Outcome(job.name, "failed", count, reason)
+    reason = job.files.obstacle([*(path.name for path in wanted.values()), job.record.name], thorough=thorough)
+    return Outcome(job.name, "failed", count, reason) if reason else None
+
+
+def needed_bytes(job: Job, shape: tuple[int, int]) -> int:
+    """What the results of frames of `shape` (height, width) may need on the disk."""
+    pixels = shape[0] * shape[1] * job.settings.scale**2
+    return round(pixels * sum(_PIXEL_BYTES.get(kind, _MOST_BYTES) for kind in to_write(job))) + 100_000
+
+
+def check_room(job: Job) -> None:
+    """Raise OutputError where the results will not find room; InputFileError for a first frame that cannot be read."""
+    from burstsr.io.raw import read_info
+
+    check_space(job.out, needed_bytes(job, read_info(job.paths[0]).shape), f"burst {job.name}")

@@ -1,0 +1,207 @@
+"""What `burstsr single` does with each picture: where it goes, whether it is done, and the doing. One path for one picture and for a folder."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from burstsr.batch.atomic_set import Claim, claimed
+from burstsr.batch.resume import unlisted
+from burstsr.batch.single_names import result_files
+from burstsr.batch.single_provenance import describe
+from burstsr.core.errors import BurstsrError, BusyError, InputFileError, SettingsError
+from burstsr.io.owned import ResultFiles
+
+if TYPE_CHECKING:
+    from single.inference import Request, Upscaler
+
+log = logging.getLogger(__name__)
+FORMATS = {"dng": ".dng", "png": ".png", "tiff": ".tif", "jpg": ".jpg", "exr": ".exr"}
+_OWN = {".png": "png", ".tif": "tiff", ".tiff": "tiff", ".jpg": "jpg", ".jpeg": "jpg"}  # what a display picture becomes; others become PNG
+_RAW_ONLY = ("dng", "exr")
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Task:
+    """A picture to enlarge. name: of its source, as the user knows it. outputs: by format. clash: why it must not be done, '' if it may.
+
+    overwrite: whether results that are there are redone.
+    """
+
+    name: str
+    source: Path
+    raw: bool
+    outputs: dict[str, Path]
+    clash: str = ""
+    overwrite: bool = False
+
+    @property
+    def record(self) -> Path:
+        """The JSON that is written last: with it, the picture is done."""
+        return self.files.folder / self.files.record
+
+    @property
+    def files(self) -> ResultFiles:
+        """The picture's files, and the record that names them: it is called after the first format that was asked for."""
+        return result_files(list(self.outputs.values()))
+
+    @property
+    def wanted(self) -> dict[str, Path]:
+        """Formats that are to be written."""
+        return self.outputs if self.overwrite else unlisted(self.files, self.outputs)
+
+    @property
+    def mark(self) -> str:
+        """What tells the source from another of its name."""
+        return f"{self.source.name}, {self.source.stat().st_size} bytes"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a task. model: what enlarged it."""
+
+    name: str
+    status: Literal["done", "skipped", "failed"]
+    reason: str = ""
+    model: str = ""
+    outputs: tuple[Path, ...] = ()
+    seconds: float = 0.0
+    record: dict[str, Any] | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Ready for JSON."""
+        found = {"name": self.name, "status": self.status, "reason": self.reason, "outputs": [str(p) for p in self.outputs], "seconds": round(self.seconds, 3)}
+        return {**found, **{key: (self.record or {}).get(key) for key in ("model", "scale", "provenance")}}
+
+
+def plan(inputs: Sequence[Path], out: Path, formats: Sequence[str]) -> list[Task]:
+    """A task for every picture named, and for every one in the folders named, whose sub-folders are kept. Raises SettingsError where there is none."""
+    from burstsr.io.discover import RAW_SUFFIXES
+
+    sources = _sources(inputs, out)
+    if not sources:
+        raise SettingsError(f"no pictures in {', '.join(map(str, inputs))}")
+    to_file = len(inputs) == 1 and inputs[0].is_file() and out.suffix.lower() in {*FORMATS.values(), *_OWN} and not out.is_dir()
+    if out.is_file() and not to_file:
+        raise SettingsError(f"--output {out}: is a file; a folder is needed")
+    tasks: list[Task] = []
+    taken: dict[str, Path] = {}
+    for source, below in sources:
+        raw = source.suffix.lower() in RAW_SUFFIXES
+        if to_file:
+            kind = next((k for k, suffix in FORMATS.items() if suffix == out.suffix.lower()), None) or _OWN[out.suffix.lower()]
+            if formats and list(formats) != [kind]:
+                raise SettingsError(f"--output {out} is {kind}, --format says {', '.join(formats)}")
+            outputs = {kind: out}
+        else:
+            kinds = dict.fromkeys(formats) or {"dng" if raw else _OWN.get(source.suffix.lower(), "png"): None}
+            outputs = {kind: out / below.with_suffix(FORMATS[kind]) for kind in kinds}
+        tasks.append(Task(str(below), source, raw, outputs, _clash(source, raw, outputs, taken)))
+    return tasks
+
+
+def _sources(inputs: Sequence[Path], out: Path) -> list[tuple[Path, Path]]:
+    """Pictures, each with its path below the folder that was named; what lies in `out` is no source."""
+    from burstsr.io.discover import RAW_SUFFIXES, natural_order
+    from burstsr.io.display import READ
+
+    found: dict[Path, Path] = {}
+    for place in inputs:
+        if place.is_file():
+            found.setdefault(place, Path(place.name))
+            continue
+        inside = [p for p in place.rglob("*") if p.suffix.lower() in {*RAW_SUFFIXES, *READ} and p.is_file()]
+        inside = [p for p in inside if not any(part.startswith(".") for part in p.relative_to(place).parts) and (out == place or out not in p.parents)]
+        for path in sorted(inside, key=natural_order):
+            found.setdefault(path, path.relative_to(place))
+    return list(found.items())
+
+
+def _clash(source: Path, raw: bool, outputs: dict[str, Path], taken: dict[str, Path]) -> str:
+    """Why a task must not be done; else its outputs are taken."""
+    only = [kind for kind in _RAW_ONLY if kind in outputs and not raw]
+    if only:
+        return f"{source}: a display picture cannot become {only[0]}; allowed is png, tiff, jpg"
+    for path in outputs.values():
+        if path.exists() and path.samefile(source):
+            return f"{source}: would be written over itself; choose another folder or format"
+        if str(path).casefold() in taken:
+            return f"{source}: {path} would be written over what {taken[str(path).casefold()]} gives; choose other formats or folders"
+    taken.update({str(path).casefold(): source for path in outputs.values()})
+    return ""
+
+
+def asked(request: Request) -> dict[str, Any]:
+    """What of a request decides on the picture."""
+    return {"model": request.model, "scale": request.scale, "blend": request.blend, "partner": request.partner}
+
+
+def settled(task: Task, wanted: dict[str, Any], *, thorough: bool = False) -> Outcome | None:
+    """The outcome of a task that must not, or need not, be done; None if it is to do. thorough: as `ResultFiles.obstacle`."""
+    if task.clash:
+        return Outcome(task.name, "failed", task.clash)
+    files, record, outputs = task.files, task.files.read(), task.wanted
+    if record is not None and not task.overwrite:
+        if record["source"] != task.mark:
+            return Outcome(task.name, "failed", f"{task.record} is of another picture; --overwrite replaces it, or choose another folder")
+        if record["asked"] != wanted:
+            return Outcome(task.name, "failed", f"{task.record} is by another model or scale; --overwrite redoes it, or choose another folder")
+        if not outputs:
+            known = {key: record.get(key) for key in ("model", "scale", "provenance")}
+            return Outcome(task.name, "skipped", "done already", outputs=(*task.outputs.values(), task.record), record=known)
+    reason = files.obstacle([*(path.name for path in outputs.values()), files.record], thorough=thorough)
+    return Outcome(task.name, "failed", reason) if reason else None
+
+
+def upscale(task: Task, request: Request, enlarger: Upscaler, progress: Progress | None = None) -> Outcome:
+    """Do a task. Whatever goes wrong becomes a failed Outcome, so that the others go on; KeyboardInterrupt passes."""
+    start = time.perf_counter()
+    try:
+        with claimed(task.files) as claim:
+            there = settled(task, asked(request), thorough=True)  # another run may have been here
+            if there is not None:
+                return there
+            record = _upscale(task, request, enlarger, progress, claim)
+    except BusyError as error:
+        return Outcome(task.name, "skipped", str(error))
+    except BurstsrError as error:
+        log.debug("%s", task.name, exc_info=True)
+        return Outcome(task.name, "failed", str(error))
+    except MemoryError:
+        return Outcome(task.name, "failed", "not enough memory; try a smaller --scale")
+    except Exception as error:  # a bug of ours must not cost the other pictures
+        log.info("%s", task.name, exc_info=True)
+        return Outcome(task.name, "failed", f"unexpected {type(error).__name__}: {error} (-v shows where)")
+    outputs = (*task.outputs.values(), task.record)
+    return Outcome(task.name, "done", "", describe(enlarger.model), outputs, time.perf_counter() - start, record)
+
+
+def _upscale(task: Task, request: Request, enlarger: Upscaler, progress: Progress | None, claim: Claim) -> dict[str, Any]:
+    from burstsr.batch.single_outputs import upscale_display, upscale_raw
+    from burstsr.report import versions
+
+    start = time.perf_counter()
+    wanted = task.wanted
+    with claim.staged([path.name for path in wanted.values()], adds=not task.overwrite) as staging:
+        outputs = {kind: staging.folder / path.name for kind, path in wanted.items()}
+        try:
+            size, provenance = (upscale_raw if task.raw else upscale_display)(task.source, outputs, enlarger, progress)
+        except SettingsError as error:
+            raise InputFileError(f"{task.source}: {error}") from error
+        staging.record = {
+            "source": task.mark,
+            "asked": asked(request),
+            "model": enlarger.model.to_dict(),
+            "scale": enlarger.scale,
+            "size": list(size),
+            "provenance": provenance.to_dict() if provenance else None,
+            "seconds": round(time.perf_counter() - start, 3),
+            "versions": versions() | ({"torch": version("torch")} if enlarger.model.learned else {}),
+        }
+    return dict(staging.record)

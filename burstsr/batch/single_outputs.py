@@ -1,0 +1,100 @@
+"""One picture of `burstsr single`, from its file to its results."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from burstsr.batch.single_provenance import provenance_of
+from burstsr.core.errors import InputFileError, OutputError
+
+if TYPE_CHECKING:
+    from burstsr.core.burst import Result
+    from burstsr.core.provenance import Provenance
+    from burstsr.io.display import Display
+    from single.inference import Upscaler
+
+_SAMPLE_BYTES = 2  # as much as one of a result may need on the disk
+Progress = Callable[[int, int], None]
+SizeAndProvenance = tuple[tuple[int, int], "Provenance | None"]  # (width, height), where it comes from
+
+
+def upscale_display(source: Path, outputs: Mapping[str, Path], enlarger: Upscaler, progress: Progress | None) -> SizeAndProvenance:
+    """A display picture, in as many bits as it has; or, of floating point, linear light, which stays so. Raises BurstsrError."""
+    import numpy as np
+
+    from burstsr.io.display import Display, read_display, write_display
+    from burstsr.io.xmp import packet
+
+    image = read_display(source)
+    provenance = provenance_of(enlarger.model, enlarger.scale, None)
+    _check_room(source, outputs, enlarger.scale**2 * image.pixels.nbytes * len(outputs))
+    if image.pixels.dtype == np.float32:
+        return _linear(source, image, outputs, enlarger, provenance, progress), provenance
+    kind = image.pixels.dtype
+    most = np.float32(np.iinfo(kind).max)
+    made = enlarger.image(image.pixels.astype(np.float32) / most, progress)
+    blocks = dict(image.blocks) | ({"xmp": packet(provenance, image.blocks.get("xmp"))} if provenance else {})
+    for format_name, path in outputs.items():
+        top = np.float32(255) if format_name == "jpg" else most
+        pixels = np.rint(made * top).astype(np.uint8 if format_name == "jpg" else kind)
+        write_display(path, format_name, Display(pixels, blocks))
+    return (made.shape[1], made.shape[0]), provenance
+
+
+def _linear(
+    source: Path, image: Display, outputs: Mapping[str, Path], enlarger: Upscaler, provenance: Provenance | None, progress: Progress | None
+) -> tuple[int, int]:
+    from burstsr.io.images import write_linear_tiff
+    from single.inference import upscale_linear
+
+    if image.pixels.shape[2] != 3:
+        raise InputFileError(f"{source}: floating point values in {image.pixels.shape[2]} channels; linear RGB is needed")
+    if set(outputs) != {"tiff"}:
+        raise OutputError(f"{source}: floating point values are linear light, which only --format tiff keeps")
+    made = upscale_linear(image.pixels, enlarger, progress)
+    write_linear_tiff(outputs["tiff"], made, provenance)
+    return made.shape[1], made.shape[0]
+
+
+def upscale_raw(source: Path, outputs: Mapping[str, Path], enlarger: Upscaler, progress: Progress | None) -> SizeAndProvenance:
+    """A raw file, or a linear DNG of process: to a linear DNG, or finished as process finishes. Raises BurstsrError."""
+    from burstsr.batch.outputs import write_result
+    from burstsr.settings import FinishSettings
+
+    image = _upscaled(source, outputs, enlarger, progress)
+    for kind, path in outputs.items():
+        write_result(path, kind, image, FinishSettings())
+    return (image.rgb.shape[1], image.rgb.shape[0]), image.provenance
+
+
+def _check_room(source: Path, outputs: Mapping[str, Path], needed: float) -> None:
+    """Raise OutputError, before anything is computed, where results will not find room."""
+    from burstsr.batch.locks import check_space
+
+    check_space(next(iter(outputs.values())).parent, round(needed), str(source))
+
+
+def _upscaled(source: Path, outputs: Mapping[str, Path], enlarger: Upscaler, progress: Progress | None) -> Result:
+    from burstsr import __version__
+    from burstsr.core.burst import Result
+    from burstsr.core.provenance import Provenance
+    from burstsr.io.linear_dng import is_linear_dng, linear_info, read_linear_dng
+    from burstsr.io.raw import read_frame
+    from single.inference import upscale_frame, upscale_image
+
+    if is_linear_dng(source):
+        if enlarger.kind == "bayer":
+            raise InputFileError(f"{source}: already demosaiced; model {enlarger.model.name} takes raw frames, straight from the mosaic")
+        linear = read_linear_dng(source)
+        _check_room(source, outputs, enlarger.scale**2 * linear.rgb.size * _SAMPLE_BYTES * len(outputs))
+        made = upscale_image(Result(linear.rgb, linear_info(source, linear), 1.0), enlarger, progress)
+        return replace(made, provenance=provenance_of(enlarger.model, enlarger.scale, None))
+    how = f"Developed from one raw frame and enlarged {enlarger.scale:g} times by burstsr {__version__} ({enlarger.model.name})"
+    origin = Provenance("digitalCapture", how)
+    frame = read_frame(source)
+    _check_room(source, outputs, enlarger.scale**2 * frame.mosaic.size * 3 * _SAMPLE_BYTES * len(outputs))
+    made = upscale_frame(frame, enlarger, progress)
+    return replace(made, provenance=provenance_of(enlarger.model, enlarger.scale, origin))

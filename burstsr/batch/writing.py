@@ -1,0 +1,75 @@
+"""A burst's picture to its files and its record."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from burstsr.batch.added_formats import BELOW_BLACK, below_black
+from burstsr.batch.resume import to_write
+
+if TYPE_CHECKING:
+    from burstsr.batch.atomic_set import Claim
+    from burstsr.batch.job import Job, Progress
+    from burstsr.core.burst import Result
+
+
+def write_outputs(job: Job, image: Result, read_seconds: float, claim: Claim, progress: Progress | None) -> None:
+    """Write the files of the burst that are not there, or, with `overwrite`, all; those that were there stay until the new ones are whole.
+
+    Raises OutputError.
+    """
+    start = time.perf_counter()
+    _announce(progress)
+    wanted = to_write(job)
+    with claim.staged([path.name for path in wanted.values()], adds=not job.overwrite) as staging:
+        _write(job, wanted, image, staging.folder)
+        timed: Any = image.report["seconds"]
+        seconds = {"read": round(read_seconds, 3), **timed, "write": round(time.perf_counter() - start, 3)}
+        asked = {"frames_read": job.marks, "settings_asked": job.asked}
+        staging.record = {**image.report, BELOW_BLACK: below_black(image.rgb), "burst": job.name, "seconds": seconds, **asked}
+
+
+def add_formats(job: Job, image: Result, claim: Claim, progress: Progress | None) -> str:
+    """Write the formats that are missing, of a picture that an earlier run made; what was done. Raises OutputError."""
+    _announce(progress)
+    wanted = to_write(job)
+    with claim.staged([path.name for path in wanted.values()], adds=True) as staging:
+        _write(job, wanted, image, staging.folder)
+        staging.record = image.report
+    return f"{', '.join(path.name for path in wanted.values())} made from {job.images['dng'].name}, which was there"
+
+
+def _write(job: Job, wanted: dict[str, Path], image: Result, folder: Path) -> None:
+    """The first, which the disk holds up, is written while the others, which must be computed, are."""
+    from burstsr.batch.outputs import write_result
+
+    first, *others = wanted.items()
+    with ThreadPoolExecutor(1, thread_name_prefix="burstsr-write") as pool:
+        begun = pool.submit(write_result, folder / first[1].name, first[0], image, job.settings.finish)
+        for kind, path in others:
+            write_result(folder / path.name, kind, image, job.settings.finish)
+        begun.result()
+
+
+def _announce(progress: Progress | None) -> None:
+    from burstsr.core import jit_events
+
+    writing = _Writing(progress)
+    jit_events.watch(writing)
+    writing.compiling(False)
+
+
+class _Writing:
+    """Says on the bar that the burst is being written, or that what finishes pictures is being compiled."""
+
+    def __init__(self, progress: Progress | None) -> None:
+        self._progress = progress
+
+    def compiling(self, begun: bool) -> None:
+        from burstsr.report import COMPILING
+
+        if self._progress:
+            self._progress(COMPILING if begun else "write", 0, 1)

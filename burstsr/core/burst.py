@@ -1,0 +1,151 @@
+"""One raw exposure, a burst of them, and a finished picture."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from burstsr.core.noise import Noise
+from burstsr.core.provenance import Provenance
+
+RED, GREEN, BLUE = 0, 1, 2
+CFA_ORDERS: Mapping[str, tuple[tuple[int, int], tuple[int, int]]] = {
+    "RGGB": ((RED, GREEN), (GREEN, BLUE)),
+    "BGGR": ((BLUE, GREEN), (GREEN, RED)),
+    "GRBG": ((GREEN, RED), (BLUE, GREEN)),
+    "GBRG": ((GREEN, BLUE), (RED, GREEN)),
+}
+
+
+def cfa_array(order: str) -> NDArray[np.uint8]:
+    """(2, 2) uint8 colour (0 red, 1 green, 2 blue) of the raw sites (y % 2, x % 2) for "RGGB", "BGGR", "GRBG" or "GBRG"."""
+    return np.array(CFA_ORDERS[order], np.uint8)
+
+
+@dataclass(frozen=True)
+class Levels:
+    """What a raw number means.
+
+    black: (2, 2) float64, DN of no light at the sites (y % 2, x % 2); fractions allowed.
+    white: DN of sensor saturation.
+    """
+
+    black: NDArray[np.float64]
+    white: float
+
+    def scale(self) -> NDArray[np.float64]:
+        """(2, 2) factor from DN above black to samples, 1.0 = saturation."""
+        return 1.0 / (self.white - self.black)
+
+
+@dataclass(frozen=True)
+class Colour:
+    """What a camera colour means (DNG 1.4, chapter 6).
+
+    as_shot_neutral: (3,) camera RGB of a neutral object; its inverse is the white balance.
+    xyz_to_camera: (3, 3) from CIE XYZ (D65 white unless the file says otherwise) to camera RGB; None where the camera is unknown.
+    """
+
+    as_shot_neutral: NDArray[np.float64]
+    xyz_to_camera: NDArray[np.float64] | None = None
+
+
+@dataclass(frozen=True)
+class FrameInfo:
+    """All of a raw file but its pixels.
+
+    path: the file (simulated frames: a name). shape: (H, W) of the visible area. cfa: (2, 2) uint8, see `cfa_array`.
+    noise: per-channel model, None where the file has none. orientation: TIFF/EXIF code 1 to 8. camera: make and model in one string.
+    iso, exposure_s, aperture (f-number), focal_mm: 0 where unknown. time: capture time with sub-seconds, None where unknown.
+    crop: (top, left, bottom, right) of the part that the camera means to be seen, in raw pixels; None: all.
+    """
+
+    path: Path
+    shape: tuple[int, int]
+    cfa: NDArray[np.uint8]
+    levels: Levels
+    colour: Colour
+    camera: str = ""
+    noise: Noise | None = None
+    orientation: int = 1
+    iso: float = 0.0
+    exposure_s: float = 0.0
+    aperture: float = 0.0
+    focal_mm: float = 0.0
+    time: datetime | None = None
+    crop: tuple[float, float, float, float] | None = None
+
+    @property
+    def cfa_order(self) -> str:
+        """The CFA order as four letters, "RGGB" and so on."""
+        return "".join("RGB"[c] for c in self.cfa.ravel())
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One raw exposure: `mosaic` is (H, W) uint16 DN of the visible area, C order.
+
+    Frames that were read from files may decode it in the background, or see it through a file: hold frames, and ask for `mosaic` where it is used.
+    """
+
+    info: FrameInfo
+    mosaic: NDArray[np.uint16]
+
+    def with_mosaic(self, mosaic: NDArray[np.uint16]) -> Frame:
+        """The frame with other pixels, kept where this one's kind keeps them: for what is held of every frame of a burst."""
+        return replace(self, mosaic=mosaic)
+
+    def with_info(self, info: FrameInfo) -> Frame:
+        """The same pixels under another description; they need not be there yet."""
+        return replace(self, info=info)
+
+
+@dataclass(frozen=True)
+class Burst:
+    """Frames of one scene by one camera: same size, CFA order, levels and exposure. Sorted by file name."""
+
+    name: str
+    frames: tuple[Frame, ...]
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    def __iter__(self) -> Iterator[Frame]:
+        return iter(self.frames)
+
+    @property
+    def info(self) -> FrameInfo:
+        """The first frame's description; what makes a burst a burst is the same in all."""
+        return self.frames[0].info
+
+
+@dataclass(frozen=True)
+class Result:
+    """A result.
+
+    rgb: (round(s H), round(s W), 3) float32 linear camera RGB, 1.0 = sensor saturation, not white-balanced, not oriented, no NaN.
+    reference: the frame whose geometry, colour and metadata the picture has. scale: s.
+    noise: per-channel model of what noise is left, None where unknown. report: what happened, ready for JSON. provenance: None where nothing is claimed.
+    """
+
+    rgb: NDArray[np.float32]
+    reference: FrameInfo
+    scale: float
+    noise: Noise | None = None
+    report: Mapping[str, object] = field(default_factory=dict)
+    provenance: Provenance | None = None
+
+    @property
+    def crop(self) -> tuple[float, float, float, float]:
+        """(top, left, bottom, right) of the reference's crop, in output pixels; the whole image where it has none."""
+        height, width = self.rgb.shape[:2]
+        if self.reference.crop is None:
+            return 0.0, 0.0, float(height), float(width)
+        y, x = height / self.reference.shape[0], width / self.reference.shape[1]
+        top, left, bottom, right = self.reference.crop
+        return top * y, left * x, bottom * y, right * x

@@ -1,0 +1,53 @@
+"""Where a frame shows what the reference shows, per tile."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from burstsr.core.coords import tile_centre, tile_coordinate, tile_count
+
+
+@dataclass(frozen=True)
+class Flow:
+    """Motion of one frame against the reference.
+
+    tiles: (nty, ntx, 2) float32, (dy, dx) in raw pixels at tile centres: frame(p + flow(p)) shows what reference(p) shows.
+    tile_px: raw pixels along a tile. Between centres the flow is bilinear; beyond the outermost it goes on linearly.
+    """
+
+    tiles: NDArray[np.float32]
+    tile_px: int
+
+    @classmethod
+    def zero(cls, shape: tuple[int, int], tile_px: int) -> Flow:
+        """No motion, for a frame of `shape` = (H, W) raw pixels."""
+        return cls(np.zeros((tile_count(shape[0], tile_px), tile_count(shape[1], tile_px), 2), np.float32), tile_px)
+
+    def inverse(self) -> Flow:
+        """Where the reference shows what the frame shows: the flow undone, on the same tiles of the frame.
+
+        With q = p + flow(p), q + inverse(q) = p; exact at tile centres of the frame, by fixed-point iteration.
+        """
+        y, x = np.meshgrid(*(tile_centre(np.arange(n), self.tile_px) for n in self.tiles.shape[:2]), indexing="ij")
+        back = -self.tiles.astype(np.float64)
+        for _ in range(4):
+            back = -self.at(y + back[..., 0], x + back[..., 1])
+        return Flow(back.astype(np.float32), self.tile_px)
+
+    def at(self, y: ArrayLike, x: ArrayLike) -> NDArray[np.float64]:
+        """Flow (..., 2) at raw positions (y, x), broadcast together."""
+        y, x = np.broadcast_arrays(np.asarray(y, np.float64), np.asarray(x, np.float64))
+        i, v = _cell(tile_coordinate(y, self.tile_px), self.tiles.shape[0])
+        j, u = _cell(tile_coordinate(x, self.tile_px), self.tiles.shape[1])
+        i1, j1 = np.minimum(i + 1, self.tiles.shape[0] - 1), np.minimum(j + 1, self.tiles.shape[1] - 1)
+        t = self.tiles.astype(np.float64)
+        v, u = v[..., None], u[..., None]
+        return np.asarray((1 - v) * ((1 - u) * t[i, j] + u * t[i, j1]) + v * ((1 - u) * t[i1, j] + u * t[i1, j1]))
+
+
+def _cell(position: NDArray[np.floating], tiles: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    lower = np.clip(np.floor(position).astype(np.int64), 0, max(tiles - 2, 0))
+    return lower, np.asarray(np.clip(position - lower, -1.0, 2.0)) if tiles > 1 else np.zeros_like(position)

@@ -1,0 +1,92 @@
+"""From raw numbers to samples, and the two small pictures of a mosaic that stages look at."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from burstsr.core import loops
+from burstsr.core.burst import RED, Frame, Levels
+from burstsr.core.jit import over_rows
+from burstsr.core.noise import Noise
+
+CHANNEL_SHARE = np.array([0.25, 0.5, 0.25], np.float32)  # of R, G, B in a quad; luma of camera RGB
+Floats = NDArray[np.float32]
+
+
+def samples(mosaic: NDArray[np.uint16], levels: Levels) -> Floats:
+    """(H, W) float32 samples, (level - black) / (white - black) per site; 1.0 = saturation, not clipped."""
+    return _normalised(mosaic, levels, np.inf)
+
+
+def clipped_samples(frame: Frame) -> Floats:
+    """(H, W) float32 samples of a frame, none above 1.0: what lies beyond saturation says no more than saturation."""
+    return _normalised(frame.mosaic, frame.info.levels, 1.0)
+
+
+def _normalised(mosaic: NDArray[np.uint16], levels: Levels, most: float) -> Floats:
+    out = np.empty(mosaic.shape, np.float32)
+    over_rows(loops.normalise_rows, mosaic.shape[0], mosaic, *site_rows(levels, mosaic.shape[1]), np.float32(most), out)
+    return out
+
+
+def site_rows(levels: Levels, width: int) -> tuple[Floats, Floats]:
+    """Black levels and scales along an even and an odd row: two (2, width) float32, for loops over rows of a mosaic."""
+    repeats = (1, (width + 1) // 2)
+    black, scale = (np.tile(v.astype(np.float32), repeats)[:, :width] for v in (levels.black, levels.scale()))
+    return np.ascontiguousarray(black), np.ascontiguousarray(scale)
+
+
+def mean_sample(frame: Frame) -> float:
+    """Mean of all of a frame's samples."""
+    mosaic, levels = frame.mosaic, frame.info.levels
+    sums = np.empty((mosaic.shape[0], 2), np.uint64)
+    over_rows(loops.site_sums, mosaic.shape[0], mosaic, sums)
+    total = 0.0
+    for y in (0, 1):
+        for x in (0, 1):
+            count = len(range(y, mosaic.shape[0], 2)) * len(range(x, mosaic.shape[1], 2))
+            total += (float(sums[y::2, x].sum()) - count * float(levels.black[y, x])) * float(levels.scale()[y, x])
+    return total / mosaic.size
+
+
+def cells(frame: Frame) -> Floats:
+    """(H/2, W/2, 3) float32 R, G, B of every CFA quad, the two greens averaged."""
+    mosaic = frame.mosaic
+    out = np.empty((mosaic.shape[0] // 2, mosaic.shape[1] // 2, 3), np.float32)
+    over_rows(loops.cell_rows, out.shape[0], mosaic, *site_rows(frame.info.levels, 2), red_site(frame), out)
+    return out
+
+
+def red_site(frame: Frame) -> int:
+    """2 y + x of the red site in the frame's quads."""
+    return int(np.flatnonzero(frame.info.cfa.ravel() == RED)[0])
+
+
+def stabilisation(noise: Noise) -> tuple[np.float32, np.float32, np.float32]:
+    """(gain, offset, factor) of factor sqrt(gain x + offset): grey (any weighting 1:2:1 of R, G, B) in units of a single sample's noise deviation.
+
+    The square root of Poisson-Gaussian noise's transform: 2 / alpha sqrt(alpha x + 3/8 alpha^2 + beta) (Makitalo & Foi 2013, eq. 2).
+    """
+    alpha = max(float(CHANNEL_SHARE @ noise.alpha), 1e-9)
+    beta = float(CHANNEL_SHARE @ noise.beta)
+    return np.float32(alpha), np.float32(beta + 0.375 * alpha * alpha), np.float32(2.0 / alpha)
+
+
+def stabilise(luma: Floats, noise: Noise) -> Floats:
+    """Grey in units in which a single sample's noise has deviation 1, in place; see `stabilisation`."""
+    gain, offset, factor = stabilisation(noise)
+    luma *= gain
+    luma += offset
+    np.maximum(luma, 0, out=luma)
+    np.sqrt(luma, out=luma)
+    luma *= factor
+    return luma
+
+
+def stabilised_cells(frame: Frame, noise: Noise) -> Floats:
+    """(H/2, W/2) float32: mean of each quad's four samples, stabilised; its noise has deviation 1/2."""
+    mosaic = frame.mosaic
+    out = np.empty((mosaic.shape[0] // 2, mosaic.shape[1] // 2), np.float32)
+    over_rows(loops.stabilised_cell_rows, out.shape[0], mosaic, *site_rows(frame.info.levels, 2), *stabilisation(noise), out)
+    return out

@@ -1,0 +1,145 @@
+"""Folders and files to bursts."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from burstsr.core.burst import Burst, FrameInfo
+from burstsr.core.errors import BurstError, InputFileError
+from burstsr.core.parallel import thread_count
+from burstsr.io.copies import copies
+from burstsr.io.folders import Problem, Unit, Walk
+from burstsr.io.folders import natural_order as natural_order
+from burstsr.io.grouping import Grouping, belonging, group_frames, names_of
+from burstsr.io.lazy_frames import read_frames
+from burstsr.io.raw import read_info
+from burstsr.io.sniff import RAW_SUFFIXES as RAW_SUFFIXES
+from burstsr.io.tags import is_own_result
+
+log = logging.getLogger(__name__)
+FEW = "bursts of few frames"  # kind of what min_frames leaves out
+
+
+@dataclass(frozen=True)
+class BurstFiles:
+    """A burst found, not yet read. name: distinct within a discovery, fit for a file name. infos: its frames, sorted by file name."""
+
+    name: str
+    infos: tuple[FrameInfo, ...]
+
+
+@dataclass(frozen=True)
+class Discovery:
+    """What inputs hold. problems: what cannot be used. passed_over: what is left out on purpose: results, copies, what was reached before, short bursts."""
+
+    bursts: tuple[BurstFiles, ...]
+    problems: tuple[Problem, ...]
+    passed_over: tuple[Problem, ...] = ()
+
+
+def discover(inputs: Sequence[str | Path], grouping: Grouping | None = None) -> Discovery:
+    """Bursts in folders and files.
+
+    Every folder, at any depth, and the files named one by one are grouped each for itself: by camera, size, CFA order, exposure, ISO and levels (not
+    orientation), then by time, see `group_frames`. A folder's only burst has the folder's name. Of several, each has the stem of its first frame,
+    after the folder's name where that is a sub-folder of one that was named: adding or removing frames elsewhere changes no name.
+    What is raw is told by suffix (upper or lower case), else by content; hidden files and folders are left alone. Passed over, and named, are results of
+    this program, copies of frames in the same folder, files and folders reached before (links), and bursts of fewer than `min_frames`.
+    Nothing is raised: files and folders that cannot be read, missing inputs and folders without frames become problems, and so do, with `one_burst`,
+    frames that cannot belong to the others.
+    """
+    grouping = grouping or Grouping()
+    named = [Path(i) for i in inputs]
+    walk = Walk(named)
+    bursts: list[BurstFiles] = []
+    problems, passed_over = list(walk.problems), list(walk.passed_over)
+    taken: set[str] = set()
+    for unit in walk.units:
+        infos = _frames(unit, problems, passed_over)
+        if grouping.one_burst:
+            infos, others = belonging(infos)
+            problems += [Problem(info.path, reason) for info, reason in others]
+        groups = group_frames(infos, grouping.gap_s) if not grouping.one_burst else [infos] if infos else []
+        for name, group in zip(names_of(groups, _folder_name(unit.folder), below=unit.below), groups, strict=True):
+            name = _distinct(name, taken)
+            if len(group) >= grouping.min_frames:
+                bursts.append(BurstFiles(name, tuple(group)))
+            else:
+                files = ", ".join(info.path.name for info in group)
+                reason = f"burst {name} in {unit.folder}: {len(group)} of at least {grouping.min_frames} frames ({files})"
+                passed_over.append(Problem(group[0].path, reason, FEW))
+    problems += [Problem(p, f"{p}: no raw frames in this folder") for p in walk.empty()]
+    return Discovery(tuple(bursts), tuple(problems), tuple(passed_over))
+
+
+def read_burst(paths: str | Path | Iterable[str | Path]) -> Burst:
+    """The frames of a folder, or the given files, as one burst sorted by file name; numbers in names count as numbers (frame_2 before frame_10).
+
+    A folder is not grouped; copies and results of this program in it are left out, and a warning says so.
+    DNGs' pixels are decoded in the background: who asks for a frame's `mosaic` waits for it, and gets the InputFileError of damaged pixels. What exceeds
+    400 MB of mosaics lies in a temporary file, and is an array all the same.
+    Raises InputFileError for a file that cannot be used, BurstError for none at all, or for frames that do not belong together.
+    """
+    if isinstance(paths, str | Path):
+        folder = Path(paths)
+        files = _frames_in(folder) if folder.is_dir() else [folder]
+        name = _folder_name(folder) if folder.is_dir() else folder.stem
+        if not files:
+            raise BurstError(f"{folder}: no raw frames in this folder")
+    else:
+        files = sorted(map(Path, paths), key=natural_order)
+        name = _folder_name(files[0].parent) if files else ""
+    return Burst(name, read_frames(files))
+
+
+def _frames_in(folder: Path) -> list[Path]:
+    """Files of a folder's frames, in natural order. Raises InputFileError where one cannot be read."""
+    walk = Walk([folder], deep=False)
+    passed_over = list(walk.passed_over)
+    infos = _frames(walk.units[0], walk.problems, passed_over)
+    for passed in passed_over:
+        log.warning("passed over: %s", passed.reason)
+    if walk.problems:
+        raise InputFileError(walk.problems[0].reason)
+    return [info.path for info in infos]
+
+
+def _frames(unit: Unit, problems: list[Problem], passed_over: list[Problem]) -> list[FrameInfo]:
+    """Descriptions of a unit's frames; the other files become problems, or, as results that nobody named and copies, are passed over."""
+    found: list[FrameInfo] = []
+    with ThreadPoolExecutor(thread_count()) as pool:
+        for result in pool.map(_info, unit.files):
+            if not isinstance(result, Problem):
+                found.append(result)
+            elif unit.top is not None and is_own_result(result.path):
+                passed_over.append(Problem(result.path, f"{result.path}: a result of burstsr, no frame", "results of burstsr"))
+            else:
+                problems.append(result)
+    doubles = copies(found)
+    passed_over += [Problem(copy.path, f"{copy.path}: the same content as {original.path}", "copies") for copy, original in doubles]
+    return [info for info in found if not any(info is copy for copy, _ in doubles)]
+
+
+def _info(file: Path) -> FrameInfo | Problem:
+    try:
+        return read_info(file)
+    except InputFileError as error:
+        return Problem(file, str(error))
+
+
+def _folder_name(folder: Path) -> str:
+    return folder.resolve().name or "burst"
+
+
+def _distinct(name: str, taken: set[str]) -> str:
+    """`name`, or with _2, _3 ... the first that is not taken (file systems may ignore case)."""
+    number, result = 1, name
+    while result.casefold() in taken:
+        number += 1
+        result = f"{name}_{number}"
+    taken.add(result.casefold())
+    return result

@@ -1,0 +1,180 @@
+"""Display pictures as they are: grey or colour, with or without alpha, 8 or 16 bits, with their profile and metadata. For what changes pixels only.
+
+`files.picture` reads and writes what the program itself computes, always RGB.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import imagecodecs
+import numpy as np
+import tifffile
+from numpy.typing import NDArray
+
+from burstsr.core.errors import InputFileError, OutputError
+from burstsr.core.orientation import orient
+from burstsr.io import tags as t
+from burstsr.io import tiff
+from burstsr.io.atomic import atomic
+from burstsr.io.icc import srgb_profile
+from burstsr.io.metadata_segments import jpeg_with, png_with, read_blocks
+from burstsr.io.rgb_tiff import write_image
+from burstsr.io.tiff import Directory, Entry, rationals
+
+READ = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp", ".webp")
+WRITTEN = {"png": ".png", "tiff": ".tif", "jpg": ".jpg"}
+_QUALITY = 95
+_JPEG_LIMIT = 65500
+_TIFF_COLOURS = (1, 2)
+_NO_SIZE_OF_OLD = {40962, 40963}
+_NOT_IN_TIFF = {37121, 37122, *_NO_SIZE_OF_OLD}  # of compressed images alone (EXIF 2.32, table 4)
+_TYPES = {t.ICC: tiff.UNDEFINED, t.XMP: tiff.BYTE}
+_KEPT_OF_TIFF = {t.DESCRIPTION, t.MAKE, t.MODEL, t.DATE_TIME, 315, 18246, 18249, 33432, t.X_RESOLUTION, t.Y_RESOLUTION, t.RESOLUTION_UNIT}
+
+
+@dataclass(frozen=True)
+class Display:
+    """pixels: (H, W, C) uint8, uint16, or float32 (linear), upright; C: 1 grey, 2 grey and alpha, 3 RGB, 4 RGB and alpha.
+
+    blocks: of "icc" (colour profile), "exif" (a TIFF), "xmp" (a packet) those that the file had.
+    """
+
+    pixels: NDArray[Any]
+    blocks: Mapping[str, bytes] = field(default_factory=dict)
+
+
+def read_display(path: str | Path) -> Display:
+    """A PNG, TIFF, JPEG, BMP or WebP picture. Raises InputFileError for a missing, broken or unknown file, and for NaN or infinite values."""
+    file = Path(path)
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        raise InputFileError(f"{file}: cannot be read ({error.strerror or error})") from error
+    found = _tiff(file) if data[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+") else _coded(file, data)
+    pixels = found.pixels[:, :, None] if found.pixels.ndim == 2 else found.pixels
+    if pixels.ndim != 3 or not 1 <= pixels.shape[2] <= 4 or not pixels.size:
+        raise InputFileError(f"{file}: pixels of shape {pixels.shape}; grey or RGB, with or without alpha, is needed")
+    if pixels.dtype in (np.float16, np.float64):
+        pixels = pixels.astype(np.float32)
+    if pixels.dtype not in (np.uint8, np.uint16, np.float32):
+        raise InputFileError(f"{file}: pixels of type {pixels.dtype}; 8 or 16 bits or floating point are needed")
+    if pixels.dtype == np.float32 and not np.isfinite(pixels).all():
+        raise InputFileError(f"{file}: holds NaN or infinite values")
+    return replace(found, pixels=np.ascontiguousarray(pixels))
+
+
+def write_display(path: str | Path, kind: str, image: Display) -> None:
+    """Write as "png", "tiff" or "jpg" (8 bits, alpha dropped), atomically. Without a profile of its own the picture is marked as sRGB.
+
+    EXIF goes with it, the turn taken out and without maker's notes. Raises OutputError.
+    """
+    pixels, blocks = image.pixels, image.blocks
+    icc = blocks.get("icc") or (srgb_profile() if pixels.shape[2] >= 3 else None)
+    first, inner = _upright_exif(blocks.get("exif", b""), pixels.shape)
+    exif = _exif_block(first, inner) if "exif" in blocks else None
+    if kind == "jpg" and max(pixels.shape) > _JPEG_LIMIT:
+        raise OutputError(f"{path}: {pixels.shape[1]} x {pixels.shape[0]} pixels; JPEG holds at most {_JPEG_LIMIT} along a side; use png or tiff")
+    with atomic(path) as temporary:
+        try:
+            if kind == "tiff":
+                extra = {t.ICC: icc, t.XMP: blocks.get("xmp")}
+                inner[tiff.EXIF_DIRECTORY] = {code: entry for code, entry in inner[tiff.EXIF_DIRECTORY].items() if code not in _NOT_IN_TIFF}
+                write_image(temporary, pixels, first | {code: Entry(_TYPES[code], data) for code, data in extra.items() if data}, inner)
+            elif kind == "png":
+                coded = bytes(imagecodecs.png_encode(np.squeeze(pixels, axis=2) if pixels.shape[2] == 1 else pixels, level=4))
+                temporary.write_bytes(png_with(coded, icc, exif, blocks.get("xmp")))
+            else:
+                coloured = pixels[:, :, :3] if pixels.shape[2] >= 3 else pixels[:, :, 0]
+                coded = bytes(imagecodecs.jpeg8_encode(np.ascontiguousarray(coloured), level=_QUALITY, subsampling="444"))
+                temporary.write_bytes(jpeg_with(coded, icc, exif, blocks.get("xmp")))
+        except (ValueError, RuntimeError) as error:
+            raise OutputError(f"{path}: cannot be encoded ({error})") from error
+
+
+def _tiff(file: Path) -> Display:
+    try:
+        with tifffile.TiffFile(file) as open_raw:
+            page: Any = open_raw.pages[0]
+            if page.photometric not in _TIFF_COLOURS:
+                raise InputFileError(f"{file}: a TIFF of kind {page.photometric!r}; grey or RGB is needed")
+            pixels = np.asarray(page.asarray())
+            if page.samplesperpixel > 1 and page.planarconfig == tifffile.PLANARCONFIG.SEPARATE:
+                pixels = np.moveaxis(pixels, 0, -1)
+            codes = {"icc": 34675, "xmp": t.XMP}
+            blocks = {name: bytes(page.tags[code].value) for name, code in codes.items() if code in page.tags}
+            code = int(page.tags[t.ORIENTATION].value) if t.ORIENTATION in page.tags else 1
+        blocks |= _exif_of_tiff(file)
+        return Display(orient(pixels, code if 1 <= code <= 8 else 1), blocks)
+    except (OSError, ValueError, KeyError, IndexError, RuntimeError, TypeError) as error:
+        raise InputFileError(f"{file}: not a readable TIFF ({error})") from error
+
+
+def _exif_of_tiff(path: Path) -> dict[str, bytes]:
+    """Block "exif" with what a TIFF says of camera, author, shot and place, if anything."""
+    with open(path, "rb") as file:
+        found = tiff.read_directories(file)
+        first = {code: entry for code, entry in found[0].items() if code in _KEPT_OF_TIFF} if found else {}
+        inner = {code: tiff.read_directory(file, found[0][code]) for code in (tiff.EXIF_DIRECTORY, tiff.GPS_DIRECTORY) if found and code in found[0]}
+    return {"exif": _exif_block(first, inner)} if first or any(inner.values()) else {}
+
+
+def _coded(file: Path, data: bytes) -> Display:
+    blocks = read_blocks(data, file)
+    try:
+        if data[:4] == b"\x89PNG":
+            return Display(_turned(np.asarray(imagecodecs.png_decode(data)), blocks), blocks)
+        if data[:2] == b"\xff\xd8":
+            return Display(_turned(_jpeg_pixels(data), blocks), blocks)
+        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) if data else None
+    except (cv2.error, ValueError, RuntimeError) as error:
+        raise InputFileError(f"{file}: cannot be read ({error})") from error
+    if pixels is None:
+        raise InputFileError(f"{file}: not a picture that can be read; PNG, TIFF, JPEG, BMP and WebP are known")
+    return Display(pixels[:, :, [2, 1, 0, 3][: pixels.shape[2]]] if pixels.ndim == 3 else pixels, blocks)
+
+
+def _jpeg_pixels(data: bytes) -> NDArray[Any]:
+    pixels = np.asarray(imagecodecs.jpeg8_decode(data))
+    if pixels.ndim == 3 and pixels.shape[2] == 4:  # CMYK, which OpenCV makes RGB
+        pixels = np.asarray(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION))[:, :, ::-1]
+    return pixels
+
+
+def _turned(pixels: NDArray[Any], blocks: Mapping[str, bytes]) -> NDArray[Any]:
+    """Upright, by the EXIF block's orientation."""
+    first = _directories(blocks.get("exif", b""))[0]
+    code = int(first[t.ORIENTATION].numbers()[0]) if t.ORIENTATION in first else 1
+    return orient(pixels, code) if 1 <= code <= 8 else pixels
+
+
+def _directories(exif: bytes) -> tuple[tiff.Directory, tiff.Directory, tiff.Directory]:
+    """First, Exif and GPS directory of an EXIF block; empty ones where it is damaged."""
+    file = io.BytesIO(exif)
+    found = tiff.read_directories(file)
+    if not found:
+        return {}, {}, {}
+    exif_directory, gps = (tiff.read_directory(file, found[0][code]) if code in found[0] else {} for code in (tiff.EXIF_DIRECTORY, tiff.GPS_DIRECTORY))
+    return found[0], exif_directory, gps
+
+
+def _upright_exif(block: bytes, shape: tuple[int, ...]) -> tuple[Directory, dict[int, Directory]]:
+    """First directory, and Exif and GPS directory by pointer, for upright pixels of `shape`."""
+    first, exif, gps = _directories(block)
+    outdated = {tiff.EXIF_DIRECTORY, tiff.GPS_DIRECTORY, t.WIDTH, t.HEIGHT, t.XMP, tiff.STRIP_OFFSETS, tiff.STRIP_COUNTS}
+    first = {t.X_RESOLUTION: rationals([72]), t.Y_RESOLUTION: rationals([72])} | {code: entry for code, entry in first.items() if code not in outdated}
+    first[t.ORIENTATION] = tiff.integers(tiff.SHORT, 1)
+    exif = {code: entry for code, entry in exif.items() if code not in (37500, 40965, *_NO_SIZE_OF_OLD)}
+    exif |= {40962: tiff.integers(tiff.LONG, shape[1]), 40963: tiff.integers(tiff.LONG, shape[0])}
+    return first, {tiff.EXIF_DIRECTORY: exif, tiff.GPS_DIRECTORY: gps}
+
+
+def _exif_block(first: Directory, inner: Mapping[int, Directory]) -> bytes:
+    file = io.BytesIO()
+    tiff.write_directories(file, first, inner)
+    return file.getvalue()

@@ -1,0 +1,127 @@
+"""A DNG's description from its tags alone."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from burstsr.core.burst import CFA_ORDERS, Colour, FrameInfo, Levels
+from burstsr.core.errors import InputFileError
+from burstsr.core.noise import Noise
+from burstsr.io import tags as t
+from burstsr.io.rescaling import RESCALED_BLACK, RESCALED_WHITE, Rescaling, noise_profile, rescaling
+from burstsr.io.tags import FileTags, as_shot_neutral, camera_name, capture_time, xyz_to_camera
+
+_SMALLEST = 32  # pixels along a side; LibRaw itself stops at 22
+_LARGEST = 65535  # LibRaw counts in 16 bits
+_LEAST_CROP = 0.1  # of the area; less is no frame of a photograph but damage
+
+
+def dng_info(path: Path, tags: FileTags) -> tuple[FrameInfo, Rescaling]:
+    """Description of a DNG, and how its numbers must be rescaled. Raises InputFileError for what is refused, and for tags that make no sense."""
+    try:
+        return _described(path, tags)
+    except (ValueError, IndexError, OverflowError, struct.error) as error:
+        raise InputFileError(f"{path}: corrupt: its tags make no sense ({error})") from error
+
+
+def _described(path: Path, tags: FileTags) -> tuple[FrameInfo, Rescaling]:
+    cfa = _dng_cfa(path, tags)
+    top, left, bottom, right = dng_area(path, tags)
+    height, width = bottom - top, right - left
+    shape = even_shape(height, width, path)
+    scaling = rescaling(tags, (height, width), path)
+    matrix = xyz_to_camera(tags)
+    neutral = as_shot_neutral(tags, matrix)
+    orientation = int((tags.first[t.ORIENTATION].numbers() or (1,))[0]) if t.ORIENTATION in tags.first else 1
+    info = FrameInfo(
+        path=path,
+        shape=shape,
+        cfa=cfa,
+        levels=scaling.levels,
+        colour=Colour(np.ones(3) if neutral is None else neutral, matrix),
+        camera=camera_name(tags),
+        noise=noise_profile(tags, cfa),
+        orientation=orientation if 1 <= orientation <= 8 else 1,
+        iso=tags.shot(t.ISO),
+        exposure_s=tags.shot(t.EXPOSURE),
+        aperture=tags.shot(t.F_NUMBER),
+        focal_mm=tags.shot(t.FOCAL),
+        time=capture_time(tags),
+        crop=inner_crop(_default_crop(tags), shape),
+    )
+    if scaling.needed:
+        gain = scaling.mean_gain()
+        noise = Noise(info.noise.alpha * gain, info.noise.beta * gain**2) if info.noise else None  # y = g x: variance g alpha y + g^2 beta
+        info = replace(info, levels=Levels(np.full((2, 2), RESCALED_BLACK), RESCALED_WHITE), noise=noise)
+        scaling = replace(scaling, shape=shape, delta_rows=scaling.delta_rows[: shape[0]], delta_columns=scaling.delta_columns[: shape[1]])
+    return info, scaling
+
+
+def _dng_cfa(path: Path, tags: FileTags) -> NDArray[np.uint8]:
+    kind = (tags.numbers(t.PHOTOMETRIC) or (0,))[0]
+    if not tags.raw:
+        raise InputFileError(f"{path}: a DNG without raw data (no CFA or LinearRaw directory)")
+    if kind == t.LINEAR_PHOTOMETRIC:
+        if tags.numbers(t.SAMPLES)[:1] == (1,):
+            raise InputFileError(f"{path}: monochrome LinearRaw; a Bayer mosaic is needed")
+        raise InputFileError(f"{path}: already demosaiced (LinearRaw); a Bayer mosaic is needed")
+    if (tags.numbers(t.SAMPLE_FORMAT) or (1,))[0] == 3:
+        raise InputFileError(f"{path}: floating-point mosaic; whole numbers of up to 16 bits are needed")
+    repeat = tuple(int(v) for v in tags.numbers(t.CFA_REPEAT))
+    pattern = [int(v) for v in tags.numbers(t.CFA_PATTERN)]
+    if repeat == (6, 6):
+        raise InputFileError(f"{path}: X-Trans sensor (6 x 6 pattern); a Bayer mosaic (2 x 2) is needed")
+    if repeat == (4, 4):
+        raise InputFileError(f"{path}: quad Bayer sensor (4 x 4 pattern); a Bayer mosaic (2 x 2) is needed")
+    if repeat != (2, 2) or len(pattern) != 4:
+        raise InputFileError(f"{path}: colour filter array of {repeat} sites; a Bayer mosaic (2 x 2) is needed")
+    return bayer([pattern[:2], pattern[2:]], path)
+
+
+def dng_area(path: Path, tags: FileTags) -> tuple[int, int, int, int]:
+    """Top, left, bottom and right of the active area, in pixels of the sensor."""
+    size = (int((tags.numbers(t.HEIGHT) or (0,))[0]), int((tags.numbers(t.WIDTH) or (0,))[0]))
+    area = [int(v) for v in tags.numbers(t.ACTIVE_AREA)] or [0, 0, *size]
+    if max(size) > _LARGEST:
+        raise InputFileError(f"{path}: {size[1]} x {size[0]} pixels; at most {_LARGEST} along a side")
+    if len(area) != 4 or not (0 <= area[0] < area[2] <= size[0] and 0 <= area[1] < area[3] <= size[1]):
+        raise InputFileError(f"{path}: active area {area} of {size[1]} x {size[0]} pixels")
+    return area[0], area[1], area[2], area[3]
+
+
+def bayer(sites: Sequence[Sequence[int]], path: Path) -> NDArray[np.uint8]:
+    """(2, 2) uint8 colours of `sites`, where 3 is the second green; InputFileError unless they are one of the four Bayer orders."""
+    cfa = tuple(tuple(1 if c == 3 else c for c in row) for row in sites)
+    if cfa not in CFA_ORDERS.values():
+        raise InputFileError(f"{path}: colour filter array {sites}; allowed are {', '.join(CFA_ORDERS)}")
+    return np.array(cfa, np.uint8)
+
+
+def even_shape(height: int, width: int, path: Path) -> tuple[int, int]:
+    """The size without an odd last row and column, so that it holds whole CFA quads; InputFileError below 32 pixels."""
+    if min(height, width) < _SMALLEST:
+        raise InputFileError(f"{path}: {width} x {height} pixels; at least {_SMALLEST} x {_SMALLEST} are needed")
+    return height // 2 * 2, width // 2 * 2
+
+
+def _default_crop(tags: FileTags) -> tuple[float, ...]:
+    """DefaultCropOrigin and DefaultCropSize as top, left, bottom and right of the active area; () where they are not both there."""
+    origin, size = tags.numbers(t.CROP_ORIGIN), tags.numbers(t.CROP_SIZE)
+    if len(origin) != 2 or len(size) != 2:
+        return ()
+    return origin[1], origin[0], origin[1] + size[1], origin[0] + size[0]
+
+
+def inner_crop(edges: Sequence[float], shape: tuple[int, int]) -> tuple[float, float, float, float] | None:
+    """Top, left, bottom and right within an image of `shape`, which may have lost an odd row or column; None for all of it, and for nonsense."""
+    if len(edges) != 4 or not np.isfinite(edges).all():
+        return None
+    top, left, bottom, right = edges[0], edges[1], min(edges[2], shape[0]), min(edges[3], shape[1])
+    inside = 0 <= top < bottom and 0 <= left < right and (bottom - top) * (right - left) >= _LEAST_CROP * shape[0] * shape[1]
+    return (top, left, bottom, right) if inside and (top, left, bottom, right) != (0, 0, *shape) else None

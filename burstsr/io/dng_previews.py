@@ -1,0 +1,71 @@
+"""The display images inside a DNG: a thumbnail that any TIFF reader shows, and a larger JPEG (DNG 1.4, chapters 2 and 4)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import imagecodecs
+import numpy as np
+from numpy.typing import NDArray
+
+from burstsr import __version__
+from burstsr.io import tags as t
+from burstsr.io.tiff import LONG, RATIONAL, SHORT, Directory, Image, integers, rationals, text
+
+PREVIEW_PX, _THUMBNAIL_PX = 2048, 256  # along the longer side
+_QUALITY = 88
+_NONE, _JPEG = 1, 7
+_REDUCED = 1  # NewSubfileType
+_SRGB = 2  # PreviewColorSpace
+
+
+def reduced(pixels: NDArray[Any], longest: int) -> NDArray[Any]:
+    """(H, W, 3) pixels averaged down until the longer side has at most `longest`; as they are where it has."""
+    height, width = pixels.shape[:2]
+    factor = longest / max(height, width)
+    if factor >= 1:
+        return pixels
+    size = (max(1, round(width * factor)), max(1, round(height * factor)))
+    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA))
+
+
+def thumbnail_image(preview: NDArray[np.uint8], camera: Directory) -> Image:
+    """The first directory of a file: what is said of the camera, and a small uncompressed RGB image."""
+    small = np.ascontiguousarray(reduced(preview, _THUMBNAIL_PX))
+    height, width = small.shape[:2]
+    directory = {
+        **camera,
+        **_layout(height, width, _NONE, t.RGB_PHOTOMETRIC),
+        t.ROWS_PER_STRIP: integers(LONG, height),
+    }
+    return Image(directory, [small.tobytes()])
+
+
+def preview_image(preview: NDArray[np.uint8]) -> Image:
+    """A sub-directory with `preview` as a JPEG."""
+    height, width = preview.shape[:2]
+    directory = {
+        **_layout(height, width, _JPEG, t.YCBCR_PHOTOMETRIC),
+        t.ROWS_PER_STRIP: integers(LONG, height),
+        530: integers(SHORT, 2, 2),  # YCbCrSubSampling
+        531: integers(SHORT, 1),  # YCbCrPositioning: centred
+        532: rationals([0, 255, 128, 255, 128, 255], RATIONAL),  # ReferenceBlackWhite
+        t.PREVIEW_PROGRAM: text("burstsr"),
+        t.PREVIEW_VERSION: text(__version__),
+        t.PREVIEW_COLOURS: integers(LONG, _SRGB),
+    }
+    return Image(directory, [bytes(imagecodecs.jpeg8_encode(np.ascontiguousarray(preview), level=_QUALITY, subsampling="420"))])
+
+
+def _layout(height: int, width: int, compression: int, photometric: int) -> Directory:
+    return {
+        t.SUBFILE: integers(LONG, _REDUCED),
+        t.WIDTH: integers(LONG, width),
+        t.HEIGHT: integers(LONG, height),
+        t.BITS: integers(SHORT, 8, 8, 8),
+        t.COMPRESSION: integers(SHORT, compression),
+        t.PHOTOMETRIC: integers(SHORT, photometric),
+        t.SAMPLES: integers(SHORT, 3),
+        t.PLANAR: integers(SHORT, 1),
+    }

@@ -1,0 +1,173 @@
+"""Display and linear pictures, out and in. Every writer is atomic and raises OutputError, every reader InputFileError, naming the file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import cv2
+import imagecodecs
+import numpy as np
+import tifffile
+from numpy.typing import NDArray
+
+from burstsr.core.burst import FrameInfo, Result
+from burstsr.core.errors import InputFileError, OutputError
+from burstsr.core.provenance import Provenance
+from burstsr.io import tags as t
+from burstsr.io import tiff
+from burstsr.io.atomic import atomic
+from burstsr.io.exif import exif_block, shot_tags
+from burstsr.io.icc import srgb_profile
+from burstsr.io.linear_dng import CAMERA_LINEAR, camera_colours, read_linear_dng
+from burstsr.io.metadata_segments import jpeg_with, png_with
+from burstsr.io.rgb_tiff import write_image
+from burstsr.io.xmp import packet
+
+_TIFF_COLOURS = (1, 2)  # grey with black at 0, RGB
+_JPEG_LIMIT = 65500  # pixels along a side that the format can say
+
+
+class LoadedImage(NamedTuple):
+    """A picture as read. rgb: (H, W, 3) float32. was_integer: whole numbers of a display picture, mapped to 0 .. 1; False: linear values."""
+
+    rgb: NDArray[np.float32]
+    was_integer: bool
+
+
+def write_tiff(path: str | Path, srgb: NDArray[np.uint8] | NDArray[np.uint16], info: FrameInfo | None = None, provenance: Provenance | None = None) -> None:
+    """(H, W, 3) uint8 or uint16 sRGB, upright, as a TIFF with ICC profile; all that is known of the shot of `info`, XMP from `provenance`."""
+    _check(path, srgb, np.uint8, np.uint16)
+    first, exif, gps = shot_tags(info, srgb.shape, upright=True, srgb=True)
+    first |= {t.ICC: tiff.Entry(tiff.UNDEFINED, srgb_profile()), **_xmp_tag(provenance)}
+    with _writing(path) as temporary:
+        write_image(temporary, srgb, first, {tiff.EXIF_DIRECTORY: exif, tiff.GPS_DIRECTORY: gps})
+
+
+def write_linear_tiff(path: str | Path, rgb: NDArray[np.float32], provenance: Provenance | None = None) -> None:
+    """(H, W, 3) linear values as a float32 TIFF, exactly as they are; XMP from `provenance`."""
+    _check(path, rgb, np.float32)
+    with _writing(path) as temporary:
+        write_image(temporary, rgb, {**shot_tags(None, rgb.shape, upright=True, srgb=False).first, **_xmp_tag(provenance)})
+
+
+def write_camera_tiff(path: str | Path, image: Result) -> None:
+    """`picture` as a float32 TIFF: linear camera RGB, exactly as it is, neither clipped, white-balanced nor turned upright; `linear.read_linear_tiff`.
+
+    WhiteLevel 1 and the description say what 1.0 means, AsShotNeutral and ColorMatrix1 what the colours mean; the orientation is the tag's.
+    """
+    _check(path, image.rgb, np.float32)
+    info = image.reference
+    first, exif, gps = shot_tags(info, image.rgb.shape, upright=False, srgb=False)
+    caption = first[t.DESCRIPTION].text() if t.DESCRIPTION in first else ""
+    first |= {t.DESCRIPTION: tiff.text(f"{caption}. {CAMERA_LINEAR}" if caption else CAMERA_LINEAR), **camera_colours(info), **_xmp_tag(image.provenance)}
+    with _writing(path) as temporary:
+        write_image(temporary, np.ascontiguousarray(image.rgb), first, {tiff.EXIF_DIRECTORY: exif, tiff.GPS_DIRECTORY: gps})
+
+
+def _xmp_tag(provenance: Provenance | None) -> tiff.Directory:
+    return {t.XMP: tiff.Entry(tiff.BYTE, packet(provenance))} if provenance else {}
+
+
+def write_png(path: str | Path, srgb: NDArray[np.uint8] | NDArray[np.uint16], provenance: Provenance | None = None, info: FrameInfo | None = None) -> None:
+    """(H, W, 3) uint8 or uint16 sRGB, upright, as PNG with ICC profile and the EXIF of `info`; XMP from `provenance`."""
+    _check(path, srgb, np.uint8, np.uint16)
+    with _writing(path) as temporary:
+        data = bytes(imagecodecs.png_encode(np.ascontiguousarray(srgb), level=4))
+        exif = exif_block(info, srgb.shape) if info else None
+        temporary.write_bytes(png_with(data, srgb_profile(), exif, packet(provenance) if provenance else None))
+
+
+def write_jpeg(path: str | Path, srgb: NDArray[np.uint8], info: FrameInfo | None = None, provenance: Provenance | None = None, quality: int = 92) -> None:
+    """(H, W, 3) uint8 sRGB, upright, as JPEG with ICC profile and the EXIF of `info`, orientation 1; XMP from `provenance`."""
+    _check(path, srgb, np.uint8)
+    if max(srgb.shape) > _JPEG_LIMIT:
+        raise OutputError(f"{path}: {srgb.shape[1]} x {srgb.shape[0]} pixels; JPEG holds at most {_JPEG_LIMIT} along a side; use png or tiff")
+    with _writing(path) as temporary:
+        # full colour resolution: chroma subsampling would undo what the merge recovered
+        data = bytes(imagecodecs.jpeg8_encode(np.ascontiguousarray(srgb), level=quality, subsampling="444"))
+        temporary.write_bytes(jpeg_with(data, srgb_profile(), exif_block(info, srgb.shape), packet(provenance) if provenance else None))
+
+
+def write_exr(path: str | Path, linear_rgb: NDArray[np.float32]) -> None:
+    """(H, W, 3) linear sRGB as a half-float OpenEXR. Needs the extra `exr`."""
+    _check(path, linear_rgb, np.float32)
+    try:
+        import OpenEXR  # noqa: PLC0415  an extra that most do not install
+    except ImportError as error:
+        raise OutputError(f"{path}: writing EXR needs the OpenEXR package: pip install burstsr[exr]") from error
+    header = {"compression": OpenEXR.ZIP_COMPRESSION, "type": OpenEXR.scanlineimage}
+    half = np.clip(linear_rgb, -65504, 65504).astype(np.float16)
+    with _writing(path) as temporary:
+        OpenEXR.File(header, {"RGB": half}).write(str(temporary))
+
+
+def read_image(path: str | Path) -> LoadedImage:
+    """A PNG, TIFF, JPEG, BMP or WebP picture as float32; 8 and 16 bits mapped to 0 .. 1, floats as they are. Grey becomes RGB, alpha is dropped.
+
+    The LinearRaw of a DNG that `write_dng` wrote is read too: linear camera RGB, 1.0 = saturation. EXIF orientation of JPEGs is applied.
+    Raises InputFileError for a missing, broken or unknown file, and for NaN or infinite values.
+    """
+    file = Path(path)
+    if not file.is_file():
+        raise InputFileError(f"{file}: no such file")
+    if file.suffix.lower() == ".dng":
+        return LoadedImage(read_linear_dng(file).rgb, False)
+    pixels = _decoded_tiff(file) if file.suffix.lower() in (".tif", ".tiff") else _decoded(file)
+    if pixels.ndim == 2:
+        pixels = np.repeat(pixels[:, :, None], 3, axis=2)
+    if pixels.ndim != 3 or pixels.shape[2] not in (3, 4):
+        raise InputFileError(f"{file}: pixels of shape {pixels.shape}; grey, RGB or RGBA is needed")
+    pixels = pixels[:, :, :3]
+    if pixels.dtype in (np.uint8, np.uint16):
+        return LoadedImage(np.ascontiguousarray(pixels, np.float32) / np.float32(np.iinfo(pixels.dtype).max), True)
+    if pixels.dtype not in (np.float16, np.float32, np.float64):
+        raise InputFileError(f"{file}: pixels of type {pixels.dtype}; 8 or 16 bits or floating point are needed")
+    rgb = np.ascontiguousarray(pixels, np.float32)
+    if not np.isfinite(rgb).all():
+        raise InputFileError(f"{file}: holds NaN or infinite values")
+    return LoadedImage(rgb, False)
+
+
+def _decoded_tiff(file: Path) -> NDArray[Any]:
+    try:
+        with tifffile.TiffFile(file) as open_raw:
+            page: Any = open_raw.pages[0]
+            if page.photometric not in _TIFF_COLOURS:
+                raise InputFileError(f"{file}: a TIFF of kind {page.photometric!r}; grey or RGB is needed")
+            pixels = page.asarray()
+            if page.samplesperpixel > 1 and page.planarconfig == tifffile.PLANARCONFIG.SEPARATE:
+                pixels = np.moveaxis(pixels, 0, -1)
+            return np.asarray(pixels)
+    except (OSError, ValueError, KeyError, IndexError, RuntimeError) as error:
+        raise InputFileError(f"{file}: not a readable TIFF ({error})") from error
+
+
+def _decoded(file: Path) -> NDArray[Any]:
+    # 8-bit JPEGs come oriented only when OpenCV is asked for colour; PNGs keep 16 bits only when it is asked for any depth
+    flags = cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH
+    try:
+        pixels = cv2.imdecode(np.frombuffer(file.read_bytes(), np.uint8), flags)
+    except (OSError, cv2.error) as error:
+        raise InputFileError(f"{file}: cannot be read ({error})") from error
+    if pixels is None:
+        raise InputFileError(f"{file}: not a picture that can be read; PNG, TIFF, JPEG, BMP and WebP are known")
+    return np.ascontiguousarray(pixels[:, :, ::-1])
+
+
+@contextmanager
+def _writing(path: str | Path) -> Iterator[Path]:
+    """`atomic`, with the errors of encoders as OutputError."""
+    with atomic(path) as temporary:
+        try:
+            yield temporary
+        except (ValueError, RuntimeError) as error:
+            raise OutputError(f"{path}: cannot be encoded ({error})") from error
+
+
+def _check(path: str | Path, pixels: NDArray[Any], *kinds: type) -> None:
+    if pixels.ndim != 3 or pixels.shape[2] != 3 or not pixels.size or pixels.dtype not in kinds:
+        allowed = " or ".join(kind.__name__ for kind in kinds)
+        raise OutputError(f"{path}: pixels of shape {pixels.shape} and type {pixels.dtype}; (H, W, 3) {allowed} is needed")

@@ -1,0 +1,120 @@
+"""Our own linear images of camera RGB, DNG and float TIFF, read back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import tifffile
+from numpy.typing import NDArray
+
+from burstsr.core.burst import Colour, FrameInfo, Levels, cfa_array
+from burstsr.core.errors import InputFileError
+from burstsr.io import tags as t
+from burstsr.io import tiff
+from burstsr.io.tags import FileTags
+
+CAMERA_LINEAR = "Linear camera RGB, not white-balanced: 0 is black, 1.0 is sensor saturation (WhiteLevel)"
+_REDUCED = 1  # NewSubfileType of previews
+
+
+class LinearDng(NamedTuple):
+    """rgb: (H, W, 3) float32 linear camera RGB, 1.0 = saturation, as stored (not oriented). orientation: EXIF code 1 to 8."""
+
+    rgb: NDArray[np.float32]
+    colour: Colour
+    orientation: int
+
+
+def is_linear_dng(path: str | Path) -> bool:
+    """Whether a file is a DNG of colours, not of a mosaic."""
+    try:
+        tags = t.read_tags(Path(path))
+    except (OSError, ValueError, IndexError):
+        return False
+    return tags.is_dng and tags.numbers(t.PHOTOMETRIC)[:1] == (t.LINEAR_PHOTOMETRIC,)
+
+
+def linear_info(path: str | Path, image: LinearDng) -> FrameInfo:
+    """What is known of the shot of a picture that `read_linear_dng` read; its mosaic, which is gone, as RGGB of 16 bits."""
+    tags = t.read_tags(Path(path))
+    levels = Levels(np.zeros((2, 2)), 65535.0)
+    height, width = image.rgb.shape[:2]
+    return FrameInfo(
+        Path(path),
+        (height, width),
+        cfa_array("RGGB"),
+        levels,
+        image.colour,
+        camera=t.camera_name(tags),
+        orientation=image.orientation if 1 <= image.orientation <= 8 else 1,
+        iso=tags.shot(t.ISO),
+        exposure_s=tags.shot(t.EXPOSURE),
+        aperture=tags.shot(t.F_NUMBER),
+        focal_mm=tags.shot(t.FOCAL),
+        time=t.capture_time(tags),
+    )
+
+
+def read_linear_dng(path: str | Path) -> LinearDng:
+    """The picture of a DNG that `write_dng` wrote. Raises InputFileError for any other file."""
+    path = Path(path)
+    try:
+        tags = t.read_tags(path)
+        photometric = tags.numbers(t.PHOTOMETRIC)
+        if not tags.is_dng or not photometric or photometric[0] != t.LINEAR_PHOTOMETRIC:
+            raise InputFileError(f"{path}: not a linear DNG, such as burstsr process writes")
+        pixels = _linear_raw(path)
+    except (OSError, ValueError, tifffile.TiffFileError) as error:
+        raise InputFileError(f"{path}: cannot be read ({error})") from error
+    white = tags.numbers(t.WHITE)
+    if pixels.dtype != np.uint16 or pixels.ndim != 3 or pixels.shape[2] != 3 or any(tags.numbers(t.BLACK)) or not white:
+        raise InputFileError(f"{path}: a linear DNG of another kind than burstsr writes (3 x 16 bits, black level 0)")
+    return _described(pixels.astype(np.float32) / np.float32(white[0]), tags)
+
+
+def camera_colours(info: FrameInfo) -> tiff.Directory:
+    """Levels and colour, as a float TIFF says them with the tags of DNG."""
+    directory = {
+        t.BLACK: tiff.integers(tiff.LONG, 0),
+        t.WHITE: tiff.integers(tiff.LONG, 1),
+        t.NEUTRAL: tiff.rationals(info.colour.as_shot_neutral),
+    }
+    if info.colour.xyz_to_camera is not None:
+        directory[t.MATRIX_1] = tiff.rationals(info.colour.xyz_to_camera.ravel(), tiff.SRATIONAL)
+        directory[t.ILLUMINANT_1] = tiff.integers(tiff.SHORT, t.D65)
+    return directory
+
+
+def read_linear_tiff(path: str | Path) -> LinearDng | None:
+    """The picture of a TIFF that `picture.write_camera_tiff` wrote; None for another file. Raises InputFileError for a damaged one."""
+    path = Path(path)
+    try:
+        tags = t.read_tags(path)
+        if tags.is_dng or t.NEUTRAL not in tags.first or tags.numbers(t.SAMPLE_FORMAT)[:1] != (3,):
+            return None
+        pixels = np.asarray(tifffile.imread(path, key=0))
+    except (OSError, ValueError, IndexError, RuntimeError, tifffile.TiffFileError) as error:
+        raise InputFileError(f"{path}: cannot be read ({error})") from error
+    if pixels.dtype != np.float32 or pixels.ndim != 3 or pixels.shape[2] != 3 or not np.isfinite(pixels).all():
+        raise InputFileError(f"{path}: a linear TIFF of another kind than burstsr writes (3 x 32 bits, finite)")
+    return _described(pixels, tags)
+
+
+def _linear_raw(path: Path) -> NDArray[np.generic]:
+    """The LinearRaw pixels, in the first directory or in one inside it."""
+    with tifffile.TiffFile(path) as file:
+        first: Any = file.pages[0]
+        full = [page for page in (first, *(first.pages or ())) if page.photometric == t.LINEAR_PHOTOMETRIC and not page.subfiletype & _REDUCED]
+        if not full:
+            raise InputFileError(f"{path}: no LinearRaw pixels of full size in its first directory, nor inside it")
+        return np.asarray(full[0].asarray())
+
+
+def _described(rgb: NDArray[np.float32], tags: FileTags) -> LinearDng:
+    matrix = t.xyz_to_camera(tags)
+    neutral = t.as_shot_neutral(tags, matrix)
+    colour = Colour(np.ones(3) if neutral is None else neutral, matrix)
+    orientation = tags.first[t.ORIENTATION].numbers()[0] if t.ORIENTATION in tags.first else 1
+    return LinearDng(rgb, colour, int(orientation))

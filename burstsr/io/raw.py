@@ -1,0 +1,261 @@
+"""Raw files to frames: pixels from LibRaw, numbers from the file's own tags where it has them."""
+
+from __future__ import annotations
+
+import logging
+import struct
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rawpy
+from numpy.typing import NDArray
+
+from burstsr.core.burst import Colour, Frame, FrameInfo, Levels
+from burstsr.core.errors import BurstError, InputFileError
+from burstsr.io import ljpeg
+from burstsr.io import tags as t
+from burstsr.io.dng_info import bayer, dng_area, dng_info, even_shape, inner_crop
+from burstsr.io.libraw_lines import LibRawLines
+from burstsr.io.libraw_names import libraw_name
+from burstsr.io.rescaling import Rescaling
+from burstsr.io.tags import FileTags, camera_name, capture_time, missing_bytes, read_tags
+
+log = logging.getLogger(__name__)
+Mosaic = NDArray[np.uint16]
+_FLIP_TO_ORIENTATION = {0: 1, 3: 3, 5: 8, 6: 6}
+_EXPOSURE_TOLERANCE = 0.02  # cameras round the same exposure differently from frame to frame
+_BLACK_TOLERANCE = 0.002  # of full scale: cameras that measure black in each frame wander by a fraction of this
+
+
+def read_info(path: str | Path) -> FrameInfo:
+    """Description of a raw file. A DNG's pixels are not decoded; of other files they are, since LibRaw learns some levels on the way.
+
+    A file that is not read at all, or refused, raises InputFileError: see `read_frame`.
+    """
+    return open_raw(path)[0]
+
+
+def read_frame(path: str | Path) -> Frame:
+    """A raw file of a Bayer sensor: description and mosaic of the visible area (an odd last row or column is left out).
+
+    A mosaic with gain maps, or a black level that varies over the frame, comes rescaled to 16 bits (`files.levels`), and `info.levels` says so.
+    Raises InputFileError, naming the file, for one that is missing, empty, truncated or no raw file, and for what the program refuses: X-Trans and
+    other patterns than the four Bayer orders, quad Bayer, monochrome, already demosaiced (LinearRaw, sRAW), Foveon, floating point.
+    """
+    info, pixels = open_raw(path)
+    return Frame(info, pixels() if callable(pixels) else pixels)
+
+
+def open_raw(path: str | Path) -> tuple[FrameInfo, Mosaic | Callable[[], Mosaic]]:
+    """Description of a raw file, and its mosaic, or, for a DNG, what decodes that. Both raise InputFileError: see `read_frame`."""
+    file = Path(path)
+    tags = _checked_tags(file)
+    if tags.is_dng:
+        info, scaling = dng_info(file, tags)
+        return info, partial(_dng_mosaic, file, tags, info, scaling)
+    with _decoded_by_libraw(file) as raw:
+        info = _libraw_info(file, tags, raw)
+        return info, _libraw_mosaic(raw, info, raw.sizes.top_margin, raw.sizes.left_margin)
+
+
+def _dng_mosaic(path: Path, tags: FileTags, info: FrameInfo, scaling: Rescaling) -> Mosaic:
+    top, left = dng_area(path, tags)[:2]  # LibRaw begins the visible area of a DNG at even margins only: an odd one it rounds up
+    try:
+        sensor = ljpeg.decoded(path, tags)
+    except OSError as error:
+        raise InputFileError(f"{path}: cannot be read ({error.strerror or error})") from error
+    if sensor is None:
+        with _decoded_by_libraw(path) as raw:
+            mosaic = _libraw_mosaic(raw, info, top, left)
+    elif sensor.shape == info.shape:
+        mosaic = sensor
+    else:
+        mosaic = np.array(sensor[top : top + info.shape[0], left : left + info.shape[1]], order="C")
+    if not mosaic.any():
+        raise InputFileError(f"{path}: damaged: every pixel is 0, which no sensor gives")
+    return scaling.apply(mosaic) if scaling.needed else mosaic
+
+
+def _libraw_mosaic(raw: Any, info: FrameInfo, top: int, left: int) -> Mosaic:  # noqa: ANN401  rawpy has no types
+    """A copy of the visible area, which begins at (top, left) of the sensor: LibRaw's memory ends with the file."""
+    bottom, right = top + info.shape[0], left + info.shape[1]
+    pixels = raw.raw_image
+    if pixels.shape[0] < bottom or pixels.shape[1] < right or pixels.dtype != np.uint16:
+        raise InputFileError(f"{info.path}: LibRaw decodes {pixels.shape} {pixels.dtype}, the tags promise ({bottom}, {right}) of 16 bits")
+    decoded = _cfa_of(raw, top, left, info.path)
+    if not np.array_equal(decoded, info.cfa):
+        raise InputFileError(f"{info.path}: CFA order {info.cfa_order} by its tags, {''.join('RGB'[c] for c in decoded.ravel())} by LibRaw")
+    return np.array(pixels[top:bottom, left:right], order="C")
+
+
+def check_burst(infos: Sequence[FrameInfo]) -> None:
+    """Raise BurstError, naming two files and what differs, unless all frames have one camera, size, CFA order, exposure, ISO, black and white level."""
+    if not infos:
+        raise BurstError("a burst needs at least one frame, and there is none")
+    first = infos[0]
+    for info in infos[1:]:
+        different = first_mismatch(first, info)
+        if different:
+            what, expected, found = different
+            raise BurstError(f"{info.path}: {what} {found}, but {expected} in {first.path}; the frames of a burst must agree")
+
+
+def first_mismatch(a: FrameInfo, b: FrameInfo) -> tuple[str, str, str] | None:
+    """What keeps two frames from being of one burst: its name, as it is in `a`, as it is in `b`. None if nothing does."""
+    size_a, size_b = (f"{i.shape[1]} x {i.shape[0]}" for i in (a, b))
+    for what, in_a, in_b in (("camera", a.camera, b.camera), ("size", size_a, size_b), ("CFA order", a.cfa_order, b.cfa_order)):
+        if in_a != in_b:
+            return what, in_a or "unknown", in_b or "unknown"
+    if not _close(a.exposure_s, b.exposure_s):
+        return "exposure time", f"{a.exposure_s:.6g} s", f"{b.exposure_s:.6g} s"
+    if not _close(a.iso, b.iso):
+        return "ISO", f"{a.iso:g}", f"{b.iso:g}"
+    if not np.allclose(a.levels.black, b.levels.black, rtol=0, atol=_BLACK_TOLERANCE * (a.levels.white - a.levels.black.max())):
+        return "black level", str(a.levels.black.ravel().tolist()), str(b.levels.black.ravel().tolist())
+    if a.levels.white != b.levels.white:
+        return "white level", f"{a.levels.white:g}", f"{b.levels.white:g}"
+    return None
+
+
+def _close(a: float, b: float) -> bool:
+    return abs(a - b) <= _EXPOSURE_TOLERANCE * max(a, b)
+
+
+def _checked_tags(path: Path) -> FileTags:
+    """Tags of a file that exists, is not empty and ends where its tags say."""
+    if not path.exists():
+        raise InputFileError(f"{path}: no such file")
+    if not path.is_file():
+        raise InputFileError(f"{path}: not a file")
+    size = path.stat().st_size
+    if size == 0:
+        raise InputFileError(f"{path}: empty file (0 bytes)")
+    try:
+        tags = read_tags(path)
+        missing = missing_bytes(path, tags)
+    except OSError as error:
+        raise InputFileError(f"{path}: cannot be read ({error.strerror or error})") from error
+    except (ValueError, IndexError, OverflowError, struct.error) as error:
+        raise InputFileError(f"{path}: corrupt: its tags make no sense ({error})") from error
+    if missing:
+        raise InputFileError(f"{path}: truncated: {missing} bytes of its pixel data lie beyond its end at {size}")
+    return tags
+
+
+@contextmanager
+def _decoded_by_libraw(path: Path) -> Iterator[Any]:
+    """The file decoded by LibRaw, refused unless it is one flat mosaic of red, green and blue."""
+    with LibRawLines(path) as lines:
+        try:
+            raw = _opened_by_libraw(path)
+            raw.unpack()
+        except (rawpy.LibRawFileUnsupportedError, rawpy.NotSupportedError) as error:
+            raise InputFileError(f"{path}: not a raw file that LibRaw {_libraw_version()} can read ({_reason(error, lines.text)})") from error
+        except rawpy.LibRawError as error:
+            raise InputFileError(f"{path}: truncated or corrupt ({_reason(error, lines.text)})") from error
+        if printed := lines.text:
+            log.warning("%s: LibRaw: %s", path, printed)
+    with raw:
+        if raw.raw_type != rawpy.RawType.Flat or raw.raw_image is None:
+            raise InputFileError(f"{path}: already demosaiced or a layered sensor (LinearRaw, sRAW, Foveon); a Bayer mosaic is needed")
+        yield raw
+
+
+def _opened_by_libraw(path: Path) -> Any:  # noqa: ANN401  rawpy has no types
+    """rawpy passes names on as UTF-8; a file whose name is not that is read here."""
+    try:
+        str(path).encode("utf-8")
+    except UnicodeEncodeError:
+        with path.open("rb") as file:
+            return rawpy.imread(file)
+    return rawpy.imread(str(path))
+
+
+def _libraw_version() -> str:
+    return ".".join(str(v) for v in rawpy.libraw_version)
+
+
+def _reason(error: Exception, printed: str) -> str:
+    """What rawpy raised, and what LibRaw printed."""
+    text = error.args[0] if error.args else error
+    raised = text.decode("utf-8", "replace") if isinstance(text, bytes) else str(text)
+    return f"{raised}; LibRaw: {printed}" if printed else raised
+
+
+def _cfa_of(raw: Any, top: int, left: int, path: Path) -> NDArray[np.uint8]:  # noqa: ANN401  rawpy has no types
+    """(2, 2) colours of the sites from (top, left) of the sensor; InputFileError for what is no Bayer pattern."""
+    try:
+        pattern = raw.raw_pattern
+    except NotImplementedError as error:
+        raise InputFileError(f"{path}: a colour filter array that is not known ({error}); a Bayer mosaic (2 x 2) is needed") from error
+    if pattern is None:
+        raise InputFileError(f"{path}: monochrome, without a colour filter array; a Bayer mosaic is needed")
+    if pattern.shape == (6, 6):
+        raise InputFileError(f"{path}: X-Trans sensor (6 x 6 pattern); a Bayer mosaic (2 x 2) is needed")
+    if pattern.shape != (2, 2) or raw.num_colors != 3 or raw.color_desc[:3] != b"RGB" or raw.color_desc[3:] not in (b"G", b""):
+        colours = raw.color_desc.decode("ascii", "replace")
+        raise InputFileError(f"{path}: colour filter array of {pattern.shape[0]} x {pattern.shape[1]} sites and colours {colours}; Bayer RGB is needed")
+    return bayer([[int(raw.raw_color(top + y, left + x)) for x in (0, 1)] for y in (0, 1)], path)
+
+
+def _libraw_info(path: Path, tags: FileTags, raw: Any) -> FrameInfo:  # noqa: ANN401  rawpy has no types
+    """Description of a file that is no DNG."""
+    sizes, top, left = raw.sizes, raw.sizes.top_margin, raw.sizes.left_margin
+    cfa = _cfa_of(raw, top, left, path)
+    if abs(sizes.pixel_aspect - 1) > 0.01:
+        log.warning("%s: pixels are %.3f times as high as wide; the picture keeps the sensor's grid", path, sizes.pixel_aspect)
+    black = np.array([[raw.black_level_per_channel[raw.raw_color(top + y, left + x)] for x in (0, 1)] for y in (0, 1)], np.float64)
+    stated = raw.camera_white_level_per_channel or []
+    # per-channel levels are where the sensor saturates; files that state nonsense there exist
+    white = float(min(stated)) if stated and 0.75 * raw.white_level <= min(stated) <= raw.white_level else float(raw.white_level)
+    matrix = np.array(raw.rgb_xyz_matrix[:3], np.float64)
+    other = getattr(raw, "other", None)  # rawpy >= 0.25
+    shape = even_shape(sizes.height, sizes.width, path)
+    return FrameInfo(
+        path=path,
+        shape=shape,
+        cfa=cfa,
+        levels=Levels(black, white),
+        colour=Colour(_neutral_of(raw), matrix if matrix.any() else None),
+        camera=camera_name(tags) or libraw_name(path),
+        orientation=_FLIP_TO_ORIENTATION.get(sizes.flip, 1),
+        iso=tags.shot(t.ISO) or _number(other, "iso_speed"),
+        exposure_s=tags.shot(t.EXPOSURE) or _number(other, "shutter_speed"),
+        aperture=tags.shot(t.F_NUMBER) or _number(other, "aperture"),
+        focal_mm=tags.shot(t.FOCAL) or _number(other, "focal_length"),
+        time=capture_time(tags) or _time_of(other),
+        crop=inner_crop(_libraw_crop(sizes), shape),
+    )
+
+
+def _libraw_crop(sizes: Any) -> tuple[float, ...]:  # noqa: ANN401  rawpy has no types
+    """Top, left, bottom and right, in the visible area, of what the camera's own JPEG shows; () where it is not known."""
+    height, width = getattr(sizes, "crop_height", 0), getattr(sizes, "crop_width", 0)  # rawpy >= 0.25
+    if not height or not width:
+        return ()
+    top, left = sizes.crop_top_margin - sizes.top_margin, sizes.crop_left_margin - sizes.left_margin
+    return top, left, top + height, left + width
+
+
+def _number(other: object, name: str) -> float:
+    value = round(float(getattr(other, name, 0.0)), 7)  # float32 inside
+    return value if np.isfinite(value) and value > 0 else 0.0
+
+
+def _time_of(other: object) -> datetime | None:
+    moment = getattr(other, "timestamp", None)
+    return moment if isinstance(moment, datetime) and moment.year > 1970 else None
+
+
+def _neutral_of(raw: Any) -> NDArray[np.float64]:  # noqa: ANN401  rawpy has no types
+    """Inverse of the white balance of the shot, else of daylight, else (1, 1, 1); green = 1."""
+    for balance in (raw.camera_whitebalance, raw.daylight_whitebalance):
+        gains = np.array(balance[:3], np.float64)
+        if np.isfinite(gains).all() and (gains > 0).all():
+            return np.asarray(gains[1] / gains)
+    return np.ones(3)

@@ -1,0 +1,49 @@
+"""TIFF images for other programs: LZW, the one effective compression that baseline readers and the Exif standard both know."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from burstsr.io import tags as t
+from burstsr.io import tiff
+from burstsr.io.segments import lzw_strips, rows_per_strip
+from burstsr.io.tiff import LONG, SHORT, Directory, Image, integers
+
+_LZW = 5
+_DIFFERENCES, _FLOAT_DIFFERENCES = 2, 3
+_GREY, _RGB = 1, 2
+_UNASSOCIATED_ALPHA = 2
+_LARGEST_GROWTH = 1.5  # of noise, by LZW: its codes of up to 12 bits may stand for a byte each
+
+
+def write_image(path: Path, pixels: NDArray[Any], tags: Directory, inner: Mapping[int, Directory] | None = None) -> None:
+    """(H, W, C) uint8, uint16 or float32 to the new file `path`, with tags of its first, Exif and GPS directories; BigTIFF where 4 GB may not do.
+
+    C: 1 grey, 2 grey and alpha, 3 RGB, 4 RGB and alpha. The same pixels and tags give the same bytes.
+    """
+    height, width, channels = pixels.shape
+    colours = 3 if channels >= 3 else 1
+    is_float = pixels.dtype.kind == "f"
+    directory = {
+        **tags,
+        t.SUBFILE: integers(LONG, 0),
+        t.WIDTH: integers(LONG, width),
+        t.HEIGHT: integers(LONG, height),
+        t.BITS: integers(SHORT, *[8 * pixels.dtype.itemsize] * channels),
+        t.COMPRESSION: integers(SHORT, _LZW),
+        t.PHOTOMETRIC: integers(SHORT, _RGB if colours == 3 else _GREY),
+        t.SAMPLES: integers(SHORT, channels),
+        t.ROWS_PER_STRIP: integers(LONG, min(rows_per_strip(pixels), height)),
+        t.PLANAR: integers(SHORT, 1),
+        t.PREDICTOR: integers(SHORT, _FLOAT_DIFFERENCES if is_float else _DIFFERENCES),
+    }
+    if channels > colours:
+        directory[338] = integers(SHORT, _UNASSOCIATED_ALPHA)
+    if is_float:
+        directory[t.SAMPLE_FORMAT] = integers(SHORT, *[3] * channels)
+    with open(path, "wb") as file:
+        tiff.write_tiff(file, Image(directory, lzw_strips(pixels)), inner or {}, big=_LARGEST_GROWTH * pixels.nbytes > tiff.CLASSIC_LIMIT)

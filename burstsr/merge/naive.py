@@ -1,0 +1,93 @@
+"""The merge in plain NumPy (Wronski 2019, eq. 1 and algorithm 4 of its re-implementation, IPOL 460). `loops.py` must agree."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from burstsr.core.coords import raw_position
+from burstsr.core.flow import Flow
+
+Array = NDArray[np.float64]
+BORDER = 2
+NARROWEST = 100.0  # 1/px^2; narrower kernels, by both axes' precisions together, count as that
+
+
+def accumulate(
+    first: int,
+    last: int,
+    mosaic: Array,
+    cfa: NDArray[np.int64],
+    scale: float,
+    flow: NDArray[np.float32],
+    tile: int,
+    kernel: Array,
+    robustness: Array,
+    num: Array,
+    den: Array,
+) -> None:
+    """num_c += sum over the 3 x 3 samples nearest to q of  R exp(-1/2 d^T Omega^-1 d) x;  den_c likewise without x. num, den: (H', 3, W')."""
+    height, width = mosaic.shape[0] - 2 * BORDER, mosaic.shape[1] - 2 * BORDER
+    oy, ox = np.mgrid[first:last, : num.shape[2]]
+    y, x = raw_position(oy, scale), raw_position(ox, scale)
+    shift = Flow(flow, tile).at(y, x)
+    qy, qx = y + shift[..., 0], x + shift[..., 1]
+    ky = np.clip(((oy + 0.5) / scale / 2).astype(int), 0, kernel.shape[0] - 1)
+    kx = np.clip(((ox + 0.5) / scale / 2).astype(int), 0, kernel.shape[1] - 1)
+    inside = (qy >= -0.5) & (qx >= -0.5) & (qy <= height - 0.5) & (qx <= width - 0.5)
+    R = np.where(inside, robustness[ky, kx], 0.0)
+    cy = np.clip(np.floor(qy + 0.5).astype(int), 0, height - 1)
+    cx = np.clip(np.floor(qx + 0.5).astype(int), 0, width - 1)
+    a, b, c = np.moveaxis(kernel[ky, kx].astype(np.float64), -1, 0)
+    wider = np.maximum((a + c) / NARROWEST, 1.0)
+    a, b, c = a / wider, b / wider, c / wider
+    for i in (-1, 0, 1):
+        for j in (-1, 0, 1):
+            dy, dx = cy + i - qy, cx + j - qx
+            w = R * np.exp(np.maximum(-0.5 * (a * dy * dy + 2 * b * dy * dx + c * dx * dx), -24.0))
+            channel = cfa[(cy + i) % 2, (cx + j) % 2]
+            value = mosaic[cy + i + BORDER, cx + j + BORDER]
+            np.add.at(num, (oy, channel, ox), w * value)
+            np.add.at(den, (oy, channel, ox), w)
+
+
+def normalise(first: int, last: int, num: Array, den: Array) -> None:
+    """num <- num / den, then both from (H', 3, W') to (H', W', 3) in the same memory."""
+    num[first:last] /= den[first:last]
+    for sums in (num, den):
+        rows = sums[first:last]
+        rows.reshape(len(rows), -1)[:] = np.moveaxis(rows.copy(), 1, 2).reshape(len(rows), -1)
+
+
+def residuals(
+    first: int, last: int, mosaic: Array, cfa: NDArray[np.int64], image: Array, scale: float, back: NDArray[np.float32], tile: int, out: Array
+) -> None:
+    """x(q) - mean of the picture over the square of side s around p = q + back(q); 0 where a saturated sample is exceeded."""
+    field = Flow(back, tile)
+    for y in range(first, last):
+        for x in range(mosaic.shape[1]):
+            p = np.array([y, x]) + field.at(y, x)
+            left = mosaic[y, x] - _box_mean(image[..., cfa[y % 2, x % 2]], p[0] * scale, p[1] * scale, float(scale))
+            out[y, x] = 0.0 if mosaic[y, x] >= 1 and left < 0 else left
+
+
+def _box_mean(plane: Array, y: float, x: float, side: float) -> float:
+    rows, columns = (np.arange(int(np.floor(v)), int(np.ceil(v + side))) for v in (y, x))
+    wy, wx = (np.minimum(i + 1, v + side) - np.maximum(i, v) for i, v in ((rows, y), (columns, x)))
+    cut = plane[np.ix_(np.clip(rows, 0, plane.shape[0] - 1), np.clip(columns, 0, plane.shape[1] - 1))]
+    return float(wy @ cut @ wx) / side**2
+
+
+def same_site_mean(
+    first: int, last: int, mosaic: Array, flow: NDArray[np.float32], tile: int, robustness: Array, precision: float, num: Array, den: Array
+) -> None:
+    """num(p) += R exp(-1/2 precision |c - q|^2) x(c), c the sample nearest to q = p + flow(p) of p's CFA site; den likewise without x."""
+    height, width = mosaic.shape
+    y, x = np.mgrid[first:last, :width]
+    q = np.stack([y, x], -1) + Flow(flow, tile).at(y, x)
+    cy, cx = (p + 2 * np.floor(0.5 * (q[..., k] - p) + 0.5).astype(int) for k, p in enumerate((y, x)))
+    seen = (cy >= 0) & (cx >= 0) & (cy < height) & (cx < width)
+    d2 = (cy - q[..., 0]) ** 2 + (cx - q[..., 1]) ** 2
+    w = np.where(seen, robustness[y // 2, x // 2] * np.exp(np.maximum(-0.5 * precision * d2, -24.0)), 0.0)
+    num[first:last] += w * mosaic[np.clip(cy, 0, height - 1), np.clip(cx, 0, width - 1)]
+    den[first:last] += w

@@ -1,0 +1,110 @@
+"""Noise of a burst from the burst itself: structure is the same in all frames, noise is not.
+
+In each frame a second difference along both axes removes what is smooth. Blocks of the scene are followed through the frames; what the frames share of a
+block is removed (`structure`), and the rest is noise, plus what is left of structure: movers, misregistration, alias. How much of that there is nobody
+knows, but it only adds: the noise is the floor of what is found at each level (`floor`), and one line below the floors of all levels (`line`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from burstsr.core.burst import Burst, Frame
+from burstsr.core.coords import tile_centre
+from burstsr.core.errors import BurstError
+from burstsr.core.flow import Flow
+from burstsr.core.noise import Noise
+from burstsr.core.sensor import samples
+from burstsr.noise.fit import NoiseFit
+from burstsr.noise.floor import Floors, floors
+from burstsr.noise.line import line_below
+from burstsr.noise.structure import Blocks, Split, reach_of, split
+
+Doubles = NDArray[np.float64]
+FlowsOf = Callable[[Frame, Noise], Callable[[Frame], Flow]]  # a reference and what noise it has, to what finds flows against it
+FEWEST_FRAMES = 3
+_BLOCK = 4
+_WINDOW = 512  # raw pixels along the parts of a large frame that are looked at
+_MOST_BLOCKS = 600  # of a group, where noise is measured for its own sake
+_CLIPPED_HIGH, _CLIPPED_LOW = 0.05, 0.4  # share of a block's samples that may end at the sensor's limits
+_LAPLACIAN = np.array([1.0, -2.0, 1.0]) / np.sqrt(6.0)  # applied along both axes: noise gain 1, blind to planes (Immerkaer 1996, eq. 2)
+
+
+def measure(burst: Burst, rough: Noise, flows_of: FlowsOf, most_windows: int = 4) -> NoiseFit:
+    """Noise model of a burst of at least three frames, with standard errors, from up to `most_windows` parts of 512 x 512 raw pixels.
+
+    rough: a first guess, for alignment. flows_of: the aligner. Raises BurstError for fewer frames.
+    """
+    if len(burst) < FEWEST_FRAMES:
+        raise BurstError(f"burst {burst.name!r} has {len(burst)} frames: at least {FEWEST_FRAMES} are needed to tell noise from structure")
+    return line_below(floors_of(burst, rough, flows_of, most_windows, _MOST_BLOCKS))
+
+
+def floors_of(burst: Burst, rough: Noise, flows_of: FlowsOf, most_windows: int, most_blocks: int = 100) -> Floors:
+    """How likely each noise variance is at the levels of a burst of at least two frames, by channel."""
+    seen = []
+    for window in windows(burst.info.shape, most_windows):
+        frames = [cut(frame, window) for frame in burst]
+        index = len(frames) // 2
+        estimate_flow = flows_of(frames[index], rough)
+        flows = [None if i == index else estimate_flow(frame) for i, frame in enumerate(frames)]
+        seen.append([_blocks(frames, flows, site) for site in np.ndindex(2, 2)])
+    reach = reach_of([blocks for sites in seen for blocks in sites])
+    channels: list[list[Split]] = [[], [], []]
+    for sites in seen:
+        for channel, found in zip(burst.info.cfa.ravel(), split(sites, reach), strict=True):
+            channels[int(channel)].append(found)
+    levels = burst.info.levels
+    return floors(channels, float(-(levels.black * levels.scale()).max()), most_blocks)
+
+
+def windows(shape: tuple[int, int], most: int) -> list[tuple[slice, slice]]:
+    """The whole frame where it is small; else up to `most` squares spread over it."""
+    rows, columns = (max(1, length // _WINDOW) for length in shape)
+    if rows * columns <= most:
+        edges = [np.linspace(0, length, n + 1).astype(int) // 2 * 2 for length, n in zip(shape, (rows, columns), strict=True)]
+        return [(slice(a, b), slice(c, d)) for a, b in zip(edges[0], edges[0][1:], strict=False) for c, d in zip(edges[1], edges[1][1:], strict=False)]
+    across = min(columns, 2, most)
+    down = min(rows, most // across)
+    tops, lefts = (np.linspace(0, length - _WINDOW, n).astype(int) // 2 * 2 for length, n in zip(shape, (down, across), strict=True))
+    return [(slice(t, t + _WINDOW), slice(c, c + _WINDOW)) for t in tops for c in lefts]
+
+
+def cut(frame: Frame, window: tuple[slice, slice]) -> Frame:
+    """The part of a frame in `window` (rows, columns), which begins at an even row and column."""
+    mosaic = np.ascontiguousarray(frame.mosaic[window])
+    return Frame(replace(frame.info, shape=(mosaic.shape[0], mosaic.shape[1])), mosaic)
+
+
+def _blocks(frames: Sequence[Frame], flows: Sequence[Flow | None], site: tuple[int, ...]) -> Blocks:
+    height, width = (length // 2 for length in frames[0].info.shape)
+    top, left = (2 + _BLOCK * np.arange((length - 4) // _BLOCK) for length in (height, width))
+    y0, x0 = (v.ravel() for v in np.meshgrid(top, left, indexing="ij"))
+    inner = np.arange(_BLOCK)
+    levels, residuals, offsets, inside, clipped = [], [], [], np.ones(len(y0), bool), np.zeros((2, len(y0)))
+    for frame, flow in zip(frames, flows, strict=True):
+        plane = np.ascontiguousarray(samples(frame.mosaic, frame.info.levels)[site[0] :: 2, site[1] :: 2])
+        residual = cv2.sepFilter2D(plane, cv2.CV_32F, _LAPLACIAN, _LAPLACIAN)
+        motion = np.zeros((len(y0), 2)) if flow is None else flow.at(*(tile_centre(v / _BLOCK, 2 * _BLOCK) + s for v, s in zip((y0, x0), site, strict=True)))
+        whole = np.rint(motion / 2).astype(int)
+        inside &= _inside(y0 + whole[:, 0], height) & _inside(x0 + whole[:, 1], width)
+        rows = np.clip(y0 + whole[:, 0], 1, height - _BLOCK - 1)[:, None, None] + inner[:, None]
+        columns = np.clip(x0 + whole[:, 1], 1, width - _BLOCK - 1)[:, None, None] + inner
+        values = plane[rows, columns]
+        black = frame.info.levels.black[site]
+        clipped += ((values >= 0.999).mean((1, 2)), (values <= (0.5 - black) * frame.info.levels.scale()[site]).mean((1, 2)))
+        levels.append(values.mean((1, 2), dtype=np.float64))
+        residuals.append(residual[rows, columns].reshape(len(y0), -1))
+        offsets.append(motion - 2 * whole)
+    clipped /= len(frames)
+    use = inside & (clipped[0] <= _CLIPPED_HIGH) & (clipped[1] <= _CLIPPED_LOW)
+    return Blocks(np.flatnonzero(use), np.stack(levels)[:, use], np.stack(residuals)[:, use], np.stack(offsets)[:, use])
+
+
+def _inside(first: NDArray[np.int64], length: int) -> NDArray[np.bool_]:
+    return (first >= 1) & (first + _BLOCK < length)

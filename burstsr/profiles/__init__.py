@@ -1,0 +1,1 @@
+"""What calibration measured: records, the user's folder of them, and applying them to a burst."""

@@ -1,0 +1,181 @@
+"""What is known of a burst beforehand: the camera's profile, and motion that a mount or stabiliser made. Applied when the burst is read."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from burstsr.core.errors import InputFileError, SettingsError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from burstsr.core.burst import Burst
+    from burstsr.core.flow import Flow
+    from burstsr.profiles.folder import Matched
+    from burstsr.settings import Settings
+
+log = logging.getLogger(__name__)
+NONE = "none"  # --profile none: not even what the user's folder has
+_SAME_BLACK_DN = 0.05
+
+
+@dataclass(frozen=True)
+class CalibrationInputs:
+    """Files that the command line names. profiles: records, which go before the folder's. folder: of the user's profiles. motion: a motion file."""
+
+    profiles: tuple[Path, ...] = ()
+    folder: Path | None = None
+    motion: Path | None = None
+
+    def absolute(self) -> CalibrationInputs:
+        """The same for a machine with another working directory."""
+        return CalibrationInputs(tuple(p.absolute() for p in self.profiles), self.folder and self.folder.absolute(), self.motion and self.motion.absolute())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Ready for JSON; nothing where nothing is named: what the folder has is not asked for."""
+        named = {"profile": [str(path) for path in self.profiles], "motion": self.motion and str(self.motion)}
+        return {name: value for name, value in named.items() if value}
+
+
+@dataclass(frozen=True)
+class CalibratedBurst:
+    """A burst with what is known of it. told: what was used, and from where, ready for JSON."""
+
+    burst: Burst
+    settings: Settings
+    flows: Sequence[Flow] | None
+    defects: NDArray[np.int64] | None
+    told: dict[str, str]
+
+
+def known_of(profiles: Sequence[str], motion: Path | None) -> CalibrationInputs:
+    """What --profile and --motion name. Raises SettingsError for files that are not there, InputFileError for what is no record."""
+    from burstsr.profiles.files import read_record
+    from burstsr.profiles.folder import profile_folder
+    from burstsr.simulate import read_motions
+
+    if NONE in (name.lower() for name in profiles):
+        if len(profiles) > 1:
+            raise SettingsError(f"--profile {NONE} must stand alone, not with {len(profiles) - 1} more; FILE may be given more than once")
+        return CalibrationInputs(motion=motion)
+    for path in (*map(Path, profiles), *([motion] if motion else [])):
+        if not path.is_file():
+            raise SettingsError(f"{path}: {'not a file' if path.exists() else 'no such file'}")
+    if motion is not None:
+        read_motions(motion)  # which is said before anything is computed, or skipped
+    for name in profiles:
+        if read_record(Path(name)).kind == "motion":
+            raise InputFileError(f"{name}: a motion; --motion takes it")
+    return CalibrationInputs(tuple(map(Path, profiles)), profile_folder(), motion)
+
+
+def prepared(known: CalibrationInputs, burst: Burst, settings: Settings, omitted: Sequence[int] = ()) -> CalibratedBurst:
+    """Apply what is known. omitted: indices of damaged frames, which the burst lacks and a motion file has.
+
+    Raises InputFileError for a motion file with another number of frames, SettingsError for a profile that does not fit.
+    """
+    matched = _matched(known, burst)
+    told = dict(matched.sources)
+    if matched.noise is not None:
+        noise, black = matched.noise.noise, matched.noise.black_dn
+        burst = replace(burst, frames=tuple(frame.with_info(replace(frame.info, noise=noise)) for frame in burst))
+        if matched.noise.method == "photon transfer" and black is not None:
+            burst = _with_black(burst, black, matched.noise.white_dn, told)
+    if matched.lens is not None:
+        if settings.reconstruct.psf_sigma_px == 0:
+            settings = replace(settings, reconstruct=replace(settings.reconstruct, psf_sigma_px=min(matched.lens.psf_sigma_px, 1.5)))
+        else:
+            told.pop("lens", None)
+    defects = None
+    if matched.defects is not None:
+        defects = matched.defects.positions
+        burst = _even(burst, matched.defects)
+    flows = None
+    if known.motion is not None:
+        settings = replace(settings, reference=settings.reference or 0)
+        flows = _flows(known.motion, burst, settings, omitted)
+        told["motion"] = str(known.motion)
+    for name, source in told.items():
+        log.info("%s: %s from %s", burst.name, name, source)
+    return CalibratedBurst(burst, settings, flows, defects, told)
+
+
+def _matched(known: CalibrationInputs, burst: Burst) -> Matched:
+    """Records for the burst: those that are named, whatever camera they are of, then the folder's. Raises SettingsError for defects of another size."""
+    from burstsr.profiles.files import read_record
+    from burstsr.profiles.folder import Matched, match, read_profiles
+    from burstsr.profiles.records import DefectRecord, LensRecord, NoiseRecord
+
+    if not known.profiles and known.folder is None:
+        return Matched(None, None, None, {})
+    found = match(read_profiles(known.folder) if known.folder else [], burst.info)
+    for path in known.profiles:
+        record = read_record(path)
+        if record.camera and burst.info.camera and record.camera.casefold() != burst.info.camera.casefold():
+            log.warning("%s: of camera %s; the burst %s is of %s", path, record.camera, burst.name, burst.info.camera)
+        if isinstance(record, NoiseRecord):
+            if record.iso and burst.info.iso and abs(record.iso - burst.info.iso) > 0.02 * burst.info.iso:
+                log.warning("%s: at ISO %g; the burst %s is at ISO %g", path, record.iso, burst.name, burst.info.iso)
+            found = replace(found, noise=record)
+        elif isinstance(record, LensRecord):
+            found = replace(found, lens=record)
+        elif isinstance(record, DefectRecord):
+            if record.shape != burst.info.shape:
+                height, width = record.shape
+                raise SettingsError(f"{path}: defects of {width} x {height} pixels; {burst.name} has {burst.info.shape[1]} x {burst.info.shape[0]}")
+            found = replace(found, defects=record)
+        found = replace(found, sources={**found.sources, record.kind: str(path)})
+    return found
+
+
+def _with_black(burst: Burst, black: Any, white: float | None, told: dict[str, str]) -> Burst:  # noqa: ANN401
+    """The burst with the black level that was measured, where its files' raw numbers are those that were."""
+    import numpy as np
+
+    from burstsr.core.burst import Levels
+
+    levels = burst.info.levels
+    measured = np.array(black, np.float64)
+    if white != levels.white or np.abs(measured - levels.black).max() <= _SAME_BLACK_DN or measured.max() >= levels.white:
+        return burst
+    told["black"] = f"{told['noise']}: {np.round(measured, 2).ravel().tolist()} instead of {levels.black.ravel().tolist()}"
+    return replace(burst, frames=tuple(frame.with_info(replace(frame.info, levels=Levels(measured, levels.white))) for frame in burst))
+
+
+def _even(burst: Burst, record: Any) -> Burst:  # noqa: ANN401
+    """The burst with what rows and columns show too much taken off."""
+    import numpy as np
+
+    from burstsr.core.burst import Levels
+    from burstsr.io.rescaling import RESCALED_BLACK, RESCALED_WHITE, Rescaling
+
+    if not record.row_offset_dn and not record.column_offset_dn:
+        return burst
+    height, width = burst.info.shape
+    rows, columns = (np.array(v or np.zeros(n), np.float64) for v, n in ((record.row_offset_dn, height), (record.column_offset_dn, width)))
+    scaling = Rescaling(burst.info.levels, rows, columns, [], burst.info.shape)
+    levels = Levels(np.full((2, 2), RESCALED_BLACK), RESCALED_WHITE)
+    return replace(burst, frames=tuple(f.with_mosaic(scaling.apply(f.mosaic)).with_info(replace(f.info, levels=levels)) for f in burst))
+
+
+def _flows(path: Path, burst: Burst, settings: Settings, omitted: Sequence[int]) -> list[Flow]:
+    """Flows of all frames against the reference, from a motion file. Raises InputFileError."""
+    from burstsr.core.checks import check_flows
+    from burstsr.simulate import flows_from_motions, read_motions
+
+    motions = read_motions(path)
+    if len(motions) != len(burst) + len(omitted):
+        raise InputFileError(f"{path}: {len(motions)} motions, and {burst.name} has {len(burst) + len(omitted)} frames; one per frame is needed")
+    motions = tuple(motion for n, motion in enumerate(motions) if n not in omitted)
+    reference = settings.reference or 0
+    if reference >= len(motions):
+        raise SettingsError(f"burst {burst.name} has {len(burst)} frames: --reference must be auto or between 0 and {len(burst) - 1}, not {reference}")
+    try:
+        return check_flows(flows_from_motions(motions, reference, burst.info.shape), burst)
+    except SettingsError as error:
+        raise InputFileError(f"{path}: motion that leaves every frame behind ({error})") from error

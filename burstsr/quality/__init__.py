@@ -1,0 +1,1 @@
+"""Image quality: PSNR, SSIM, MS-SSIM, chroma and flow error, and the single-frame baselines."""

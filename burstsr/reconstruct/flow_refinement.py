@@ -1,0 +1,58 @@
+"""Motion refined against the reconstruction, where samples that were left out agree (Lecouat et al. 2021 alternate in the same way)."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from burstsr.core.burst import Frame
+from burstsr.core.flow import Flow
+from burstsr.core.jit import over_rows
+from burstsr.core.noise import Noise
+from burstsr.core.sensor import clipped_samples
+from burstsr.reconstruct import flow_refinement_loops
+
+Floats = NDArray[np.float32]
+Doubles = NDArray[np.float64]
+_AROUND = (5, 5)  # tiles that move together
+_FARTHEST_PX = 0.2  # of one refinement
+_WORTH = 0.1  # squared deviations by which the other half must fit better
+_PRIOR_PX = 0.015  # deviation of what is left to refine
+
+
+def refined(frame: Frame, flow: Flow, image: Floats, noise: Noise, scale: float, defects: NDArray[np.int64]) -> tuple[Flow, float]:
+    """The flow of `frame` after one Gauss-Newton step per 5 x 5 tiles towards picture (H', W', 3), as the lens shows it; and the share of tiles that took it.
+
+    Each tile's step is found once from either half of its quads and must lower the squared residual of the other half, both times; else it stays.
+    """
+    samples = clipped_samples(frame)
+    samples[tuple(defects.T)] = np.nan
+    inverse = flow.inverse()
+    tile = inverse.tile_px
+    sums = np.zeros((*inverse.tiles.shape[:2], 2, 5))
+    model = (noise.alpha.astype(np.float32), np.maximum(noise.beta, 1e-12).astype(np.float32))
+    arguments = (samples, frame.info.cfa.astype(np.int64), image, np.float32(scale), inverse.tiles, tile, *model, sums)
+    over_rows(flow_refinement_loops.normal_sums, samples.shape[0], *arguments, multiple=tile)
+    area = _AROUND[0] * _AROUND[1]
+    halves = [np.asarray(cv2.blur(np.ascontiguousarray(sums[:, :, k]), _AROUND, borderType=cv2.BORDER_REPLICATE) * area, np.float64) for k in (0, 1)]
+    gains = [-_change(halves[1 - k], _step(halves[k])) for k in (0, 1)]
+    better = np.minimum(*gains) > _WORTH
+    step = np.clip(_step(halves[0] + halves[1]), -_FARTHEST_PX, _FARTHEST_PX) * better[..., None]
+    return Flow((inverse.tiles + step).astype(np.float32), tile).inverse(), float(better.mean())
+
+
+def _step(sums: Doubles) -> Doubles:
+    """(..., 2) step (dy, dx) that minimises the squared residual and what is unlikely to be left: H d = g."""
+    prior = 1 / _PRIOR_PX**2
+    yy, yx, xx, gy, gx = np.moveaxis(sums, -1, 0)
+    yy, xx = yy + prior, xx + prior
+    determinant = yy * xx - yx * yx
+    return np.stack([(xx * gy - yx * gx) / determinant, (yy * gx - yx * gy) / determinant], axis=-1)
+
+
+def _change(sums: Doubles, step: Doubles) -> Doubles:
+    """By how much a step changes half the squared residual: d H d / 2 - g d."""
+    yy, yx, xx, gy, gx = np.moveaxis(sums, -1, 0)
+    dy, dx = np.moveaxis(step, -1, 0)
+    return np.asarray(0.5 * (yy * dy * dy + 2 * yx * dy * dx + xx * dx * dx) - gy * dy - gx * dx)

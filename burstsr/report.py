@@ -1,0 +1,241 @@
+"""What happened in a run: timings, motion and trust per frame, sub-pixel coverage; for the JSON beside every picture."""
+
+from __future__ import annotations
+
+import logging
+import math
+import platform
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from importlib.metadata import PackageNotFoundError, version
+from typing import ParamSpec, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from burstsr import __version__
+from burstsr.align import coverage, expected_gain_db, rigid_motion, sampling_uniformity, shifts, subpixel_phases
+from burstsr.core import jit_events
+from burstsr.core.burst import Burst, Result
+from burstsr.core.flow import Flow
+from burstsr.core.noise import Noise
+from burstsr.core.provenance import Provenance
+from burstsr.noise import estimate_snr
+from burstsr.reconstruct import Reconstruction
+from burstsr.settings import Settings
+
+_LOG = logging.getLogger(__name__)
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+_FIRST = "choose the scene"
+_NEXT = {  # stages that run once, and what begins when they end
+    "choose the scene": "noise",
+    "noise": "repair",
+    "repair": "choose the reference",
+    "choose the reference": "prepare the reference",
+    "prepare the reference": "align",
+    "merge": "sharpen",
+    "reconstruct": "noise left",
+}
+_OTHER_SCENE, _DIFFERS = "show something else", "differ from the reference everywhere"
+COMPILING = "compiling (first run)"  # what progress is told as a stage meanwhile
+_LIBRARIES = ("numpy", "scipy", "numba", "rawpy", "tifffile", "imagecodecs", "opencv-python")
+
+
+class Record:
+    """Collects a run's facts and reports its progress; knows nothing of how stages work, and of their order only what it takes to name the next."""
+
+    def __init__(self, burst: Burst, settings: Settings, progress: Callable[[str, int, int], None] | None) -> None:
+        self._burst = burst
+        self._settings = settings
+        self._progress = progress
+        self._seconds: dict[str, float] = {}
+        self._frames: dict[int, dict[str, object]] = {}
+        self._flow_of: dict[int, Flow] = {}
+        self._mended_share = 0.0
+        self._outcome: Reconstruction | None = None
+        self._scenes = [list(range(len(burst)))]
+        self._doubt = ""
+        self._raised = 1.0
+        jit_events.watch(self)
+        self._begin()
+        self._at(_FIRST)
+
+    def stage(self, name: str) -> None:
+        """A stage that ran once has ended, and the next begins."""
+        self._count(name)
+        self._at(_NEXT.get(name, name))
+
+    def _count(self, name: str) -> None:
+        """What was compiled meanwhile, on the first run, counts as "compile"."""
+        compiled = jit_events.seconds() - self._compiled
+        took = time.perf_counter() - self._last
+        self._seconds[name] = self._seconds.get(name, 0.0) + max(took - compiled, 0.0)
+        if compiled > 0:
+            self._seconds["compile"] = self._seconds.get("compile", 0.0) + min(compiled, took)
+        self._begin()
+
+    def _at(self, name: str) -> None:
+        """A stage begins."""
+        self._stage = name
+        self._tell(name)
+
+    def compiling(self, begun: bool) -> None:
+        """Loops are being compiled for the first time, or that has ended."""
+        self._tell(COMPILING if begun else self._stage)
+
+    def _begin(self) -> None:
+        self._last, self._compiled = time.perf_counter(), jit_events.seconds()
+
+    def timed(self, name: str, call: Callable[_P, _T], *arguments: _P.args, **named: _P.kwargs) -> _T:
+        """Call a stage and count its time under `name`."""
+        self._begin()
+        self._at(name)
+        result = call(*arguments, **named)
+        self._count(name)
+        return result
+
+    def frame(self, index: int, flow: Flow, robustness: NDArray[np.float32], reference: bool) -> None:
+        """A frame of the scene, counted among those that show it, was merged with its flow and trust."""
+        index = self._scenes[0][index]
+        dy, dx, rotation = rigid_motion(flow)
+        facts: dict[str, object] = {"file": self._burst.frames[index].info.path.name, "reference": reference}
+        facts["motion_px"] = [round(dy, 4), round(dx, 4)]
+        facts["rotation_deg"] = round(math.degrees(rotation), 5)
+        facts["trust"] = round(float(robustness.mean(dtype=np.float64)), 4)
+        facts["used"] = reference or bool(robustness.any())
+        facts["unused_because"] = None if facts["used"] else _DIFFERS
+        self._flow_of[index] = flow
+        self._frames[index] = facts
+        self._at("merge" if len(self._frames) == len(self._burst) else "align")
+
+    def scenes(self, groups: Sequence[Sequence[int]]) -> None:
+        """Frames by what they show; the first group is merged."""
+        self._scenes = [list(group) for group in groups]
+        for i in (i for group in groups[1:] for i in group):
+            facts = {"file": self._burst.frames[i].info.path.name, "reference": False, "motion_px": None, "rotation_deg": None, "trust": 0.0}
+            self._frames[i] = {**facts, "used": False, "unused_because": _OTHER_SCENE}
+
+    @property
+    def _used(self) -> int:
+        return sum(bool(facts["used"]) for facts in self._frames.values())
+
+    def _names(self, why: str) -> list[str]:
+        return [str(self._frames[i]["file"]) for i in sorted(self._frames) if self._frames[i]["unused_because"] == why]
+
+    def mended(self, robustness: NDArray[np.float32]) -> None:
+        """Where trust is 0, the other frames agreed against the reference."""
+        self._mended_share = 1.0 - float(robustness.mean(dtype=np.float64))
+        self.stage("robustness")
+
+    @property
+    def _flows(self) -> list[Flow]:
+        return [self._flow_of[i] for i in sorted(self._flow_of)]
+
+    def doubted(self, doubt: str) -> None:
+        """What speaks against the noise model, if anything does."""
+        self._doubt = "; ".join(text for text in (self._doubt, doubt) if text)
+        if doubt:
+            _LOG.info("%s: %s", self._burst.name, doubt)
+
+    def raised(self, factor: float, why: str) -> None:
+        """By how much the noise model was raised, and why; 1 and "" where it was not."""
+        self._raised = factor
+        self.doubted(why)
+
+    def tiles(self, done: int, total: int) -> None:
+        """Tiles of the reconstruction are done."""
+        if self._progress is not None:
+            self._progress("reconstruct", done, total)
+
+    def reconstructed(self, outcome: Reconstruction) -> None:
+        """The picture was reconstructed."""
+        self._outcome = outcome
+        self.stage("reconstruct")
+
+    def image(self, rgb: NDArray[np.float32], left: Noise, index: int, noise: Noise, noise_source: str, defects: int, tuned: Settings) -> Result:
+        """The finished Picture with its report. left: the noise that it still has. index: of the reference among the frames that show the scene."""
+        index = self._scenes[0][index]
+        report: dict[str, object] = {
+            "burst": self._burst.name,
+            "reference": index,
+            "frames": [self._frames[i] for i in sorted(self._frames)],
+            "frames_used": self._used,
+            "frames_of_other_scenes": len(self._names(_OTHER_SCENE)),
+            "other_bursts": [[self._burst.frames[i].info.path.name for i in group] for group in self._scenes[1:] if len(group) > 1],
+            "coverage": round(coverage(self._flows, self._settings.scale), 4),
+            "phases": self._phases(),
+            **self._promise(index, noise),
+            "advice": self._advice(),
+            "defects_repaired": defects,
+            "reference_mended": round(self._mended_share, 6),
+            "noise": {"source": noise_source, "doubt": self._doubt or None, "raised": round(self._raised, 2) if self._raised > 1 else None, **_plain(noise)},
+            "noise_left": _plain(left),
+            "reconstruction": _facts(self._outcome),
+            "settings": asdict(tuned),
+            "size": [rgb.shape[1], rgb.shape[0]],
+            "seconds": {name: round(s, 3) for name, s in self._seconds.items()},
+            "versions": versions(),
+        }
+        provenance = self._provenance()
+        report["provenance"] = provenance.to_dict()
+        return Result(rgb, self._burst.frames[index].info, self._settings.scale, left, report, provenance)
+
+    def _provenance(self) -> Provenance:
+        if self._used == 1:
+            return Provenance("digitalCapture", f"Developed from one raw frame by burstsr {__version__}; {self._one()}")
+        return Provenance("computationalCapture", f"Merged from {self._used} raw frames by burstsr {__version__}; no detail is learned")
+
+    def _one(self) -> str:
+        return f"one frame: {'upscaled' if self._settings.scale > 1 else 'developed'}, not merged"
+
+    def _phases(self) -> int:
+        return subpixel_phases(self._flows, self._settings.scale)
+
+    def _promise(self, index: int, noise: Noise) -> dict[str, object]:
+        """What the motion in the middle of the picture was worth: see `burstsr.align.expected_gain`."""
+        middle = shifts(self._flows)[-1]
+        gain = expected_gain_db(middle, self._settings.scale, max(estimate_snr(self._burst.frames[index], noise), 1.0))
+        return {"evenness": round(sampling_uniformity(middle, self._settings.scale), 4), "expected_gain_db": round(gain, 2)}
+
+    def _advice(self) -> str | None:
+        said = [self._doubt] if self._doubt else []
+        for why in (_OTHER_SCENE, _DIFFERS):
+            if names := self._names(why):
+                said.append(f"{len(names)} of {len(self._burst)} frames {why} and were not used: {', '.join(names)}")
+        for group in self._scenes[1:]:
+            if len(group) > 1:
+                names = [self._burst.frames[i].info.path.name for i in group]
+                said.append(f"{', '.join(names)} show the same: process them as a burst of their own")
+        if self._used == 1:
+            said.append(self._one())
+        elif self._phases() == 1:
+            still = "the frames hardly differ (tripod; shake it): there was no sub-pixel phase to gain from, only noise to average"
+            said.append(f"{still}; move the camera between frames")
+        return "; ".join(said) or None
+
+    def _tell(self, stage: str) -> None:
+        if self._progress is not None:
+            self._progress(stage, len(self._frames), len(self._burst))
+
+
+def versions() -> dict[str, str]:
+    """Versions of the program, Python and the libraries that touch pixels."""
+    found = {"burstsr": __version__, "python": platform.python_version()}
+    for name in _LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "unknown"
+    return found
+
+
+def _facts(outcome: Reconstruction | None) -> dict[str, float] | None:
+    if outcome is None:
+        return None
+    return {name: round(getattr(outcome, name), 4) for name in ("turns", "residual", "second_looks", "moved")}
+
+
+def _plain(noise: Noise) -> dict[str, list[float]]:
+    return {"alpha": [float(a) for a in noise.alpha], "beta": [float(b) for b in noise.beta]}

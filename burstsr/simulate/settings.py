@@ -1,0 +1,107 @@
+"""The knobs of the simulator."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from burstsr.core.burst import CFA_ORDERS, Colour
+from burstsr.core.checks import check_noise
+from burstsr.core.errors import RangeError
+from burstsr.core.fields import check_range
+from burstsr.core.noise import Noise
+from burstsr.simulate.motion import FrameMotion
+
+MOTIONS = ("handheld", "tripod", "jiggle")
+_WHOLE = ("frames", "bits", "hot_pixels", "orientation")
+
+
+@dataclass(frozen=True)
+class Mover:
+    """A textured disc that crosses the scene on a straight path, in whole pixels of the truth."""
+
+    centre: tuple[float, float] = (0.5, 0.35)  # (y, x) in the reference, fractions of height and width; 0 to 1
+    radius: float = 0.12  # fraction of the frame's shorter side; above 0, to 0.5
+    velocity_px: tuple[float, float] = (0.7, 3.0)  # (y, x) raw pixels per frame; -1000 to 1000
+
+    def __post_init__(self) -> None:
+        check_range("radius", self.radius, 1e-6, 0.5)
+        for values, low, high in ((self.centre, 0, 1), (self.velocity_px, -1000, 1000)):
+            for value in values:
+                check_range("centre" if low == 0 else "velocity_px", value, low, high)
+
+
+@dataclass(frozen=True)
+class Blink:
+    """A lamp: a disc of neutral light, at full brightness in the reference, anywhere between dark and full in every other frame."""
+
+    centre: tuple[float, float] = (0.3, 0.7)  # (y, x), fractions of height and width; 0 to 1
+    radius_px: float = 4.0  # raw pixels; above 0
+    level: float = 0.9  # green sample at full brightness; 0 to 1
+
+    def __post_init__(self) -> None:
+        check_range("radius_px", self.radius_px, 1e-6, 10_000)
+        check_range("level", self.level, 0, 1)
+        for value in self.centre:
+            check_range("centre", value, 0, 1)
+
+
+@dataclass(frozen=True)
+class SimulateSettings:
+    """What to simulate. Defaults: 13 hand-held frames of a 14-bit phone-like sensor at ISO 400, half the picture's size."""
+
+    frames: int = 13  # exposures; 1 to 1000
+    scale: float = 2.0  # truth pixels per raw pixel along an axis; 1 to 4
+    iso: float = 400.0  # sets the noise, where `noise` is None, by Noise.of_iso; above 0
+    noise: Noise | None = None  # explicit model, per channel
+    motion: Literal["handheld", "tripod", "jiggle"] | tuple[FrameMotion, ...] = "handheld"  # explicit: the first `frames` of them, relative to the first
+    deviation_px: float = 2.0  # handheld: standard deviation an axis, raw pixels; >= 0
+    rotation_deg: float = 0.06  # handheld: standard deviation of the rotation, degrees; 0 to 5
+    rolling_shutter: float = 0.0  # handheld: read-out time in frame intervals per 1000 rows; 0 to 1
+    tripod_residue_px: float = 0.0  # tripod: standard deviation an axis, raw pixels; >= 0
+    blur_sigma_px: float = 0.2  # lens: Gaussian, raw pixels; 0 to 10. 0.2 is diffraction at f/1.8, 550 nm (0.42 lambda N = 0.42 um) on 2 um pixels
+    psf: NDArray[np.float64] | None = None  # lens: (odd, odd) weights at pixels of the truth, instead of the Gaussian
+    shading: float = 0.0  # lens: share of the light that the corners lose; the gain map that undoes it is `SimulatedBurst.gain`; 0 to 0.9
+    cfa: str = "RGGB"  # RGGB, BGGR, GRBG or GBRG
+    bits: int = 14  # white level 2^bits - 1; 10 to 16
+    black_dn: tuple[tuple[float, float], tuple[float, float]] | None = None  # per site (y % 2, x % 2), fractions allowed; None = 2^(bits - 5)
+    row_noise: float = 0.0  # standard deviation of each row's offset, normalised units; >= 0
+    hot_pixels: int = 0  # pixels with a dark current of 0.1 to 1 of saturation, the same in all frames; >= 0
+    mover: Mover | None = None
+    blink: Blink | None = None
+    orientation: int = 1  # TIFF/EXIF code of the frames; 1 to 8; pixels are not turned
+    linear: bool = False  # the picture is linear camera RGB already, 1.0 = saturation
+    colour: Colour | None = None  # the camera's colour; None = burstsr.simulate.scene.camera_colour()
+
+    def __post_init__(self) -> None:
+        ranges = {
+            "frames": (1, 1000),
+            "scale": (1, 4),
+            "iso": (1, 10_000_000),
+            "deviation_px": (0, 1000),
+            "rotation_deg": (0, 5),
+            "rolling_shutter": (0, 1),
+            "tripod_residue_px": (0, 1000),
+            "blur_sigma_px": (0, 10),
+            "shading": (0, 0.9),
+            "bits": (10, 16),
+            "row_noise": (0, 1),
+            "hot_pixels": (0, 1_000_000),
+            "orientation": (1, 8),
+        }
+        for name, (low, high) in ranges.items():
+            check_range(name, getattr(self, name), low, high, whole=name in _WHOLE)
+        if self.cfa not in CFA_ORDERS:
+            raise RangeError("cfa", f"must be one of {', '.join(CFA_ORDERS)}, not {self.cfa!r}")
+        if isinstance(self.motion, str):
+            if self.motion not in MOTIONS:
+                raise RangeError("motion", f"must be one of {', '.join(MOTIONS)}, or motions, not {self.motion!r}")
+        elif len(self.motion) < self.frames:
+            raise RangeError("motion", f"has {len(self.motion)} motions for {self.frames} frames: one per frame is needed")
+        if self.noise is not None:
+            check_noise(self.noise)
+        if self.black_dn is not None and not 0 <= np.min(self.black_dn) <= np.max(self.black_dn) < 2**self.bits - 1:
+            raise RangeError("black_dn", f"must be from 0 to below the white level {2**self.bits - 1}, not {self.black_dn}")

@@ -1,0 +1,152 @@
+"""The simulator, top to bottom: picture, scene, motion, exposure, noise, raw numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from burstsr.core.burst import Burst, Frame, FrameInfo, Levels, cfa_array
+from burstsr.core.errors import SettingsError
+from burstsr.core.noise import Noise
+from burstsr.simulate import trajectories
+from burstsr.simulate.dynamic_scene import DynamicScene, build_scene
+from burstsr.simulate.motion import FrameMotion, relative_to_first
+from burstsr.simulate.scene import apply_psf, camera_colour, crop_truth, frame_shape, unprocess
+from burstsr.simulate.sensor import expose, margin_for, quantised, with_noise
+from burstsr.simulate.settings import SimulateSettings
+from burstsr.simulate.vignetting import corner_gain, gain_at_pixels
+
+CAMERA = "burstsr simulated"
+START = datetime(2025, 1, 1, 12, 0, 0)
+EXPOSURE_S = 1 / 100
+_MARGIN_PX = 1024  # of scene beyond the truth's borders that motion may see in a small picture
+
+
+@dataclass(frozen=True)
+class SimulatedBurst:
+    """A burst, and all that is true of it.
+
+    truth: (round(s H), round(s W), 3) float32 linear camera RGB before the lens, 1.0 = saturation, as the reference (frame 0) sees it; a linear
+    picture may hold more than 1, which only the frames clip.
+    motions: one per frame, the first zero. noise: the model that was used; row noise, hot pixels and quantisation come on top.
+    mask_mover, mask_mover_ever: truth's height and width, bool: where the mover is in the reference, and where it is in any frame, seen from the
+    reference; None without a mover. hot_pixels: (n, 2) their raw (y, x).
+    gain: (points down, points across) of the map that undoes the lens's shading, for the files' OpcodeList2; None without shading. The burst's frames
+    are as the sensor saw them, darker in the corners.
+    """
+
+    burst: Burst
+    truth: NDArray[np.float32]
+    motions: tuple[FrameMotion, ...]
+    settings: SimulateSettings
+    noise: Noise
+    mask_mover: NDArray[np.bool_] | None
+    mask_mover_ever: NDArray[np.bool_] | None
+    hot_pixels: NDArray[np.intp]
+    gain: NDArray[np.float32] | None = None
+
+
+def simulate_burst(image: NDArray[Any], settings: SimulateSettings, rng: np.random.Generator, name: str = "simulated") -> SimulatedBurst:
+    """Photograph `picture`, (h, w, 3) sRGB: floats 0 to 1, or uint8, or uint16; with settings.linear, floats of linear camera RGB.
+
+    Motion, objects, hot pixels and noise draw from streams of their own: another ISO leaves the motion as it was.
+    Raises SettingsError for a picture of another shape, or too small for the scale.
+    """
+    motion_rng, object_rng, hot_rng, *noise_rngs = rng.spawn(3 + settings.frames)
+    colour = settings.colour or camera_colour()
+    noise = settings.noise or Noise.of_iso(settings.iso)
+    if image.ndim != 3 or image.shape[2] != 3:
+        raise SettingsError(f"picture of shape {image.shape}: expected (height, width, 3)")
+    shape = frame_shape((image.shape[0], image.shape[1]), settings.scale)
+    light = _light(crop_truth(image, shape, settings.scale))
+    background = light if settings.linear else unprocess(light, colour)
+    motions = _motions(settings, motion_rng)
+    margin = _margin(motions, shape, settings.scale)
+    stage = build_scene(background, settings, colour, object_rng)
+    gain = corner_gain(settings.shading) if settings.shading > 0 else None
+    lost = None if gain is None else gain_at_pixels(gain, shape)
+    hot, hot_light = _hot_pixels(shape, settings.hot_pixels, hot_rng)
+
+    info = FrameInfo(
+        path=Path(),
+        shape=shape,
+        cfa=cfa_array(settings.cfa),
+        levels=_levels(settings),
+        colour=colour,
+        camera=CAMERA,
+        noise=noise,
+        orientation=settings.orientation,
+        iso=settings.iso,
+        exposure_s=EXPOSURE_S,
+    )
+    planes = _planes(stage, 0, settings, margin)
+    frames = []
+    for index, (motion, noise_rng) in enumerate(zip(motions, noise_rngs, strict=True)):
+        if not stage.still and index > 0:
+            planes = _planes(stage, index, settings, margin)
+        clean = expose(planes, margin, settings.scale, motion, shape, info.cfa)
+        if lost is not None:
+            clean /= lost
+        clean[hot[:, 0], hot[:, 1]] += hot_light
+        time = START + timedelta(microseconds=round(index * trajectories.FRAME_INTERVAL_S * 1e6))
+        noisy = with_noise(clean, noise, info.cfa, settings.row_noise, noise_rng)
+        frames.append(Frame(replace(info, path=Path(f"frame_{index:03d}.dng"), time=time), quantised(noisy, info.levels)))
+
+    moves = settings.mover is not None
+    return SimulatedBurst(
+        burst=Burst(name, tuple(frames)),
+        truth=stage.image(0),
+        motions=motions,
+        settings=settings,
+        noise=noise,
+        mask_mover=stage.mover_mask([0]) if moves else None,
+        mask_mover_ever=stage.mover_mask(range(settings.frames)) if moves else None,
+        hot_pixels=hot,
+        gain=gain,
+    )
+
+
+def _light(image: NDArray[Any]) -> NDArray[np.float32]:
+    if image.dtype.kind == "u":
+        return image.astype(np.float32) / np.float32(np.iinfo(image.dtype).max)
+    if not np.isfinite(image).all():
+        raise SettingsError("picture has NaN or infinite pixels")
+    return np.asarray(image, np.float32)
+
+
+def _motions(settings: SimulateSettings, rng: np.random.Generator) -> tuple[FrameMotion, ...]:
+    if not isinstance(settings.motion, str):
+        return relative_to_first(settings.motion[: settings.frames])
+    if settings.motion == "handheld":
+        return trajectories.handheld(settings.frames, rng, settings.deviation_px, settings.rotation_deg, settings.rolling_shutter)
+    if settings.motion == "tripod":
+        return trajectories.tripod(settings.frames, rng, settings.tripod_residue_px)
+    return trajectories.jiggle(settings.frames, settings.scale)
+
+
+def _margin(motions: tuple[FrameMotion, ...], shape: tuple[int, int], scale: float) -> int:
+    """Pixels of scene beyond the truth's borders. Raises SettingsError for motion that leaves the picture behind: all its mirror images would be needed."""
+    margin = margin_for(motions, shape, scale)
+    most = max(_MARGIN_PX, *(round(length * scale) for length in shape))
+    if margin > most:
+        raise SettingsError(f"motion must stay within {most / scale:.0f} raw pixels of the first frame in pictures of this size, not {margin / scale:.0f}")
+    return margin
+
+
+def _levels(settings: SimulateSettings) -> Levels:
+    black = np.full((2, 2), 2.0 ** (settings.bits - 5)) if settings.black_dn is None else np.array(settings.black_dn, np.float64)
+    return Levels(black, float(2**settings.bits - 1))
+
+
+def _hot_pixels(shape: tuple[int, int], count: int, rng: np.random.Generator) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+    places = rng.choice(shape[0] * shape[1], size=min(count, shape[0] * shape[1]), replace=False)
+    return np.stack(np.unravel_index(places, shape), axis=-1).astype(np.intp), rng.uniform(0.1, 1.0, len(places)).astype(np.float32)
+
+
+def _planes(stage: DynamicScene, frame: int, settings: SimulateSettings, margin: int) -> NDArray[np.float32]:
+    return apply_psf(stage.image(frame), settings.blur_sigma_px * settings.scale, settings.psf, margin)

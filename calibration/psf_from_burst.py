@@ -1,0 +1,137 @@
+"""The lens's blur from a burst of any scene, by two witnesses: how well frames that were left out are predicted, and the picture's spectrum (`spectrum.py`).
+
+For each of a few blurs, the frames that are left are reconstructed with it (`burstsr` mode best), the picture is blurred again and seen by square pixels
+where the frames that were left out lie, and compared with their samples, noise taken into account. Too narrow a blur predicts well too: a picture that is
+not sharpened explains the samples. Too wide a one rings. So it is the widest blur that predicts nearly as well as any that tells the lens. That works
+where noise is what limits prediction; with little noise errors of motion do, and it says too little. The spectrum is the better witness there, and sees
+little in much noise. Both count by their certainty, and together they are certain to about 0.05 px: a slanted edge is ten times as certain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from burstsr.align import select_reference
+from burstsr.core.burst import Burst, Frame
+from burstsr.core.errors import BurstError
+from burstsr.core.flow import Flow
+from burstsr.core.noise import Noise
+from burstsr.core.sensor import samples
+from burstsr.noise import estimate_noise
+from burstsr.pipeline import super_resolve
+from burstsr.profiles.records import LensRecord, now
+from burstsr.reconstruct import CERTAIN_PSF
+from burstsr.settings import ReconstructSettings, Settings
+from calibration.checks import check_burst_light
+from calibration.crop import crop_middle
+from calibration.noise import flows_of
+from calibration.spectrum import blur_from_spectrum
+
+Floats = NDArray[np.float32]
+SIGMAS_PX = (0.0, 0.2, 0.35, 0.5, 0.65, 0.8, 1.0)
+_FEWEST = 5
+_PART_PX, _SPECTRUM_PX = 320, 640  # along the side of the middle part that is predicted, and whose spectrum is looked at
+_OFFSET = 0.003  # added before the square root
+_SCALE = 2.0
+_CLIPPED = 0.98
+_EXCESS, _LEAST_UNEXPLAINED = 0.12, 0.02  # of misfit, in noise variances; chosen on simulated lenses of 0.2, 0.5 and 0.8 px
+_UNCERTAIN = 0.3, 0.03  # standard error of what prediction tells, beside what the frames' spread says: relative, and px
+_FINER = 4  # parts of a pixel's side over which it is averaged
+
+
+def psf_from_burst(burst: Burst, progress: Callable[[int, int], None] | None = None) -> LensRecord:
+    """Deviation of the lens's blur from a hand-held burst of at least five frames. Raises BurstError for fewer."""
+    if len(burst) < _FEWEST:
+        raise BurstError(f"burst {burst.name!r} has {len(burst)} frames: at least {_FEWEST} are needed to leave some out")
+    check_burst_light(burst)
+    found = np.array([_of_prediction(burst, progress), _of_spectrum(burst)])
+    weight = 1 / found[:, 1] ** 2
+    info = burst.info
+    return LensRecord(
+        camera=info.camera,
+        iso=info.iso,
+        date=now(),
+        method="leave-out residual and spectrum",
+        psf_sigma_px=float(weight @ found[:, 0] / weight.sum()),
+        psf_sigma_error_px=float(1 / np.sqrt(weight.sum())),
+        aperture=info.aperture or None,
+        focal_mm=info.focal_mm or None,
+    )
+
+
+def _of_prediction(burst: Burst, progress: Callable[[int, int], None] | None) -> tuple[float, float]:
+    """Deviation and standard error, raw pixels, by the widest blur that predicts well."""
+    part = crop_middle(burst, _PART_PX)
+    noise, _ = estimate_noise(part, flows_of)
+    index = select_reference(part, noise)
+    estimate_flow = flows_of(part.frames[index], noise)
+    flows = [Flow.zero(part.info.shape, 16) if i == index else estimate_flow(frame) for i, frame in enumerate(part)]
+    left_out = [i for i in range(len(part)) if i != index][1::3]
+    kept = [index, *(i for i in range(len(part)) if i not in (*left_out, index))]
+    some = Burst(part.name, tuple(part.frames[i] for i in kept))
+    misfits = []
+    for done, sigma in enumerate(SIGMAS_PX):
+        if progress is not None:
+            progress(done, len(SIGMAS_PX))
+        image = super_resolve(some, _settings(sigma, 0), flows=[flows[i] for i in kept]).rgb
+        misfits.append([_misfit(part.frames[i], flows[i], image, sigma, noise) for i in left_out])
+    table = np.array(misfits)
+    widest = _widest(np.array(SIGMAS_PX), table.mean(axis=1))
+    alone = [_widest(np.array(SIGMAS_PX), table[:, k]) for k in range(table.shape[1])]
+    spread = float(np.std(alone, ddof=1)) / np.sqrt(len(alone)) if len(alone) > 1 else 0.1
+    return widest, float(np.hypot(spread, _UNCERTAIN[0] * widest + _UNCERTAIN[1]))
+
+
+def _of_spectrum(burst: Burst) -> tuple[float, float]:
+    """The same from the spectrum of green, reconstructed as the lens shows it."""
+    part = crop_middle(burst, _SPECTRUM_PX)
+    noise, _ = estimate_noise(part, flows_of)
+    green = np.maximum(super_resolve(part, _settings(0.0, None)).rgb[..., 1], 0)
+    samples_per_pixel = len(part) * np.mean(part.info.cfa == 1) / _SCALE**2
+    slope2 = 0.25 / (green + np.float32(_OFFSET))  # (d root / d green)^2
+    variance = float(np.mean((noise.alpha[1] * green + noise.beta[1]) * slope2)) / samples_per_pixel
+    return blur_from_spectrum(np.sqrt(green + np.float32(_OFFSET)), variance, _SCALE)
+
+
+def _settings(sigma: float, reference: int | None) -> Settings:
+    return Settings(scale=_SCALE, mode="best", reference=reference, reconstruct=ReconstructSettings(psf_sigma_px=sigma))
+
+
+def _misfit(frame: Frame, flow: Flow, image: Floats, sigma: float, noise: Noise) -> float:
+    """Mean of squared residual over noise variance, large ones counting less."""
+    seen = image
+    if sigma > 0:
+        seen = np.asarray(cv2.GaussianBlur(image, (0, 0), CERTAIN_PSF * sigma * _SCALE), np.float32)
+    height, width = frame.info.shape
+    y, x = np.meshgrid(np.arange(height, dtype=np.float64), np.arange(width, dtype=np.float64), indexing="ij")
+    back = flow.inverse().at(y, x)
+    guess = np.zeros((height, width), np.float32)
+    parts = (np.arange(_FINER) + 0.5) / _FINER - 0.5
+    colours = np.tile(frame.info.cfa, (height // 2, width // 2)).astype(int)
+    for dy in parts:
+        for dx in parts:
+            rows, columns = (((v + 0.5 + d) * _SCALE - 0.5).astype(np.float32) for v, d in ((y + back[..., 0], dy), (x + back[..., 1], dx)))
+            shown = cv2.remap(seen, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+            guess += np.take_along_axis(shown, colours[..., None], 2)[..., 0] / _FINER**2
+    values = samples(frame.mosaic, frame.info.levels)
+    variance = noise.alpha[colours] * np.maximum(guess, 0) + noise.beta[colours]
+    inside = np.zeros((height, width), bool)
+    inside[16:-16, 16:-16] = True
+    usable = inside & (values < _CLIPPED) & (guess < _CLIPPED)
+    square = (values - guess)[usable] ** 2 / variance[usable]
+    return float(np.minimum(square, 25.0).mean())
+
+
+def _widest(sigmas: NDArray[np.float64], misfits: NDArray[np.float64]) -> float:
+    """The widest blur at which the misfit exceeds the lowest by no more than a share of what noise leaves unexplained there; between blurs linear."""
+    lowest = int(np.argmin(misfits))
+    allowed = float(misfits[lowest]) + _EXCESS * max(float(misfits[lowest]) - 1, _LEAST_UNEXPLAINED)
+    for k in range(lowest, len(sigmas) - 1):
+        if misfits[k + 1] > allowed:
+            part = (allowed - misfits[k]) / (misfits[k + 1] - misfits[k])
+            return float(sigmas[k] + part * (sigmas[k + 1] - sigmas[k]))
+    return float(sigmas[-1])

@@ -1,0 +1,199 @@
+"""The lens's blur and MTF from a slanted edge (ISO 12233:2017, annex D), on raw samples: no demosaicing comes between.
+
+The edge crosses the sampling grid at a small angle, so that samples near it lie at all distances from it, finer than pixels. Their values over distance
+are the edge spread function; its slope is the line spread function, whose Fourier transform is the MTF. The blur's deviation is what fits the edge spread
+function of a Gaussian lens before square pixels, all samples at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import least_squares
+from scipy.special import ndtr
+
+from burstsr.core.burst import Frame
+from burstsr.core.errors import BurstError, SettingsError
+from burstsr.core.sensor import cells, samples
+from burstsr.profiles.records import LensRecord, now, triple
+
+Doubles = NDArray[np.float64]
+_REACH_PX = 12.0  # from the edge
+_OVERSAMPLED = 4  # bins per pixel across the edge
+_ANGLES = (2.0, 43.0)  # degrees off the nearer axis
+_LEAST_STEP = 0.02  # between the two sides, 1 = saturation
+_STRAIGHT = 0.25  # of the step: residual deviation above which it is not one straight edge
+_CLIPPED = 0.98
+_THINNEST = 1e-3  # pixels: narrower boxes are points
+
+
+@dataclass(frozen=True)
+class Edge:
+    """One channel of one frame. angle_rad and offset_px: x = offset + tan(angle) y about the part's middle. sigma_px and its error. distance and share:
+    of samples, share 0 on one side and 1 on the other.
+    """
+
+    angle_rad: float
+    sigma_px: float
+    error_px: float
+    distance: Doubles
+    share: Doubles
+
+
+def psf_from_edge(frames: Sequence[Frame], roi: tuple[int, int, int, int] | None = None) -> LensRecord:
+    """Blur and MTF from one or more frames of an edge; roi: x, y, width, height of the part that is it.
+
+    Raises SettingsError for a part outside the frame, or without one straight edge at 2 to 43 degrees off the rows or columns.
+    """
+    if not frames:
+        raise BurstError("no frames of an edge")
+    info = frames[0].info
+    found: list[list[Edge]] = [[], [], []]
+    for frame in frames:
+        for channel, edge in enumerate(_edges(frame, roi)):
+            found[channel].append(edge)
+    sigmas = np.array([[edge.sigma_px for edge in channel] for channel in found])
+    errors = np.array([[edge.error_px for edge in channel] for channel in found])
+    green = found[1]
+    frequency, mtf, mtf50 = _mtf(np.concatenate([e.distance for e in green]), np.concatenate([e.share for e in green]))
+    spread = float(sigmas[1].std(ddof=1)) / np.sqrt(len(frames)) if len(frames) > 2 else 0.0
+    return LensRecord(
+        camera=info.camera,
+        iso=info.iso,
+        date=now(),
+        method="slanted edge",
+        psf_sigma_px=float(sigmas[1].mean()),
+        psf_sigma_error_px=max(float(np.sqrt((errors[1] ** 2).sum())) / len(frames), spread),
+        psf_sigma_rgb_px=triple(sigmas.mean(axis=1)),
+        mtf50=mtf50,
+        frequency=tuple(map(float, frequency)),
+        mtf=tuple(map(float, mtf)),
+        edge_deg=float(np.degrees(np.mean([abs(e.angle_rad) for e in green]))),
+        aperture=info.aperture or None,
+        focal_mm=info.focal_mm or None,
+    )
+
+
+def edge_spread(distance: Doubles, sigma: float, angle: float) -> Doubles:
+    """Share, 0 to 1, that a pixel at `distance` (raw pixels, towards the bright side) sees of a step at `angle` (radians off the rows or columns).
+
+    A Gaussian of deviation sigma, integrated over the pixel's unit square: across the edge that is two boxes, of the widths cos and sin of the angle.
+    """
+    a, b = abs(float(np.cos(angle))), abs(float(np.sin(angle)))
+    sigma = max(sigma, 1e-3)
+    if b < _THINNEST:
+        return np.asarray((_first(distance + a / 2, sigma) - _first(distance - a / 2, sigma)) / a)
+    far, near = (a + b) / 2, (a - b) / 2
+    total = _second(distance + far, sigma) - _second(distance + near, sigma) - _second(distance - near, sigma) + _second(distance - far, sigma)
+    return np.asarray(total / (a * b))
+
+
+def _first(x: Doubles, sigma: float) -> Doubles:
+    """Antiderivative of the normal distribution."""
+    return np.asarray(x * ndtr(x / sigma) + sigma * np.exp(-0.5 * (x / sigma) ** 2) / np.sqrt(2 * np.pi))
+
+
+def _second(x: Doubles, sigma: float) -> Doubles:
+    """Antiderivative of `_first`."""
+    density = np.exp(-0.5 * (x / sigma) ** 2) / np.sqrt(2 * np.pi)
+    return np.asarray(0.5 * ((x * x + sigma * sigma) * ndtr(x / sigma) + x * sigma * density))
+
+
+def _edges(frame: Frame, roi: tuple[int, int, int, int] | None) -> list[Edge]:
+    """Red, green and blue."""
+    height, width = frame.info.shape
+    asked = roi or (0, 0, width, height)
+    x0, y0, w, h = (v // 2 * 2 for v in asked)
+    if x0 + w > width or y0 + h > height:
+        raise SettingsError(f"--roi must be inside the {width} x {height} pixels of {frame.info.path}, not {','.join(map(str, asked))}")
+    x = samples(frame.mosaic, frame.info.levels)[y0 : y0 + h, x0 : x0 + w].astype(np.float64)
+    grey = cells(frame)[y0 // 2 : (y0 + h) // 2, x0 // 2 : (x0 + w) // 2, 1].astype(np.float64)
+    gradients = [float(np.square(np.diff(grey, axis=axis)).sum()) for axis in (0, 1)]
+    cfa = frame.info.cfa
+    if gradients[0] > gradients[1]:  # the edge lies along the rows: turn it upright
+        x, grey, cfa = x.T, grey.T, cfa.T
+    line = _line(grey, frame)
+    y, across = np.meshgrid(*(np.arange(n, dtype=np.float64) for n in x.shape), indexing="ij")
+    y -= (x.shape[0] - 1) / 2
+    across -= (x.shape[1] - 1) / 2
+    return [_fitted(x, y, across, cfa, channel, line, frame) for channel in range(3)]
+
+
+def _line(grey: Doubles, frame: Frame) -> tuple[float, float]:
+    """Slope and offset of the edge, x over y about the middle, raw pixels, from the centroids of the rows' slopes."""
+    steps = np.abs(np.diff(grey, axis=1))
+    steps = np.maximum(steps - 3 * np.median(steps, axis=1, keepdims=True), 0)
+    weight = steps.sum(axis=1)
+    use = weight > 0.25 * np.median(weight)
+    if use.sum() < 8:
+        raise SettingsError(f"{frame.info.path}: no edge found; give the part of the frame that is one")
+    place = (steps[use] @ np.arange(steps.shape[1])) / weight[use] + 0.5
+    row = np.flatnonzero(use) - (grey.shape[0] - 1) / 2
+    gradient, offset = 0.0, float(np.median(place))
+    near = np.ones(len(row), bool)
+    for _ in range(5):
+        gradient, offset = (float(v) for v in np.polyfit(row[near], place[near], 1))
+        away = np.abs(place - gradient * row - offset)
+        near = away <= max(3 * float(np.median(away)), 0.5)
+    return gradient, 2 * (offset - (grey.shape[1] - 1) / 2)
+
+
+def _fitted(x: Doubles, y: Doubles, across: Doubles, cfa: NDArray[np.uint8], channel: int, line: tuple[float, float], frame: Frame) -> Edge:
+    """Angle, place, levels and blur of the edge, from all samples of a channel near it."""
+    mine = np.tile(cfa == channel, (x.shape[0] // 2, x.shape[1] // 2))
+    gradient, offset = line
+    cos = 1 / np.hypot(1, gradient)
+    near = mine & (np.abs((across - gradient * y - offset) * cos) <= _REACH_PX)
+    values, rows, columns = x[near], y[near], across[near]
+    first = (columns - gradient * rows - offset) * cos
+    sides = [float(np.median(values[first * side > _REACH_PX / 2])) if (first * side > _REACH_PX / 2).any() else 0.0 for side in (-1, 1)]
+    step = sides[1] - sides[0]
+    if abs(step) < _LEAST_STEP or max(sides) > _CLIPPED:
+        raise SettingsError(f"{frame.info.path}: the sides of the edge show {sides[0]:.3f} and {sides[1]:.3f}; they must differ by {_LEAST_STEP}, unsaturated")
+
+    def distance(p: Doubles) -> Doubles:
+        return np.asarray((columns - p[0] * rows - p[1]) / np.hypot(1, p[0]))
+
+    def misfit(p: Doubles) -> Doubles:
+        return np.asarray((p[3] + p[4] * edge_spread(distance(p), float(p[2]), float(np.arctan(p[0]))) - values) / step)
+
+    start = np.array([gradient, offset, 0.6, sides[0], step])
+    limits = (np.array([-np.inf, -np.inf, 1e-3, -np.inf, -np.inf]), np.full(5, np.inf))
+    result = least_squares(misfit, start, bounds=limits, x_scale=[0.01, 0.1, 0.1, abs(step), abs(step)], loss="soft_l1", f_scale=0.2)
+    deviation = float(np.std(result.fun))
+    angle = float(np.arctan(result.x[0]))
+    if deviation > _STRAIGHT:
+        raise SettingsError(f"{frame.info.path}: not one straight edge (samples are {deviation:.2f} steps off); give the part of the frame that is one")
+    if not _ANGLES[0] <= abs(np.degrees(angle)) <= _ANGLES[1]:
+        raise SettingsError(f"{frame.info.path}: the edge lies {abs(np.degrees(angle)):.1f} degrees off; allowed is {_ANGLES[0]:g} to {_ANGLES[1]:g}")
+    covariance = np.linalg.pinv(result.jac.T @ result.jac) * deviation**2
+    share = (values - result.x[3]) / result.x[4]
+    return Edge(angle, float(result.x[2]), float(np.sqrt(covariance[2, 2])), distance(result.x) * np.sign(result.x[4]), share)
+
+
+def _mtf(distance: Doubles, share: Doubles) -> tuple[Doubles, Doubles, float | None]:
+    """Frequencies (cycles per raw pixel, to 1), contrast at them, and where it passes a half."""
+    count = int(2 * _REACH_PX * _OVERSAMPLED)
+    index = np.floor((distance + _REACH_PX) * _OVERSAMPLED).astype(int)
+    inside = (index >= 0) & (index < count)
+    number = np.bincount(index[inside], minlength=count)
+    sums = np.bincount(index[inside], share[inside], count)
+    known = number > 0
+    profile = np.interp(np.arange(count), np.flatnonzero(known), sums[known] / number[known])
+    spread = np.gradient(profile) * np.hamming(count)
+    contrast = np.abs(np.fft.rfft(spread, 8 * count))
+    frequency = np.fft.rfftfreq(8 * count, 1 / _OVERSAMPLED)
+    step = 2 / _OVERSAMPLED  # the difference over two bins, and the bins' own width, cost contrast (ISO 12233, D.5)
+    contrast = contrast / contrast[0] / np.maximum(np.sinc(frequency * step) * np.sinc(frequency / _OVERSAMPLED), 0.1)
+    shown = frequency <= 1.0
+    hertz: Doubles = np.asarray(frequency[shown], np.float64)
+    contrast = contrast[shown]
+    below = np.flatnonzero(contrast < 0.5)
+    if below.size == 0:
+        return hertz[::4], contrast[::4], None
+    k = int(below[0])
+    part = (contrast[k - 1] - 0.5) / max(contrast[k - 1] - contrast[k], 1e-9)
+    return hertz[::4], contrast[::4], float(hertz[k - 1] + part * (hertz[k] - hertz[k - 1]))

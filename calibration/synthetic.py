@@ -1,0 +1,74 @@
+"""Flat fields, darks and edges of a camera that is known: what must be found again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtr
+
+from burstsr.core.burst import Colour, Frame, FrameInfo, Levels, cfa_array
+from burstsr.core.noise import Noise
+from burstsr.simulate.sensor import quantised, with_noise
+
+CAMERA = "burstsr simulated"
+
+
+def flat_frames(
+    levels: tuple[float, ...],
+    noise: Noise,
+    rng: np.random.Generator,
+    *,
+    frames: int = 2,
+    shape: tuple[int, int] = (256, 384),
+    black_dn: float = 512.0,
+    prnu: float = 0.005,
+    row_noise: float = 0.0,
+    iso: float = 400.0,
+) -> list[list[Frame]]:
+    """Flat fields at each of `levels` (green, normalised units), `frames` frames each: 14 bits, shading of a fifth, pixels uneven by `prnu`.
+
+    Exposure times are as the levels; level 0 is a dark. Red and blue see half and 0.6 of what green sees. row_noise: normalised units.
+    """
+    info = FrameInfo(
+        Path("flat.dng"), shape, cfa_array("RGGB"), Levels(np.full((2, 2), black_dn), 16383.0), Colour(np.array([0.5, 1.0, 0.6])), camera=CAMERA, iso=iso
+    )
+    y, x = (np.linspace(-1, 1, n) for n in shape)
+    light: NDArray[np.float64] = (1 - 0.1 * (y[:, None] ** 2 + x**2)) * (1 + prnu * rng.standard_normal(shape))
+    light *= np.tile(np.array([0.5, 1.0, 0.6])[info.cfa], (shape[0] // 2, shape[1] // 2))
+    groups = []
+    for level in levels:
+        clean = (level * light).astype(np.float32)
+        told = replace(info, exposure_s=level / 10 if level > 0 else 0.01)
+        groups.append([Frame(told, quantised(with_noise(clean, noise, info.cfa, row_noise, rng), info.levels)) for _ in range(frames)])
+    return groups
+
+
+def edge_frames(
+    sigma_px: float,
+    noise: Noise,
+    rng: np.random.Generator,
+    *,
+    angle_deg: float = 5.0,
+    frames: int = 1,
+    shape: tuple[int, int] = (160, 160),
+    levels: tuple[float, float] = (0.1, 0.6),
+) -> list[Frame]:
+    """Frames of a step from dark to bright behind a Gaussian lens of sigma_px raw pixels, angle_deg off the columns; noise is new in each.
+
+    A pixel's square is summed over Gauss-Legendre points. levels: of both sides, white-balanced; red and blue see half and 0.6 of what green sees.
+    """
+    neutral = np.array([0.5, 1.0, 0.6])
+    info = FrameInfo(Path("edge.dng"), shape, cfa_array("RGGB"), Levels(np.full((2, 2), 512.0), 16383.0), Colour(neutral), camera=CAMERA, iso=100)
+    nodes, weights = np.polynomial.legendre.leggauss(12)
+    angle, place = np.deg2rad(angle_deg), rng.uniform(-0.5, 0.5)
+    share: NDArray[np.float64] = np.zeros(shape)
+    y, x = (np.arange(n, dtype=np.float64) - (n - 1) / 2 for n in shape)
+    for dy, wy in zip(nodes / 2, weights / 2, strict=True):
+        for dx, wx in zip(nodes / 2, weights / 2, strict=True):
+            distance = (x + dx - place) * np.cos(angle) - (y[:, None] + dy) * np.sin(angle)
+            share += wy * wx * (ndtr(distance / sigma_px) if sigma_px > 0 else (distance > 0))
+    light = (levels[0] + (levels[1] - levels[0]) * share) * np.tile(neutral[info.cfa], (shape[0] // 2, shape[1] // 2))
+    return [Frame(info, quantised(with_noise(light.astype(np.float32), noise, info.cfa, 0.0, rng), info.levels)) for _ in range(frames)]

