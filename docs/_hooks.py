@@ -9,7 +9,7 @@ from typing import Any
 
 import burstsr
 from burstsr.cli import build_parser
-from burstsr.ground.fields import allowed
+from burstsr.core.fields import allowed
 from burstsr.settings import Settings
 
 
