@@ -1,8 +1,8 @@
-"""burstsr: a hand-held burst of raw frames in, one picture with more resolution and less noise out.
+"""burstsr: a hand-held burst of raw frames in, one image with more resolution and less noise out.
 
     burst = burstsr.read_burst(paths)
-    picture = burstsr.super_resolve(burst, burstsr.Settings(scale=2.0))
-    burstsr.write_dng("out.dng", picture)
+    result = burstsr.super_resolve(burst, burstsr.Settings(scale=2.0))
+    burstsr.write_dng("out.dng", result)
 
 Names are loaded on first use, so that `import burstsr` and `burstsr --help` cost nothing.
 """
@@ -36,7 +36,15 @@ _HOME = {
 __all__ = [*_HOME, "__version__"]  # noqa: PLE0604  names of _HOME are strings
 
 
+_RENAMED = {"Picture": "Result"}  # old public names, for one release
+
+
 def __getattr__(name: str) -> object:
+    if name in _RENAMED:
+        import warnings
+
+        warnings.warn(f"burstsr.{name} is burstsr.{_RENAMED[name]} now", DeprecationWarning, stacklevel=2)
+        name = _RENAMED[name]
     if name in _HOME:
         return getattr(import_module(_HOME[name]), name)
     raise AttributeError(f"module 'burstsr' has no attribute {name!r}")

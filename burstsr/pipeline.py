@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from burstsr.align import Aligner, scenes, select_reference
 from burstsr.core.burst import Burst, Frame, Result
 from burstsr.core.checks import checked
+from burstsr.core.deprecated import renamed_argument
 from burstsr.core.flow import Flow
 from burstsr.core.noise import Noise
 from burstsr.core.quantise import packed
@@ -33,15 +34,20 @@ def super_resolve(
     progress: Progress | None = None,
     flows: Sequence[Flow] | None = None,
     bad_pixels: NDArray[np.int64] | None = None,
+    known_flows: Sequence[Flow] | None = None,
+    known_defects: NDArray[np.int64] | None = None,
 ) -> Result:
-    """One picture from a burst.
+    """One image from a burst.
 
-    burst: N >= 1 frames, (H, W) each. Returns a Picture of (round(s H), round(s W), 3) linear camera RGB, in the reference frame's geometry.
-    progress is called with (stage, done, total). known_flows: one per frame against the reference of `settings.reference`, where motion is known
-    (simulation, driven mounts); else it is estimated. known_defects: (n, 2) raw (y, x) of pixels to repair beside those that are found.
+    burst: N >= 1 frames, (H, W) each. Returns a Result of (round(s H), round(s W), 3) linear camera RGB, in the reference frame's geometry.
+    progress is called with (stage, done, total). flows: one per frame against the reference of `settings.reference`, where motion is known
+    (simulation, driven mounts); else it is estimated. bad_pixels: (n, 2) raw (y, x) of pixels to repair beside those that are found.
+    known_flows, known_defects: their old names, for one release.
     Raises BurstError for frames that are no burst, SettingsError where settings, flows or defects do not fit it (`burstsr.core.checks`).
     """
     settings = settings or Settings()
+    flows = renamed_argument("flows", flows, "known_flows", known_flows)
+    bad_pixels = renamed_argument("bad_pixels", bad_pixels, "known_defects", known_defects)
     flows, bad_pixels = checked(burst, settings.reference, flows, bad_pixels)
     flows_of = partial(_flows_of, settings.align)
     record = Record(burst, settings, progress)

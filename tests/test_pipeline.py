@@ -300,3 +300,16 @@ def test_one_frame_is_upscaled_not_merged_and_said(order):
     assert "one frame: upscaled, not merged" in report["provenance"]["how"]
     assert report["provenance"]["digital_source_type"].endswith("digitalCapture")
     assert report["frames_of_other_scenes"] == len(order) - 1
+
+
+def test_old_names_of_arguments_are_taken_with_a_warning(texture):
+    from burstsr.core.errors import SettingsError
+
+    y, x = np.mgrid[:64, :64].astype(float)
+    burst = burst_of([texture(y, x)] * 2)
+    flows = [Flow.zero((64, 64), 16)] * 2
+    with pytest.warns(DeprecationWarning, match="known_flows is flows"):
+        old = super_resolve(burst, Settings(scale=1.0, reference=0), known_flows=flows)
+    np.testing.assert_array_equal(old.rgb, super_resolve(burst, Settings(scale=1.0, reference=0), flows=flows).rgb)
+    with pytest.raises(SettingsError, match="one argument"):
+        super_resolve(burst, Settings(scale=1.0, reference=0), flows=flows, known_flows=flows)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from burstsr.core.equality import content_hash, same_content
+from burstsr.core.errors import BurstError, SettingsError
 from burstsr.core.noise import Noise
 from burstsr.core.provenance import Provenance
 
@@ -27,7 +29,7 @@ def cfa_array(order: str) -> NDArray[np.uint8]:
     return np.array(CFA_ORDERS[order], np.uint8)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Levels:
     """What a raw number means.
 
@@ -42,8 +44,14 @@ class Levels:
         """(2, 2) factor from DN above black to samples, 1.0 = saturation."""
         return 1.0 / (self.white - self.black)
 
+    def __eq__(self, other: object) -> bool:
+        return same_content(self, other)
 
-@dataclass(frozen=True)
+    def __hash__(self) -> int:
+        return content_hash(self)
+
+
+@dataclass(frozen=True, eq=False)
 class Colour:
     """What a camera colour means (DNG 1.4, chapter 6).
 
@@ -54,8 +62,14 @@ class Colour:
     as_shot_neutral: NDArray[np.float64]
     xyz_to_camera: NDArray[np.float64] | None = None
 
+    def __eq__(self, other: object) -> bool:
+        return same_content(self, other)
 
-@dataclass(frozen=True)
+    def __hash__(self) -> int:
+        return content_hash(self)
+
+
+@dataclass(frozen=True, eq=False)
 class FrameInfo:
     """All of a raw file but its pixels.
 
@@ -85,8 +99,14 @@ class FrameInfo:
         """The CFA order as four letters, "RGGB" and so on."""
         return "".join("RGB"[c] for c in self.cfa.ravel())
 
+    def __eq__(self, other: object) -> bool:
+        return same_content(self, other)
 
-@dataclass(frozen=True)
+    def __hash__(self) -> int:
+        return content_hash(self)
+
+
+@dataclass(frozen=True, eq=False)
 class Frame:
     """One raw exposure: `mosaic` is (H, W) uint16 DN of the visible area, C order.
 
@@ -104,6 +124,12 @@ class Frame:
         """The same pixels under another description; they need not be there yet."""
         return replace(self, info=info)
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Frame) and self.info == other.info and np.array_equal(self.mosaic, other.mosaic)
+
+    def __hash__(self) -> int:
+        return hash(self.info)  # not the pixels: they may still have to be decoded
+
 
 @dataclass(frozen=True)
 class Burst:
@@ -111,6 +137,42 @@ class Burst:
 
     name: str
     frames: tuple[Frame, ...]
+
+    @classmethod
+    def from_arrays(
+        cls,
+        mosaics: Iterable[ArrayLike],
+        cfa: str = "RGGB",
+        *,
+        black: ArrayLike = 0.0,
+        white: float = 65535.0,
+        noise: Noise | None = None,
+        as_shot_neutral: ArrayLike = (1.0, 1.0, 1.0),
+        xyz_to_camera: ArrayLike | None = None,
+        name: str = "burst",
+    ) -> Burst:
+        """A burst of arrays; no file is needed.
+
+        mosaics: (H, W) integers 0 to 65535, DN, of one size, both sides even. cfa: colours of the sites (0, 0), (0, 1), (1, 0), (1, 1).
+        black: DN of no light, one number or (2, 2) of the sites (y % 2, x % 2). white: DN of saturation. noise: of samples, 0 = black, 1 = white; None: it is
+        estimated. as_shot_neutral: (3,) camera RGB of a neutral object. xyz_to_camera: (3, 3), None where it is unknown.
+        Raises SettingsError for values that make no sense, BurstError for no frames.
+        """
+        if cfa not in CFA_ORDERS:
+            raise SettingsError(f"cfa must be one of {', '.join(CFA_ORDERS)}, not {cfa!r}")
+        levels = Levels(np.array(np.broadcast_to(np.asarray(black, np.float64), (2, 2))), float(white))
+        matrix = None if xyz_to_camera is None else np.array(xyz_to_camera, np.float64)
+        colour = Colour(np.array(as_shot_neutral, np.float64), matrix)
+        frames = []
+        for index, given in enumerate(mosaics):
+            mosaic = np.asarray(given)
+            if mosaic.ndim != 2 or mosaic.dtype.kind not in "iu" or mosaic.size == 0 or mosaic.min() < 0 or mosaic.max() > 65535:
+                raise SettingsError(f"mosaics[{index}] must be (height, width) integers from 0 to 65535, not {mosaic.dtype} of shape {mosaic.shape}")
+            info = FrameInfo(Path(f"frame_{index:03d}"), (mosaic.shape[0], mosaic.shape[1]), cfa_array(cfa), levels, colour, noise=noise)
+            frames.append(Frame(info, np.ascontiguousarray(mosaic, np.uint16)))
+        if not frames:
+            raise BurstError("mosaics: a burst needs at least one frame, and there is none")
+        return cls(name, tuple(frames))
 
     def __len__(self) -> int:
         return len(self.frames)

@@ -27,7 +27,7 @@ def checked(burst: Burst, reference: int | None, flows: Sequence[Flow] | None, d
     if reference is not None:
         check_range("reference", reference, 0, len(burst) - 1, whole=True)
     if flows is not None and reference is None:
-        raise SettingsError("known_flows need settings.reference, which says against which frame they are")
+        raise SettingsError("flows need settings.reference, which says against which frame they are")
     return (
         None if flows is None else check_flows(flows, burst),
         None if defects is None else check_defects(defects, burst.info.shape),
@@ -54,8 +54,8 @@ def check_burst(burst: Burst) -> None:
 def check_flows(flows: Sequence[Flow], burst: Burst) -> list[Flow]:
     """The known flows of a burst's frames, in float32. Raises SettingsError, naming the frame, for one that is not of its shape, or not finite."""
     if len(flows) != len(burst):
-        raise SettingsError(f"known_flows must be one per frame, {len(burst)}, not {len(flows)}")
-    return [_flow(flow, burst.info.shape, f"known_flows[{i}]") for i, flow in enumerate(flows)]
+        raise SettingsError(f"flows must be one per frame, {len(burst)}, not {len(flows)}")
+    return [_flow(flow, burst.info.shape, f"flows[{i}]") for i, flow in enumerate(flows)]
 
 
 def check_defects(defects: ArrayLike, shape: tuple[int, int]) -> NDArray[np.int64]:
@@ -64,11 +64,11 @@ def check_defects(defects: ArrayLike, shape: tuple[int, int]) -> NDArray[np.int6
     if found.size == 0:
         return np.zeros((0, 2), np.int64)
     if found.ndim != 2 or found.shape[1] != 2 or found.dtype.kind not in "iu":
-        raise SettingsError(f"known_defects must be integers of shape (n, 2), not {found.dtype} of shape {found.shape}")
+        raise SettingsError(f"bad_pixels must be integers of shape (n, 2), not {found.dtype} of shape {found.shape}")
     outside = (found < 0) | (found >= np.array(shape))
     if outside.any():
         position = found[outside.any(axis=1)][0].tolist()
-        raise SettingsError(f"known_defects must be positions (y, x) in frames of {shape[0]} x {shape[1]}, not {tuple(position)}")
+        raise SettingsError(f"bad_pixels must be positions (y, x) in frames of {shape[0]} x {shape[1]}, not {tuple(position)}")
     return found.astype(np.int64)
 
 

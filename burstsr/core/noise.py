@@ -7,10 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from burstsr.core.equality import content_hash, same_content
+
 MERGED_SHARE = 0.5  # noise variance of a merged pixel, times its weight in samples, over a sample's: sum w^2 / sum w of densely sampled Gaussians
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Noise:
     """Shot and read noise in normalised units, per channel.
 
@@ -33,3 +35,9 @@ class Noise:
     def scaled(self, variance_factor: float) -> Noise:
         """The model of samples whose variance is `variance_factor` times as large."""
         return Noise(self.alpha * variance_factor, self.beta * variance_factor)
+
+    def __eq__(self, other: object) -> bool:
+        return same_content(self, other)
+
+    def __hash__(self) -> int:
+        return content_hash(self)

@@ -116,7 +116,7 @@ FLOWS = {
 @pytest.mark.parametrize("name", FLOWS)
 def test_known_flows_that_no_loop_may_see_are_refused(name):
     """NaN and inf ended in a segmentation fault."""
-    with pytest.raises(SettingsError, match=r"known_flows\[1\]"):
+    with pytest.raises(SettingsError, match=r"flows\[1\]"):
         super_resolve(burst(), Settings(reference=0), flows=[Flow.zero((SIDE, SIDE), 16), FLOWS[name]])
 
 
@@ -131,7 +131,7 @@ def test_one_known_flow_too_few_is_refused():
     ids=str,
 )
 def test_known_defects_that_no_loop_may_see_are_refused(defects):
-    with pytest.raises(SettingsError, match="known_defects"):
+    with pytest.raises(SettingsError, match="bad_pixels"):
         super_resolve(burst(), bad_pixels=np.array(defects))
 
 
