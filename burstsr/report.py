@@ -197,7 +197,8 @@ class Record:
         """What the motion in the middle of the picture was worth: see `burstsr.align.expected_gain`."""
         middle = shifts(self._flows)[-1]
         gain = expected_gain_db(middle, self._settings.scale, max(estimate_snr(self._burst.frames[index], noise), 1.0))
-        return {"evenness": round(sampling_uniformity(middle, self._settings.scale), 4), "expected_gain_db": round(gain, 2)}
+        uniformity = round(sampling_uniformity(middle, self._settings.scale), 4)
+        return {"sampling_uniformity": uniformity, "evenness": uniformity, "expected_gain_db": round(gain, 2)}  # evenness: its old name, for one release
 
     def _advice(self) -> str | None:
         said = [self._doubt] if self._doubt else []

@@ -18,7 +18,7 @@ TRIPOD = "tripod: the frames hardly differ, so there is no resolution to gain; s
 
 @dataclass(frozen=True)
 class Coverage:
-    """How a burst's sampling grids lie. coverage: share of the sub-pixel cells that so many frames can fill. evenness: 0 = all alike, 1 = no alias left.
+    """How a burst's sampling grids lie. coverage: share of the sub-pixel cells that so many frames can fill. sampling_uniformity: 0 = all alike, 1 = no alias left.
 
     expected_gain_db: of the best linear estimate over a single frame's. advice: "" where all is well.
     """
@@ -31,8 +31,8 @@ class Coverage:
     advice: str
 
     def to_dict(self) -> dict[str, Any]:
-        """Ready for JSON."""
-        return {name: round(v, 4) if isinstance(v, float) else v for name, v in asdict(self).items()}
+        """Ready for JSON; evenness is the old name of sampling_uniformity, for one release."""
+        return {name: round(v, 4) if isinstance(v, float) else v for name, v in (asdict(self) | {"evenness": self.sampling_uniformity}).items()}
 
 
 def measure_coverage(burst: Burst, scale: float = 2.0) -> Coverage:

@@ -11,6 +11,7 @@ from tolerances import BEST_MIRRORED_PSNR_DB, CFA_ORDERS_PSNR_DB
 from burstsr import Settings, super_resolve
 from burstsr.core.burst import Burst, Colour
 from burstsr.core.errors import SettingsError
+from burstsr.core.flow import Flow
 from burstsr.demosaic import demosaic, upscale
 from burstsr.quality.image_error import psnr_linear
 from burstsr.settings import RobustnessSettings, read_settings
@@ -303,8 +304,6 @@ def test_one_frame_is_upscaled_not_merged_and_said(order):
 
 
 def test_old_names_of_arguments_are_taken_with_a_warning(texture):
-    from burstsr.core.errors import SettingsError
-
     y, x = np.mgrid[:64, :64].astype(float)
     burst = burst_of([texture(y, x)] * 2)
     flows = [Flow.zero((64, 64), 16)] * 2

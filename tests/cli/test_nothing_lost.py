@@ -191,9 +191,9 @@ def test_a_burst_whose_frames_changed_is_said_and_redone_on_demand(run, done):
 def test_a_run_killed_between_two_moves_is_completed_by_the_next(run, done, monkeypatch):
     folder, out = done
     script = (
-        "import os, sys\nfrom burstsr.cli import main, staging\nreal = staging._move\n"
+        "import os, sys\nfrom burstsr.batch import atomic_set\nfrom burstsr.cli import main\nreal = atomic_set._move\n"
         "def killed(source, target):\n    real(source, target)\n    os._exit(9)\n"
-        "staging._move = killed\nmain(sys.argv[1:])"
+        "atomic_set._move = killed\nmain(sys.argv[1:])"
     )
     command = [sys.executable, "-c", script, "process", folder, "-o", out, "--overwrite", "--scale", "1"]
     assert subprocess.run(command, check=False).returncode == 9 and not (out / "apple.json").exists()

@@ -214,9 +214,9 @@ def test_a_killed_overwrite_leaves_the_old_files(run, run_json, bursts, tmp_path
     run("process", bursts / "apple", "-o", out)
     old = contents(out)
     script = (
-        "import os, sys\nfrom burstsr.cli import main, pictures\nreal = pictures.write_picture\n"
+        "import os, sys\nfrom burstsr.batch import outputs\nfrom burstsr.cli import main\nreal = outputs.write_result\n"
         "def killed(path, kind, picture, settings):\n    real(path, kind, picture, settings)\n    if kind == 'jpg': os._exit(9)\n"
-        "pictures.write_picture = killed\nmain(sys.argv[1:])"
+        "outputs.write_result = killed\nmain(sys.argv[1:])"
     )
     killed = subprocess.run([sys.executable, "-c", script, "process", bursts / "apple", "-o", out, "--overwrite"], check=False)
     assert killed.returncode == 9

@@ -193,9 +193,9 @@ def test_weights_are_mixed(run, run_json, images, tmp_path, models):
     [
         (["--model", "nonesuch"], "unknown; allowed is"),
         (["--model", "gone.pth"], "no such file"),
-        (["--scale", "0"], "--scale 0"),
+        (["--scale", "0"], "--scale must be"),
         (["--blend", "2"], "share"),
-        (["--tile", "3"], "--tile 3"),
+        (["--tile", "3"], "--tile must be"),
         (["--model", "zoom"], "raw frames"),
         (["--format", "dng"], "cannot become dng"),
     ],
