@@ -95,7 +95,7 @@ def super_resolve(
         outcome = reconstruct(image, views, index, noise, neutral, tuned.scale, tuned.reconstruct, defects, record.tiles)
         image = outcome.image
         record.reconstructed(outcome)
-    left = output_noise(registered, tuned, outcome)
+    left = output_noise(registered, tuned, outcome) if tuned.measure_noise else None
     record.stage("noise left")
     return record.image(image, left, index, noise, noise_source, len(defects), tuned)
 

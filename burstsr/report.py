@@ -154,8 +154,8 @@ class Record:
         self._outcome = outcome
         self.stage("reconstruct")
 
-    def image(self, rgb: NDArray[np.float32], left: Noise, index: int, noise: Noise, noise_source: str, defects: int, tuned: Settings) -> Result:
-        """The finished Picture with its report. left: the noise that it still has. index: of the reference among the frames that show the scene."""
+    def image(self, rgb: NDArray[np.float32], left: Noise | None, index: int, noise: Noise, noise_source: str, defects: int, tuned: Settings) -> Result:
+        """The finished Picture with its report. left: the noise that it still has, None where it was not measured. index: of the reference among the frames that show the scene."""
         index = self._scenes[0][index]
         report: dict[str, object] = {
             "burst": self._burst.name,
@@ -171,7 +171,7 @@ class Record:
             "defects_repaired": defects,
             "reference_mended": round(self._mended_share, 6),
             "noise": {"source": noise_source, "doubt": self._doubt or None, "raised": round(self._raised, 2) if self._raised > 1 else None, **_plain(noise)},
-            "noise_left": _plain(left),
+            "noise_left": _plain(left) if left else None,
             "reconstruction": _facts(self._outcome),
             "settings": asdict(tuned),
             "size": [rgb.shape[1], rgb.shape[0]],

@@ -151,6 +151,7 @@ class Settings:
     scale: float = setting(2.0, "output pixels per raw pixel, per axis; any real number", (1, 4))
     mode: Literal["fast", "best"] = setting("fast", "fast: align and merge; best: and reconstruct", choices=MODES)
     reference: int | None = setting(None, "index of the frame whose geometry the image has, from 0; auto: the sharpest", (0, 10_000))
+    measure_noise: bool = setting(True, "measure the noise of the result, for its NoiseProfile and its record")
     defects: DefectSettings = field(default_factory=DefectSettings)
     align: AlignSettings = field(default_factory=AlignSettings)
     covariance: CovarianceSettings = field(default_factory=CovarianceSettings)

@@ -98,7 +98,7 @@ def _of_spectrum(burst: Burst) -> tuple[float, float]:
 
 
 def _settings(sigma: float, reference: int | None) -> Settings:
-    return Settings(scale=_SCALE, mode="best", reference=reference, reconstruct=ReconstructSettings(psf_sigma_px=sigma))
+    return Settings(scale=_SCALE, mode="best", reference=reference, measure_noise=False, reconstruct=ReconstructSettings(psf_sigma_px=sigma))
 
 
 def _misfit(frame: Frame, flow: Flow, image: Floats, sigma: float, noise: Noise) -> float:
