@@ -64,7 +64,8 @@ def _variance_on(flat: Registered, tuned: Settings, outcome: Reconstruction | No
         believed = [RegisteredFrame(view.frame, view.flow, robustness) for view, robustness in zip(flat.views, robustness_maps, strict=True)]
         neutral = flat.views[flat.reference].frame.info.colour.as_shot_neutral
         settings = replace(tuned.reconstruct, second_look=False, motion_passes=0)  # the first was had; nothing moves here
-        image = reconstruct(image, believed, flat.reference, flat.noise, neutral, tuned.scale, settings, _NO_DEFECTS, lambda done, total: None).image
+        stages = (neutral, tuned.scale, settings, _NO_DEFECTS, lambda done, total: None)
+        image = reconstruct(image, believed, flat.reference, flat.noise, *stages, turns=round(outcome.turns)).image  # each turn has less noise
     border = round(_BORDER * tuned.scale)
     inner = [slice(min(border, n // 4), n - min(border, n // 4)) for n in image.shape[:2]]
     return np.asarray(image[inner[0], inner[1]].var(axis=(0, 1), dtype=np.float64))

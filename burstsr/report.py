@@ -154,8 +154,13 @@ class Record:
         self._outcome = outcome
         self.stage("reconstruct")
 
-    def image(self, rgb: NDArray[np.float32], left: Noise | None, index: int, noise: Noise, noise_source: str, defects: int, tuned: Settings) -> Result:
-        """The finished Picture with its report. left: the noise that it still has, None where it was not measured. index: of the reference among the frames that show the scene."""
+    def image(
+        self, rgb: NDArray[np.float32], left: Noise | None, index: int, noise: Noise, noise_source: str, defects: int, tuned: Settings
+    ) -> Result:
+        """The finished Picture with its report. left: the noise that it still has, None where it was not measured.
+
+        index: of the reference among the frames that show the scene.
+        """
         index = self._scenes[0][index]
         report: dict[str, object] = {
             "burst": self._burst.name,

@@ -18,8 +18,9 @@ TRIPOD = "tripod: the frames hardly differ, so there is no resolution to gain; s
 
 @dataclass(frozen=True)
 class Coverage:
-    """How a burst's sampling grids lie. coverage: share of the sub-pixel cells that so many frames can fill. sampling_uniformity: 0 = all alike, 1 = no alias left.
+    """How a burst's sampling grids lie. coverage: share of the sub-pixel cells that so many frames can fill.
 
+    sampling_uniformity: 0 = all alike, 1 = no alias left.
     expected_gain_db: of the best linear estimate over a single frame's. advice: "" where all is well.
     """
 

@@ -12,7 +12,7 @@
 3.0
 >>> tile_count(100, 16)
 7
->>> float(quad_coordinate(0.5)), float(quad_coordinate(2.5))
+>>> float(cell_coordinate(0.5)), float(cell_coordinate(2.5))
 (0.0, 1.0)
 """
 

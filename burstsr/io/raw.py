@@ -23,7 +23,7 @@ from burstsr.io.dng_info import bayer, dng_area, dng_info, even_shape, inner_cro
 from burstsr.io.libraw_lines import LibRawLines
 from burstsr.io.libraw_names import libraw_name
 from burstsr.io.rescaling import Rescaling
-from burstsr.io.tags import FileTags, camera_name, capture_time, missing_bytes, read_tags
+from burstsr.io.tags import FileTags, camera_name, capture_time, lacks_pixels, missing_bytes, read_tags
 
 log = logging.getLogger(__name__)
 Mosaic = NDArray[np.uint16]
@@ -144,6 +144,8 @@ def _checked_tags(path: Path) -> FileTags:
         raise InputFileError(f"{path}: corrupt: its tags make no sense ({error})") from error
     if missing:
         raise InputFileError(f"{path}: truncated: {missing} bytes of its pixel data lie beyond its end at {size}")
+    if lacks_pixels(tags):
+        raise InputFileError(f"{path}: damaged: its pixel data is cut out")
     return tags
 
 

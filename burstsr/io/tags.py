@@ -28,6 +28,7 @@ RGB_PHOTOMETRIC, YCBCR_PHOTOMETRIC, CFA_PHOTOMETRIC, LINEAR_PHOTOMETRIC = 2, 6, 
 D65 = 21
 _D65_XY = (0.3127, 0.3290)
 _EMBEDDED_WITHIN = 1 << 19  # bytes from the start in which CR3 and RAF keep their EXIF blocks
+_AT_LEAST_A_BIT = (1, 7)  # compressions: none, lossless JPEG
 _LAST_GPS = 31  # tags of a GPS directory, which begins with its version, 0
 
 
@@ -118,6 +119,15 @@ def missing_bytes(path: Path, tags: FileTags) -> int:
     """Bytes of pixel data that the tags promise beyond the end of the file; 0 = all there."""
     end = max((offset + count for offset, count in tiff.segments(tags.raw)), default=0)
     return max(0, end - path.stat().st_size)
+
+
+def lacks_pixels(tags: FileTags) -> bool:
+    """Whether a DNG's pixel data is far too short for its size: cut out. LibRaw then gives what happens to be in memory, without an error.
+
+    Lossless JPEG needs a bit per sample even where all are equal; other compressions are left to their decoders.
+    """
+    height, width, compression = ((tags.numbers(code) or (0.0,))[0] for code in (HEIGHT, WIDTH, COMPRESSION))
+    return tags.is_dng and compression in _AT_LEAST_A_BIT and 0 < 16 * sum(count for _, count in tiff.segments(tags.raw)) < height * width
 
 
 def camera_name(tags: FileTags) -> str:

@@ -74,13 +74,15 @@ def reconstruct(
     settings: ReconstructSettings,
     defects: NDArray[np.int64],
     progress: Callable[[int, int], None],
+    turns: int | None = None,
 ) -> Reconstruction:
     """Reconstruct `picture` (H', W', 3), the merge's, from all views; views[reference] is the frame whose geometry it has.
 
     neutral: (3,) camera RGB of a neutral object. defects: (n, 2) raw (y, x) of samples to leave out. progress is called with (tiles done, tiles).
+    turns: exactly so many outer iterations, at most `settings.steps`; None: until the samples are explained well enough.
     """
     shares: list[float] = []
-    task = _Task(image, views, reference, noise, neutral, scale, settings, defects)
+    task = _Task(image, views, reference, noise, neutral, scale, settings, defects, turns)
     outcome = _solved(task, progress)
     for _ in range(settings.motion_passes):
         sigma = CERTAIN_PSF * settings.psf_sigma_px * scale
@@ -108,6 +110,7 @@ class _Task:
     scale: float
     settings: ReconstructSettings
     defects: NDArray[np.int64]
+    turns: int | None
 
 
 @dataclass(frozen=True)
@@ -231,7 +234,10 @@ class _Solver:
             args = (pull, np.float32(s.chroma_pull), self._balance, z, s.iterations, settled)
             least = cg_loops.conjugate_gradient(equations.normal, self._taps, equations.right, *args, x, seen, scratch)
             done += 1
-            if least < enough and cg_loops.misfit_difference(equations.normal, self._taps, equations.right, z, x, seen, scratch) < enough:
+            if self._task.turns is not None:
+                if done == self._task.turns:
+                    break
+            elif least < enough and cg_loops.misfit_difference(equations.normal, self._taps, equations.right, z, x, seen, scratch) < enough:
                 break
         z = prior.prox(x, np.reciprocal(pull), done, not second_look, z if done >= _KNOWN * s.steps else None)
         return np.float32(s.blend) * z + np.float32(1 - s.blend) * x, done

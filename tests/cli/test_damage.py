@@ -85,5 +85,5 @@ def test_coverage_is_that_of_the_sound_frames(run_json, run, bursts, spoilt):
 def test_pixels_that_were_never_written_are_damage(data):
     from burstsr.io.raw import read_frame
 
-    with pytest.raises(InputFileError, match="every pixel is 0"):
+    with pytest.raises(InputFileError, match="pixel data is cut out"):
         read_frame(data / "raw_more" / "traps" / "no_pixels.dng")

@@ -69,7 +69,7 @@ def test_every_degradation_degrades(change):
 
 
 def test_wrong_degradations_are_refused():
-    with pytest.raises(SettingsError, match=r"noise = 3.*0 to 0\.5"):
+    with pytest.raises(SettingsError, match=r"noise must be between 0 and 0\.5"):
         Degradation(noise=3)
 
 

@@ -39,8 +39,8 @@ def test_gradients_are_the_derivatives(loss):
     for place in ((0, 0, 5, 5), (0, 2, 3, 8), (0, 1, 6, 6)):
         step = torch.zeros_like(a)
         step[place] = 1e-6
-        gradient = float(loss(a.detach() + step, b) - loss(a.detach() - step, b)) / 2e-6
-        assert float(gradient[place]) == pytest.approx(gradient, rel=1e-3, abs=1e-7)
+        slope = float(loss(a.detach() + step, b) - loss(a.detach() - step, b)) / 2e-6
+        assert float(gradient[place]) == pytest.approx(slope, rel=1e-3, abs=1e-7)
 
 
 def test_ssim_agrees_with_scikit_image(images):
