@@ -113,7 +113,7 @@ def test_json_has_what_is_promised(monkeypatch, capsys):
     for timing in found["timings"]:
         assert 0 < timing["seconds_min"] <= timing["seconds_median"] and 0 < timing["ns"] <= timing["ns_median"]
         assert timing["share"] is None or timing["share"] > 0
-    assert all(agreement["picture"] < 1e-3 for agreement in found["agreements"]) and len(found["agreements"]) == 3
+    assert all(agreement["image"] < 1e-3 for agreement in found["agreements"]) and len(found["agreements"]) == 3
     assert "naive loop, threads: 1" in found["times_as_fast"]
 
 
