@@ -71,6 +71,11 @@ def dht(shot: Shot) -> Floats:
 
 
 def menon(shot: Shot) -> Floats:
+    """`menon_frame` of frame 0."""
+    return menon_frame(shot.burst.frames[0], shot.scale)
+
+
+def menon_frame(frame: Frame, scale: float) -> Floats:
     """Menon 2007 (colour-demosaicing), white-balanced and in a gamma of 1/2.2, bicubic enlargement in that gamma: the best single frame.
 
     Negative samples are clipped, as raw converters do: 0.6 to 0.8 dB better at ISO 1600 and 3200 than a gamma that keeps their sign.
@@ -79,12 +84,12 @@ def menon(shot: Shot) -> Floats:
         warnings.simplefilter("ignore")  # it tells everybody that it found no matplotlib
         from colour_demosaicing import demosaicing_CFA_Bayer_Menon2007
 
-    frame = shot.burst.frames[0]
-    gain = (shot.colour.as_shot_neutral.max() / shot.colour.as_shot_neutral).astype(np.float32)
+    neutral = frame.info.colour.as_shot_neutral
+    gain = (neutral.max() / neutral).astype(np.float32)
     x = np.clip(samples(frame.mosaic, frame.info.levels), np.float32(0), np.float32(1))
     x *= np.tile(gain[frame.info.cfa], (x.shape[0] // 2, x.shape[1] // 2))
     curved = x ** np.float32(1 / _GAMMA)
-    large = upscaled(np.asarray(demosaicing_CFA_Bayer_Menon2007(curved, frame.info.cfa_order), np.float32), shot.scale)
+    large = upscaled(np.asarray(demosaicing_CFA_Bayer_Menon2007(curved, frame.info.cfa_order), np.float32), scale)
     return np.asarray(np.maximum(large, 0) ** np.float32(_GAMMA) / gain, np.float32)
 
 

@@ -1,0 +1,173 @@
+"""Scenes as hands and the world make them: dB over the best single frame, blocks that are worse, flow error.
+
+Use: `python -m benchmarks.real --data DIR [--split train|test] [--scenes NAME,...] [--iso N,...]`. Tune on the first split, report the second.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import zlib
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from itertools import product
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.data import data_folder
+from benchmarks.rows import menon_frame
+from burstsr import super_resolve
+from burstsr.core.flow import Flow
+from burstsr.io.images import read_image
+from burstsr.quality.image_error import display_srgb
+from burstsr.settings import Settings
+from burstsr.simulate.scenes import SCENES, Request, take_scene
+from burstsr.simulate.worlds import WorldBurst
+
+Floats = NDArray[np.float32]
+Mode = Literal["fast", "best"]
+BLOCK = 32  # output pixels along the side of the blocks that are judged
+WORSE_DB = 1.0  # below the single frame by more than this, a block counts as bad
+_FLOOR = (0.5 / 255) ** 2  # mean squared error below which blocks are perfect to the eye
+SPLITS = {  # pictures of the Kodak set, and seeds
+    "train": (("03", "08", "13"), (0, 1, 2)),
+    "test": (("01", "05", "19", "23"), (10, 11, 12)),
+}
+
+
+@dataclass(frozen=True)
+class Score:
+    """One result against the truth and against the best single frame. bad: share of blocks. worst_db: of the blocks, less the single frame's."""
+
+    gain_db: float
+    inside_db: float | None
+    outside_db: float | None
+    bad: float
+    worst_db: float
+
+
+def score(image: Floats, single: Floats, world: WorldBurst) -> Score:
+    """Compare a result with the single frame's, both (h, w, 3) linear camera RGB, 32 output pixels along the border left out."""
+    colour = world.burst.info.colour
+    border = np.s_[BLOCK : -BLOCK or None, BLOCK : -BLOCK or None]
+    truth = display_srgb(world.truth, colour)[border]
+    errors = [np.square(display_srgb(x, colour)[border] - truth, dtype=np.float64).mean(axis=-1) for x in (image, single)]
+    affected = world.affected[border]
+    rows, columns = (n // BLOCK * BLOCK for n in affected.shape)
+    blocks = [e[:rows, :columns].reshape(rows // BLOCK, BLOCK, -1, BLOCK).mean(axis=(1, 3)) for e in errors]
+    difference = 10 * np.log10((blocks[1] + _FLOOR) / (blocks[0] + _FLOOR))
+    return Score(
+        _gain(errors, np.ones_like(affected)) or 0.0,
+        None if affected.all() else _gain(errors, affected),
+        None if affected.all() else _gain(errors, ~affected),
+        float(np.mean(difference < -WORSE_DB)),
+        float(difference.min()),
+    )
+
+
+def _gain(errors: Sequence[NDArray[np.float64]], mask: NDArray[np.bool_]) -> float | None:
+    if not mask.any():
+        return None
+    return float(10 * np.log10(errors[1][mask].mean() / max(errors[0][mask].mean(), 1e-12)))
+
+
+def singles(world: WorldBurst) -> dict[str, Floats]:
+    """The single frames that the reference alone gives."""
+    return {"menon": menon_frame(world.burst.frames[0], world.scale)}
+
+
+def best_single(world: WorldBurst) -> Floats:
+    """The one with the least error."""
+    colour = world.burst.info.colour
+    truth = display_srgb(world.truth, colour)
+    return min(singles(world).values(), key=lambda x: float(np.square(display_srgb(x, colour) - truth).mean()))
+
+
+def flow_error(world: WorldBurst, flows: Sequence[Flow]) -> tuple[float, float]:
+    """Median and 95th percentile of the error of flows, raw pixels, where the surface is visible."""
+    y, x = np.mgrid[16 : world.flows.shape[1] - 16 : 4, 16 : world.flows.shape[2] - 16 : 4]
+    errors = []
+    for n, flow in enumerate(flows[1:], 1):
+        visible = ~world.occluded[n][y, x]
+        errors.append(np.linalg.norm(flow.at(y.astype(float), x.astype(float)) - world.flows[n][y, x], axis=-1)[visible])
+    joined = np.concatenate(errors)
+    return float(np.median(joined)), float(np.percentile(joined, 95))
+
+
+@dataclass(frozen=True)
+class Case:
+    """A burst to take: a scene of `burstsr.simulate.scenes.SCENES` made from a picture; the same case is the same burst."""
+
+    scene: str
+    picture: Path
+    iso: float = 100.0
+    seed: int = 0
+    frames: int = 13
+
+
+def world_of(case: Case) -> WorldBurst:
+    """The burst of a case."""
+    rng = np.random.default_rng([case.seed, zlib.crc32(f"{case.scene} {case.picture.stem}".encode())])
+    return take_scene(case.scene, Request(_srgb(case.picture), case.iso, case.frames), rng)
+
+
+def measure(case: Case, settings: Settings | None = None, modes: Sequence[Mode] = ("fast", "best")) -> list[dict[str, Any]]:
+    """One record per mode."""
+    world = world_of(case)
+    single = best_single(world)
+    records = []
+    for mode in modes:
+        result = super_resolve(world.burst, replace(settings or Settings(), scale=world.scale, mode=mode, reference=0))
+        named = {"scene": case.scene, "picture": case.picture.stem, "iso": case.iso, "seed": case.seed, "mode": mode}
+        records.append({**named, **asdict(score(result.rgb, single, world))})
+    return records
+
+
+def _srgb(picture: Path) -> Floats:
+    pixels: NDArray[Any] = read_image(picture).rgb
+    largest = np.iinfo(pixels.dtype).max if pixels.dtype.kind == "u" else 1
+    return np.asarray(pixels / np.float32(largest), np.float32)
+
+
+def summary(scene: str, mode: str, records: Sequence[dict[str, Any]]) -> str:
+    """A line of the table: means over a scene's bursts, the worst of all blocks."""
+
+    def mean(name: str) -> str:
+        values = [record[name] for record in records if record[name] is not None]
+        return f"{np.mean(values):+.2f}" if values else "-"
+
+    bad, worst = 100 * np.mean([record["bad"] for record in records]), min(record["worst_db"] for record in records)
+    return f"| {scene} | {mode} | {mean('gain_db')} | {mean('inside_db')} | {mean('outside_db')} | {bad:.1f} % | {worst:+.1f} | {len(records)} |"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Print the table of the scenes that are asked for."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.real", description=__doc__)
+    parser.add_argument("--data", type=Path, help="folder of test data (default: BURSTSR_DATA)")
+    parser.add_argument("--split", choices=tuple(SPLITS), default="train")
+    parser.add_argument("--scenes", default=",".join(SCENES))
+    parser.add_argument("--iso", default="100")
+    parser.add_argument("--seeds", type=int, default=3, help="at most 3")
+    parser.add_argument("--pictures", type=int, default=4, help="at most as many as the split has")
+    args = parser.parse_args(argv)
+    pictures, seeds = SPLITS[args.split]
+    folder = data_folder(args.data) / "testsets" / "Kodak24"
+    _say("| scene | mode | dB over the best single frame | inside | outside | bad blocks | worst block, dB | bursts |\n|---|---|---|---|---|---|---|---|")
+    for scene in args.scenes.split(","):
+        chosen = product(pictures[: args.pictures], args.iso.split(","), seeds[: args.seeds])
+        records = [record for p, iso, seed in chosen for record in measure(Case(scene, folder / f"{p}.png", float(iso), seed))]
+        for mode in ("fast", "best"):
+            _say(summary(scene, mode, [r for r in records if r["mode"] == mode]))
+    return 0
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
