@@ -99,7 +99,7 @@ class _Bench:
     def __init__(self, burst: Burst, reference: int, noise: Noise, plan: Plan, rng: np.random.Generator) -> None:
         self._burst, self._reference, self._own, self._plan, self._rng = burst, reference, noise, plan, rng
         self._noise = plan.noise or noise
-        self._settings = Settings(scale=plan.scale, mode=plan.mode, reference=0)
+        self._settings = Settings(scale=plan.scale, mode=plan.mode, reference=0, measure_noise=False)
         self._defects = find_defects(burst, noise, self._settings.defects)
         frame = repair_pixels(burst.frames[reference], self._defects)
         self._aligner = Aligner(frame, noise, self._settings.for_snr(estimate_snr(frame, noise)).align)

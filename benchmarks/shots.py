@@ -93,7 +93,7 @@ class Shot:
 
 def settings_of(scale: float, mode: Mode = "fast", psf_px: float = 0.0) -> Settings:
     """The pipeline's own settings, with the geometry of frame 0, which is the truth's, and a lens that has been measured."""
-    return Settings(scale=scale, mode=mode, reference=0, reconstruct=ReconstructSettings(psf_sigma_px=psf_px))
+    return Settings(scale=scale, mode=mode, reference=0, measure_noise=False, reconstruct=ReconstructSettings(psf_sigma_px=psf_px))
 
 
 def take(case: Case) -> Shot:
