@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from burstsr.core.equality import content_hash, same_content
+from burstsr.core.equality import EqualByContent
 from burstsr.core.errors import BurstError, SettingsError
 from burstsr.core.noise import Noise
 from burstsr.core.provenance import Provenance
@@ -30,7 +30,7 @@ def cfa_array(order: str) -> NDArray[np.uint8]:
 
 
 @dataclass(frozen=True, eq=False)
-class Levels:
+class Levels(EqualByContent):
     """What a raw number means.
 
     black: (2, 2) float64, DN of no light at the sites (y % 2, x % 2); fractions allowed.
@@ -44,15 +44,9 @@ class Levels:
         """(2, 2) factor from DN above black to samples, 1.0 = saturation."""
         return 1.0 / (self.white - self.black)
 
-    def __eq__(self, other: object) -> bool:
-        return same_content(self, other)
-
-    def __hash__(self) -> int:
-        return content_hash(self)
-
 
 @dataclass(frozen=True, eq=False)
-class Colour:
+class Colour(EqualByContent):
     """What a camera colour means (DNG 1.4, chapter 6).
 
     as_shot_neutral: (3,) camera RGB of a neutral object; its inverse is the white balance.
@@ -62,15 +56,9 @@ class Colour:
     as_shot_neutral: NDArray[np.float64]
     xyz_to_camera: NDArray[np.float64] | None = None
 
-    def __eq__(self, other: object) -> bool:
-        return same_content(self, other)
-
-    def __hash__(self) -> int:
-        return content_hash(self)
-
 
 @dataclass(frozen=True, eq=False)
-class FrameInfo:
+class FrameInfo(EqualByContent):
     """All of a raw file but its pixels.
 
     path: the file (simulated frames: a name). shape: (H, W) of the visible area. cfa: (2, 2) uint8, see `cfa_array`.
@@ -98,12 +86,6 @@ class FrameInfo:
     def cfa_order(self) -> str:
         """The CFA order as four letters, "RGGB" and so on."""
         return "".join("RGB"[c] for c in self.cfa.ravel())
-
-    def __eq__(self, other: object) -> bool:
-        return same_content(self, other)
-
-    def __hash__(self) -> int:
-        return content_hash(self)
 
 
 @dataclass(frozen=True, eq=False)

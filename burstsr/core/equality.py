@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 
 
-def same_content(a: object, b: object) -> bool:
-    """Whether two instances of one dataclass have equal fields; arrays are equal if shape, type and values are, NaN equal to NaN."""
-    return type(a) is type(b) and all(_same(getattr(a, f.name), getattr(b, f.name)) for f in fields(a))  # type: ignore[arg-type]
+class EqualByContent:
+    """Base of frozen dataclasses, declared with eq=False, that are equal if all fields are; arrays if shape, type and values are, NaN equal to NaN."""
 
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and all(_same(getattr(self, f.name), getattr(other, f.name)) for f in fields(self))  # type: ignore[arg-type]
 
-def content_hash(owner: object) -> int:
-    """A hash by the fields of a dataclass; of arrays by their bytes."""
-    return hash((type(owner).__name__, *(_key(getattr(owner, f.name)) for f in fields(owner))))  # type: ignore[arg-type]
+    def __hash__(self) -> int:
+        return hash((type(self).__name__, *(_key(getattr(self, f.name)) for f in fields(self))))  # type: ignore[arg-type]
 
 
 def _same(a: Any, b: Any) -> bool:  # noqa: ANN401  any field
@@ -26,4 +26,4 @@ def _same(a: Any, b: Any) -> bool:  # noqa: ANN401  any field
 
 
 def _key(value: Any) -> object:  # noqa: ANN401  any field
-    return (value.shape, value.dtype.str, value.tobytes()) if isinstance(value, np.ndarray) else value
+    return (value.shape, value.dtype.str, np.add(value, 0).tobytes()) if isinstance(value, np.ndarray) else value  # -0.0 is 0.0

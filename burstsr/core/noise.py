@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from burstsr.core.equality import content_hash, same_content
+from burstsr.core.equality import EqualByContent
 
 MERGED_SHARE = 0.5  # noise variance of a merged pixel, times its weight in samples, over a sample's: sum w^2 / sum w of densely sampled Gaussians
 
 
 @dataclass(frozen=True, eq=False)
-class Noise:
+class Noise(EqualByContent):
     """Shot and read noise in normalised units, per channel.
 
     alpha: (3,) variance per unit of signal for R, G, B. beta: (3,) variance at zero signal. Both >= 0.
@@ -35,9 +35,3 @@ class Noise:
     def scaled(self, variance_factor: float) -> Noise:
         """The model of samples whose variance is `variance_factor` times as large."""
         return Noise(self.alpha * variance_factor, self.beta * variance_factor)
-
-    def __eq__(self, other: object) -> bool:
-        return same_content(self, other)
-
-    def __hash__(self) -> int:
-        return content_hash(self)

@@ -6,6 +6,7 @@ import pytest
 import burstsr
 from burstsr.core.burst import Burst
 from burstsr.core.errors import BurstError, SettingsError
+from burstsr.core.noise import Noise
 
 
 def mosaics(count=3, seed=0):
@@ -40,6 +41,8 @@ def test_frames_and_bursts_are_equal_by_content():
     assert one == same and hash(one) == hash(same) and one.frames[0] == same.frames[0]
     assert one != other and one.frames[0] != other.frames[0] and one.info != "text"
     assert len({one, same, other}) == 2
+    zero, negative_zero = (Noise(np.zeros(3), np.full(3, value)) for value in (0.0, -0.0))
+    assert zero == negative_zero and hash(zero) == hash(negative_zero)
 
 
 def test_the_old_name_of_result_warns():
