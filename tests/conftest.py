@@ -13,6 +13,12 @@ def _data() -> Path | None:
     return Path(named) if named and Path(named).is_dir() else None
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers():
+    """`-n auto`: each process holds its own loops, networks and images, and the loops in it have threads."""
+    return min(os.cpu_count() or 1, 8)
+
+
 os.environ["BURSTSR_PROFILES"] = os.devnull  # not the folder of whoever runs the tests
 
 

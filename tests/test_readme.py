@@ -22,7 +22,7 @@ def test_set_up_is_two_commands():
     """.ci/run takes the second from here, so the two cannot differ."""
     commands = [block.strip() for block in blocks("bash")[:2]]
     assert all("\n" not in command and command.startswith("python3 -m venv .venv && ") for command in commands)
-    assert commands[0].endswith("burstsr demo") and commands[1].endswith("pytest")
+    assert commands[0].endswith("burstsr demo") and commands[1].endswith(" && .venv/bin/pytest -n auto --dist worksteal")
     assert [line for line in README.splitlines() if "'.[test]'" in line] == commands[1:]
 
 

@@ -63,19 +63,26 @@ def residuals(
     first: int, last: int, mosaic: Array, cfa: NDArray[np.int64], image: Array, scale: float, back: NDArray[np.float32], tile: int, out: Array
 ) -> None:
     """x(q) - mean of the picture over the square of side s around p = q + back(q); 0 where a saturated sample is exceeded."""
-    field = Flow(back, tile)
-    for y in range(first, last):
-        for x in range(mosaic.shape[1]):
-            p = np.array([y, x]) + field.at(y, x)
-            left = mosaic[y, x] - _box_mean(image[..., cfa[y % 2, x % 2]], p[0] * scale, p[1] * scale, float(scale))
-            out[y, x] = 0.0 if mosaic[y, x] >= 1 and left < 0 else left
+    y, x = np.mgrid[first:last, : mosaic.shape[1]]
+    p = (np.stack([y, x], -1) + Flow(back, tile).at(y, x)) * scale
+    left = mosaic[first:last] - _box_mean(image, p[..., 0], p[..., 1], cfa[y % 2, x % 2], float(scale))
+    out[first:last] = np.where((mosaic[first:last] >= 1) & (left < 0), 0.0, left)
 
 
-def _box_mean(plane: Array, y: float, x: float, side: float) -> float:
-    rows, columns = (np.arange(int(np.floor(v)), int(np.ceil(v + side))) for v in (y, x))
-    wy, wx = (np.minimum(i + 1, v + side) - np.maximum(i, v) for i, v in ((rows, y), (columns, x)))
-    cut = plane[np.ix_(np.clip(rows, 0, plane.shape[0] - 1), np.clip(columns, 0, plane.shape[1] - 1))]
-    return float(wy @ cut @ wx) / side**2
+def _box_mean(image: Array, y: Array, x: Array, channel: NDArray[np.int64], side: float) -> Array:
+    """Mean of an image's channel over squares [y, y + side) x [x, x + side), pixel i being [i, i + 1): each pixel counts by what of it lies in the square."""
+    total = np.zeros(y.shape)
+    for i in range(int(np.ceil(side)) + 1):
+        for j in range(int(np.ceil(side)) + 1):
+            row, column = np.floor(y).astype(int) + i, np.floor(x).astype(int) + j
+            inside = _overlap(row, y, side) * _overlap(column, x, side)
+            total += inside * image[np.clip(row, 0, image.shape[0] - 1), np.clip(column, 0, image.shape[1] - 1), channel]
+    return total / side**2
+
+
+def _overlap(pixel: NDArray[np.int64], start: Array, side: float) -> Array:
+    """Length of [pixel, pixel + 1) inside [start, start + side)."""
+    return np.maximum(np.minimum(pixel + 1, start + side) - np.maximum(pixel, start), 0.0)
 
 
 def same_site_mean(

@@ -1,9 +1,15 @@
+import hashlib
+import inspect
 import json
+import pickle
 import shutil
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+import burstsr.pipeline
 from burstsr.cli import main
 from burstsr.cli.simulate import write_simulated
 from burstsr.simulate import SimulateSettings, simulate_burst
@@ -28,6 +34,42 @@ def made(tmp_path_factory):
         settings = SimulateSettings(frames=4, iso=200, deviation_px=1.0)
         write_simulated(folder / name, simulate_burst(scene(seed), settings, np.random.default_rng(seed), name), seed)
     return folder
+
+
+@pytest.fixture(autouse=True)
+def each_result_computed_once(monkeypatch):
+    """Most tests of the command line process the same bursts in the same way and look at what becomes of the files: what was computed is used again."""
+    monkeypatch.setattr(burstsr.pipeline, "super_resolve", remembered(burstsr.pipeline.super_resolve))
+
+
+_results = {}  # by digest of all that a result depends on: it, pickled, and the calls of progress
+
+
+def remembered(compute):
+    """`super_resolve` that computes the result of a burst, settings and what else it is given once: pixels, names and descriptions, but not folders, tell."""
+
+    def super_resolve(*args, **kwargs):
+        given = inspect.signature(compute).bind(*args, **kwargs).arguments
+        progress = given.pop("progress", None) or (lambda *_: None)
+        burst = given.pop("burst")
+        try:
+            frames = [(replace(frame.info, path=Path(frame.info.path.name)), frame.mosaic) for frame in burst]
+            key = hashlib.sha256(pickle.dumps((burst.name, frames, sorted(given.items())))).digest()
+        except Exception:  # a damaged frame, or something to call: not to be remembered
+            return compute(*args, **kwargs)
+        if key not in _results:
+            calls = []
+            given["progress"] = lambda *call: (calls.append(call), progress(*call))
+            result = compute(burst, **given)
+            _results[key] = pickle.dumps(result), calls
+            return result
+        result, calls = pickle.loads(_results[key][0]), _results[key][1]
+        for call in calls:
+            progress(*call)
+        (path,) = {frame.info.path for frame in burst if frame.info.path.name == result.reference.path.name}
+        return replace(result, reference=replace(result.reference, path=path))
+
+    return super_resolve
 
 
 @pytest.fixture
