@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
+_T = TypeVar("_T")
+_R = TypeVar("_R")
 _CHUNKS_PER_THREAD = 4
 # read by libraries when they are loaded, which is later: OpenCV; OpenMP (LibRaw, PyTorch); what NumPy and SciPy multiply matrices with
 _VARIABLES = ("OPENCV_FOR_THREADS_NUM", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
@@ -57,25 +59,32 @@ def thread_count() -> int:
 def over_rows(loop: Callable[..., Any], rows: int, *arguments: object, multiple: int = 1) -> None:
     """Call `loop(first, last, *arguments)` for row ranges that cover 0 .. rows, on all cores. Ranges start at whole multiples of `multiple`.
 
-    Within such a loop it goes on in the loop's own thread: all are at work.
+    Within such a loop, or a call of `in_parallel`, it goes on in that one's thread: all are at work.
     """
-    global _pool
-    threads = thread_count()
-    chunk = max(1, -(-rows // (threads * _CHUNKS_PER_THREAD * multiple))) * multiple
-    starts = range(0, rows, chunk)
-    if threads == 1 or len(starts) == 1 or hasattr(_worker, "busy"):
-        for start in starts:
-            loop(start, min(start + chunk, rows), *arguments)
+    chunk = max(1, -(-rows // (thread_count() * _CHUNKS_PER_THREAD * multiple))) * multiple
+    for _ in in_parallel(lambda start: loop(start, min(start + chunk, rows), *arguments), range(0, rows, chunk)):
+        pass
+
+
+def in_parallel(call: Callable[[_T], _R], items: Sequence[_T]) -> Iterator[_R]:
+    """Yield `call(item)` for each item, in order, computed on all cores. Within another such call it goes on in that one's thread: pools never nest."""
+    if thread_count() == 1 or len(items) == 1 or hasattr(_worker, "busy"):
+        yield from map(call, items)
         return
-    with _lock:
-        if _pool is None:
-            _pool = ThreadPoolExecutor(threads, "burstsr", setattr, (_worker, "busy", True))
-        pool = _pool
-    futures = [pool.submit(loop, start, min(start + chunk, rows), *arguments) for start in starts]
+    pool = _shared_pool()
+    futures = [pool.submit(call, item) for item in items]
     try:
         for future in futures:
-            future.result()
+            yield future.result()
     except BaseException:  # an interrupt too: what has not begun need not be computed
         for future in futures:
             future.cancel()
         raise
+
+
+def _shared_pool() -> ThreadPoolExecutor:
+    global _pool
+    with _lock:
+        if _pool is None:
+            _pool = ThreadPoolExecutor(thread_count(), "burstsr", setattr, (_worker, "busy", True))
+        return _pool

@@ -55,7 +55,7 @@ class KernelMerge:
 
     def _merge(self, weights: Floats) -> None:
         height, width = self._shape
-        red, levels = divmod(red_site(self._frames[0]), 2), site_rows(self._frames[0].info.levels, 2)
+        red, levels = divmod(red_site(self._frames[0]), 2), [site_rows(frame.info.levels, 2) for frame in self._frames]
         flows = alike(self._flows, self._shape)
         tile = flows[0].tile_px
         tiles = stacked([flow.tiles for flow in flows])
@@ -69,9 +69,9 @@ class KernelMerge:
             for f, frame in enumerate(self._frames):
                 place = (int(planes.tops[f]), int(planes.rows[f]), planes.stride, int(planes.bases[f]), planes.values)
                 if self._explained is None:
-                    frame_loops.split(frame.mosaic, *levels, red, *place)
+                    frame_loops.split(frame.mosaic, *levels[f], red, *place)
                 else:
-                    frame_loops.split_residuals(frame.mosaic, *levels, red, *place, self._explained, self._scale, backs[f], tile)
+                    frame_loops.split_residuals(frame.mosaic, *levels[f], red, *place, self._explained, self._scale, backs[f], tile)
             robustness_maps = stacked([unpacked(robustness[first:last]) for robustness in self._robustness_maps])
             places = (planes.values, planes.bases, planes.tops, planes.sizes, planes.stride)
             motion = (tiles, tile, self._kernel, robustness_maps)

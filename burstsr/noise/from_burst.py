@@ -59,8 +59,8 @@ def floors_of(burst: Burst, rough: Noise, flows_of: FlowsOf, most_windows: int, 
     for sites in seen:
         for channel, found in zip(burst.info.cfa.ravel(), split(sites, reach), strict=True):
             channels[int(channel)].append(found)
-    levels = burst.info.levels
-    return floors(channels, float(-(levels.black * levels.scale()).max()), most_blocks)
+    low = min(float(-(frame.info.levels.black * frame.info.levels.scale()).max()) for frame in burst)
+    return floors(channels, low, most_blocks)
 
 
 def windows(shape: tuple[int, int], most: int) -> list[tuple[slice, slice]]:

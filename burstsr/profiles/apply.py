@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from burstsr.core.burst import Burst
+    from burstsr.core.burst import Burst, Frame
     from burstsr.core.flow import Flow
     from burstsr.profiles.folder import Matched
     from burstsr.settings import Settings
@@ -134,7 +134,7 @@ def _matched(known: CalibrationInputs, burst: Burst) -> Matched:
 
 
 def _with_black(burst: Burst, black: Any, white: float | None, told: dict[str, str]) -> Burst:  # noqa: ANN401
-    """The burst with the black level that was measured, where its files' raw numbers are those that were."""
+    """The burst with the black level that was measured, where its files' raw numbers are those that were. What frames drift by stays with each frame."""
     import numpy as np
 
     from burstsr.core.burst import Levels
@@ -144,7 +144,9 @@ def _with_black(burst: Burst, black: Any, white: float | None, told: dict[str, s
     if white != levels.white or np.abs(measured - levels.black).max() <= _SAME_BLACK_DN or measured.max() >= levels.white:
         return burst
     told["black"] = f"{told['noise']}: {np.round(measured, 2).ravel().tolist()} instead of {levels.black.ravel().tolist()}"
-    return replace(burst, frames=tuple(frame.with_info(replace(frame.info, levels=Levels(measured, levels.white))) for frame in burst))
+    typical = np.median([frame.info.levels.black for frame in burst], axis=0)
+    owned = [Levels(measured + (frame.info.levels.black - typical), levels.white) for frame in burst]
+    return replace(burst, frames=tuple(frame.with_info(replace(frame.info, levels=own)) for frame, own in zip(burst, owned, strict=True)))
 
 
 def _even(burst: Burst, record: Any) -> Burst:  # noqa: ANN401
@@ -158,9 +160,13 @@ def _even(burst: Burst, record: Any) -> Burst:  # noqa: ANN401
         return burst
     height, width = burst.info.shape
     rows, columns = (np.array(v or np.zeros(n), np.float64) for v, n in ((record.row_offset_dn, height), (record.column_offset_dn, width)))
-    scaling = Rescaling(burst.info.levels, rows, columns, [], burst.info.shape)
     levels = Levels(np.full((2, 2), RESCALED_BLACK), RESCALED_WHITE)
-    return replace(burst, frames=tuple(f.with_mosaic(scaling.apply(f.mosaic)).with_info(replace(f.info, levels=levels)) for f in burst))
+
+    def even(frame: Frame) -> Frame:
+        scaling = Rescaling(frame.info.levels, rows, columns, [], frame.info.shape)
+        return frame.with_mosaic(scaling.apply(frame.mosaic)).with_info(replace(frame.info, levels=levels))
+
+    return replace(burst, frames=tuple(map(even, burst)))
 
 
 def _flows(path: Path, burst: Burst, settings: Settings, omitted: Sequence[int]) -> list[Flow]:

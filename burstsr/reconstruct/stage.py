@@ -9,7 +9,6 @@ the samples while staying near z, with a pull that grows until z explains them a
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import cv2
@@ -17,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from burstsr.core.jit import thread_count
 from burstsr.core.noise import Noise
+from burstsr.core.parallel import in_parallel
 from burstsr.reconstruct import cg_loops, normal_matrix_loops
 from burstsr.reconstruct.aligned import aligned
 from burstsr.reconstruct.data import NormalEquations, RegisteredFrame, TileData
@@ -140,10 +139,9 @@ def _solved(task: _Task, progress: Callable[[int, int], None]) -> Reconstruction
         return replace(result, image=_NOTHING)
 
     facts: list[_Solved] = []
-    with ThreadPoolExecutor(thread_count(), thread_name_prefix="burstsr") as pool:
-        for result in pool.map(solved, range(len(every))):
-            facts.append(result)
-            progress(len(facts), len(every))
+    for result in in_parallel(solved, range(len(every))):
+        facts.append(result)
+        progress(len(facts), len(every))
     residuals = [f.residual for f in facts if f.residual is not None]
     believed = np.asarray(np.median([f.believed for f in facts], axis=0))
     turns, looked = (float(np.mean([getattr(f, name) for f in facts])) for name in ("turns", "looked"))

@@ -116,6 +116,23 @@ def test_noise_falls_as_weights_say(rng):
     assert ratio == pytest.approx(16, rel=0.15)
 
 
+def test_frames_of_different_black_levels_merge_to_the_common_level():
+    """Issue 15, fault 1: the first frame's black level was taken for all frames; 26 DN made 0.0200 into 0.0209."""
+    frames = [frame_of(np.full((32, 32), 0.02), black=black, white=15000.0) for black in (512.0, 538.0)]
+    for ordered in (frames, frames[::-1]):
+        image, _ = merged(ordered, [still((32, 32))] * 2)
+        np.testing.assert_allclose(image, 0.02, atol=4e-5)  # a DN
+
+
+def test_what_is_left_unexplained_counts_from_each_frames_own_black():
+    """Issue 15, fault 1, back projection: a result that explains all frames leaves nothing of any."""
+    frames = [frame_of(np.full((32, 32), 0.02), black=black, white=15000.0) for black in (512.0, 538.0)]
+    accumulator = KernelMerge(2.0, round_kernel((32, 32), 0.5), TINY, explained=np.full((64, 64, 3), 0.02, np.float32))
+    for frame in frames:
+        accumulator.add(frame, still((32, 32)), np.ones((16, 16), np.float32))
+    np.testing.assert_allclose(accumulator.result()[0], 0, atol=4e-5)
+
+
 def test_saturated_samples_are_exactly_one():
     frame = frame_of(np.ones((32, 32)), white=15000.0)
     frame.mosaic[:] = 16383
