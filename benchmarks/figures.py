@@ -51,9 +51,9 @@ def places_of(shot: Shot) -> dict[str, NDArray[np.bool_]]:
     places: dict[str, NDArray[np.bool_]] = {}
     if made.mask_mover is not None and made.mask_mover_ever is not None:
         places |= {"psnr_mover": made.mask_mover, "psnr_mover_ever": made.mask_mover_ever}
-    if made.settings.blink is not None:
-        centre = np.multiply(made.settings.blink.centre, made.truth.shape[:2])
-        places["psnr_lamp"] = _near(centre[None], _LAMP_RADII * made.settings.blink.radius_px * shot.scale, made.truth.shape)
+    if made.settings.flicker is not None:
+        centre = np.multiply(made.settings.flicker.centre, made.truth.shape[:2])
+        places["psnr_lamp"] = _near(centre[None], _LAMP_RADII * made.settings.flicker.radius_px * shot.scale, made.truth.shape)
     if len(made.hot_pixels):
         places["psnr_hot"] = _near((made.hot_pixels + 0.5) * shot.scale, _HOT_PX * shot.scale, made.truth.shape)
     return places

@@ -17,7 +17,7 @@ from burstsr.core.errors import BurstsrError
 from burstsr.core.flow import Flow
 from burstsr.core.sensor import clipped_samples
 from burstsr.merge import KernelMerge, naive
-from burstsr.settings import CovarianceSettings, MergeSettings
+from burstsr.settings import KernelSettings, MergeSettings
 
 Floats = NDArray[np.float32]
 Result = tuple[Floats, Floats]  # picture and weight, (H', W', 3)
@@ -145,8 +145,8 @@ def _smooth_flow(shape: tuple[int, int], rng: np.random.Generator) -> Flow:
 
 def _kernels(cells: tuple[int, int], rng: np.random.Generator) -> Floats:
     """(h, w, 3) Omega^-1 as (yy, yx, xx): deviations from the narrowest to the widest, logarithmically uniform, in any direction."""
-    c = CovarianceSettings()
-    low, high = np.log(c.k_detail_px / c.k_shrink), np.log(c.k_detail_dark_px * c.k_denoise_dark)
+    c = KernelSettings()
+    low, high = np.log(c.k_detail_px / c.k_shrink), np.log(c.k_detail_low_snr_px * c.k_denoise_low_snr)
     p, q = (np.exp(np.float32(-2) * (low + (high - low) * rng.random(cells, np.float32))) for _ in range(2))
     angle = np.float32(np.pi) * rng.random(cells, np.float32)
     cosine, sine = np.cos(angle), np.sin(angle)

@@ -19,7 +19,7 @@ from burstsr.defects import find_defects, repair_pixels
 from burstsr.io.images import read_image
 from burstsr.noise import estimate_noise, estimate_snr
 from burstsr.settings import ReconstructSettings, Settings
-from burstsr.simulate import Blink, FrameMotion, Mover, SimulatedBurst, SimulateSettings, flow_at, simulate_burst
+from burstsr.simulate import Flicker, FrameMotion, MovingObject, SimulatedBurst, SimulateSettings, flow_at, simulate_burst
 
 Motion = Literal["handheld", "tripod", "jiggle"]
 Mode = Literal["fast", "best"]
@@ -106,8 +106,8 @@ def take(case: Case) -> Shot:
         motion=case.motion,
         rotation_deg=ROTATION_DEG,
         blur_sigma_px=case.blur,
-        mover=Mover() if case.mover else None,
-        blink=Blink() if case.lamp else None,
+        moving_object=MovingObject() if case.mover else None,
+        flicker=Flicker() if case.lamp else None,
         hot_pixels=case.hot,
     )
     rng = np.random.default_rng([case.seed, case.realisation, zlib.crc32(case.image.stem.encode())])

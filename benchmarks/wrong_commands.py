@@ -16,7 +16,7 @@ def cases() -> list[Case]:
 def _simulate() -> list[Case]:
     ranges = {
         "frames": "0 -1 1001 1.5 x", "scale": "0.5 5 nan", "seed": "-1 x", "iso": "0 -5 nan inf 1e99", "blur": "-1 11 nan",
-        "shading": "-0.1 0.95 nan", "bits": "9 17 x", "orientation": "0 9", "row-noise": "-1 2 nan", "hot-pixels": "-1 99999999",
+        "vignetting": "-0.1 0.95 nan", "bits": "9 17 x", "orientation": "0 9", "row-noise": "-1 2 nan", "hot-pixels": "-1 99999999",
         "noise": "1 1,1 -1,0 nan,0 a,b", "cfa": "RGBG XTRANS", "psf": "nope.txt .",
     }  # fmt: skip
     rows = [(f"--{name} {value}", f"--{name}" if name != "psf" else value) for name, values in ranges.items() for value in values.split()]

@@ -91,7 +91,7 @@ def _write_pictures(folder: Path, good: bytes) -> None:
 def _settings() -> Mapping[str, Any]:
     return {
         "syntax.toml": "scale = ",
-        "range.toml": "[covariance]\nk_detail_px = 7\n",
+        "range.toml": "[kernels]\nk_detail_px = 7\n",
         "unknown.toml": "[align]\ntiles = 7\n",
         "stage.toml": "[alignment]\ntile_px = 16\n",
         "group.toml": "align = 3\n",

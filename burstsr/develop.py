@@ -37,7 +37,7 @@ def merged(burst: Registered, tuned: Settings, told: Callable[[str], None]) -> F
     """(round(s H), round(s W), 3) linear camera RGB. told is called with each stage that has ended. tuned: settings as they fit the burst."""
     views, noise, scale, merge = burst.views, burst.noise, tuned.scale, tuned.merge
     reference = views[burst.reference].frame
-    kernel = kernels(reference, noise, tuned.covariance)
+    kernel = kernels(reference, noise, tuned.kernels)
     image, sums = _accumulated(views, KernelMerge(scale, kernel, merge.fallback_weight, fallback=upscale(demosaic(reference), scale)))
     weight = sums.astype(np.float16)  # what is left to do needs it roughly
     del sums
@@ -45,15 +45,16 @@ def merged(burst: Registered, tuned: Settings, told: Callable[[str], None]) -> F
     if burst.steady:
         calmer, fallen = burst.steady.result()
         single = partial(upscale_rows, demosaic(reference, calmer), scale)
-        blend_reference_detail(image, weight, single, fallen, noise, merge.single_significance, scale)
+        blend_reference_detail(image, weight, single, fallen, noise, merge.reference_detail_threshold, scale)
         told("merge")
         del single, calmer, fallen
-    for _ in range(merge.passes if subpixel_phases([view.flow for view in views], scale) > 1 else 0):  # frames that saw the same explain nothing new
+    # frames of one sub-pixel phase explain nothing new
+    for _ in range(merge.back_projection_iterations if subpixel_phases([view.flow for view in views], scale) > 1 else 0):
         residual, _ = _accumulated(views, KernelMerge(scale, kernel, merge.fallback_weight, explained=image), weighed=False)
-        add_wiener_residual(image, residual, weight, noise, merge.gain, merge.significance, scale)
+        add_wiener_residual(image, residual, weight, noise, merge.step_size, merge.residual_snr_threshold, scale)
         told("sharpen")
         del residual
-    denoise_chroma(image, weight, noise, reference.info.colour.as_shot_neutral, scale, merge.chroma_significance)
+    denoise_chroma(image, weight, noise, reference.info.colour.as_shot_neutral, scale, merge.chroma_snr_threshold)
     told("sharpen")
     return image
 

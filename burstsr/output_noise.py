@@ -63,7 +63,7 @@ def _variance_on(flat: Registered, tuned: Settings, outcome: Reconstruction | No
         ]
         believed = [RegisteredFrame(view.frame, view.flow, robustness) for view, robustness in zip(flat.views, robustness_maps, strict=True)]
         neutral = flat.views[flat.reference].frame.info.colour.as_shot_neutral
-        settings = replace(tuned.reconstruct, second_look=False, motion_passes=0)  # the first was had; nothing moves here
+        settings = replace(tuned.reconstruct, recheck_rejected_frames=False, flow_refinements=0)  # the first was had; nothing moves here
         stages = (neutral, tuned.scale, settings, _NO_DEFECTS, lambda done, total: None)
         image = reconstruct(image, believed, flat.reference, flat.noise, *stages, turns=round(outcome.turns)).image  # each turn has less noise
     border = round(_BORDER * tuned.scale)

@@ -111,7 +111,7 @@ def _aligned(frames: Sequence[Frame], index: int, aligner: Aligner, record: Reco
 
 def _beside(reference: Frame, noise: Noise, tuned: Settings, robustness: NDArray[np.float32] | None = None) -> tuple[RobustnessModel, SamePhaseMean | None]:
     """What the other frames are laid beside: the reference as robustness sees it, and its own sampling grid. trust: of its own samples; None = full."""
-    return RobustnessModel(reference, noise, tuned.robustness), SamePhaseMean(reference, robustness) if tuned.merge.passes > 0 else None
+    return RobustnessModel(reference, noise, tuned.robustness), SamePhaseMean(reference, robustness) if tuned.merge.back_projection_iterations > 0 else None
 
 
 def _registered(

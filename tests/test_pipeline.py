@@ -95,9 +95,9 @@ def test_saturated_places_never_tint():
 
 
 def test_a_mover_leaves_no_ghost():
-    from burstsr.simulate.settings import Mover
+    from burstsr.simulate.settings import MovingObject
 
-    made = simulate_burst(scene(), SimulateSettings(frames=6, iso=100, mover=Mover()), np.random.default_rng(2))
+    made = simulate_burst(scene(), SimulateSettings(frames=6, iso=100, moving_object=MovingObject()), np.random.default_rng(2))
     on = super_resolve(made.burst, Settings(reference=0)).rgb
     off = super_resolve(made.burst, Settings(reference=0, robustness=RobustnessSettings(enabled=False))).rgb
     where = made.mask_mover_ever
@@ -130,14 +130,14 @@ def test_large_shifts_are_followed(data):
 
 CHANGES = [
     "align.iterations=0",
-    "align.prior=0",
-    "covariance.k_detail_px=0.6",
-    "covariance.k_shrink=1",
+    "align.regularisation=0",
+    "kernels.k_detail_px=0.6",
+    "kernels.k_shrink=1",
     "robustness.threshold=0.9",
-    "merge.passes=0",
-    "merge.gain=0.5",
-    "merge.significance=20",
-    "merge.single_significance=500",
+    "merge.back_projection_iterations=0",
+    "merge.step_size=0.5",
+    "merge.residual_snr_threshold=20",
+    "merge.reference_detail_threshold=500",
 ]
 
 
@@ -307,7 +307,7 @@ def test_old_names_of_arguments_are_taken_with_a_warning(texture):
     y, x = np.mgrid[:64, :64].astype(float)
     burst = burst_of([texture(y, x)] * 2)
     flows = [Flow.zero((64, 64), 16)] * 2
-    with pytest.warns(DeprecationWarning, match="known_flows is flows"):
+    with pytest.warns(DeprecationWarning, match="known_flows is now called flows"):
         old = super_resolve(burst, Settings(scale=1.0, reference=0), known_flows=flows)
     np.testing.assert_array_equal(old.rgb, super_resolve(burst, Settings(scale=1.0, reference=0), flows=flows).rgb)
     with pytest.raises(SettingsError, match="one argument"):

@@ -2,14 +2,15 @@
 
 import json
 import tomllib
-from dataclasses import asdict, fields, is_dataclass
+from dataclasses import asdict, fields, is_dataclass, replace
 
 import numpy as np
 import pytest
 
+from burstsr.core.deprecated import RENAMED_SETTINGS, with_new_setting_names
 from burstsr.core.errors import RangeError, SettingsError
 from burstsr.core.tables import as_toml, changed
-from burstsr.settings import CovarianceSettings, Settings, read_settings
+from burstsr.settings import KernelSettings, Settings, read_settings
 
 
 def stages():
@@ -44,7 +45,7 @@ def test_numbers_of_numpy_become_those_of_python():
 
 def test_toml_of_settings_reads_back():
     text = as_toml(Settings())
-    other = Settings(scale=3, mode="best", reference=4, covariance=CovarianceSettings(k_detail_px=0.5))
+    other = Settings(scale=3, mode="best", reference=4, kernels=KernelSettings(k_detail_px=0.5))
     assert changed(other, tomllib.loads(text)) == Settings()
     assert changed(Settings(), tomllib.loads(as_toml(other))) == other
     for _, _, field in knobs():
@@ -53,11 +54,11 @@ def test_toml_of_settings_reads_back():
 
 def test_files_of_every_kind_are_settings(tmp_path):
     """TOML, TOML of an editor that writes a byte order mark, JSON, and the record beside a result."""
-    wanted = Settings(scale=1.5, reference=None, covariance=CovarianceSettings(k_detail_px=0.5))
+    wanted = Settings(scale=1.5, reference=None, kernels=KernelSettings(k_detail_px=0.5))
     table = asdict(wanted)
     files = {
-        "a.toml": "scale = 1.5\n[covariance]\nk_detail_px = 0.5\n",
-        "b.toml": "\ufeffscale = 1.5\ncovariance = {k_detail_px = 0.5}\n",
+        "a.toml": "scale = 1.5\n[kernels]\nk_detail_px = 0.5\n",
+        "b.toml": "\ufeffscale = 1.5\nkernels = {k_detail_px = 0.5}\n",
         "c.json": json.dumps(table),
         "d.json": json.dumps({"burst": "x", "settings": {}, "settings_asked": {**table, "fallback": "none", "profile": ["x"]}, "frames": []}),
     }
@@ -70,13 +71,13 @@ def test_files_of_every_kind_are_settings(tmp_path):
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("[covariance]\nk_detail_px = 7", "covariance.k_detail_px must be between 0.1 and 2, not 7 ({path})"),
+        ("[kernels]\nk_detail_px = 7", "kernels.k_detail_px must be between 0.1 and 2, not 7 ({path})"),
         ("scale = '2'", "scale must be a number between 1 and 4, not '2' ({path})"),
         ("scale = nan", "scale must be between 1 and 4, not nan ({path})"),
         ("mode = 'slow'", "mode must be fast or best, not 'slow' ({path})"),
         ("align = 3", "align must be a group of settings, such as align.tile_px, not 3 ({path})"),
         ("[scale]\nx = 1", "scale must be a single value, not {{'x': 1}} ({path})"),
-        ("[align]\ntile = 3", "'align.tile' is not a setting; align must be one of iterations, prior, search_px, tile_px ({path})"),
+        ("[align]\ntile = 3", "'align.tile' is not a setting; align must be one of iterations, regularisation, search_px, tile_px ({path})"),
         ("scale = 1e", "--settings {path}: not a readable TOML file"),
         ("scale = " + "9" * 5000, "--settings {path}: not a readable TOML file"),
         ("scale = " + "[" * 5000, "--settings {path}: not a readable TOML file (nested too deeply)"),
@@ -106,7 +107,7 @@ def test_what_is_no_settings_file_is_not_read(tmp_path, monkeypatch, place):
 @pytest.mark.parametrize(
     ("assignment", "says"),
     [
-        ("covariance.k_detail_px=7", "--set covariance.k_detail_px must be between 0.1 and 2, not 7"),
+        ("kernels.k_detail_px=7", "--set kernels.k_detail_px must be between 0.1 and 2, not 7"),
         ("scale", "--set scale: must be STAGE.KEY=VALUE"),
         ("=3", "--set =3: must be STAGE.KEY=VALUE"),
         ("a.b.c=1", "--set 'a' is not a setting"),
@@ -123,3 +124,52 @@ def test_a_wrong_assignment_is_named(assignment, says):
 
 def test_choices_are_read_in_any_case():
     assert read_settings(Settings(), None, ["mode=Best"]).mode == "best"
+
+
+OLD_SETTINGS = [(group, old, new) for group, names in RENAMED_SETTINGS.items() if group not in ("", "simulate") for old, new in names.items()]
+
+
+@pytest.mark.parametrize(("group", "old", "new"), OLD_SETTINGS)
+def test_old_names_of_settings_are_still_accepted_with_a_warning(group, old, new, tmp_path, caplog):
+    """In files of every kind, in --set, and as keyword arguments and attributes in Python."""
+    default = getattr(getattr(Settings(), group), new)
+    value = (not default) if isinstance(default, bool) else default + 1 if isinstance(default, int) else default * 0.9
+    wanted = read_settings(Settings(), None, [f"{group}.{new}={json.dumps(value)}"])
+    assert wanted != Settings()
+    old_group = "covariance" if group == "kernels" else group
+    (tmp_path / "a.toml").write_text(f"[{old_group}]\n{old} = {json.dumps(value)}\n")
+    (tmp_path / "a.json").write_text(json.dumps({"settings_asked": {old_group: {old: value}, "fallback": "none"}}))
+    for read in (tmp_path / "a.toml", tmp_path / "a.json"):
+        caplog.clear()
+        assert read_settings(Settings(), read) == wanted
+        assert f"{group}.{old} is now called {group}.{new}" in caplog.text
+    caplog.clear()
+    assert read_settings(Settings(), None, [f"{old_group}.{old}={json.dumps(value)}"]) == wanted
+    assert f"is now called {group}.{new}" in caplog.text
+    stage = getattr(Settings(), group)
+    for make in (type(stage), lambda **changes: replace(stage, **changes)):
+        with pytest.warns(DeprecationWarning, match=f"{old} of .* is now called {new}"):
+            assert make(**{old: value}) == getattr(wanted, group)
+    with pytest.warns(DeprecationWarning, match=f"{old} of .* is now called {new}"):
+        assert getattr(getattr(wanted, group), old) == value
+
+
+def test_old_name_of_a_group_is_still_accepted_with_a_warning():
+    other = KernelSettings(k_detail_px=0.5)
+    with pytest.warns(DeprecationWarning, match="covariance of Settings is now called kernels"):
+        assert Settings(covariance=other) == Settings(kernels=other)
+    with pytest.warns(DeprecationWarning, match="covariance of Settings is now called kernels"):
+        assert Settings(kernels=other).covariance is other
+
+
+def test_old_and_new_name_of_one_setting_are_refused(tmp_path):
+    path = tmp_path / "both.toml"
+    path.write_text("[merge]\npasses = 0\nback_projection_iterations = 1\n")
+    with pytest.raises(SettingsError, match="merge.back_projection_iterations is given twice: merge.passes is its old name"):
+        read_settings(Settings(), path)
+
+
+def test_settings_of_an_old_record_have_their_new_names():
+    old = {"scale": 2.0, "covariance": {"k_denoise_dark": 5.0}, "merge": {"gain": 1.0, "fallback_weight": 0.1}, "fallback": "none"}
+    new = {"scale": 2.0, "kernels": {"k_denoise_low_snr": 5.0}, "merge": {"step_size": 1.0, "fallback_weight": 0.1}, "fallback": "none"}
+    assert with_new_setting_names(old) == with_new_setting_names(new) == new

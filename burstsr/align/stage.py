@@ -69,11 +69,11 @@ class Aligner:
     def _flow_between(self, levels: list[Floats]) -> Flow:
         start = self._match(levels)
         flow, cost = self._register(levels[0], start)
-        if self._settings.prior <= 0:
+        if self._settings.regularisation <= 0:
             return Flow(flow, self._tile)
         information = np.where(np.isnan(cost)[..., None, None], 0.0, self._information)
         whole = whole_frame(flow.astype(np.float64), information)
-        field = whole + regularise_deviation(flow - whole, information, self._settings.prior)
+        field = whole + regularise_deviation(flow - whole, information, self._settings.regularisation)
         return Flow(self._own_or_field(levels[0], flow, cost, field.astype(np.float32)), self._tile)
 
     def _register(self, frame: Floats, start: Floats, iterations: int | None = None) -> tuple[Floats, Floats]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from burstsr.batch.fallback import FALLBACK
+from burstsr.core.deprecated import with_new_setting_names
 from burstsr.io.owned import ResultFiles
 from burstsr.profiles.apply import CalibrationInputs
 from burstsr.settings import Settings
@@ -69,7 +70,8 @@ class Job:
 
     def other_settings(self) -> bool:
         """Whether the files that are there were made with other settings."""
-        return recorded(self.record, "settings_asked") not in (None, json.loads(json.dumps(self.asked)))
+        asked = recorded(self.record, "settings_asked")
+        return asked is not None and (not isinstance(asked, dict) or with_new_setting_names(asked) != json.loads(json.dumps(self.asked)))
 
     def damaged(self) -> tuple[str, ...]:
         """Why frames are not in the result that is there, one reason for each."""

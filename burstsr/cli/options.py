@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
+from burstsr.cli.console import warn
 from burstsr.core.errors import RangeError
 
 FORMAT_ALIASES = {"jpeg": "jpg", "tif": "tiff"}
@@ -47,6 +48,24 @@ def one_of(choices: Sequence[str], aliases: Mapping[str, str] | None = None) -> 
         return names.get(text.strip().casefold(), text)  # argparse reports any other
 
     return chosen
+
+
+class _OldName(argparse.Action):
+    """An option under its old name: warns, then does what the option does."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, option: argparse.Action, **_: Any) -> None:  # noqa: ANN401
+        super().__init__(option_strings, option.dest, option.nargs, type=option.type, default=argparse.SUPPRESS, help=argparse.SUPPRESS)
+        self._option = option
+
+    def __call__(self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option_string: str | None = None) -> None:  # noqa: ANN401
+        warn(f"{option_string} is now called {self._option.option_strings[0]}; the old name will be removed in the next release")
+        self._option(parser, namespace, values, option_string)
+
+
+def add_old_names(parser: Any, names: Mapping[str, str]) -> None:  # noqa: ANN401  a parser or a group of one
+    """Accept options of `parser` under old names as well: old name -> new name, both with their dashes. They do not appear in the help."""
+    for old, new in names.items():
+        parser.add_argument(old, action=_OldName, option=parser._option_string_actions[new])
 
 
 def named(error: RangeError, args: argparse.Namespace) -> str:

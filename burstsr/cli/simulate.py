@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from burstsr.batch.atomic_set import claimed
 from burstsr.batch.locks import check_space
 from burstsr.cli.console import echo, echo_json, warn
-from burstsr.cli.options import choice
+from burstsr.cli.options import add_old_names, choice
 from burstsr.core.errors import BurstsrError, BusyError, InputFileError, OutputError, SettingsError
 from burstsr.io.owned import ResultFiles
 
@@ -45,14 +45,15 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:  # noqa: ANN401  argpa
 
 def _add_scene(scene: Any) -> None:  # noqa: ANN401
     scene.add_argument("--linear", action="store_true", help="IMAGE is linear camera RGB, 1.0 or 65535 = saturation (float or 16-bit TIFF)")
-    scene.add_argument("--mover", action="store_true", help="a textured disc crosses the scene")
-    scene.add_argument("--blink", action="store_true", help="a lamp, at full brightness in the first frame only, changes from frame to frame")
+    scene.add_argument("--moving-object", action="store_true", help="a textured disc crosses the scene")
+    scene.add_argument("--flicker", action="store_true", help="a lamp, at full brightness in the first frame, whose intensity changes from frame to frame")
     lens = scene.add_mutually_exclusive_group()
     lens.add_argument("--blur", type=float, metavar="SIGMA", help="the lens: deviation of its Gaussian in raw pixels (default 0.2)")
     lens.add_argument("--psf", type=Path, metavar="FILE", help="the lens: weights at pixels of the picture, odd by odd (.txt, .csv, .npy or a grey picture)")
     scene.add_argument(
-        "--shading", type=float, default=0.0, metavar="SHARE", help="light that the corners lose, 0 to 0.9; the DNGs carry the gain map that undoes it"
+        "--vignetting", type=float, default=0.0, metavar="F", help="fraction lost in the corners, 0 to 0.9; the DNGs carry the gain map that corrects it"
     )
+    add_old_names(scene, {"--mover": "--moving-object", "--blink": "--flicker", "--shading": "--vignetting"})
 
 
 def _add_motion(motion: Any) -> None:  # noqa: ANN401
@@ -179,10 +180,10 @@ def _shading_tags(simulated: SimulatedBurst) -> Directory:
 
 def _settings(args: argparse.Namespace) -> SimulateSettings:
     from burstsr.io.psf import read_psf
-    from burstsr.simulate import Blink, Mover, SimulateSettings, read_motions
+    from burstsr.simulate import Flicker, MovingObject, SimulateSettings, read_motions
     from burstsr.simulate.settings import MOTIONS
 
-    names = ("scale", "cfa", "bits", "orientation", "linear", "shading", "row_noise", "hot_pixels")
+    names = ("scale", "cfa", "bits", "orientation", "linear", "vignetting", "row_noise", "hot_pixels")
     chosen: dict[str, Any] = {name: getattr(args, name) for name in names}
     if args.motion in MOTIONS:
         chosen["motion"] = args.motion
@@ -199,7 +200,7 @@ def _settings(args: argparse.Namespace) -> SimulateSettings:
     for option, name in (("frames", "frames"), ("iso", "iso"), ("blur", "blur_sigma_px")):
         if getattr(args, option) is not None:
             chosen[name] = getattr(args, option)
-    chosen["mover"], chosen["blink"] = Mover() if args.mover else None, Blink() if args.blink else None
+    chosen["moving_object"], chosen["flicker"] = MovingObject() if args.moving_object else None, Flicker() if args.flicker else None
     chosen["noise"] = _noise_model(args)
     chosen["psf"] = read_psf(args.psf) if args.psf else None
     return SimulateSettings(**chosen)

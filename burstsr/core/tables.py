@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import logging
 import tomllib
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from burstsr.core.deprecated import old_names
 from burstsr.core.errors import InputFileError, RangeError, SettingsError
 from burstsr.core.fields import allowed, shown
 
+log = logging.getLogger(__name__)
 AUTO = "auto"  # stands in files for a setting that is None, which TOML cannot say
 _LARGEST = 256 * 2**20  # bytes; a record of all defects of a large sensor has some
 
@@ -61,7 +64,7 @@ def changed(owner: Any, table: Mapping[str, Any], group: str = "") -> Any:  # no
     """`owner` with the values of `table`; inner tables change inner dataclasses. Raises SettingsError, naming the setting."""
     known = {f.name: f.metadata for f in fields(owner)}
     changes: dict[str, Any] = {}
-    for name, value in table.items():
+    for name, value in _with_new_names(owner, table, group).items():
         full = f"{group}.{name}" if group else name
         if name not in known:
             raise SettingsError(f"{shown(full)} is not a setting; {group or 'settings'} must be one of {', '.join(sorted(known))}")
@@ -75,6 +78,17 @@ def changed(owner: Any, table: Mapping[str, Any], group: str = "") -> Any:  # no
             raise RangeError(full, f"must be a single value, not {shown(value)}")
         changes[name] = None if known[name].get("optional") and value == AUTO else value
     return replace(owner, **changes)
+
+
+def _with_new_names(owner: object, table: Mapping[str, Any], group: str) -> dict[str, Any]:
+    """The table with old names of settings replaced, each with a warning. Raises SettingsError where a setting is given under both names."""
+    new_of, prefix, renamed = old_names(type(owner)), f"{group}." if group else "", dict(table)
+    for old in [name for name in table if name in new_of]:
+        if new_of[old] in table:
+            raise SettingsError(f"{prefix}{new_of[old]} is given twice: {prefix}{old} is its old name")
+        log.warning("the setting %s%s is now called %s%s; the old name will be removed in the next release", prefix, old, prefix, new_of[old])
+        renamed[new_of[old]] = renamed.pop(old)
+    return renamed
 
 
 def as_toml(owner: Any, group: str = "") -> str:  # noqa: ANN401  any dataclass of settings

@@ -10,10 +10,10 @@ from burstsr.core.jit import over_rows
 from burstsr.core.noise import Noise
 from burstsr.core.sensor import stabilised_cells
 from burstsr.kernels import loops
-from burstsr.settings import CovarianceSettings
+from burstsr.settings import KernelSettings
 
 
-def kernels(frame: Frame, noise: Noise, settings: CovarianceSettings) -> NDArray[np.float32]:
+def kernels(frame: Frame, noise: Noise, settings: KernelSettings) -> NDArray[np.float32]:
     """Inverse covariance per quad: (H/2, W/2, 3) float32, (yy, yx, xx) in 1/px^2 of raw pixels, positive definite.
 
     The structure tensor is of quads (2 x 2 decimation) in units of noise deviations, so settings' thresholds mean the same at every ISO.

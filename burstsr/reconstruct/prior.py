@@ -29,7 +29,7 @@ class Prior:
         self._settings = settings
         self._neutral = neutral.astype(np.float32)
         self._scratch = dct_shrinkage_loops.scratch_for(start.shape[1:])
-        self._offset = np.float32(settings.offset)
+        self._offset = np.float32(settings.sqrt_offset)
         smooth = np.stack([cv2.blur(cv2.blur(plane, _SMOOTH), _SMOOTH) for plane in start])
         balance = self._neutral[:, None, None]
         self._slope2 = 0.25 / ((np.maximum(smooth / balance, 0) + self._offset) * balance**2)  # (d root / d x)^2
@@ -45,11 +45,11 @@ class Prior:
         out, pilot = aligned(x.shape), np.empty_like(planes[0])
         steps = (_DENSE_STEP, _COLOUR_STEP, _COLOUR_STEP) if dense else (_STEP, _STEP, _STEP)
         guides = (None if before is None else self._planes(before, variance)[0][0], None, None)
-        wiener = (s.wiener, 1.0, 1.0)
+        wiener = (s.wiener_noise_factor, 1.0, 1.0)
         for plane, v, guide, result, step, strength in zip(planes, noise, guides, out, steps, wiener, strict=True):
             down, along = (o % step for o in _OFFSETS[turn % len(_OFFSETS)])
             if guide is None:
-                dct_shrinkage_loops.shrink(plane, v, plane, False, np.float32(s.threshold), down, along, step, self._scratch, pilot)
+                dct_shrinkage_loops.shrink(plane, v, plane, False, np.float32(s.dct_threshold), down, along, step, self._scratch, pilot)
             dct_shrinkage_loops.shrink(plane, v, pilot if guide is None else guide, True, np.float32(strength), down, along, step, self._scratch, result)
         prior_loops.to_picture(out.reshape(3, -1), self._neutral, self._offset, TO_RGB, planes.reshape(3, -1))
         return planes

@@ -78,12 +78,12 @@ def reconstruct(
     """Reconstruct `picture` (H', W', 3), the merge's, from all views; views[reference] is the frame whose geometry it has.
 
     neutral: (3,) camera RGB of a neutral object. defects: (n, 2) raw (y, x) of samples to leave out. progress is called with (tiles done, tiles).
-    turns: exactly so many outer iterations, at most `settings.steps`; None: until the samples are explained well enough.
+    turns: exactly so many outer iterations, at most `settings.outer_iterations`; None: until the samples are explained well enough.
     """
     shares: list[float] = []
     task = _Task(image, views, reference, noise, neutral, scale, settings, defects, turns)
     outcome = _solved(task, progress)
-    for _ in range(settings.motion_passes):
+    for _ in range(settings.flow_refinements):
         sigma = CERTAIN_PSF * settings.psf_sigma_px * scale
         seen = np.asarray(cv2.GaussianBlur(outcome.image, (0, 0), sigma), np.float32) if sigma > 0 else outcome.image
         moved = list(task.views)
@@ -190,7 +190,7 @@ class _Solver:
         if others:
             alike = [_falling(d, *_BRIGHTNESS) for d in data.brightness(reference)]
             robustness_maps = [t if i == reference else t * a for i, (t, a) in enumerate(zip(robustness_maps, alike, strict=True))]
-        if not others or not self._settings.second_look or np.mean([t.mean() for t in others]) > _ALL_TRUSTED:
+        if not others or not self._settings.recheck_rejected_frames or np.mean([t.mean() for t in others]) > _ALL_TRUSTED:
             return robustness_maps, False
         optimistic = [np.zeros_like(t) if i == reference else alike[i] for i, t in enumerate(robustness_maps)]
         x, _ = self._conjugate_gradient(data, data.equations(optimistic), prior, start, second_look=True)
@@ -217,19 +217,19 @@ class _Solver:
         of turns.
         """
         s = self._settings
-        steps, coarse, settled = (_SECOND_LOOK_STEPS, 1.0, _SECOND_LOOK_SETTLED) if second_look else (s.steps, _COARSE, _SETTLED)
+        steps, coarse, settled = (_SECOND_LOOK_STEPS, 1.0, _SECOND_LOOK_SETTLED) if second_look else (s.outer_iterations, _COARSE, _SETTLED)
         information = np.stack([cv2.blur(plane, _AROUND) for plane in equations.information])
         information = np.maximum(information, information.mean() * np.float32(_LEAST_INFORMATION) + np.float32(1e-9))
         x, seen, pull, scratch = aligned(start.shape), aligned(start.shape), aligned(start.shape), normal_matrix_loops.scratch_for(start.shape)
         x[:] = start
-        z, done, enough = x, 0, s.enough * float(data.effective_samples(equations).sum(dtype=np.float64))
-        for turn, weak in enumerate(np.geomspace(s.first, s.last, steps)):
+        z, done, enough = x, 0, s.stop_tolerance * float(data.effective_samples(equations).sum(dtype=np.float64))
+        for turn, weak in enumerate(np.geomspace(s.sigma_start, s.sigma_end, steps)):
             np.multiply(information, np.float32(1 / (weak * weak)), out=pull)
-            z = prior.prox(x, np.reciprocal(pull), turn, turn >= coarse * steps, z if turn >= _KNOWN * s.steps else None)
+            z = prior.prox(x, np.reciprocal(pull), turn, turn >= coarse * steps, z if turn >= _KNOWN * s.outer_iterations else None)
             if turn == 0:
                 x[:] = z
                 normal_matrix_loops.seen_of(equations.normal, self._taps, x, seen, scratch)
-            args = (pull, np.float32(s.chroma_pull), self._balance, z, s.iterations, settled)
+            args = (pull, np.float32(s.chroma_penalty), self._balance, z, s.cg_iterations, settled)
             least = cg_loops.conjugate_gradient(equations.normal, self._taps, equations.right, *args, x, seen, scratch)
             done += 1
             if self._task.turns is not None:
@@ -237,8 +237,8 @@ class _Solver:
                     break
             elif least < enough and cg_loops.misfit_difference(equations.normal, self._taps, equations.right, z, x, seen, scratch) < enough:
                 break
-        z = prior.prox(x, np.reciprocal(pull), done, not second_look, z if done >= _KNOWN * s.steps else None)
-        return np.float32(s.blend) * z + np.float32(1 - s.blend) * x, done
+        z = prior.prox(x, np.reciprocal(pull), done, not second_look, z if done >= _KNOWN * s.outer_iterations else None)
+        return np.float32(s.denoised_fraction) * z + np.float32(1 - s.denoised_fraction) * x, done
 
 
 def trust_of_share(believed: float) -> float:

@@ -50,7 +50,7 @@ class RobustnessModel:
     def robustness_map(self, frame: Frame, flow: Flow) -> Floats:
         """(H/2, W/2) float32 trust, 0 to 1, of what `frame` shows of the reference's quads; 0 where it shows nothing of them.
 
-        R = clip(S exp(-m / tolerance) - t, 0, 1), eroded, with m the mean mismatch around: many small mismatches make a mover, a single one is alias.
+        R = clip(S exp(-m / mismatch_scale) - t, 0, 1), eroded, with m the mean mismatch around: many small mismatches make a mover, a single one is alias.
         Departs: Wronski 2019 takes exp(-mismatch) per quad and the minimum over 5 x 5, which both lets movers through on texture and stops at alias.
         """
         s = self._settings
@@ -64,8 +64,8 @@ class RobustnessModel:
         if s.enabled:
             over_rows(loops.vote_rows, height, mismatch, self._limit, self.contradicting, self.seeing)
             robustness = np.empty_like(mismatch)
-            factor = np.where(_flow_spread(flow.tiles) > s.flow_variation_px, np.float32(s.s_moving), np.float32(s.s_still))
-            values = (factor, flow.tile_px, np.float32(s.tolerance), np.float32(s.threshold))
+            factor = np.where(_flow_spread(flow.tiles) > s.flow_variation_px, np.float32(s.s1), np.float32(s.s2))
+            values = (factor, flow.tile_px, np.float32(s.mismatch_scale), np.float32(s.threshold))
             over_rows(loops.robustness_rows, height, mismatch, _AROUND, *values, robustness)
         else:
             robustness = np.where(mismatch == loops.UNSEEN, np.float32(0), np.float32(1))

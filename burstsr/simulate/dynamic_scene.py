@@ -54,16 +54,17 @@ class DynamicScene:
 
 def build_scene(background: NDArray[np.float32], settings: SimulateSettings, colour: Colour, rng: np.random.Generator) -> DynamicScene:
     """The stage for a burst. The mover's path is rounded to whole truth pixels; the lamp's brightness comes from `rng`."""
-    shape, frames, scale, mover, blink = background.shape[:2], settings.frames, settings.scale, settings.mover, settings.blink
+    shape, frames, scale = background.shape[:2], settings.frames, settings.scale
+    moving, flicker = settings.moving_object, settings.flicker
     offsets, disc, lamp, lamp_rgb = np.zeros((frames, 2), np.intp), None, None, np.zeros((frames, 3), np.float32)
-    if mover is not None:
-        disc = _disc(shape, mover.centre, mover.radius * min(shape))
-        offsets = np.rint(np.outer(np.arange(frames), mover.velocity_px) * scale).astype(np.intp)
-    if blink is not None:
-        lamp = _disc(shape, blink.centre, blink.radius_px * scale)
+    if moving is not None:
+        disc = _disc(shape, moving.centre, moving.radius * min(shape))
+        offsets = np.rint(np.outer(np.arange(frames), moving.velocity_px) * scale).astype(np.intp)
+    if flicker is not None:
+        lamp = _disc(shape, flicker.centre, flicker.radius_px * scale)
         brightness = rng.uniform(0, 1, frames)
         brightness[0] = 1.0
-        lamp_rgb = np.outer(brightness * blink.level, colour.as_shot_neutral).astype(np.float32)
+        lamp_rgb = np.outer(brightness * flicker.level, colour.as_shot_neutral).astype(np.float32)
     return DynamicScene(background, disc, offsets, lamp, lamp_rgb)
 
 

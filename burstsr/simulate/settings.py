@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from burstsr.core.burst import CFA_ORDERS, Colour
 from burstsr.core.checks import check_noise
+from burstsr.core.deprecated import takes_old_names
 from burstsr.core.errors import RangeError
 from burstsr.core.fields import check_range
 from burstsr.core.noise import Noise
@@ -20,7 +21,7 @@ _WHOLE = ("frames", "bits", "hot_pixels", "orientation")
 
 
 @dataclass(frozen=True)
-class Mover:
+class MovingObject:
     """A textured disc that crosses the scene on a straight path, in whole pixels of the truth."""
 
     centre: tuple[float, float] = (0.5, 0.35)  # (y, x) in the reference, fractions of height and width; 0 to 1
@@ -35,7 +36,7 @@ class Mover:
 
 
 @dataclass(frozen=True)
-class Blink:
+class Flicker:
     """A lamp: a disc of neutral light, at full brightness in the reference, anywhere between dark and full in every other frame."""
 
     centre: tuple[float, float] = (0.3, 0.7)  # (y, x), fractions of height and width; 0 to 1
@@ -49,6 +50,7 @@ class Blink:
             check_range("centre", value, 0, 1)
 
 
+@takes_old_names("simulate")
 @dataclass(frozen=True)
 class SimulateSettings:
     """What to simulate. Defaults: 13 hand-held frames of a 14-bit phone-like sensor at ISO 400, half the picture's size."""
@@ -64,14 +66,14 @@ class SimulateSettings:
     tripod_residue_px: float = 0.0  # tripod: standard deviation an axis, raw pixels; >= 0
     blur_sigma_px: float = 0.2  # lens: Gaussian, raw pixels; 0 to 10. 0.2 is diffraction at f/1.8, 550 nm (0.42 lambda N = 0.42 um) on 2 um pixels
     psf: NDArray[np.float64] | None = None  # lens: (odd, odd) weights at pixels of the truth, instead of the Gaussian
-    shading: float = 0.0  # lens: share of the light that the corners lose; the gain map that undoes it is `SimulatedBurst.gain`; 0 to 0.9
+    vignetting: float = 0.0  # lens: fraction of the light lost in the corners; the gain map that corrects it is `SimulatedBurst.gain`; 0 to 0.9
     cfa: str = "RGGB"  # RGGB, BGGR, GRBG or GBRG
     bits: int = 14  # white level 2^bits - 1; 10 to 16
     black_dn: tuple[tuple[float, float], tuple[float, float]] | None = None  # per site (y % 2, x % 2), fractions allowed; None = 2^(bits - 5)
     row_noise: float = 0.0  # standard deviation of each row's offset, normalised units; >= 0
     hot_pixels: int = 0  # pixels with a dark current of 0.1 to 1 of saturation, the same in all frames; >= 0
-    mover: Mover | None = None
-    blink: Blink | None = None
+    moving_object: MovingObject | None = None
+    flicker: Flicker | None = None
     orientation: int = 1  # TIFF/EXIF code of the frames; 1 to 8; pixels are not turned
     linear: bool = False  # the picture is linear camera RGB already, 1.0 = saturation
     colour: Colour | None = None  # the camera's colour; None = burstsr.simulate.scene.camera_colour()
@@ -86,7 +88,7 @@ class SimulateSettings:
             "rolling_shutter": (0, 1),
             "tripod_residue_px": (0, 1000),
             "blur_sigma_px": (0, 10),
-            "shading": (0, 0.9),
+            "vignetting": (0, 0.9),
             "bits": (10, 16),
             "row_noise": (0, 1),
             "hot_pixels": (0, 1_000_000),

@@ -68,7 +68,7 @@ def simulate_burst(image: NDArray[Any], settings: SimulateSettings, rng: np.rand
     motions = _motions(settings, motion_rng)
     margin = _margin(motions, shape, settings.scale)
     stage = build_scene(background, settings, colour, object_rng)
-    gain = corner_gain(settings.shading) if settings.shading > 0 else None
+    gain = corner_gain(settings.vignetting) if settings.vignetting > 0 else None
     lost = None if gain is None else gain_at_pixels(gain, shape)
     hot, hot_light = _hot_pixels(shape, settings.hot_pixels, hot_rng)
 
@@ -97,7 +97,7 @@ def simulate_burst(image: NDArray[Any], settings: SimulateSettings, rng: np.rand
         noisy = with_noise(clean, noise, info.cfa, settings.row_noise, noise_rng)
         frames.append(Frame(replace(info, path=Path(f"frame_{index:03d}.dng"), time=time), quantised(noisy, info.levels)))
 
-    moves = settings.mover is not None
+    moves = settings.moving_object is not None
     return SimulatedBurst(
         burst=Burst(name, tuple(frames)),
         truth=stage.image(0),

@@ -9,7 +9,7 @@ from benchmarks.figures import border_of, flat_areas, flow_figures, noise_betwee
 from benchmarks.rows import ROWS, chosen_rows
 from burstsr.core.errors import SettingsError
 from burstsr.quality.image_error import psnr_linear
-from burstsr.simulate import Blink
+from burstsr.simulate import Flicker
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.key)
@@ -44,15 +44,15 @@ def test_figures(small):
 
 
 def test_a_mover_has_figures_of_its_own(shot):
-    from burstsr.simulate import Mover
+    from burstsr.simulate import MovingObject
 
-    figures = picture_figures(shot(mover=Mover()).made.truth + np.float32(0.01), shot(mover=Mover()))
+    figures = picture_figures(shot(moving_object=MovingObject()).made.truth + np.float32(0.01), shot(moving_object=MovingObject()))
     assert figures["psnr_mover"] > 20 and figures["psnr_mover_ever"] > 20
 
 
 def test_places_of_lamps_and_hot_pixels(shot):
     """Masks lie where the truth and the frames say: the lamp's disc in its middle, every hot pixel on its own output pixels."""
-    lit = shot(blink=Blink(level=0.95))
+    lit = shot(flicker=Flicker(level=0.95))
     mask = places_of(lit)["psnr_lamp"]
     disc = np.pi * (2 * 4.0 * 2) ** 2
     assert mask.sum() == pytest.approx(disc, rel=0.05)

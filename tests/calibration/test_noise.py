@@ -71,9 +71,9 @@ def test_a_burst_tells_noise_from_structure(iso):
 
 
 def test_movers_and_hot_pixels_do_not_count(rng):
-    from burstsr.simulate import Mover
+    from burstsr.simulate import MovingObject
 
-    simulated = made(400, mover=Mover(), hot_pixels=200)
+    simulated = made(400, moving_object=MovingObject(), hot_pixels=200)
     found = measure(simulated.burst, simulated.noise, flows_of).noise
     assert found.alpha == pytest.approx(simulated.noise.alpha, rel=0.2)
 

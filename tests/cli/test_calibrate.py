@@ -137,7 +137,7 @@ def test_lens_and_defects_are_used(run, bursts, folder, tmp_path):
     defects = DefectRecord("burstsr simulated", 0.0, DATE, "darks", (80, 96), ((3, 4), (5, 7)), (), row_offset_dn=(0.5,) * 80)
     write_record(tmp_path / "defects.json", defects)
     options = ("--profile", tmp_path / "lens.json", "--profile", tmp_path / "defects.json")
-    status, _, err = run("process", bursts / "apple", "-o", tmp_path / "out", "--mode", "best", "--set", "reconstruct.steps=1", *options)
+    status, _, err = run("process", bursts / "apple", "-o", tmp_path / "out", "--mode", "best", "--set", "reconstruct.outer_iterations=1", *options)
     assert status == 0, err
     report = json.loads((tmp_path / "out" / "apple.json").read_text())
     assert report["settings"]["reconstruct"]["psf_sigma_px"] == 0.4 and report["defects_repaired"] >= 2

@@ -331,11 +331,11 @@ def test_a_tripod_burst_is_told_that_it_had_nothing_to_gain(run, run_json, tmp_p
 
 
 def test_mode_best_writes_the_same_files_and_says_what_it_did(run, made, tmp_path):
-    status, out, err = run("process", made / "apple", "-o", tmp_path / "out", "--mode", "best", "--set", "reconstruct.steps=3")
+    status, out, err = run("process", made / "apple", "-o", tmp_path / "out", "--mode", "best", "--set", "reconstruct.outer_iterations=3")
     assert (status, err) == (0, "") and out.startswith("apple: 4 frames")
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["apple" + s for s in EACH]
     record = json.loads((tmp_path / "out" / "apple.json").read_text())
-    assert record["settings"]["mode"] == record["settings_asked"]["mode"] == "best" and record["settings"]["reconstruct"]["steps"] == 3
+    assert record["settings"]["mode"] == record["settings_asked"]["mode"] == "best" and record["settings"]["reconstruct"]["outer_iterations"] == 3
     assert record["reconstruction"]["turns"] <= 3 and record["reconstruction"]["residual"] > 0 and record["seconds"]["reconstruct"] > 0
     status, text, _ = run("process", made / "apple", "-o", tmp_path / "out")  # fast, where best was done
     assert status == 0 and "other settings" in text

@@ -68,14 +68,14 @@ def test_motion_options_reach_the_frames(run, image, tmp_path):
 
 def test_scene_and_sensor_options_reach_the_frames(run, image, tmp_path):
     base = ("--frames", 2, "--noise", "0,0", "--motion", "tripod")
-    options = {"plain": (), "blink": ("--blink",), "row": ("--row-noise", 0.01), "hot": ("--hot-pixels", 5), "mover": ("--mover",)}
+    options = {"plain": (), "flicker": ("--flicker",), "row": ("--row-noise", 0.01), "hot": ("--hot-pixels", 5), "mover": ("--moving-object",)}
     frames = {}
     for name, option in options.items():
         assert run("simulate", image, "-o", tmp_path / name, *base, *option)[0] == 0
         frames[name] = [read_frame(tmp_path / name / "tile" / f"frame_00{i}.dng").mosaic.astype(float) for i in (0, 1)]
     to_dict = frames["plain"][0]
     assert np.array_equal(*frames["plain"])
-    assert not np.array_equal(*frames["blink"]) and not np.array_equal(*frames["mover"])
+    assert not np.array_equal(*frames["flicker"]) and not np.array_equal(*frames["mover"])
     assert np.ptp((frames["row"][0] - to_dict).mean(axis=1)) > 50 and np.ptp(frames["row"][0] - to_dict, axis=1).max() <= 1
     assert [list(p) for p in np.argwhere(frames["hot"][0] != to_dict)] == sorted(truth(tmp_path / "hot")["hot_pixels"])
 
@@ -109,7 +109,7 @@ def test_noise_of_a_named_camera(run, image, tmp_path):
 def test_shading_is_undone_by_reading(run, tmp_path):
     light = np.full((128, 192, 3), (0.2, 0.4, 0.3), np.float32)
     tifffile.imwrite(tmp_path / "flat.tif", light, photometric="rgb")
-    assert run("simulate", tmp_path / "flat.tif", "-o", tmp_path, "--linear", "--frames", 1, "--noise", "0,0", "--shading", 0.6)[0] == 0
+    assert run("simulate", tmp_path / "flat.tif", "-o", tmp_path, "--linear", "--frames", 1, "--noise", "0,0", "--vignetting", 0.6)[0] == 0
     path = tmp_path / "flat" / "frame_000.dng"
     frame = read_frame(path)
     sample = (frame.mosaic - frame.info.levels.black[0, 0]) / (frame.info.levels.white - frame.info.levels.black[0, 0])
@@ -159,7 +159,7 @@ def test_linear_pictures_are_sensor_values(run, tmp_path):
         (["--rolling-shutter", "0.5", "--motion", "jiggle"], "--motion handheld"),
         (["--camera", "Acme One"], "--noise-table"),
         (["--camera", "Acme One", "--noise", "0,0"], "--noise and --camera"),
-        (["--shading", "0.95"], "shading"),
+        (["--vignetting", "0.95"], "vignetting"),
         (["--blur", "0.1", "--psf", "lens.txt"], "not allowed with"),
         (["--row-noise", "-1"], "--row-noise"),
         (["--hot-pixels", "-1"], "--hot-pixels"),

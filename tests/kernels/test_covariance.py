@@ -8,7 +8,7 @@ from tolerances import KERNEL_RELATIVE
 from burstsr.core.noise import Noise
 from burstsr.kernels import kernels, loops, naive
 from burstsr.kernels.stage import structure_tensor
-from burstsr.settings import CovarianceSettings, Settings
+from burstsr.settings import KernelSettings, Settings
 
 ENGINES = {"naive": naive, "loops": loops}
 VALUES = [np.float32(v) for v in (0.25, 3.0, 0.71, 1.0, 4.0, 2.0)]
@@ -69,16 +69,16 @@ def test_thresholds_mean_the_same_at_every_iso(rng):
         noise = Noise.of_iso(iso)
         level = 0.3
         image = level + rng.normal(0, np.sqrt(noise.variance(level, 1)), (128, 128))
-        tuned = Settings().for_snr(6).covariance
+        tuned = Settings().for_snr(6).kernels
         wide = 1 / (tuned.k_detail_px * tuned.k_denoise) ** 2
         kernel = kernels(frame_of(image, noise=noise), noise, tuned)
         assert np.median(kernel[..., 0]) < 1.5 * wide
 
 
 def test_ordinary_settings_are_for_bright_bursts():
-    s = CovarianceSettings()
-    assert Settings().for_snr(100).covariance.k_detail_px == s.k_detail_px
-    assert Settings().for_snr(0).covariance.k_detail_px == s.k_detail_dark_px
+    s = KernelSettings()
+    assert Settings().for_snr(100).kernels.k_detail_px == s.k_detail_px
+    assert Settings().for_snr(0).kernels.k_detail_px == s.k_detail_low_snr_px
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 7), (6, 1), (21, 34)])

@@ -14,7 +14,7 @@ from burstsr.core.noise import Noise
 from burstsr.noise import check_noise_profile, estimate, estimate_noise, measure, questioned
 from burstsr.noise.quantised import at_least_quantised
 from burstsr.pipeline import _looks_of
-from burstsr.simulate import Mover, SimulateSettings, simulate_burst
+from burstsr.simulate import MovingObject, SimulateSettings, simulate_burst
 from calibration.noise import flows_of
 
 
@@ -80,7 +80,7 @@ def test_the_second_frame_of_a_real_lossily_compressed_pair_is_used(data):
     assert report["noise"]["raised"] > 3 and report["advice"]
 
 
-@pytest.mark.parametrize("more", [{}, {"mover": Mover()}, {"frames": 9, "iso": 400}])
+@pytest.mark.parametrize("more", [{}, {"moving_object": MovingObject()}, {"frames": 9, "iso": 400}])
 def test_frames_that_agree_question_nothing(more):
     simulated = made(**more)
     assert questioned(simulated.burst, simulated.noise, looks_of) == (simulated.noise, 1.0, "")
@@ -96,7 +96,7 @@ def test_frames_of_another_scene_and_brighter_ones_question_nothing():
         assert questioned(Burst("b", frames), simulated.noise, looks_of)[1] == 1.0
 
 
-@pytest.mark.parametrize("more", [{}, {"mover": Mover()}, {"frames": 3}])
+@pytest.mark.parametrize("more", [{}, {"moving_object": MovingObject()}, {"frames": 3}])
 def test_exact_profiles_are_not_doubted_on_fine_texture_and_with_movers(more):
     simulated = made(**more)
     assert check_noise_profile(simulated.burst, simulated.noise, flows_of) == ""
@@ -104,7 +104,7 @@ def test_exact_profiles_are_not_doubted_on_fine_texture_and_with_movers(more):
     assert "times smaller" in check_noise_profile(simulated.burst, simulated.noise.scaled(4), flows_of)
 
 
-@pytest.mark.parametrize("more", [{}, {"mover": Mover()}, {"frames": 9, "iso": 400}])
+@pytest.mark.parametrize("more", [{}, {"moving_object": MovingObject()}, {"frames": 9, "iso": 400}])
 def test_noise_is_not_overestimated_on_fine_texture_and_with_movers(more):
     simulated = made(**more)
     noise, _ = estimate_noise(without_profile(simulated.burst), flows_of)

@@ -51,7 +51,7 @@ def test_defects_are_left_out(texture, rng):
     views = [views_of(b) for b in (burst, Burst("spoilt", tuple(spoilt)))]
 
     def image(views, defects):
-        arguments = (0, burst.info.noise, np.ones(3), 2.0, ReconstructSettings(second_look=False), np.array(defects, np.int64).reshape(-1, 2))
+        arguments = (0, burst.info.noise, np.ones(3), 2.0, ReconstructSettings(recheck_rejected_frames=False), np.array(defects, np.int64).reshape(-1, 2))
         return reconstruct(start, views, *arguments, lambda done, total: None).image
 
     clean = image(views[0], wild)
@@ -99,18 +99,18 @@ def test_noise_left_is_what_is_left(rng):
 
 CHANGES = [
     "psf_sigma_px=0.4",
-    "steps=3",
-    "iterations=2",
-    "first=2",
-    "last=2",
-    "threshold=4",
+    "outer_iterations=3",
+    "cg_iterations=2",
+    "sigma_start=2",
+    "sigma_end=2",
+    "dct_threshold=4",
     "chroma_noise=3",
-    "chroma_pull=10",
-    "offset=0.05",
-    "enough=10",
-    "blend=0",
-    "blend=1",
-    "second_look=false",
+    "chroma_penalty=10",
+    "sqrt_offset=0.05",
+    "stop_tolerance=10",
+    "denoised_fraction=0",
+    "denoised_fraction=1",
+    "recheck_rejected_frames=false",
 ]
 
 
@@ -121,7 +121,7 @@ def test_every_knob_reaches_the_picture(made, best, change):
     assert np.abs(other - best.rgb).max() > 1e-4
 
 
-@pytest.mark.parametrize("change", ["threshold=0", "chroma_pull=0", "enough=0", "steps=1", "iterations=1"])
+@pytest.mark.parametrize("change", ["dct_threshold=0", "chroma_penalty=0", "stop_tolerance=0", "outer_iterations=1", "cg_iterations=1"])
 def test_knobs_at_null_are_accepted(made, change):
     image = super_resolve(made.burst, changed(f"reconstruct.{change}")).rgb
     assert np.isfinite(image).all() and psnr_linear(image, made.truth, EDGE) > 25
@@ -133,8 +133,15 @@ def test_no_chroma_noise_is_accepted(texture, rng):
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("psf_sigma_px", 1.6), ("steps", 0), ("iterations", 51), ("first", 0.0), ("last", 1e4), ("threshold", -1.0), ("chroma_noise", -0.1)]
-    + [("chroma_pull", 101.0), ("offset", 0.0), ("enough", 11.0), ("blend", 1.1), ("blend", -0.1)],
+    [("psf_sigma_px", 1.6), ("outer_iterations", 0), ("cg_iterations", 51), ("sigma_start", 0.0), ("sigma_end", 1e4), ("dct_threshold", -1.0)]
+    + [
+        ("chroma_noise", -0.1),
+        ("chroma_penalty", 101.0),
+        ("sqrt_offset", 0.0),
+        ("stop_tolerance", 11.0),
+        ("denoised_fraction", 1.1),
+        ("denoised_fraction", -0.1),
+    ],
 )
 def test_settings_out_of_range_are_refused(name, value):
     with pytest.raises(SettingsError, match=name):

@@ -26,7 +26,9 @@ def test_corners_lose_the_share_and_the_middle_nothing():
 def test_frames_are_darker_by_the_gain_and_no_shading_changes_nothing():
     image = np.random.default_rng(0).uniform(0.2, 0.8, (96, 128, 3)).astype(np.float32)
     quiet = Noise(np.zeros(3), np.zeros(3))
-    to_dict, shaded = (simulate_burst(image, SimulateSettings(frames=2, noise=quiet, bits=16, shading=share), np.random.default_rng(1)) for share in (0.0, 0.4))
-    assert to_dict.gain is None and np.array_equal(to_dict.truth, shaded.truth)
-    for a, b in zip(to_dict.burst, shaded.burst, strict=True):
+    plain, shaded = (
+        simulate_burst(image, SimulateSettings(frames=2, noise=quiet, bits=16, vignetting=share), np.random.default_rng(1)) for share in (0.0, 0.4)
+    )
+    assert plain.gain is None and np.array_equal(plain.truth, shaded.truth)
+    for a, b in zip(plain.burst, shaded.burst, strict=True):
         np.testing.assert_allclose((b.mosaic - 2048.0) * gain_at_pixels(shaded.gain, a.info.shape), a.mosaic - 2048.0, atol=1.5)

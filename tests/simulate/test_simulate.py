@@ -14,7 +14,7 @@ import pytest
 from burstsr.core.errors import BurstsrError, InputFileError, SettingsError
 from burstsr.core.noise import Noise
 from burstsr.quality.image_error import display_srgb
-from burstsr.simulate import Blink, FrameMotion, Mover, SimulateSettings, camera_noise, read_motions, read_truth, simulate_burst, truth_record
+from burstsr.simulate import Flicker, FrameMotion, MovingObject, SimulateSettings, camera_noise, read_motions, read_truth, simulate_burst, truth_record
 from burstsr.simulate.scene import camera_colour, frame_shape, unprocess
 
 DATA = Path(os.environ.get("BURSTSR_DATA") or os.devnull)
@@ -116,8 +116,8 @@ def test_knobs_at_their_null_values_change_nothing():
         {"row_noise": 0.01},
         {"hot_pixels": 3},
         {"bits": 12},
-        {"mover": Mover()},
-        {"blink": Blink()},
+        {"moving_object": MovingObject()},
+        {"flicker": Flicker()},
         {"psf": np.ones((3, 3))},
         {"linear": True},
         {"colour": camera_colour(1.5, 1.5)},
@@ -129,12 +129,12 @@ def test_every_knob_reaches_the_frames(knob):
     assert (mosaics(run(**base | knob)) != mosaics(run(**base))).any()
 
 
-MOVER = Mover(centre=(0.5, 0.3), radius=0.15, velocity_px=(2.0, 4.0))
+MOVER = MovingObject(centre=(0.5, 0.3), radius=0.15, velocity_px=(2.0, 4.0))
 STILL = {"frames": 4, "scale": 1.0, "noise": QUIET, "motion": "tripod", "blur_sigma_px": 0.0}
 
 
 def test_mover_moves_and_the_truth_shows_it_where_the_reference_does():
-    without, simulated = run(**STILL), run(mover=MOVER, **STILL)
+    without, simulated = run(**STILL), run(moving_object=MOVER, **STILL)
     frames, empty, mask = mosaics(simulated), mosaics(without), simulated.mask_mover
     assert 0.8 < mask.sum() / (np.pi * (0.15 * 96) ** 2) < 1.2
     np.testing.assert_array_equal(simulated.truth[~mask], without.truth[~mask])
@@ -148,13 +148,13 @@ def test_mover_moves_and_the_truth_shows_it_where_the_reference_does():
 
 
 def test_mover_leaves_the_picture_quietly():
-    simulated = run(mover=replace(MOVER, velocity_px=(0.0, 60.0)), **STILL)
+    simulated = run(moving_object=replace(MOVER, velocity_px=(0.0, 60.0)), **STILL)
     np.testing.assert_array_equal(mosaics(simulated)[3], mosaics(run(**STILL))[3])
 
 
 def test_blink_changes_the_lamp_and_only_the_lamp():
-    blink = Blink(centre=(0.25, 0.5), radius_px=5.0, level=0.8)
-    without, simulated = run(**STILL), run(blink=blink, **STILL)
+    flicker = Flicker(centre=(0.25, 0.5), radius_px=5.0, level=0.8)
+    without, simulated = run(**STILL), run(flicker=flicker, **STILL)
     y, x = np.mgrid[:96, :128] + 0.5
     lamp = (y - 24) ** 2 + (x - 64) ** 2 <= 25
     np.testing.assert_allclose(simulated.truth[lamp], np.broadcast_to(0.8 * camera_colour().as_shot_neutral, (lamp.sum(), 3)), rtol=1e-6)
@@ -165,7 +165,7 @@ def test_blink_changes_the_lamp_and_only_the_lamp():
 
 
 def test_record_round_trip(tmp_path):
-    simulated = run(5, frames=3, mover=MOVER, noise=Noise(np.array([1e-4, 2e-4, 3e-4]), np.array([1e-6, 2e-6, 3e-6])))
+    simulated = run(5, frames=3, moving_object=MOVER, noise=Noise(np.array([1e-4, 2e-4, 3e-4]), np.array([1e-6, 2e-6, 3e-6])))
     path = tmp_path / "truth.json"
     path.write_text(json.dumps(truth_record(simulated, seed=5)), encoding="utf-8")
     record = read_truth(path)
@@ -251,3 +251,14 @@ def test_kodak_burst_looks_like_its_truth():
     green = (frame.mosaic[0::2, 1::2] - levels.black[0, 1]) * levels.scale()[0, 1]
     true = simulated.truth[..., 1].reshape(384, 2, 256, 2).mean(axis=(1, 3))[0::2, 1::2]
     assert np.sqrt(np.mean((green - true) ** 2)) < 0.05
+
+
+def test_old_names_of_the_simulation_are_still_accepted_with_a_warning():
+    import burstsr.simulate
+
+    for old, new, value in (("mover", "moving_object", MOVER), ("blink", "flicker", Flicker()), ("shading", "vignetting", 0.5)):
+        with pytest.warns(DeprecationWarning, match=f"{old} of SimulateSettings is now called {new}"):
+            assert SimulateSettings(**{old: value}) == SimulateSettings(**{new: value})
+    for old, new in (("Mover", MovingObject), ("Blink", Flicker)):
+        with pytest.warns(DeprecationWarning, match=f"{old} is now called {new.__name__}"):
+            assert getattr(burstsr.simulate, old) is new
