@@ -191,7 +191,7 @@ def ratios(result: MergeSpeed) -> dict[str, float]:
 def as_json(result: MergeSpeed) -> dict[str, Any]:
     """The result as one JSON object."""
     plan = result.plan
-    told = {"size": [plan.shape[1], plan.shape[0]], "frames": plan.frames, "scale": plan.scale, "seed": plan.seed}
+    told = {"shape": list(plan.shape), "frames": plan.frames, "scale": plan.scale, "seed": plan.seed}
     work = {"operations_per_pixel_and_frame": OPERATIONS, "operations": result.work.operations, "bytes": result.work.bytes}
     rooflines = [
         {"threads": r.threads, "peak_gflops": r.flops / 1e9, "copy_gbytes": r.bytes / 1e9, "attainable_gflops": r.attainable(result.work.intensity) / 1e9}

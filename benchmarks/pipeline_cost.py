@@ -170,7 +170,7 @@ def as_json(result: PipelineCost) -> dict[str, Any]:
 
 def _cost_json(cost: Cost) -> dict[str, Any]:
     stages = {name: {"seconds": seconds, "peak_bytes": cost.peak_bytes[name]} for name, seconds in cost.seconds.items()}
-    told = {"size": [cost.shape[1], cost.shape[0]], "frames": cost.frames, "total_seconds": cost.total_seconds}
+    told = {"shape": list(cost.shape), "frames": cost.frames, "total_seconds": cost.total_seconds}
     return {**told, "peak_bytes": cost.peak, "before_bytes": cost.before_bytes, "stages": stages}
 
 

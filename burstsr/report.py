@@ -21,6 +21,7 @@ from burstsr.core.burst import Burst, Result
 from burstsr.core.flow import Flow
 from burstsr.core.noise import Noise
 from burstsr.core.provenance import Provenance
+from burstsr.core.schema import SCHEMA_VERSION, with_both_names
 from burstsr.noise import estimate_snr
 from burstsr.reconstruct import Reconstruction
 from burstsr.settings import Settings
@@ -103,7 +104,7 @@ class Record:
         facts: dict[str, object] = {"file": self._burst.frames[index].info.path.name, "reference": reference}
         facts["motion_px"] = [round(dy, 4), round(dx, 4)]
         facts["rotation_deg"] = round(math.degrees(rotation), 5)
-        facts["trust"] = round(float(robustness.mean(dtype=np.float64)), 4)
+        facts["robustness"] = round(float(robustness.mean(dtype=np.float64)), 4)
         facts["used"] = reference or bool(robustness.any())
         facts["unused_because"] = None if facts["used"] else _DIFFERS
         self._flow_of[index] = flow
@@ -114,7 +115,7 @@ class Record:
         """Frames by what they show; the first group is merged."""
         self._scenes = [list(group) for group in groups]
         for i in (i for group in groups[1:] for i in group):
-            facts = {"file": self._burst.frames[i].info.path.name, "reference": False, "motion_px": None, "rotation_deg": None, "trust": 0.0}
+            facts = {"file": self._burst.frames[i].info.path.name, "reference": False, "motion_px": None, "rotation_deg": None, "robustness": 0.0}
             self._frames[i] = {**facts, "used": False, "unused_because": _OTHER_SCENE}
 
     @property
@@ -154,15 +155,14 @@ class Record:
         self._outcome = outcome
         self.stage("reconstruct")
 
-    def image(
-        self, rgb: NDArray[np.float32], left: Noise | None, index: int, noise: Noise, noise_source: str, defects: int, tuned: Settings
-    ) -> Result:
+    def image(self, rgb: NDArray[np.float32], left: Noise | None, index: int, noise: Noise, noise_source: str, defects: int, tuned: Settings) -> Result:
         """The finished Picture with its report. left: the noise that it still has, None where it was not measured.
 
         index: of the reference among the frames that show the scene.
         """
         index = self._scenes[0][index]
         report: dict[str, object] = {
+            "schema_version": SCHEMA_VERSION,
             "burst": self._burst.name,
             "reference": index,
             "frames": [self._frames[i] for i in sorted(self._frames)],
@@ -170,22 +170,27 @@ class Record:
             "frames_of_other_scenes": len(self._names(_OTHER_SCENE)),
             "other_bursts": [[self._burst.frames[i].info.path.name for i in group] for group in self._scenes[1:] if len(group) > 1],
             "coverage": round(coverage(self._flows, self._settings.scale), 4),
-            "phases": self._phases(),
+            "subpixel_phases": self._phases(),
             **self._promise(index, noise),
             "advice": self._advice(),
             "defects_repaired": defects,
             "reference_mended": round(self._mended_share, 6),
-            "noise": {"source": noise_source, "doubt": self._doubt or None, "raised": round(self._raised, 2) if self._raised > 1 else None, **_plain(noise)},
-            "noise_left": _plain(left) if left else None,
+            "noise": {
+                "source": noise_source,
+                "noise_warning": self._doubt or None,
+                "raised": round(self._raised, 2) if self._raised > 1 else None,
+                **_plain(noise),
+            },
+            "output_noise": _plain(left) if left else None,
             "reconstruction": _facts(self._outcome),
             "settings": asdict(tuned),
-            "size": [rgb.shape[1], rgb.shape[0]],
+            "shape": list(rgb.shape[:2]),
             "seconds": {name: round(s, 3) for name, s in self._seconds.items()},
             "versions": versions(),
         }
         provenance = self._provenance()
         report["provenance"] = provenance.to_dict()
-        return Result(rgb, self._burst.frames[index].info, self._settings.scale, left, report, provenance)
+        return Result(rgb, self._burst.frames[index].info, self._settings.scale, left, with_both_names(report), provenance)
 
     def _provenance(self) -> Provenance:
         if self._used == 1:
@@ -203,7 +208,7 @@ class Record:
         middle = shifts(self._flows)[-1]
         gain = expected_gain_db(middle, self._settings.scale, max(estimate_snr(self._burst.frames[index], noise), 1.0))
         uniformity = round(sampling_uniformity(middle, self._settings.scale), 4)
-        return {"sampling_uniformity": uniformity, "evenness": uniformity, "expected_gain_db": round(gain, 2)}  # evenness: its old name, for one release
+        return {"sampling_uniformity": uniformity, "expected_gain_db": round(gain, 2)}
 
     def _advice(self) -> str | None:
         said = [self._doubt] if self._doubt else []
@@ -240,7 +245,8 @@ def versions() -> dict[str, str]:
 def _facts(outcome: Reconstruction | None) -> dict[str, float] | None:
     if outcome is None:
         return None
-    return {name: round(getattr(outcome, name), 4) for name in ("turns", "residual", "second_looks", "moved")}
+    values = {"outer_iterations": outcome.turns, "residual": outcome.residual, "rechecked_tiles": outcome.second_looks, "moved": outcome.moved}
+    return {name: round(value, 4) for name, value in values.items()}
 
 
 def _plain(noise: Noise) -> dict[str, list[float]]:

@@ -157,7 +157,7 @@ def test_report_is_json_and_complete(made):
     stages = []
     image = super_resolve(made.burst, Settings(), lambda stage, done, total: stages.append((stage, done, total)))
     report = json.loads(json.dumps(image.report))
-    assert {"frames", "reference", "coverage", "noise", "settings", "seconds", "versions", "size"} <= set(report)
+    assert {"frames", "reference", "coverage", "noise", "settings", "seconds", "versions", "shape"} <= set(report)
     assert len(report["frames"]) == 6
     assert sum(f["reference"] for f in report["frames"]) == 1
     assert {"align", "robustness", "merge"} <= set(report["seconds"])

@@ -39,9 +39,9 @@ def reason(result: Result, scale: float) -> str:
         return ""
     if len(report["frames"]) == 1:
         return _ONE
-    if sum(frame["reference"] or frame["trust"] >= _LEAST_TRUST for frame in report["frames"]) == 1:
+    if sum(frame["reference"] or frame["robustness"] >= _LEAST_TRUST for frame in report["frames"]) == 1:
         return _ONE_USABLE
-    return _TRIPOD if report["phases"] == 1 else ""
+    return _TRIPOD if report["subpixel_phases"] == 1 else ""
 
 
 def applied(result: Result, job: Job, why: str, progress: Progress | None) -> Result:
@@ -103,9 +103,9 @@ def _recorded(made: Result, merged: Result, job: Job, why: str, seconds: float) 
     noise: Any = merged.report["noise"]
     report: dict[str, Any] = {
         **merged.report,
-        "advice": "; ".join(said for said in (noise.get("doubt"), f"{why}: enlarged by {describe(model)}") if said),
+        "advice": "; ".join(said for said in (noise.get("noise_warning"), f"{why}: enlarged by {describe(model)}") if said),
         "fallback": {"method": job.fallback, "why": why, **model.to_dict()},
-        "noise_left": None,
+        "output_noise": None,
         "provenance": provenance.to_dict() if provenance else None,
         "seconds": {**dict(merged.report["seconds"]), "fallback": round(seconds, 3)},  # type: ignore[call-overload]
     }

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from burstsr.batch.fallback import FALLBACK
 from burstsr.core.deprecated import with_new_setting_names
+from burstsr.core.schema import with_both_names
 from burstsr.io.owned import ResultFiles
 from burstsr.profiles.apply import CalibrationInputs
 from burstsr.settings import Settings
@@ -25,7 +26,7 @@ Progress = Callable[[str, int, int], None]
 class Job:
     """A burst to process. name: of the burst and of its files. formats: keys of SUFFIX, ALWAYS included.
 
-    marks: what tells each frame from another of its name. threads: 0 = all cores. known: of the camera and its motion. fallback: of
+    fingerprints: what tells each frame from another of its name. threads: 0 = all cores. known: of the camera and its motion. fallback: of
     `batch.fallback.FALLBACKS`. overwrite: whether results that are there are redone.
     """
 
@@ -34,7 +35,7 @@ class Job:
     out: Path
     formats: tuple[str, ...]
     settings: Settings
-    marks: tuple[str, ...]
+    fingerprints: tuple[str, ...]
     threads: int = 0
     known: CalibrationInputs = field(default_factory=CalibrationInputs)
     fallback: str = FALLBACK
@@ -62,10 +63,10 @@ class Job:
 
     def other_frames(self) -> str:
         """Why the files that are there must not count as this burst's: they are made of other frames. '' if they may."""
-        old = recorded(self.record, "frames_read")
-        if old is None or old == list(self.marks):
+        old = recorded(self.record, "fingerprints")
+        if old is None or old == list(self.fingerprints):
             return ""
-        what = changed_frames(old, self.marks)
+        what = changed_frames(old, self.fingerprints)
         return f"{self.record} is of other frames ({what}); --overwrite redoes it, or choose another output folder"
 
     def other_settings(self) -> bool:
@@ -87,8 +88,8 @@ class Job:
 def recorded(record: Path, name: str) -> Any:  # noqa: ANN401  any JSON
     """What a result's record says under `name`; None where there is no record or it says nothing."""
     try:
-        return json.loads(record.read_text(encoding="utf-8"))[name]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return with_both_names(json.loads(record.read_text(encoding="utf-8")))[name]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError, AttributeError):
         return None
 
 
@@ -116,18 +117,18 @@ def result_files(folder: Path, name: str) -> ResultFiles:
     """The files of the burst `name`."""
 
     def complete(record: Mapping[str, Any]) -> bool:
-        return record.get("burst") == name and isinstance(record.get("frames_read"), list)
+        return record.get("burst") == name and isinstance(record.get("fingerprints"), list)
 
     return ResultFiles(folder, f"{name}.json", complete, lambda record: [name + suffix for suffix in STANDARD])
 
 
 def changed_frames(old: Sequence[str], new: Sequence[str]) -> str:
-    """How the frames of a record differ from those of now, as marks of `Job`.
+    """How the frames of a record differ from those of now, by the fingerprints of `Job`.
 
     >>> changed_frames(["a.dng, 9 bytes", "b.dng, 9 bytes"], ["a.dng, 9 bytes", "b.dng, 7 bytes", "c.dng, 9 bytes"])
     '1 frame added, 1 changed'
     """
-    was, now = ({mark.rpartition(" bytes")[0].rpartition(", ")[0]: mark for mark in marks} for marks in (old, new))
+    was, now = ({f.rpartition(" bytes")[0].rpartition(", ")[0]: f for f in fingerprints} for fingerprints in (old, new))
     counts = Counter(added=len(now.keys() - was.keys()), gone=len(was.keys() - now.keys()))
     counts["changed"] = sum(was[name] != now[name] for name in was.keys() & now.keys())
     said = [f"{number} {what}" for what, number in counts.items() if number]

@@ -53,8 +53,8 @@ def plan(
 
 def _job(burst: BurstFiles, out: Path, formats: Sequence[str], settings: Settings) -> Job:
     paths = tuple(info.path for info in burst.infos)
-    marks = tuple(f"{i.path.name}, {i.path.stat().st_size} bytes, {i.time.isoformat() if i.time else 'no time'}" for i in burst.infos)
-    return Job(burst.name, paths, out, tuple(formats), settings, marks)
+    fingerprints = tuple(f"{i.path.name}, {i.path.stat().st_size} bytes, {i.time.isoformat() if i.time else 'no time'}" for i in burst.infos)
+    return Job(burst.name, paths, out, tuple(formats), settings, fingerprints)
 
 
 def _lacks_reference(job: Job) -> str:

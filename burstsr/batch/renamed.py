@@ -16,10 +16,10 @@ def same_frames_elsewhere(jobs: Sequence[Job], bursts: Sequence[str]) -> dict[st
     current = {name.casefold() for name in bursts}
     found: dict[str, Path] = {}
     for out in {job.out for job in jobs}:
-        of = {tuple(job.marks): job.name for job in jobs if job.out == out}
+        of = {tuple(job.fingerprints): job.name for job in jobs if job.out == out}
         for record in sorted(out.glob("*.json")):
-            marks = None if record.stem.casefold() in current else recorded(record, "frames_read")
-            name = of.get(tuple(marks)) if isinstance(marks, list) and all(isinstance(mark, str) for mark in marks) else None
+            old = None if record.stem.casefold() in current else recorded(record, "fingerprints")
+            name = of.get(tuple(old)) if isinstance(old, list) and all(isinstance(f, str) for f in old) else None
             if name is not None:
                 found.setdefault(name, record)
     return found

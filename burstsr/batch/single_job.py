@@ -15,6 +15,7 @@ from burstsr.batch.resume import unlisted
 from burstsr.batch.single_names import result_files
 from burstsr.batch.single_provenance import describe
 from burstsr.core.errors import BurstsrError, BusyError, InputFileError, SettingsError
+from burstsr.core.schema import SCHEMA_VERSION, with_both_names
 from burstsr.io.owned import ResultFiles
 
 if TYPE_CHECKING:
@@ -191,17 +192,19 @@ def _upscale(task: Task, request: Request, enlarger: Upscaler, progress: Progres
     with claim.staged([path.name for path in wanted.values()], adds=not task.overwrite) as staging:
         outputs = {kind: staging.folder / path.name for kind, path in wanted.items()}
         try:
-            size, provenance = (upscale_raw if task.raw else upscale_display)(task.source, outputs, enlarger, progress)
+            shape, provenance = (upscale_raw if task.raw else upscale_display)(task.source, outputs, enlarger, progress)
         except SettingsError as error:
             raise InputFileError(f"{task.source}: {error}") from error
-        staging.record = {
+        facts = {
+            "schema_version": SCHEMA_VERSION,
             "source": task.mark,
             "asked": asked(request),
             "model": enlarger.model.to_dict(),
             "scale": enlarger.scale,
-            "size": list(size),
+            "shape": list(shape),
             "provenance": provenance.to_dict() if provenance else None,
             "seconds": round(time.perf_counter() - start, 3),
             "versions": versions() | ({"torch": version("torch")} if enlarger.model.learned else {}),
         }
+        staging.record = with_both_names(facts)
     return dict(staging.record)

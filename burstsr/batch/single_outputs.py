@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 _SAMPLE_BYTES = 2  # as much as one of a result may need on the disk
 Progress = Callable[[int, int], None]
-SizeAndProvenance = tuple[tuple[int, int], "Provenance | None"]  # (width, height), where it comes from
+ShapeAndProvenance = tuple[tuple[int, int], "Provenance | None"]  # (height, width), where it comes from
 
 
-def upscale_display(source: Path, outputs: Mapping[str, Path], enlarger: Upscaler, progress: Progress | None) -> SizeAndProvenance:
+def upscale_display(source: Path, outputs: Mapping[str, Path], enlarger: Upscaler, progress: Progress | None) -> ShapeAndProvenance:
     """A display picture, in as many bits as it has; or, of floating point, linear light, which stays so. Raises BurstsrError."""
     import numpy as np
 
@@ -41,7 +41,7 @@ def upscale_display(source: Path, outputs: Mapping[str, Path], enlarger: Upscale
         top = np.float32(255) if format_name == "jpg" else most
         pixels = np.rint(made * top).astype(np.uint8 if format_name == "jpg" else kind)
         write_display(path, format_name, Display(pixels, blocks))
-    return (made.shape[1], made.shape[0]), provenance
+    return (made.shape[0], made.shape[1]), provenance
 
 
 def _linear(
@@ -56,10 +56,10 @@ def _linear(
         raise OutputError(f"{source}: floating point values are linear light, which only --format tiff keeps")
     made = upscale_linear(image.pixels, enlarger, progress)
     write_linear_tiff(outputs["tiff"], made, provenance)
-    return made.shape[1], made.shape[0]
+    return made.shape[0], made.shape[1]
 
 
-def upscale_raw(source: Path, outputs: Mapping[str, Path], enlarger: Upscaler, progress: Progress | None) -> SizeAndProvenance:
+def upscale_raw(source: Path, outputs: Mapping[str, Path], enlarger: Upscaler, progress: Progress | None) -> ShapeAndProvenance:
     """A raw file, or a linear DNG of process: to a linear DNG, or finished as process finishes. Raises BurstsrError."""
     from burstsr.batch.outputs import write_result
     from burstsr.settings import FinishSettings
@@ -67,7 +67,7 @@ def upscale_raw(source: Path, outputs: Mapping[str, Path], enlarger: Upscaler, p
     image = _upscaled(source, outputs, enlarger, progress)
     for kind, path in outputs.items():
         write_result(path, kind, image, FinishSettings())
-    return (image.rgb.shape[1], image.rgb.shape[0]), image.provenance
+    return (image.rgb.shape[0], image.rgb.shape[1]), image.provenance
 
 
 def _check_room(source: Path, outputs: Mapping[str, Path], needed: float) -> None:

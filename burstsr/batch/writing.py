@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from burstsr.batch.added_formats import BELOW_BLACK, below_black
 from burstsr.batch.resume import to_write
+from burstsr.core.schema import with_both_names
 
 if TYPE_CHECKING:
     from burstsr.batch.atomic_set import Claim
@@ -28,8 +29,9 @@ def write_outputs(job: Job, image: Result, read_seconds: float, claim: Claim, pr
         _write(job, wanted, image, staging.folder)
         timed: Any = image.report["seconds"]
         seconds = {"read": round(read_seconds, 3), **timed, "write": round(time.perf_counter() - start, 3)}
-        asked = {"frames_read": job.marks, "settings_asked": job.asked}
-        staging.record = {**image.report, BELOW_BLACK: below_black(image.rgb), "burst": job.name, "seconds": seconds, **asked}
+        asked = {"fingerprints": job.fingerprints, "settings_asked": job.asked}
+        facts = {**image.report, BELOW_BLACK: below_black(image.rgb), "burst": job.name, "seconds": seconds, **asked}
+        staging.record = with_both_names(facts)
 
 
 def add_formats(job: Job, image: Result, claim: Claim, progress: Progress | None) -> str:

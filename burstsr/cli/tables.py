@@ -120,7 +120,7 @@ def _count(text: str) -> int:
 
 def _is_result(path: Path) -> bool:
     """Whether `process` wrote it: its record lies beside it."""
-    return path.suffix == ".dng" and recorded(path.with_suffix(".json"), "frames_read") is not None
+    return path.suffix == ".dng" and recorded(path.with_suffix(".json"), "fingerprints") is not None
 
 
 def row(burst: BurstFiles) -> tuple[str, ...]:

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from burstsr.core.schema import with_both_names
+
 OUTPUTS, EARLIER = "outputs", "earlier_outputs"  # keys of a record: files of this result; files of ours that an earlier one left
 _SLACK_NS = 2_000_000_000  # file systems of cards keep times to 2 s
 ADVICE = "it is not replaced; move it away, or choose another output folder"
@@ -35,8 +37,9 @@ class ResultFiles:
         """The record in the folder, or in the file `path`; None where there is none that is complete."""
         try:
             value = json.loads((path or self.folder / self.record).read_bytes())
-            return value if isinstance(value, dict) and self.complete(value) else None
-        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+            value = with_both_names(value)
+            return value if self.complete(value) else None
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return None
 
     def listed(self, record: Mapping[str, Any] | None, *keys: str) -> dict[str, dict[str, Any]]:

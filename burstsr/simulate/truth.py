@@ -13,6 +13,7 @@ from burstsr.core.checks import FARTHEST_PX, check_colour, check_levels, check_n
 from burstsr.core.errors import InputFileError, SettingsError
 from burstsr.core.fields import check_choice, check_range
 from burstsr.core.noise import Noise
+from burstsr.core.schema import SCHEMA_VERSION
 from burstsr.core.tables import read_json
 from burstsr.simulate.motion import FrameMotion, motions_from_record, motions_record
 from burstsr.simulate.stage import SimulatedBurst
@@ -43,6 +44,7 @@ def truth_record(simulated: SimulatedBurst, seed: int | None = None) -> dict[str
     if not isinstance(settings.motion, str):
         told["motion"] = "given"  # they stand under "motions"
     return {
+        "schema_version": SCHEMA_VERSION,
         "name": simulated.burst.name,
         "scale": settings.scale,
         "shape": list(info.shape),

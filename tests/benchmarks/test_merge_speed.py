@@ -103,7 +103,7 @@ def test_json_has_what_is_promised(monkeypatch, capsys):
     monkeypatch.setattr(roofline, "_FMAS", 1e6)
     assert main(["benchmark", "merge", "--size", "96x64", "--frames", "2", "--runs", "2", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
-    assert found["size"] == [96, 64] and found["frames"] == 2 and found["work"]["operations_per_pixel_and_frame"] == OPERATIONS
+    assert found["shape"] == [64, 96] and found["frames"] == 2 and found["work"]["operations_per_pixel_and_frame"] == OPERATIONS
     threads = {roof["threads"] for roof in found["rooflines"]}
     assert 1 in threads
     assert all(roof[name] > 0 for roof in found["rooflines"] for name in ("peak_gflops", "copy_gbytes", "attainable_gflops"))

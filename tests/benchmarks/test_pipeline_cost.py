@@ -63,7 +63,7 @@ def test_a_tiny_run_has_all_stages(capsys):
     assert main(["benchmark", "pipeline", "--size", "96x64", "--frames", "2", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert {"read", "align", "robustness", "merge", "finish", "write"} <= set(found["stages"])
-    assert found["size"] == [96, 64] and found["frames"] == 2 and found["growth"] == {}
+    assert found["shape"] == [64, 96] and found["frames"] == 2 and found["growth"] == {}
     assert 0 < sum(stage["seconds"] for stage in found["stages"].values()) <= found["total_seconds"] * 1.01
     assert all(0 <= stage["peak_bytes"] <= found["peak_bytes"] for stage in found["stages"].values())
 

@@ -128,7 +128,7 @@ def test_a_wrong_profile_is_said(run, bursts, folder, tmp_path):
     status, out, err = run("process", bursts / "apple", "-o", tmp_path / "out", "--profile", tmp_path / "wrong.toml")
     assert status == 0 and "times smaller than the noise profile says" in out, err
     report = json.loads((tmp_path / "out" / "apple.json").read_text())
-    assert "profile may be wrong" in report["noise"]["doubt"] and report["noise"]["alpha"] == list(wrong.alpha)
+    assert "profile may be wrong" in report["noise"]["noise_warning"] and report["noise"]["alpha"] == list(wrong.alpha)
     assert report["settings_asked"]["profile"] == [str(tmp_path / "wrong.toml")]
 
 

@@ -37,7 +37,7 @@ def test_a_frame_damaged_in_its_pixels_costs_that_frame(run, run_json, bursts, s
     record = json.loads((tmp_path / "out" / "birch.json").read_text())
     assert [frame["file"] for frame in record["frames"]] == ["frame_000.dng", "frame_001.dng", "frame_003.dng"]
     assert record["frames"][record["reference"]]["file"] == "frame_003.dng"  # the one that was asked for
-    assert len(record["frames_read"]) == 4 and len(record["damaged_frames"]) == 1 and record["settings_asked"]["reference"] == 3
+    assert len(record["fingerprints"]) == 4 and len(record["damaged_frames"]) == 1 and record["settings_asked"]["reference"] == 3
     status, result = run_json("process", bursts, "-o", tmp_path / "out", "--reference", 3)
     assert status == 1 and [b["status"] for b in result["bursts"]] == ["skipped", "skipped"]
     assert [len(b["damaged"]) for b in result["bursts"]] == [0, 1]

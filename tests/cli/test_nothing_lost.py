@@ -185,7 +185,7 @@ def test_a_burst_whose_frames_changed_is_said_and_redone_on_demand(run, done):
     status, _, err = run("process", folder, "-o", out)
     assert status == 1 and "of other frames (1 frame gone)" in err and contents(out) == before
     assert run("process", folder, "-o", out, "--overwrite")[0] == 0
-    assert len(json.loads((out / "apple.json").read_text())["frames_read"]) == 3
+    assert len(json.loads((out / "apple.json").read_text())["fingerprints"]) == 3
 
 
 def test_a_run_killed_between_two_moves_is_completed_by_the_next(run, done, monkeypatch):
@@ -380,6 +380,6 @@ def test_a_move_does_not_replace_what_appeared(tmp_path):
     files = result_files(tmp_path, "apple")
     with pytest.raises(OutputError, match=r"apple\.jpg"), claimed(files) as claim, claim.staged(["apple.jpg"]) as staging:
         (staging.folder / "apple.jpg").write_bytes(b"new")
-        staging.record = {"burst": "apple", "frames_read": []}
+        staging.record = {"burst": "apple", "fingerprints": []}
         (tmp_path / "apple.jpg").write_bytes(THEIRS)
     assert contents(tmp_path) == {"apple.jpg": THEIRS}

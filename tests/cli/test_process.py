@@ -8,6 +8,8 @@ import pytest
 
 from burstsr.batch import outputs
 from burstsr.cli import progress as bars_module
+from burstsr.core.deprecated import RENAMED_SETTINGS
+from burstsr.core.schema import RENAMED_KEYS
 from cli.conftest import NAMES, contents, scene
 
 EACH = (".dng", ".jpg", ".json")
@@ -33,7 +35,7 @@ def test_each_burst_gets_its_files(run, bursts, tmp_path):
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == sorted(n + s for n in NAMES for s in (*EACH, ".png", ".tif"))
     assert [line.split(":")[0] for line in out.splitlines()] == list(NAMES)
     record = json.loads((tmp_path / "out" / "birch.json").read_text())
-    assert record["burst"] == "birch" and len(record["frames_read"]) == len(record["frames"]) == 4
+    assert record["burst"] == "birch" and len(record["fingerprints"]) == len(record["frames"]) == 4
     assert record["settings_asked"]["scale"] == 2.0
 
 
@@ -72,6 +74,44 @@ def test_done_with_other_settings_is_said(run, bursts, tmp_path):
     run("process", bursts / "apple", "-o", tmp_path / "out")
     status, text, _ = run("process", bursts / "apple", "-o", tmp_path / "out", "--scale", 1.5)
     assert status == 0 and "other settings" in text
+
+
+def as_version_1(path):
+    """Turn a record into what the version before schema versions wrote: old keys alone, and settings by their old names."""
+    record = json.loads(path.read_text())
+    new_keys = {new for names in RENAMED_KEYS.values() for new in names.values()} | {"shape", "schema_version"}
+    old_of = {group: {new: old for old, new in names.items()} for group, names in RENAMED_SETTINGS.items()}
+
+    def old_keys(value):
+        if isinstance(value, dict):
+            return {key: old_keys(v) for key, v in value.items() if key not in new_keys}
+        return [old_keys(v) for v in value] if isinstance(value, list) else value
+
+    def old_settings(settings):
+        return {
+            old_of[""].get(group, group): {old_of.get(group, {}).get(k, k): v for k, v in values.items()} if isinstance(values, dict) else values
+            for group, values in settings.items()
+        }
+
+    settings = {key: old_settings(record.pop(key)) for key in ("settings", "settings_asked")}
+    path.write_text(json.dumps(old_keys(record) | settings))
+
+
+def test_results_of_the_version_before_are_resumed_and_give_their_settings(run, run_json, bursts, tmp_path):
+    out, record = tmp_path / "out", tmp_path / "out" / "apple.json"
+    options = ("process", bursts / "apple", "-o", out, "--set", "merge.step_size=1.2")
+    run(*options)
+    as_version_1(record)
+    assert "fingerprints" not in json.loads(record.read_text()) and "covariance" in json.loads(record.read_text())["settings_asked"]
+    assert run_json(*options)[1]["bursts"][0]["reason"] == "done already"
+    assert "other settings" in run(*options[:-1], "merge.step_size=1.1")[1]
+    assert run(*options, "--format", "png")[0] == 0 and (out / "apple.png").is_file()
+    again = json.loads(record.read_text())
+    assert again["frames"][0]["robustness"] == again["frames"][0]["trust"] and len(again["fingerprints"]) == 4
+    as_version_1(record)
+    status, text, err = run("settings", "--settings", record)
+    assert status == 0 and "step_size = 1.2" in text and "merge.gain is now called merge.step_size" in err
+    assert run("compare", out / "apple.dng", bursts / "apple" / "truth.tif")[0] == 0
 
 
 def test_results_of_other_frames_are_no_results_of_these(run, bursts, tmp_path):
@@ -336,7 +376,7 @@ def test_mode_best_writes_the_same_files_and_says_what_it_did(run, made, tmp_pat
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["apple" + s for s in EACH]
     record = json.loads((tmp_path / "out" / "apple.json").read_text())
     assert record["settings"]["mode"] == record["settings_asked"]["mode"] == "best" and record["settings"]["reconstruct"]["outer_iterations"] == 3
-    assert record["reconstruction"]["turns"] <= 3 and record["reconstruction"]["residual"] > 0 and record["seconds"]["reconstruct"] > 0
+    assert record["reconstruction"]["outer_iterations"] <= 3 and record["reconstruction"]["residual"] > 0 and record["seconds"]["reconstruct"] > 0
     status, text, _ = run("process", made / "apple", "-o", tmp_path / "out")  # fast, where best was done
     assert status == 0 and "other settings" in text
     run("process", made / "apple", "-o", tmp_path / "fast")

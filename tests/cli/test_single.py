@@ -88,7 +88,7 @@ def test_networks_say_that_they_learned(run_json, images, tmp_path, model, scale
     assert status == 0
     record = json.loads((out / "apple.png.json").read_text())
     wanted = scale or 2
-    assert record["size"] == [round(30 * wanted), round(24 * wanted)] and record["model"]["gan"] is (model == "srgan")
+    assert record["shape"] == [round(24 * wanted), round(30 * wanted)] and record["model"]["gan"] is (model == "srgan")
     assert len(record["model"]["sha256"]) == 64 and record["provenance"]["digital_source_type"] == "compositeWithTrainedAlgorithmicMedia"
     assert result["pictures"][0]["model"] == record["model"] and result["pictures"][0]["provenance"] == record["provenance"]
     xmp = read_blocks((out / "apple.png").read_bytes(), "x")["xmp"]
@@ -257,7 +257,7 @@ class TestFallback:
     def test_merges_are_computational_captures(self, run, made, tmp_path):
         assert run("process", made / "apple", "-o", tmp_path, "--fallback", "srgan", "--format", "png")[0] == 0
         record = json.loads((tmp_path / "apple.json").read_text())
-        assert record["provenance"]["digital_source_type"] == "computationalCapture" and "fallback" not in record and record["phases"] > 1
+        assert record["provenance"]["digital_source_type"] == "computationalCapture" and "fallback" not in record and record["subpixel_phases"] > 1
         for name in ("apple.dng", "apple.jpg", "apple.png"):
             assert b"computationalCapture" in (tmp_path / name).read_bytes() and b"Trained" not in (tmp_path / name).read_bytes()
 
@@ -312,5 +312,5 @@ def test_when_a_burst_is_no_burst(frames, subpixel_phases, scale, expected):
     from burstsr.batch.fallback import reason
     from burstsr.core.burst import Result
 
-    report = {"frames": [{"reference": r, "trust": t} for r, t in frames], "phases": subpixel_phases}
+    report = {"frames": [{"reference": r, "robustness": t} for r, t in frames], "subpixel_phases": subpixel_phases}
     assert reason(Result(np.zeros((2, 2, 3), np.float32), None, scale, report=report), scale) == expected

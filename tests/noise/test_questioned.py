@@ -63,9 +63,9 @@ def test_noise_that_is_plainly_too_small_drops_no_frames_in_silence(frames):
     assert factor > 3 and "well aligned" in why
     assert np.all(raised.alpha >= noise.alpha)
     report = super_resolve(burst, Settings(scale=1)).report
-    assert all(frame["trust"] > 0.4 for frame in report["frames"])
+    assert all(frame["robustness"] > 0.4 for frame in report["frames"])
     assert report["noise"]["raised"] == pytest.approx(factor, rel=0.01)
-    assert why in report["advice"] and why in report["noise"]["doubt"]
+    assert why in report["advice"] and why in report["noise"]["noise_warning"]
 
 
 def test_the_second_frame_of_a_real_lossily_compressed_pair_is_used(data):
@@ -76,7 +76,7 @@ def test_the_second_frame_of_a_real_lossily_compressed_pair_is_used(data):
 
     burst = Burst("pair", tuple(read_frame(path) for path in sorted(folder.glob("*.qtk"))))
     report = super_resolve(burst, Settings(scale=1)).report
-    assert min(frame["trust"] for frame in report["frames"]) > 0.35  # 0.02 with the noise that the files seem to have
+    assert min(frame["robustness"] for frame in report["frames"]) > 0.35  # 0.02 with the noise that the files seem to have
     assert report["noise"]["raised"] > 3 and report["advice"]
 
 

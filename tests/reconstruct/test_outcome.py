@@ -76,13 +76,13 @@ def test_progress_reaches_the_caller(made):
 def test_report_says_what_happened(fast, best):
     assert fast.report["reconstruction"] is None and fast.report["settings"]["mode"] == "fast"
     facts = best.report["reconstruction"]
-    assert set(facts) >= {"turns", "residual", "second_looks"}
-    assert 1 <= facts["turns"] <= 10 and 0.7 < facts["residual"] < 1.5 and 0 <= facts["second_looks"] <= 1
+    assert set(facts) >= {"outer_iterations", "residual", "rechecked_tiles"}
+    assert 1 <= facts["outer_iterations"] <= 10 and 0.7 < facts["residual"] < 1.5 and 0 <= facts["rechecked_tiles"] <= 1
     assert best.report["settings"]["mode"] == "best" and "reconstruct" in best.report["seconds"]
 
 
 def test_noise_left_is_below_a_samples(best):
-    left, sample = best.report["noise_left"], best.report["noise"]
+    left, sample = best.report["output_noise"], best.report["noise"]
     for kind in ("alpha", "beta"):
         assert all(0 < a < b for a, b in zip(left[kind], sample[kind], strict=True))
 
