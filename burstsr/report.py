@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from burstsr import __version__
-from burstsr.align import coverage, expected_gain_db, rigid_motion, sampling_uniformity, shifts, subpixel_phases
+from burstsr.align import certain, coverage, expected_gain_db, rigid_motion, sampling_uniformity, shifts, subpixel_phases, unknown_motion
 from burstsr.core import jit_events
 from burstsr.core.burst import Burst, Result
 from burstsr.core.flow import Flow
@@ -103,6 +103,7 @@ class Record:
         dy, dx, rotation = rigid_motion(flow)
         facts: dict[str, object] = {"file": self._burst.frames[index].info.path.name, "reference": reference}
         facts["motion_px"] = [round(dy, 4), round(dx, 4)]
+        facts["motion_error_px"] = round(flow.error_px, 4) if math.isfinite(flow.error_px) else None
         facts["rotation_deg"] = round(math.degrees(rotation), 5)
         facts["robustness"] = round(float(robustness.mean(dtype=np.float64)), 4)
         facts["used"] = reference or bool(robustness.any())
@@ -201,11 +202,11 @@ class Record:
         return f"one frame: {'upscaled' if self._settings.scale > 1 else 'developed'}, not merged"
 
     def _phases(self) -> int:
-        return subpixel_phases(self._flows, self._settings.scale)
+        return subpixel_phases(certain(self._flows), self._settings.scale)
 
     def _promise(self, index: int, noise: Noise) -> dict[str, object]:
         """What the motion in the middle of the picture was worth: see `burstsr.align.expected_gain`."""
-        middle = shifts(self._flows)[-1]
+        middle = shifts(certain(self._flows))[-1]
         gain = expected_gain_db(middle, self._settings.scale, max(estimate_snr(self._burst.frames[index], noise), 1.0))
         uniformity = round(sampling_uniformity(middle, self._settings.scale), 4)
         return {"sampling_uniformity": uniformity, "expected_gain_db": round(gain, 2)}
@@ -221,6 +222,8 @@ class Record:
                 said.append(f"{', '.join(names)} show the same: process them as a burst of their own")
         if self._used == 1:
             said.append(self._one())
+        elif unknown := self._used - len(certain([flow for i, flow in self._flow_of.items() if self._frames[i]["used"]])):
+            said.append(unknown_motion(unknown, self._used))
         elif self._phases() == 1:
             still = "the frames hardly differ (tripod; shake it): there was no sub-pixel phase to gain from, only noise to average"
             said.append(f"{still}; move the camera between frames")

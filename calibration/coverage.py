@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from burstsr.align import coverage, expected_gain_db, sampling_uniformity, shifts, subpixel_phases
+from burstsr.align import certain, coverage, expected_gain_db, sampling_uniformity, shifts, subpixel_phases, unknown_motion
 from burstsr.core.burst import Burst
 from burstsr.core.flow import Flow
 from burstsr.noise import estimate_noise, estimate_snr
@@ -22,6 +22,7 @@ class Coverage:
 
     sampling_uniformity: 0 = all alike, 1 = no alias left.
     expected_gain_db: of the best linear estimate over a single frame's. advice: "" where all is well.
+    motion_unknown: frames whose motion is uncertain by more than a quarter of a raw pixel; they count for nothing.
     """
 
     frames: int
@@ -30,6 +31,7 @@ class Coverage:
     sampling_uniformity: float
     expected_gain_db: float
     advice: str
+    motion_unknown: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """Ready for JSON; evenness is the old name of sampling_uniformity, for one release."""
@@ -44,7 +46,11 @@ def measure_coverage(burst: Burst, scale: float = 2.0) -> Coverage:
     noise, _ = estimate_noise(part)
     estimate_flow = flows_of(part.frames[0], noise)
     flows = [Flow.zero(part.info.shape, 16), *(estimate_flow(frame) for frame in part.frames[1:])]
-    middle = shifts(flows)[-1]
+    known = certain(flows)
+    middle = shifts(known)[-1]
     gain = expected_gain_db(middle, scale, max(estimate_snr(part.frames[0], noise), 1.0))
-    still = subpixel_phases(flows, scale) == 1
-    return Coverage(len(burst), scale, coverage(flows, scale), sampling_uniformity(middle, scale), gain, TRIPOD if still else "")
+    still = len(known) > 1 and subpixel_phases(known, scale) == 1
+    unknown = len(flows) - len(known)
+    advice = "; ".join([*([unknown_motion(unknown, len(flows))] if unknown else []), *([TRIPOD] if still else [])])
+    return Coverage(len(burst), scale, coverage(flows, scale), sampling_uniformity(middle, scale), gain, advice, unknown)
+

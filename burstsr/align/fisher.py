@@ -16,6 +16,8 @@ _SLOPE = np.array([-0.5, 0.0, 0.5])
 _ALIAS_PX = 0.03  # error of a tile that no amount of light removes: what the sensor's sampling folds back
 _CORRELATED = 4.0  # neighbouring pixels that noise behind the low-pass shares
 _SIGNIFICANT = 3.0  # deviations by which structure must exceed noise to count
+_NOISE_ERROR = 0.15  # relative error of the noise model that standard errors allow for: noise that it misses looks like structure
+_MEDIAN_OF_SQUARE = 1.386  # of the squared length of two standard normal variables
 
 
 def _spread(taps: Array, step: int) -> Array:
@@ -34,11 +36,12 @@ def noise_gain(level: int) -> tuple[float, float]:
     return float((taps**2).sum() ** 2), float((gradient**2).sum() * (taps**2).sum())
 
 
-def without_noise(sums: NDArray[np.float32], level: int) -> tuple[Array, Array]:
+def without_noise(sums: NDArray[np.float32], level: int, noise_error: float = 0.0) -> tuple[Array, Array]:
     """Hessians (..., 2, 2) of what is structure, with a floor that keeps them invertible, and their information in 1/px^2 of the level.
 
     sums (..., 4): sums of gy gy, gy gx, gx gx over a window, and its pixels. With H the structure's Hessian and G = n * slope noise, the estimate
     H^-1 sum g r has covariance 2 v H^-1 (H + G) H^-1, v the grey's noise variance; eigenvalues of H within 3 deviations of nothing count as nothing.
+    noise_error: share of G that the noise model may be wrong by; so much structure counts as nothing too.
     """
     variance, gradient = noise_gain(level)
     pixels = np.maximum(sums[..., 3].astype(np.float64), 1.0)
@@ -47,12 +50,34 @@ def without_noise(sums: NDArray[np.float32], level: int) -> tuple[Array, Array]:
     values = np.stack([middle - radius, middle + radius], -1)
     from_noise = (pixels * gradient)[..., None]
     structure = values - from_noise
-    certain = np.maximum(structure - _SIGNIFICANT * from_noise * np.sqrt(2.0 * _CORRELATED / pixels)[..., None], 0.0)
+    certain = np.maximum(structure - _SIGNIFICANT * from_noise * np.sqrt(2.0 * _CORRELATED / pixels)[..., None] - noise_error * from_noise, 0.0)
     worth = certain**2 / ((certain + from_noise) * 2.0 * variance)
     worth = worth / (1.0 + worth * _ALIAS_PX**2)
     solvable = np.maximum(structure, 0.25 * from_noise)
     larger = np.stack([0.5 * (a - c), b, 0.5 * (c - a)], -1) / np.maximum(2.0 * radius, 1e-300)[..., None]  # projector on it, less half the identity
     return _composed(solvable, larger), _composed(worth, larger)
+
+
+def certain_information(sums: NDArray[np.float32], windows: float) -> Array:
+    """Information (nty, ntx, 2, 2) in 1/px^2 that tiles add to what is known of the whole frame's motion, noise that the model misses allowed for.
+
+    sums: as for `without_noise`, of mosaic pixels. windows: of how many tiles each pixel is part.
+    """
+    return without_noise(sums, 0, _NOISE_ERROR)[1] / windows
+
+
+def translation_error(residual: Array, information: Array) -> float:
+    """Standard error of the whole frame's translation, px, along the axis where it is largest; inf where nothing tells it.
+
+    residual (nty, ntx, 2): the tiles' own motion less the whole frame's. information (nty, ntx, 2, 2): of independent tiles. Tiles that disagree by more
+    than their information says raise the error by the same factor.
+    """
+    known = np.linalg.eigvalsh(information.sum((0, 1)))[0]
+    if not known > 0:
+        return float("inf")
+    squared = np.einsum("yxa,yxab,yxb->yx", residual, information, residual)
+    excess = weighted_median(squared, np.einsum("yxaa->yx", information)) / _MEDIAN_OF_SQUARE
+    return float(np.sqrt(max(excess, 1.0) / known))
 
 
 def _composed(values: Array, larger: Array) -> Array:

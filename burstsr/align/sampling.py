@@ -9,6 +9,21 @@ import numpy as np
 
 from burstsr.core.flow import Flow
 
+LARGEST_ERROR_PX = 0.25  # standard error beyond which a frame's sub-pixel phase counts as unknown
+
+
+def certain(flows: Sequence[Flow]) -> list[Flow]:
+    """The flows whose standard error is at most a quarter of a raw pixel: of the others it is not known which phase they have."""
+    return [flow for flow in flows if flow.error_px <= LARGEST_ERROR_PX]
+
+
+def unknown_motion(unknown: int, frames: int) -> str:
+    """What is said where the motion of some frames is too uncertain to count."""
+    return (
+        f"the motion of {unknown} of {frames} frames is uncertain by more than {LARGEST_ERROR_PX:g} px (defocused, too dark, or without structure): "
+        "it counts as unknown, and no resolution is promised from it"
+    )
+
 
 def rigid_motion(flow: Flow) -> tuple[float, float, float]:
     """Median translation (dy, dx) in raw pixels and least-squares rotation in radians (from +x towards +y) of a flow's tiles."""
@@ -39,5 +54,5 @@ def subpixel_phases(flows: Sequence[Flow], scale: float) -> int:
 
 
 def coverage(flows: Sequence[Flow], scale: float) -> float:
-    """`phases` as a share, 0 to 1, of those that so many frames can fill."""
-    return subpixel_phases(flows, scale) / min(len(flows), (2 * math.ceil(scale)) ** 2)
+    """`subpixel_phases` of the flows that are certain as a share, 0 to 1, of those that all frames can fill."""
+    return subpixel_phases(certain(flows), scale) / min(len(flows), (2 * math.ceil(scale)) ** 2)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from burstsr.align import loops
-from burstsr.align.fisher import noise_gain, weighted_median, without_noise
+from burstsr.align.fisher import certain_information, noise_gain, translation_error, weighted_median, without_noise
 from burstsr.align.global_motion import translation
 from burstsr.align.luma import luma, pyramid
 from burstsr.align.regularise import regularise_deviation, whole_frame
@@ -48,6 +48,7 @@ class Aligner:
         self._worth = {i: without_noise(_gradient_sums(self._levels[i], self._tile, 0), i)[1] for i in matched}
         sums = _gradient_sums(self._levels[0], self._tile, self._margin)
         structure, self._information = without_noise(sums, 0)
+        self._certain = certain_information(sums, windows=(1 + 2 * self._margin / self._tile) ** 2)
         self._hessian = np.stack([structure[..., 0, 0], structure[..., 0, 1], structure[..., 1, 1], sums[..., 3]], -1).astype(np.float32)
 
     @property
@@ -56,7 +57,7 @@ class Aligner:
         return Flow(np.zeros((*self._tiles, 2), np.float32), self._tile)
 
     def estimate_flow(self, frame: Frame) -> Flow:
-        """Flow of `frame` against the reference. Raises nothing for frames that show something else: trust is robustness's work."""
+        """Flow of `frame` against the reference, with its standard error. Raises nothing for frames that show something else: trust is robustness's work."""
         try:
             spare = self._spare.pop()
         except IndexError:
@@ -69,12 +70,14 @@ class Aligner:
     def _flow_between(self, levels: list[Floats]) -> Flow:
         start = self._match(levels)
         flow, cost = self._register(levels[0], start)
-        if self._settings.regularisation <= 0:
-            return Flow(flow, self._tile)
-        information = np.where(np.isnan(cost)[..., None, None], 0.0, self._information)
+        hidden = np.isnan(cost)[..., None, None]
+        information = np.where(hidden, 0.0, self._information)
         whole = whole_frame(flow.astype(np.float64), information)
+        error = translation_error(flow - whole, np.where(hidden, 0.0, self._certain))
+        if self._settings.regularisation <= 0:
+            return Flow(flow, self._tile, error)
         field = whole + regularise_deviation(flow - whole, information, self._settings.regularisation)
-        return Flow(self._own_or_field(levels[0], flow, cost, field.astype(np.float32)), self._tile)
+        return Flow(self._own_or_field(levels[0], flow, cost, field.astype(np.float32)), self._tile, error)
 
     def _register(self, frame: Floats, start: Floats, iterations: int | None = None) -> tuple[Floats, Floats]:
         out, cost = np.empty((*self._tiles, 2), np.float32), np.empty(self._tiles, np.float32)

@@ -149,7 +149,9 @@ def _flow(flow: Flow, shape: tuple[int, int], place: str) -> Flow:
     wrong = ~(np.abs(tiles) <= FARTHEST_PX)
     if wrong.any():
         raise SettingsError(f"{place}.tiles must be between {-FARTHEST_PX:g} and {FARTHEST_PX:g} raw pixels, not {tiles[wrong][0]:g}")
-    return Flow(np.ascontiguousarray(tiles, np.float32), int(flow.tile_px))
+    if not flow.error_px >= 0:
+        raise SettingsError(f"{place}.error_px must be 0 or more raw pixels, not {flow.error_px:g}")
+    return Flow(np.ascontiguousarray(tiles, np.float32), int(flow.tile_px), float(flow.error_px))
 
 
 def _numbers(values: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.float64] | None:

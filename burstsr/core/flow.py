@@ -16,10 +16,13 @@ class Flow:
 
     tiles: (nty, ntx, 2) float32, (dy, dx) in raw pixels at tile centres: frame(p + flow(p)) shows what reference(p) shows.
     tile_px: raw pixels along a tile. Between centres the flow is bilinear; beyond the outermost it goes on linearly.
+    error_px: standard error of the whole frame's translation, raw pixels, along the axis where it is largest; 0 where the motion is given, inf where
+    nothing in the frames tells it.
     """
 
     tiles: NDArray[np.float32]
     tile_px: int
+    error_px: float = 0.0
 
     @classmethod
     def zero(cls, shape: tuple[int, int], tile_px: int) -> Flow:
@@ -35,7 +38,7 @@ class Flow:
         back = -self.tiles.astype(np.float64)
         for _ in range(4):
             back = -self.at(y + back[..., 0], x + back[..., 1])
-        return Flow(back.astype(np.float32), self.tile_px)
+        return Flow(back.astype(np.float32), self.tile_px, self.error_px)
 
     def at(self, y: ArrayLike, x: ArrayLike) -> NDArray[np.float64]:
         """Flow (..., 2) at raw positions (y, x), broadcast together."""

@@ -39,7 +39,7 @@ def refined(frame: Frame, flow: Flow, image: Floats, noise: Noise, scale: float,
     gains = [-_change(halves[1 - k], _step(halves[k])) for k in (0, 1)]
     better = np.minimum(*gains) > _WORTH
     step = np.clip(_step(halves[0] + halves[1]), -_FARTHEST_PX, _FARTHEST_PX) * better[..., None]
-    return Flow((inverse.tiles + step).astype(np.float32), tile).inverse(), float(better.mean())
+    return Flow((inverse.tiles + step).astype(np.float32), tile, flow.error_px).inverse(), float(better.mean())
 
 
 def _step(sums: Doubles) -> Doubles:

@@ -136,7 +136,7 @@ def bridged(flow: Flow, cells: NDArray[np.int64]) -> Flow:
     weight = cv2.GaussianBlur(known, (0, 0), _REACH, borderType=cv2.BORDER_CONSTANT)
     near = np.stack([cv2.GaussianBlur(np.ascontiguousarray(left[..., k]), (0, 0), _REACH, borderType=cv2.BORDER_CONSTANT) for k in (0, 1)], -1)
     smooth = affine + near / np.maximum(weight, 1e-3)[..., None]
-    return Flow(np.where(touched[..., None], smooth, tiles).astype(np.float32), flow.tile_px)
+    return Flow(np.where(touched[..., None], smooth, tiles).astype(np.float32), flow.tile_px, flow.error_px)
 
 
 def _sampled(frame: Frame, flow: Flow, y: NDArray[np.int64], x: NDArray[np.int64]) -> Floats:
