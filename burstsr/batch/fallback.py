@@ -11,12 +11,17 @@ from typing import TYPE_CHECKING, Any
 from burstsr.core.errors import BurstError
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from burstsr.batch.job import Job
-    from burstsr.core.burst import Burst, Frame, Result
+    from burstsr.core.burst import Result
+    from burstsr.profiles.apply import CalibratedBurst
     from single.inference import Upscaler
 
-FALLBACK = "lanczos"  # nothing invented
-FALLBACKS = ("none", "lanczos", "srcnn", "srgan", "esrgan", "zoom")
+FALLBACK = "merge"  # nothing invented: the merge of what frames there are, as it is
+FALLBACKS = ("none", FALLBACK, "srcnn", "srgan", "esrgan", "zoom")
+OLD_NAMES = {"lanczos": FALLBACK}  # read for one release; nothing was ever resampled with Lanczos
 _LEARNED = FALLBACKS[2:]
 _LEAST_TRUST = 0.05  # mean, of a frame that counts as usable
 _ONE, _ONE_USABLE, _TRIPOD = "one frame", "one usable frame", "no sub-pixel phase"
@@ -44,37 +49,54 @@ def reason(result: Result, scale: float) -> str:
     return _TRIPOD if report["subpixel_phases"] == 1 else ""
 
 
-def applied(result: Result, job: Job, why: str, progress: Progress | None) -> Result:
-    """The picture that the job's fallback makes; `picture` itself, with the report saying so, where that is lanczos, or none on a tripod.
+def is_learned(fallback: str) -> bool:
+    """Whether the fallback is a network, which needs the frames again."""
+    return fallback in _LEARNED
 
+
+def renamed(fallback: object) -> object:
+    """The present name of a fallback that a command line or a record may give by an old one.
+
+    >>> renamed("lanczos"), renamed("zoom"), renamed(None)
+    ('merge', 'zoom', None)
+    """
+    return OLD_NAMES.get(fallback, fallback) if isinstance(fallback, str) else fallback
+
+
+def applied(result: Result, job: Job, why: str, ready: CalibratedBurst | None, progress: Progress | None) -> Result:
+    """The image that the job's fallback makes; `result` itself, with the report saying so, where that is the merge, or none on a tripod.
+
+    ready: the burst that was merged, with all that is known of it; needed where the fallback is learned.
     Raises BurstError for none where there is one usable frame.
     """
     if job.fallback == "none" and why != _TRIPOD:
         raise BurstError(f"{job.name}: {why}, and --fallback none: nothing to merge")
     if job.fallback not in _LEARNED:
-        said = None if job.fallback == "none" else {"method": "lanczos", "why": why, "learned": False}
+        said = None if job.fallback == "none" else {"method": FALLBACK, "why": why, "learned": False}
         return replace(result, report={**result.report, "fallback": said})
     start = time.perf_counter()
     if progress:
         progress(f"fallback: {job.fallback}", 0, 1)
-    made = _upscaled(job, why, int(str(result.report["reference"])), progress)
+    assert ready is not None
+    made = _upscaled(ready, job, why, int(str(result.report["reference"])), progress)
     return _recorded(made, result, job, why, time.perf_counter() - start)
 
 
-def _upscaled(job: Job, why: str, index: int, progress: Progress | None) -> Result:
+def _upscaled(ready: CalibratedBurst, job: Job, why: str, index: int, progress: Progress | None) -> Result:
     """Learned enlargement of what the frames show at their own size: of a tripod's, merged; of one frame, demosaiced, or straight from its mosaic."""
     from burstsr.core.burst import Burst
-    from burstsr.io.discover import read_burst
+    from burstsr.defects import repair_pixels
     from burstsr.pipeline import super_resolve
     from single.inference import upscale_frame, upscale_image
 
     enlarger = _enlarger(job.fallback, job.settings.scale)
-    burst = read_burst(job.paths)
+    burst, flows, bad_pixels = ready.burst, ready.flows, ready.defects
     if why != _TRIPOD:
-        burst, index = Burst(burst.name, (burst.frames[index],)), 0
+        bad_pixels = _bad_pixels(ready)
+        burst, index, flows = Burst(burst.name, (burst.frames[index],)), 0, None
         if enlarger.kind == "bayer":
-            return upscale_frame(_repaired(burst, job), enlarger)
-    small = super_resolve(burst, replace(job.settings, scale=1.0, reference=index), progress)
+            return upscale_frame(repair_pixels(burst.frames[0], bad_pixels), enlarger)
+    small = super_resolve(burst, replace(ready.settings, scale=1.0, reference=index), progress, flows, bad_pixels)
     if progress:
         progress(f"fallback: {job.fallback}", 0, 1)
     return upscale_image(small, enlarger)
@@ -87,11 +109,17 @@ def _enlarger(model: str, scale: float) -> Upscaler:
     return enlarger(Request(model, scale))
 
 
-def _repaired(burst: Burst, job: Job) -> Frame:
-    from burstsr.defects import find_defects, repair_pixels
+def _bad_pixels(ready: CalibratedBurst) -> NDArray[np.int64]:
+    """(n, 2) positions (y, x) to repair in the one usable frame: those of the profile, and those that all frames of the burst show, usable or not."""
+    import numpy as np
+
+    from burstsr.defects import find_defects
     from burstsr.noise import estimate_noise
 
-    return repair_pixels(burst.frames[0], find_defects(burst, estimate_noise(burst)[0], job.settings.defects))
+    if not ready.settings.defects.repair:
+        return np.zeros((0, 2), np.int64)
+    found = find_defects(ready.burst, estimate_noise(ready.burst)[0], ready.settings.defects)
+    return found if ready.defects is None else np.unique(np.concatenate([found, ready.defects]), axis=0)
 
 
 def _recorded(made: Result, merged: Result, job: Job, why: str, seconds: float) -> Result:

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from burstsr.batch.fallback import FALLBACK
+from burstsr.batch.fallback import FALLBACK, renamed
 from burstsr.core.deprecated import with_new_setting_names
 from burstsr.core.schema import with_both_names
 from burstsr.io.owned import ResultFiles
@@ -72,6 +72,8 @@ class Job:
     def other_settings(self) -> bool:
         """Whether the files that are there were made with other settings."""
         asked = recorded(self.record, "settings_asked")
+        if isinstance(asked, dict) and "fallback" in asked:
+            asked["fallback"] = renamed(asked["fallback"])
         return asked is not None and (not isinstance(asked, dict) or with_new_setting_names(asked) != json.loads(json.dumps(self.asked)))
 
     def damaged(self) -> tuple[str, ...]:

@@ -132,11 +132,12 @@ def _image(sound: Sound, read: Callable[[], Burst], progress: Progress | None) -
     ready = prepared(sound.job.known, read(), sound.job.settings, sound.omitted)
     seconds = time.perf_counter() - start
     burst, settings, flows, defects, told = [ready.burst], ready.settings, ready.flows, ready.defects, ready.told
+    kept = ready if fallback.is_learned(sound.job.fallback) else None
     del ready
-    image = super_resolve(burst.pop(), settings, progress, flows, defects)  # nobody else holds the burst: its memory is for the writers
+    image = super_resolve(burst.pop(), settings, progress, flows, defects)  # unless kept, nobody else holds the burst: its memory is for the writers
     why = fallback.reason(image, settings.scale)
     if why:
-        image = fallback.applied(image, sound.job, why, progress)
+        image = fallback.applied(image, sound.job, why, kept, progress)
     report = _with_sources(image.report, told) if told else image.report
     return replace(image, report={**report, "damaged_frames": list(sound.reasons)}), seconds
 

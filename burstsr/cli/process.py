@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from burstsr.batch import reference
 from burstsr.batch.executors import work
-from burstsr.batch.fallback import FALLBACK, FALLBACKS, check
+from burstsr.batch.fallback import FALLBACK, FALLBACKS, OLD_NAMES, check
 from burstsr.batch.job import ALWAYS, SUFFIX, Job, Outcome
 from burstsr.cli.console import echo, echo_json, table, warn, worker_console
 from burstsr.cli.options import FORMAT_ALIASES, choice
@@ -45,10 +45,11 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:  # noqa: ANN401  argpa
     parser.add_argument("--linear", action="store_true", help="the TIFF as linear camera RGB in 32-bit floating point, OUT/BURST.linear.tif: --format tiff32")
     parser.add_argument(
         "--fallback",
-        **choice(FALLBACKS),
+        **choice((*FALLBACKS, *OLD_NAMES)),
+        metavar="{" + ",".join(FALLBACKS) + "}",
         default=FALLBACK,
-        help="where frames give no resolution (a single one, a tripod): lanczos (default) adds nothing; srcnn, srgan, esrgan, zoom: the networks of single, "
-        "where srgan and esrgan invent detail, and the file says so; none: a single frame fails",
+        help="where frames give no resolution (a single one, a tripod): merge (default) keeps what merging them gives and adds nothing; srcnn, srgan, esrgan, "
+        "zoom: the networks of single, where srgan and esrgan invent detail, and the file says so; none: a single frame fails",
     )
     parser.add_argument("--overwrite", action="store_true", help="redo bursts that are done")
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help="bursts at a time (default 1); the cores are shared out among them")
@@ -72,6 +73,7 @@ def run(args: argparse.Namespace) -> int:
     if args.output.exists() and not args.output.is_dir():
         raise SettingsError(f"--output {args.output}: is a file; a folder is needed")
 
+    args.fallback = _fallback(args.fallback)
     check(args.fallback, settings.scale)
 
     from burstsr.batch.plan import plan
@@ -103,6 +105,13 @@ def run(args: argparse.Namespace) -> int:
     elif failed:
         warn(f"{len(failed)} of {len(outcomes)} bursts failed: {', '.join(failed)}")
     return int(bool(failed or found.problems or any(outcome.damaged for outcome in outcomes)))
+
+
+def _fallback(name: str) -> str:
+    """The fallback by its present name."""
+    if name in OLD_NAMES:
+        warn(f"--fallback {name} is called {OLD_NAMES[name]} now; the old name goes with the next release")
+    return OLD_NAMES.get(name, name)
 
 
 def _settings(args: argparse.Namespace) -> Settings:

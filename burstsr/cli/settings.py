@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from burstsr import __version__
-from burstsr.batch.fallback import FALLBACK
+from burstsr.batch.fallback import FALLBACK, renamed
 from burstsr.batch.job import recorded
 from burstsr.cli.console import echo, echo_json
 from burstsr.core.tables import as_toml
@@ -42,7 +42,8 @@ def asked_settings(args: argparse.Namespace) -> Settings:
     asked = recorded(args.settings, "settings_asked") if args.settings else None
     if isinstance(asked, dict):
         others = [f"--{name}" for name in ("profile", "motion") if asked.get(name)]
-        others += [f"--fallback {asked['fallback']}"] if asked.get("fallback", FALLBACK) != FALLBACK else []
+        fallback = renamed(asked.get("fallback", FALLBACK))
+        others += [f"--fallback {fallback}"] if fallback != FALLBACK else []
         if others:
             log.warning("%s: its settings are taken; what it was made with besides must be given again: %s", args.settings, ", ".join(others))
     return settings

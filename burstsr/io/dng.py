@@ -73,6 +73,8 @@ def write_cfa_dng(path: str | Path, frame: Frame, bits: int = 14, extra: Directo
     bits: of a raw number, 10 to 16; raised to what the mosaic and the white level need. extra: tags to add or replace, by code. Raises OutputError.
     """
     info = frame.info
+    if info.levels.black.min() < 0:
+        raise OutputError(f"{path}: a DNG's black level must be at least 0, not {info.levels.black.min():g}")
     height, width = info.shape
     bits = max(bits, 10, int(max(frame.mosaic.max(), info.levels.white)).bit_length())
     tile = _tile_shape(height, width)

@@ -29,7 +29,7 @@ def exposure_tags(info: FrameInfo) -> Directory:
     """An Exif directory of what is known of the exposure."""
     directory: dict[int, Entry] = {t.EXIF_VERSION: Entry(UNDEFINED, _VERSION)}
     for code, value in ((t.EXPOSURE, info.exposure_s), (t.F_NUMBER, info.aperture), (t.FOCAL, info.focal_mm)):
-        if value > 0:
+        if 0 < value < 2**32:  # what a fraction holds; more is nonsense of a broken file
             directory[code] = rationals([value])
     if info.iso > 0:
         directory[t.ISO] = integers(SHORT, min(round(info.iso), 65535))

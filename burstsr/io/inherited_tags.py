@@ -7,9 +7,11 @@ of the mosaic's layout, levels, opcodes, previews, digests and maker's private o
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from burstsr.core.errors import OutputError
 from burstsr.io import tags as t
 from burstsr.io.tags import FileTags, read_tags
 from burstsr.io.tiff import ASCII, RATIONAL, SRATIONAL, Directory, Entry, rationals
@@ -55,7 +57,8 @@ def inherited(path: Path, gain: tuple[float, float] = (1.0, 1.0)) -> Inherited:
     exif = _sound({code: entry for code, entry in {**stray, **tags.exif}.items() if code >= _FIRST_EXIF and code not in _EXIF_DROPPED})
     for code, times in zip(_FOCAL_PLANE, gain, strict=True):
         if code in exif:
-            exif[code] = rationals([value * times for value in exif[code].numbers()])
+            with suppress(OutputError):  # more pixels per inch than a file can say
+                exif[code] = rationals([value * times for value in exif.pop(code).numbers()])
     return Inherited(_sound(first), exif, _sound(tags.gps))
 
 

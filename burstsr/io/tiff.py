@@ -14,6 +14,8 @@ from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
+from burstsr.core.errors import OutputError
+
 BYTE, ASCII, SHORT, LONG, RATIONAL, UNDEFINED, SRATIONAL, FLOAT, DOUBLE, LONG8 = 1, 2, 3, 4, 5, 7, 10, 11, 12, 16
 STRIP_OFFSETS, STRIP_COUNTS, TILE_OFFSETS, TILE_COUNTS = 273, 279, 324, 325
 SUB_DIRECTORIES, EXIF_DIRECTORY, GPS_DIRECTORY = 330, 34665, 34853
@@ -21,6 +23,7 @@ _ITEM = {1: "u1", 2: "u1", 3: "u2", 4: "u4", 5: "u4", 6: "i1", 7: "u1", 8: "i2",
 _MAGIC = (42, 85, 0x4F52, 0x5352)  # TIFF, Panasonic, Olympus (two)
 CLASSIC_LIMIT = 2**32 - 2**24  # bytes of a file that 32-bit offsets reach, with room for directories
 _LARGEST_ENTRY = 2**26
+_RANGE = {RATIONAL: (0, 2**32 - 1), SRATIONAL: (-(2**31), 2**31 - 1)}  # of a numerator
 
 
 @dataclass(frozen=True)
@@ -65,12 +68,18 @@ def text(value: str) -> Entry:
 
 
 def rationals(values: Iterable[float], kind: int = RATIONAL) -> Entry:
-    """RATIONAL or SRATIONAL values, exact to 1e-6 (and wholly where the fraction's denominator is at most a million)."""
+    """RATIONAL or SRATIONAL values, exact to 1e-6 (and wholly where the fraction's denominator is at most a million).
+
+    Raises OutputError for values that the type cannot hold: NaN, infinite, below 0 (RATIONAL) or beyond 32 bits.
+    """
     pairs = []
+    low, high = _RANGE[kind]
     for value in values:
+        if not low <= value <= high:
+            raise OutputError(f"a {'signed ' if low else ''}fraction of a TIFF must be between {low} and {high}, not {value:g}")
         fraction = Fraction(float(value)).limit_denominator(1_000_000)
-        while abs(fraction.numerator) >= 2**31:
-            fraction = fraction.limit_denominator(max(1, fraction.denominator // 10))
+        while abs(fraction.numerator) >= 2**31 and fraction.denominator > 1:
+            fraction = fraction.limit_denominator(fraction.denominator // 10 or 1)
         pairs += [fraction.numerator, fraction.denominator]
     return Entry(kind, np.array(pairs, "<" + _ITEM[kind]).tobytes())
 

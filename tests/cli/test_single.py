@@ -251,8 +251,8 @@ class TestFallback:
     def test_the_default_adds_nothing(self, run_json, one, tmp_path):
         assert run_json("process", one, "-o", tmp_path / "out")[0] == 0
         record = json.loads((tmp_path / "out" / "one.json").read_text())
-        assert record["fallback"] == {"method": "lanczos", "why": "one frame", "learned": False}
-        assert record["provenance"]["digital_source_type"] == "digitalCapture" and record["settings_asked"]["fallback"] == "lanczos"
+        assert record["fallback"] == {"method": "merge", "why": "one frame", "learned": False}
+        assert record["provenance"]["digital_source_type"] == "digitalCapture" and record["settings_asked"]["fallback"] == "merge"
 
     def test_merges_are_computational_captures(self, run, made, tmp_path):
         assert run("process", made / "apple", "-o", tmp_path, "--fallback", "srgan", "--format", "png")[0] == 0

@@ -159,3 +159,11 @@ def test_a_folder_in_the_way_is_an_output_error(tmp_path, image):
     with pytest.raises(OutputError, match=r"p\.dng"):
         write_dng(tmp_path / "p.dng", image)
     assert Path(tmp_path / "p.dng").is_dir()
+
+
+def test_a_negative_black_level_is_refused_by_name(tmp_path, make_frame):
+    """Fault 6: DNG's black level is unsigned; it was an OverflowError, which told of a picture that is too large."""
+    frame = make_frame()
+    frame = frame.with_info(replace(frame.info, levels=Levels(np.full((2, 2), -5.0), frame.info.levels.white)))
+    with pytest.raises(OutputError, match="dark.dng: a DNG's black level must be at least 0, not -5"):
+        write_cfa_dng(tmp_path / "dark.dng", frame)

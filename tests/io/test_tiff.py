@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tifffile
 
+from burstsr.core.errors import OutputError
 from burstsr.io import tiff
 
 
@@ -57,3 +58,19 @@ def test_a_directory_that_points_at_itself_ends():
 def test_large_fractions_stay_in_32_bits():
     assert tiff.rationals([123456.789]).numbers()[0] == pytest.approx(123456.789, rel=1e-6)
     assert tiff.rationals([0.0]).numbers() == (0.0,)
+
+
+@pytest.mark.parametrize(("value", "kind"), [(2.0**31, tiff.RATIONAL), (2.0**32 - 1, tiff.RATIONAL), (2.0**31 - 1, tiff.SRATIONAL), (-(2.0**31), tiff.SRATIONAL)])
+def test_the_largest_fractions_are_written_and_end(value, kind):
+    """Fault 6: from 2^31 on, `rationals` looped for ever."""
+    assert tiff.rationals([value], kind).numbers() == (value,)
+
+
+@pytest.mark.parametrize(
+    ("value", "kind"),
+    [(-1.0, tiff.RATIONAL), (2.0**32, tiff.RATIONAL), (2.0**31, tiff.SRATIONAL), (-(2.0**31) - 1, tiff.SRATIONAL), (np.nan, tiff.RATIONAL), (np.inf, tiff.SRATIONAL)],
+)
+def test_what_no_fraction_holds_is_an_output_error(value, kind):
+    """Fault 6: a negative value of an unsigned field was an OverflowError."""
+    with pytest.raises(OutputError, match="fraction of a TIFF must be between -?[0-9]+ and [0-9]+, not "):
+        tiff.rationals([value], kind)
