@@ -13,6 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    __version__: str
     from burstsr.core.burst import Burst as Burst
     from burstsr.core.burst import Frame as Frame
     from burstsr.core.burst import Result as Result
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from burstsr.pipeline import super_resolve as super_resolve
     from burstsr.settings import Settings as Settings
 
-__version__ = "0.1.0"
 _HOME = {
     "read_burst": "burstsr.io.discover",
     "write_dng": "burstsr.export",
@@ -45,9 +45,22 @@ def __getattr__(name: str) -> object:
 
         warnings.warn(f"burstsr.{name} is burstsr.{_RENAMED[name]} now", DeprecationWarning, stacklevel=2)
         name = _RENAMED[name]
+    if name == "__version__":
+        globals()[name] = _version()
+        return globals()[name]
     if name in _HOME:
         return getattr(import_module(_HOME[name]), name)
     raise AttributeError(f"module 'burstsr' has no attribute {name!r}")
+
+
+def _version() -> str:
+    """The version of the installed distribution, which building it took from the tag; of sources that are not installed none is known."""
+    from importlib.metadata import PackageNotFoundError, version  # asked for late: it would double the time of `import burstsr`
+
+    try:
+        return version("burstsr")
+    except PackageNotFoundError:
+        return "0+unknown"
 
 
 def __dir__() -> list[str]:

@@ -173,3 +173,17 @@ def test_settings_of_an_old_record_have_their_new_names():
     old = {"scale": 2.0, "covariance": {"k_denoise_dark": 5.0}, "merge": {"gain": 1.0, "fallback_weight": 0.1}, "fallback": "none"}
     new = {"scale": 2.0, "kernels": {"k_denoise_low_snr": 5.0}, "merge": {"step_size": 1.0, "fallback_weight": 0.1}, "fallback": "none"}
     assert with_new_setting_names(old) == with_new_setting_names(new) == new
+
+
+@pytest.mark.parametrize(("name", "says"), [("align.tile_px", "an integer"), ("scale", "a number")])
+def test_messages_name_the_kind_in_english(name, says):
+    """Fault 15: "expected a int"."""
+    with pytest.raises(SettingsError, match=f"--set {name} must be {says} between [0-9]+ and [0-9]+, not 'much'"):
+        read_settings(Settings(), None, [f"{name}=much"])
+
+
+def test_an_automatic_choice_can_be_set_where_a_file_sets_another(tmp_path):
+    """Fault 15: once a file had set the reference, `--set reference=auto` was refused."""
+    (tmp_path / "a.toml").write_text("reference = 2")
+    assert read_settings(Settings(), tmp_path / "a.toml").reference == 2
+    assert read_settings(Settings(), tmp_path / "a.toml", ["reference=auto"]).reference is None

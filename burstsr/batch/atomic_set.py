@@ -6,13 +6,14 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from burstsr.batch.locks import WORK, key_of, locked
 from burstsr.core.errors import OutputError
+from burstsr.io.atomic import sync_folder
 from burstsr.io.owned import EARLIER, OUTPUTS, ResultFiles, entry, json_bytes, unchanged
 
 _READY = ".ready"  # all is written, and is being moved: who comes next goes on with it
@@ -51,12 +52,14 @@ class Claim:
             self._write_record(staging, names, adds)
             for name in (*names, files.record):
                 _sync(partial / name)
+            sync_folder(partial)
             reason = files.obstacle((*names, files.record))
             if reason:
                 raise OutputError(reason)
             ready = partial.with_name(partial.name + _READY)
             os.rename(partial, ready)
             partial = None
+            sync_folder(self.work)
             _move_in(files, ready)
         except OSError as error:
             raise OutputError(f"{files.folder / files.record}: cannot be written ({error.strerror or error})") from error
@@ -125,9 +128,10 @@ def _move_in(files: ResultFiles, ready: Path) -> None:
             raise OutputError(reason)
         if not moved and target.exists():
             os.replace(target, previous)
+            sync_folder(files.folder)
         for name in (*waiting, files.record):
             _move(ready / name, files.folder / name)
-        _sync(files.folder)
+        sync_folder(files.folder)
     shutil.rmtree(ready, ignore_errors=True)
 
 
@@ -153,14 +157,6 @@ def _same(one: Path, other: Path) -> bool:
 
 
 def _sync(path: Path) -> None:
-    """To the disk. Folders, where the system can."""
-    if path.is_dir():
-        with suppress(OSError):
-            handle = os.open(path, os.O_RDONLY)
-            try:
-                os.fsync(handle)
-            finally:
-                os.close(handle)
-        return
+    """A file to the disk."""
     with path.open("rb+") as file:
         os.fsync(file.fileno())

@@ -6,7 +6,6 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -108,20 +107,30 @@ def plan(inputs: Sequence[Path], out: Path, formats: Sequence[str]) -> list[Task
 
 
 def _sources(inputs: Sequence[Path], out: Path) -> list[tuple[Path, Path]]:
-    """Pictures, each with its path below the folder that was named; what lies in `out` is no source."""
+    """Images, each with its path below the folder that was named; what is in `out`, or, where that is the folder itself, a result, is no source."""
     from burstsr.io.discover import RAW_SUFFIXES, natural_order
     from burstsr.io.display import READ
 
     found: dict[Path, Path] = {}
+    out = out.resolve()
     for place in inputs:
         if place.is_file():
             found.setdefault(place, Path(place.name))
             continue
         inside = [p for p in place.rglob("*") if p.suffix.lower() in {*RAW_SUFFIXES, *READ} and p.is_file()]
-        inside = [p for p in inside if not any(part.startswith(".") for part in p.relative_to(place).parts) and (out == place or out not in p.parents)]
-        for path in sorted(inside, key=natural_order):
-            found.setdefault(path, path.relative_to(place))
+        below = {p: p.relative_to(place) for p in sorted(inside, key=natural_order)}
+        top = place.resolve()
+        for path, name in below.items():
+            made = _is_result(path) if out == top else out in (top / name).parents
+            if not made and not any(part.startswith(".") for part in name.parts):
+                found.setdefault(path, name)
     return list(found.items())
+
+
+def _is_result(path: Path) -> bool:
+    """Whether a record of `single` beside it names it."""
+    files = result_files([path])
+    return path.name in files.listed(files.read())
 
 
 def _clash(source: Path, raw: bool, outputs: dict[str, Path], taken: dict[str, Path]) -> str:
@@ -184,6 +193,8 @@ def upscale(task: Task, request: Request, enlarger: Upscaler, progress: Progress
 
 
 def _upscale(task: Task, request: Request, enlarger: Upscaler, progress: Progress | None, claim: Claim) -> dict[str, Any]:
+    from importlib.metadata import version
+
     from burstsr.batch.single_outputs import upscale_display, upscale_raw
     from burstsr.report import versions
 

@@ -13,7 +13,6 @@ import sys
 from collections.abc import Sequence
 from itertools import pairwise
 
-from burstsr import __version__
 from burstsr.cli import benchmark, calibrate, compare, demo, inspect, process, settings, simulate, single, train
 from burstsr.cli.common import add_common
 from burstsr.cli.console import echo_json, log_to_stderr, warn
@@ -26,6 +25,16 @@ FAILED, USAGE = 1, 2
 _COMMANDS = (process, single, simulate, train, inspect, compare, calibrate, benchmark, settings, demo)
 
 
+class _Version(argparse.Action):
+    """As argparse's own, but for looking the version up only when it is asked for."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from burstsr import __version__
+
+        print(f"burstsr {__version__}")
+        parser.exit()
+
+
 def build_parser() -> argparse.ArgumentParser:
     """The parser of the whole command line. Each command's `run` stands in the namespace's `run`."""
     parser = Parser(
@@ -34,7 +43,7 @@ def build_parser() -> argparse.ArgumentParser:
         epilog="exit status: 0 all done, 1 some bursts or files failed (each is named, the others are finished), 2 wrong usage, "
         "130 interrupted (Ctrl-C: what was finished is kept; a second Ctrl-C ends at once)",
     )
-    parser.add_argument("--version", action="version", version=f"burstsr {__version__}")
+    parser.add_argument("--version", action=_Version, nargs=0, help="show program's version number and exit")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command")
     for command in _COMMANDS:
         sub = command.add_parser(commands)

@@ -23,8 +23,8 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:  # noqa: ANN401  argpa
     parser: argparse.ArgumentParser = commands.add_parser(
         "calibrate",
         help="measure the camera and the hand: noise, defects, the lens's blur, motion",
-        description="Measure what the program otherwise guesses. A result is a file (JSON, or TOML by its suffix); without -o it goes to the user's folder of "
-        "profiles, where process finds what fits a burst's camera and ISO by itself.",
+        description="Measure what the program otherwise guesses. A result is a file (JSON, or TOML by its suffix); without -o, what is measured of a "
+        "camera goes to the user's folder of profiles, where process finds what fits a burst's camera and ISO by itself; motion and jiggle are only printed.",
     )
     kinds = parser.add_subparsers(title="what to measure", metavar="WHAT", dest="what", required=True)
     for add in (_add_noise, _add_defects, _add_lens, _add_motion, _add_jiggle, _add_list):
@@ -91,7 +91,7 @@ def _add_lens(kinds: Any) -> None:  # noqa: ANN401
 def _add_motion(kinds: Any) -> None:  # noqa: ANN401
     motion: argparse.ArgumentParser = kinds.add_parser(
         "motion",
-        help="how the hand shakes, from bursts or a gyroscope's log, as a motion file for simulate",
+        help="how the hand shakes, from bursts or a gyroscope's log; with -o as a motion file for simulate",
         description="Measure motion between frames: its deviation, speed, correlation and tremor, and the sensor's read-out time where rows show it.",
     )
     motion.add_argument("path", metavar="PATH", nargs="*", type=Path, help="bursts")
@@ -102,7 +102,7 @@ def _add_motion(kinds: Any) -> None:  # noqa: ANN401
     motion.add_argument("--time-unit", type=float, metavar="SECONDS", help="of the log's time stamps (default: s, ms, us or ns, whichever makes sense)")
     motion.add_argument("--readout", type=float, default=0.0, metavar="SECONDS", help="with --gyro: read-out time of a frame (default 0)")
     motion.add_argument("--rows", type=int, default=3000, metavar="N", help="with --gyro and --readout: rows of a frame (default 3000)")
-    _common(motion, lambda args: _work().motion(args))
+    _common(motion, lambda args: _work().motion(args), profiles=False)
 
 
 def _add_jiggle(kinds: Any) -> None:  # noqa: ANN401
@@ -110,12 +110,12 @@ def _add_jiggle(kinds: Any) -> None:  # noqa: ANN401
         "jiggle",
         help="offsets that a driven stabiliser or mount should make between frames",
         description="The offsets of N frames whose sampling grids fill the colour filter's period most evenly: in raw pixels, and with --focal-px in radians. "
-        "Written as a motion file: process --motion takes it for frames that were taken so, simulate --motion shows what they would give.",
+        "With -o they are written as a motion file: process --motion takes it for frames that were taken so, simulate --motion shows what they would give.",
     )
     jiggle.add_argument("--frames", type=int, required=True, metavar="N", help="2 to 1000")
     jiggle.add_argument("--scale", type=float, default=2.0, metavar="S", help="output pixels per raw pixel, 1 to 4 (default 2)")
     jiggle.add_argument("--focal-px", type=float, metavar="F", help="focal length in raw pixels (focal length / pixel pitch), for radians")
-    _common(jiggle, lambda args: _work().jiggle(args))
+    _common(jiggle, lambda args: _work().jiggle(args), profiles=False)
 
 
 def _add_list(kinds: Any) -> None:  # noqa: ANN401
@@ -125,8 +125,10 @@ def _add_list(kinds: Any) -> None:  # noqa: ANN401
     _verbosity(listed, lambda args: _work().listed(args))
 
 
-def _common(parser: argparse.ArgumentParser, work: Work) -> None:
-    parser.add_argument("-o", "--output", metavar="FILE", type=Path, help="record to write, .json or .toml (default: in the user's folder of profiles)")
+def _common(parser: argparse.ArgumentParser, work: Work, *, profiles: bool = True) -> None:
+    """What every measurement takes. profiles: whether it is written to the user's folder without -o."""
+    default = "(default: in the user's folder of profiles)" if profiles else "(default: no file; what is found is printed)"
+    parser.add_argument("-o", "--output", metavar="FILE", type=Path, help=f"{'record' if profiles else 'motion file'} to write, .json or .toml {default}")
     parser.add_argument("--plot", nargs="?", const="png", **choice(PLOTS), help="draw the result beside it, PNG or SVG; needs pip install 'burstsr[plots]'")
     _verbosity(parser, work)
 

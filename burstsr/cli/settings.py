@@ -8,7 +8,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from burstsr import __version__
 from burstsr.batch.fallback import FALLBACK, renamed
 from burstsr.batch.job import recorded
 from burstsr.cli.console import echo, echo_json
@@ -51,6 +50,8 @@ def asked_settings(args: argparse.Namespace) -> Settings:
 
 def run(args: argparse.Namespace) -> int:
     """Do the command; its exit status."""
+    from burstsr import __version__
+
     settings = asked_settings(args)
     if args.json:
         echo_json(asdict(settings))

@@ -119,8 +119,9 @@ def _count(text: str) -> int:
 
 
 def _is_result(path: Path) -> bool:
-    """Whether `process` wrote it: its record lies beside it."""
-    return path.suffix == ".dng" and recorded(path.with_suffix(".json"), "fingerprints") is not None
+    """Whether `process` or `single` wrote it, as its record beside it says, however damaged it is itself."""
+    records = (path.with_suffix(".json"), "fingerprints"), (path.with_name(f"{path.name}.json"), "asked")
+    return path.suffix == ".dng" and any(recorded(record, key) is not None for record, key in records)
 
 
 def row(burst: BurstFiles) -> tuple[str, ...]:

@@ -40,7 +40,7 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:  # noqa: ANN401  argpa
     parser.add_argument("--pixel-weight", type=float, metavar="W", help="of that loss in a gan's training (default 1)")
     parser.add_argument("--adversarial-weight", type=float, metavar="W", help="default 0.005")
     parser.add_argument("--perceptual-weight", type=float, metavar="W", help="of the difference of VGG-19 features; needs --vgg")
-    parser.add_argument("--vgg", metavar="FILE", help="VGG-19 weights, or `torchvision`")
+    parser.add_argument("--vgg", metavar="FILE", help="VGG-19 weights, or `torchvision`: those that torchvision has downloaded before")
     parser.add_argument("--after-activation", action="store_true", help="perceptual loss on features behind the activation (SRGAN), not before (ESRGAN)")
     parser.add_argument("--not-relativistic", action="store_true", help="the plain adversarial loss (SRGAN), not the relativistic average (ESRGAN)")
     parser.add_argument("--blur-px", type=float, default=0.0, metavar="S", help="degradation: Gaussian blur up to this deviation (default 0)")

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from burstsr.core.burst import Colour
-from burstsr.core.srgb import SRGB_TO_XYZ
+from burstsr.core.srgb import camera_to_srgb as camera_to_srgb
 
 Pixels = NDArray[np.float32]
 
@@ -21,20 +21,6 @@ def balance_gains(colour: Colour) -> NDArray[np.float64]:
     """(3,) white balance, the least gain 1: saturation reaches 1 in every channel, so that clipped highlights are white."""
     gains = 1.0 / colour.as_shot_neutral
     return np.asarray(gains / gains.min())
-
-
-def camera_to_srgb(colour: Colour) -> NDArray[np.float64]:
-    """(3, 3) from white-balanced camera RGB to linear sRGB; white to white. The identity where the camera is unknown.
-
-    Rows of the matrix from sRGB to camera are scaled to sum 1, then it is inverted, as dcraw does.
-    """
-    if colour.xyz_to_camera is None:
-        return np.eye(3)
-    from_srgb = colour.xyz_to_camera @ SRGB_TO_XYZ
-    sums = from_srgb.sum(axis=1, keepdims=True)
-    if (sums <= 0).any() or abs(np.linalg.det(from_srgb / sums)) < 1e-6:
-        return np.eye(3)  # no camera sees white as black: the file's matrix means nothing
-    return np.asarray(np.linalg.inv(from_srgb / sums))
 
 
 def linear_srgb(rgb: Pixels, gains: NDArray[np.float64], matrix: NDArray[np.float64]) -> Pixels:

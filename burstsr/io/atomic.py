@@ -21,7 +21,7 @@ _OLD_S = 86400.0
 
 @contextmanager
 def atomic(path: str | Path) -> Iterator[Path]:
-    """A temporary path beside `path` to write to; on leaving it is synced and renamed to `path`, on any error it is removed.
+    """A temporary path beside `path` to write to; on leaving it is synced, renamed to `path` and its folder synced, on any error it is removed.
 
     The temporary name keeps the suffix, by which some writers choose the format, starts with a dot, so that no reader takes it for a result, and is short,
     however long that of `path`. What killed runs left of the same file is removed. Raises OutputError where the folder or the file cannot be written.
@@ -43,11 +43,22 @@ def atomic(path: str | Path) -> Iterator[Path]:
             os.fsync(file.fileno())
         os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, target)
+        sync_folder(target.parent)
     except OSError as error:
         raise OutputError(f"{target}: cannot be written ({error.strerror or error})") from error
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def sync_folder(folder: Path) -> None:
+    """The names in a folder to the disk, where the system can: a file that was renamed is safe from a power cut only then."""
+    with suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def alive(process: int) -> bool:

@@ -79,8 +79,22 @@ class ResultFiles:
         if name == self.record:
             return "" if value is not None else "exists, and is no complete record of burstsr"
         if name not in listed:
+            other = self._other_record(name)
+            if other:
+                return f"belongs to another result of burstsr, as {other} says"
             return f"exists, and no record of burstsr names it ({self.record} would)"
         return "" if unchanged(path, listed[name], known, thorough=thorough) else f"is not what burstsr wrote, as {self.record} says: edited or replaced since"
+
+    def _other_record(self, name: str) -> str:
+        """The record of another kind, of `process` or of `single`, that names a file; '' where there is none."""
+        for record in (f"{name}.json", f"{Path(name).stem}.json"):
+            try:
+                value = json.loads((self.folder / record).read_bytes())
+                if record != self.record and any(said["name"] == name for said in value[OUTPUTS]):
+                    return record
+            except (OSError, ValueError, KeyError, TypeError, RecursionError):
+                continue
+        return ""
 
 
 def entry(path: Path) -> dict[str, Any]:

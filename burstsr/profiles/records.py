@@ -162,7 +162,9 @@ class MotionRecord:
     readout_s: float | None = _optional("time from the first row's read-out to the last's, seconds")
     readout_error_s: float | None = _optional("standard error of readout_s, seconds")
     focal_px: float | None = _optional("focal length, raw pixels")
-    angles_rad: tuple[Pair, ...] | None = _optional("per frame: rotation about the axis x (up) and y (right), radians, that makes the motion")
+    angles_rad: tuple[Pair, ...] | None = _optional(
+        "per frame: rotation about x (along the sensor's rows) and y (along its columns), radians, that makes the motion: atan(dy / F), atan(dx / F)"
+    )
 
     def __post_init__(self) -> None:
         check_range("iso", self.iso, 0, _LARGEST_ISO)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from burstsr.core.burst import Colour
 from burstsr.core.errors import RangeError, SettingsError
-from burstsr.core.srgb import SRGB_TO_XYZ
+from burstsr.core.srgb import camera_to_srgb
 
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # BT.601
 
@@ -25,13 +25,12 @@ class FlowError(NamedTuple):
 def display_srgb(image: NDArray[np.floating], colour: Colour) -> NDArray[np.float32]:
     """(H, W, 3) float32 sRGB, 0 to 1: white balance, clip at saturation, camera matrix with white kept white, sRGB curve; no tone curve.
 
-    Without a matrix the balanced camera RGB counts as sRGB.
+    Without a matrix, or with one that has no inverse, the balanced camera RGB counts as sRGB.
     """
     neutral = np.asarray(colour.as_shot_neutral, np.float64)
     balanced = np.minimum(np.asarray(image, np.float32) / (neutral / neutral.max()).astype(np.float32), 1)
     if colour.xyz_to_camera is not None:
-        to_camera = colour.xyz_to_camera @ SRGB_TO_XYZ
-        balanced = balanced @ np.linalg.inv(to_camera / to_camera.sum(axis=1, keepdims=True)).T.astype(np.float32)
+        balanced = balanced @ camera_to_srgb(colour).T.astype(np.float32)
     v = np.clip(balanced, 0, 1)
     return np.asarray(np.where(v <= 0.0031308, 12.92 * v, 1.055 * v ** (1 / 2.4) - 0.055), np.float32)
 

@@ -13,6 +13,7 @@ from burstsr.core.errors import InputFileError, SettingsError
 _WIDTHS = ((64, 2), (128, 2), (256, 4), (512, 4), (512, 4))  # channels and convolutions of the five blocks
 NAMES = tuple(f"conv{block}_{i}" for block, (_, count) in enumerate(_WIDTHS, 1) for i in range(1, count + 1))
 _MEAN, _DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet's sRGB
+_TORCHVISION = "https://download.pytorch.org/models/vgg19-dcbb9e9d.pth"
 COBI_LAYERS = {"conv1_2": 1.0, "conv2_2": 1.0, "conv3_2": 0.5}  # Zhang 2019, §5
 
 
@@ -45,12 +46,12 @@ class VGG19(nn.Module):
 
     @classmethod
     def load(cls, source: str, layers: Sequence[str] = ("conv5_4",), before_activation: bool = True) -> VGG19:
-        """With weights from a file (torchvision's VGG-19 state, .pth or .safetensors), or "torchvision" where that is installed and has them.
+        """With weights from a file (torchvision's VGG-19 state, .pth or .safetensors), or "torchvision": the file that it has downloaded before.
 
         Raises InputFileError that says what is missing.
         """
         net = cls(layers, before_activation)
-        state = _from_torchvision() if source == "torchvision" else _from_file(Path(source))
+        state = _from_file(_torchvision_file() if source == "torchvision" else Path(source))
         needed = net.state_dict()
         lacking = [name for name, value in needed.items() if name not in state or state[name].shape != value.shape]
         if lacking:
@@ -106,10 +107,9 @@ def _from_file(path: Path) -> Mapping[str, Tensor]:
     return state
 
 
-def _from_torchvision() -> Mapping[str, Tensor]:
-    try:
-        from torchvision.models import VGG19_Weights, vgg19
-    except ImportError as error:
-        raise InputFileError("the perceptual loss needs torchvision (pip install torchvision), or a file of VGG-19 weights: --vgg FILE") from error
-    state: Mapping[str, Tensor] = vgg19(weights=VGG19_Weights.IMAGENET1K_V1).state_dict()
-    return state
+def _torchvision_file() -> Path:
+    """Where torchvision keeps the weights once it has them. Raises InputFileError where it has not: nothing is downloaded that nobody asked for."""
+    path = Path(torch.hub.get_dir()) / "checkpoints" / _TORCHVISION.rpartition("/")[2]
+    if not path.is_file():
+        raise InputFileError(f"--vgg torchvision: {path} is not there, and nothing is downloaded; get it from {_TORCHVISION} (575 MB), or give --vgg FILE")
+    return path

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from burstsr.core.errors import BurstsrError, InputFileError, OutputError, SettingsError
 from burstsr.io.atomic import atomic
 from single.data.pairs import Pairs
-from single.inference.runner import chosen_device, out_of_memory
+from single.inference.runner import chosen_device, multiplies_bf16, out_of_memory
 from single.losses import adversarial, pixel_loss
 from single.networks import build
 from single.networks.srresnet import Discriminator
@@ -64,7 +64,7 @@ class Training:
         self.judge_optimiser = torch.optim.Adam(self.discriminator.parameters(), plan.rate, betas=(0.9, 0.99)) if self.discriminator else None
         self.pixel = pixel_loss(plan.loss)
         self.features = _features(plan).to(self.device) if plan.perceptual_weight else None
-        self.bf16 = _has_bf16() if plan.bf16 is None else plan.bf16
+        self.bf16 = multiplies_bf16(self.device) if plan.bf16 is None else plan.bf16
         self.step, self.seconds, self.best = 0, 0.0, -math.inf
         writable(out)
         if (out / CHECKPOINT).is_file():
@@ -226,10 +226,6 @@ def _load(net: nn.Module, start: str | Path, plan: Plan) -> None:
     except RuntimeError as error:
         of = f"of {descriptor.name}" if descriptor else "of another network"
         raise InputFileError(f"{start}: the weights are {of} and do not fit {plan.descriptor.name}") from error
-
-
-def _has_bf16() -> bool:
-    return bool(torch.cuda.is_available()) or bool(torch.cpu._is_avx512_bf16_supported())
 
 
 def _features(plan: Plan) -> nn.Module:

@@ -126,3 +126,17 @@ def test_noise_over_iso_grows_as_gain_does():
     assert found.beta == pytest.approx(tuple(Noise.of_iso(1600).beta + 1e-7 + 1.6e-6), rel=1e-6)
     with pytest.raises(SettingsError):
         over_iso([], 100.0)
+
+
+def test_angles_of_a_motion_file_are_described_once():
+    """Fault 15: x was "up" in the record, and along the sensor's rows where they are computed. A turn about x moves the image along y."""
+    from dataclasses import fields
+
+    from burstsr.profiles.records import MotionRecord
+
+    (unit,) = (f.metadata["unit"] for f in fields(MotionRecord) if f.name == "angles_rad")
+    assert "about x (along the sensor's rows) and y (along its columns)" in unit
+    assert "about x (along the sensor's rows) and y\n    (along its columns)" in jiggle_offsets.__doc__
+    record = jiggle_offsets(4, 2.0, focal_px=1000.0)
+    for motion, (about_x, about_y) in zip(record.motions, record.angles_rad, strict=True):
+        assert (np.tan(about_x) * 1000, np.tan(about_y) * 1000) == pytest.approx((motion["dy_px"], motion["dx_px"]))

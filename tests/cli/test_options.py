@@ -2,6 +2,8 @@
 
 import argparse
 import json
+import subprocess
+import sys
 import tomllib
 
 import pytest
@@ -95,3 +97,68 @@ def test_a_record_is_settings(run_json, run, made, tmp_path):
     status, found = run_json("settings", "--settings", tmp_path / "a" / "apple.json")
     assert status == 0 and found["scale"] == 1.5 and found["finish"]["tone"] == 0.5
     assert "--fallback none" in run("settings", "--settings", tmp_path / "a" / "apple.json")[2]  # which is no setting
+
+
+@pytest.mark.parametrize(
+    ("argv", "says"),
+    [
+        (("benchmark", "residual", "x", "--noise", "much"), "--noise: must be two numbers from 0 to below 1, ALPHA,BETA, such as 4e-4,1e-6, not 'much'"),
+        (("simulate", "x", "-o", "o", "--noise", "1"), "--noise: '1': expected two numbers, ALPHA,BETA, such as 4e-4,1e-6"),
+        (("calibrate", "lens", "x", "--roi", "1,2"), "--roi: '1,2': expected four"),
+        (("process", "x", "-o", "o", "--gap", "x"), "--gap: 'x': must be a number"),
+        (("process", "x", "-o", "o", "--threads", "x"), "--threads: 'x': must be between 1 and"),
+        (("single", "x", "-o", "o", "--blend", "x"), "--blend: 'x': expected the model's share"),
+        (("benchmark", "pipeline", "--size", "x"), "--size: 'x': expected a size"),
+        (("benchmark", "quality", "--iso", "x"), "--iso: 'x': expected numbers"),
+    ],
+    ids=lambda v: v[0] if isinstance(v, tuple) else "",
+)
+def test_no_message_names_a_function_of_ours(run_json, argv, says):
+    """Fault 15: "argument --noise: invalid _pair value" hid what was wrong."""
+    status, found = run_json(*argv)
+    assert status == 2 and says in found["error"] and "value: " not in found["error"]
+
+
+def help_of(*names):
+    parser = build_parser()
+    for name in names:
+        (commands,) = (a for a in parser._actions if isinstance(a, argparse._SubParsersAction))
+        parser = commands.choices[name]
+    return " ".join(parser.format_help().split())
+
+
+@pytest.mark.parametrize(("what", "file"), [("noise", True), ("defects", True), ("lens", True), ("motion", False), ("jiggle", False)])
+def test_help_promises_no_file_that_is_not_written(what, file):
+    """Fault 15: motion and jiggle write nothing to the user's folder of profiles."""
+    text = help_of("calibrate", what)
+    assert ("in the user's folder of profiles" in text) is file and ("no file; what is found is printed" in text) is not file
+
+
+def test_the_old_name_of_the_default_fallback_warns(run, made, tmp_path):
+    status, out, err = run("process", made / "apple", "-o", tmp_path, "--dry-run", "--fallback", "lanczos")
+    assert status == 0 and "--fallback lanczos is called merge now" in err
+    assert "lanczos" not in help_of("process")
+
+
+def test_the_version_is_that_of_the_distribution_and_costs_nothing_before(run):
+    from importlib.metadata import version
+
+    import burstsr
+
+    assert run("--version") == (0, f"burstsr {version('burstsr')}\n", "") and burstsr.__version__ == version("burstsr")
+    asked = "import sys, burstsr.cli; burstsr.cli.build_parser(); print('importlib.metadata' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True).stdout.strip() == "False"
+
+
+def test_the_version_of_sources_that_are_not_installed_is_unknown(monkeypatch):
+    from importlib import metadata
+
+    import burstsr
+
+    def missing(name):
+        raise metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(metadata, "version", missing)
+    monkeypatch.delattr(burstsr, "__version__", raising=False)
+    assert burstsr.__version__ == "0+unknown"
+    del burstsr.__version__

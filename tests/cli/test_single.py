@@ -143,6 +143,34 @@ def test_results_inside_the_input_folder_are_no_sources(run_json, images):
         assert status == 0 and len(result["pictures"]) == 3
 
 
+def test_results_in_a_relative_folder_are_no_sources(run_json, images, monkeypatch):
+    """Fault 11: with a relative -o below an absolute input, the next run enlarged the results of the first."""
+    monkeypatch.chdir(images)
+    for expected in ("done", "skipped"):
+        status, result = run_json("single", images, "-o", "large", "--scale", 2)
+        assert status == 0 and [p["status"] for p in result["pictures"]] == [expected] * 3
+
+
+def test_results_beside_their_sources_are_no_sources(run_json, images):
+    (images / "apple.png").unlink()
+    for expected in ("done", "skipped"):
+        status, result = run_json("single", images, "-o", images, "--scale", 2, "--format", "png", "--format", "tiff")
+        assert [(p["name"], p["status"]) for p in result["pictures"] if "birch" in p["name"]] == [("birch.jpg", expected)]
+
+
+def test_process_knows_results_of_single_as_its_own(run_json, made, tmp_path):
+    """Fault 11: `process` looked for NAME.json, where `single` writes NAME.dng.json."""
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for i in range(2):
+        shutil.copy(made / "apple" / f"frame_00{i}.dng", folder / f"a{i}.dng")
+    assert run_json("single", made / "birch" / "frame_000.dng", "-o", folder, "--scale", 2)[0] == 0
+    (folder / "frame_000.dng").write_bytes(b"broken")
+    status, result = run_json("process", folder, "-o", tmp_path / "out", "--dry-run")
+    assert status == 0 and result["refused"] == []
+    assert [p["path"] for p in result["passed_over"]] == [str(folder / "frame_000.dng")] and result["bursts"][0]["frames"] == 2
+
+
 @pytest.mark.parametrize("model", ["lanczos", "srresnet", "zoom"])
 def test_raw_frames_become_linear_dngs(run_json, made, tmp_path, model):
     frame = made / "apple" / "frame_000.dng"

@@ -7,8 +7,9 @@ import pytest
 import tolerances
 
 from burstsr.core.burst import Colour, FrameInfo, Levels, Result, cfa_array
+from burstsr.core.srgb import SRGB_TO_XYZ
 from burstsr.finish import finish, finish_linear, finish_uint8, finish_uint16, loops, naive, orient, unorient
-from burstsr.finish.colour import SRGB_TO_XYZ, balance_gains, camera_to_srgb, encode_srgb, linear_srgb, tone_curve
+from burstsr.finish.colour import balance_gains, camera_to_srgb, encode_srgb, linear_srgb, tone_curve
 from burstsr.settings import FinishSettings
 
 CAMERAS = {

@@ -60,7 +60,10 @@ def test_large_fractions_stay_in_32_bits():
     assert tiff.rationals([0.0]).numbers() == (0.0,)
 
 
-@pytest.mark.parametrize(("value", "kind"), [(2.0**31, tiff.RATIONAL), (2.0**32 - 1, tiff.RATIONAL), (2.0**31 - 1, tiff.SRATIONAL), (-(2.0**31), tiff.SRATIONAL)])
+UNSIGNED, SIGNED = tiff.RATIONAL, tiff.SRATIONAL
+
+
+@pytest.mark.parametrize(("value", "kind"), [(2.0**31, UNSIGNED), (2.0**32 - 1, UNSIGNED), (2.0**31 - 1, SIGNED), (-(2.0**31), SIGNED)])
 def test_the_largest_fractions_are_written_and_end(value, kind):
     """Fault 6: from 2^31 on, `rationals` looped for ever."""
     assert tiff.rationals([value], kind).numbers() == (value,)
@@ -68,7 +71,7 @@ def test_the_largest_fractions_are_written_and_end(value, kind):
 
 @pytest.mark.parametrize(
     ("value", "kind"),
-    [(-1.0, tiff.RATIONAL), (2.0**32, tiff.RATIONAL), (2.0**31, tiff.SRATIONAL), (-(2.0**31) - 1, tiff.SRATIONAL), (np.nan, tiff.RATIONAL), (np.inf, tiff.SRATIONAL)],
+    [(-1.0, UNSIGNED), (2.0**32, UNSIGNED), (2.0**31, SIGNED), (-(2.0**31) - 1, SIGNED), (np.nan, UNSIGNED), (np.inf, SIGNED)],
 )
 def test_what_no_fraction_holds_is_an_output_error(value, kind):
     """Fault 6: a negative value of an unsigned field was an OverflowError."""

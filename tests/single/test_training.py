@@ -236,3 +236,11 @@ def test_a_damaged_log_or_checkpoint_is_named(folder, tmp_path):
     torch.save({**state, "net": {}}, tmp_path / "checkpoint.pt")
     with pytest.raises(InputFileError, match=r"checkpoint\.pt: a checkpoint that is damaged"):
         _training(folder, tmp_path, steps=4)
+
+
+def test_bfloat16_is_chosen_by_the_device_that_trains(folder, tmp_path, monkeypatch):
+    """Fault 8: a GPU that is there, but not used, made the CPU emulate bfloat16."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr("single.training.loop.multiplies_bf16", lambda device: device.type == "cuda")
+    assert not _training(folder, tmp_path / "auto", device="cpu", bf16=None).bf16
+    assert _training(folder, tmp_path / "on", device="cpu", bf16=True).bf16
