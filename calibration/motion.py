@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,7 +41,8 @@ def motion_from_bursts(bursts: Sequence[Burst], interval_s: float | None = None)
     readouts = [found for found in (_readout(track, burst.info.shape[0]) for track, burst in zip(tracks, several, strict=True)) if found is not None]
     readout = _combined(readouts)
     info = several[0].info
-    return _record(tracks, seconds, "flows", info.camera, info.iso, None if readout is None else (readout[0] * seconds, readout[1] * seconds))
+    record = _record(tracks, seconds, "flows", None if readout is None else (readout[0] * seconds, readout[1] * seconds))
+    return replace(record, camera=info.camera, iso=info.iso)
 
 
 def motion_from_gyro(log: GyroLog, plan: Plan) -> MotionRecord:
@@ -51,7 +53,7 @@ def motion_from_gyro(log: GyroLog, plan: Plan) -> MotionRecord:
     tremor = (frequency >= _TREMOR_HZ[0]) & (frequency <= _TREMOR_HZ[1])
     peak = float(frequency[tremor][np.argmax(power[tremor].sum(axis=1))]) if tremor.any() else None
     readout = (plan.readout_s, 0.0) if plan.readout_s else None
-    return _record(tracks, plan.interval_s, "gyroscope", "", 0.0, readout, tremor_hz=peak, focal_px=plan.focal_px)
+    return replace(_record(tracks, plan.interval_s, "gyroscope", readout), tremor_hz=peak, focal_px=plan.focal_px)
 
 
 def _track(burst: Burst) -> list[FrameMotion]:
@@ -109,16 +111,8 @@ def _interval(burst: Burst) -> float:
     return float(np.median(steps)) if steps and np.median(steps) > 0 else _DEFAULT_INTERVAL_S
 
 
-def _record(
-    tracks: Sequence[Sequence[FrameMotion]],
-    interval_s: float,
-    method: str,
-    camera: str,
-    iso: float,
-    readout: tuple[float, float] | None,
-    tremor_hz: float | None = None,
-    focal_px: float | None = None,
-) -> MotionRecord:
+def _record(tracks: Sequence[Sequence[FrameMotion]], interval_s: float, method: str, readout: tuple[float, float] | None) -> MotionRecord:
+    """The statistics of tracks, of no camera in particular. readout: seconds, and their standard error."""
     places = [np.array([(m.dy_px, m.dx_px, m.rotation_rad) for m in track]) for track in tracks]
     squares = np.array([p.var(axis=0, ddof=1) for p in places])
     deviation = np.sqrt(squares.mean(axis=0))
@@ -126,8 +120,8 @@ def _record(
     extent = np.sqrt(squares[:, :2].sum(axis=1))
     typical = tracks[int(np.argmin(np.abs(extent - np.median(extent))))]
     return MotionRecord(
-        camera=camera,
-        iso=iso,
+        camera="",
+        iso=0.0,
         date=now(),
         method=method,
         frame_interval_s=interval_s,
@@ -139,8 +133,6 @@ def _record(
         bursts=len(tracks),
         readout_s=readout and readout[0],
         readout_error_s=readout and readout[1],
-        tremor_hz=tremor_hz,
-        focal_px=focal_px,
     )
 
 

@@ -119,7 +119,9 @@ def _edges(frame: Frame, roi: tuple[int, int, int, int] | None) -> list[Edge]:
     y, across = np.meshgrid(*(np.arange(n, dtype=np.float64) for n in x.shape), indexing="ij")
     y -= (x.shape[0] - 1) / 2
     across -= (x.shape[1] - 1) / 2
-    return [_fitted(x, y, across, cfa, channel, line, frame) for channel in range(3)]
+    colours = np.tile(cfa, (x.shape[0] // 2, x.shape[1] // 2))
+    near = np.abs((across - line[0] * y - line[1]) * (1 / np.hypot(1, line[0]))) <= _REACH_PX
+    return [_fitted(x[mine], y[mine], across[mine], line, frame) for mine in (near & (colours == channel) for channel in range(3))]
 
 
 def _line(grey: Doubles, frame: Frame) -> tuple[float, float]:
@@ -141,14 +143,10 @@ def _line(grey: Doubles, frame: Frame) -> tuple[float, float]:
     return gradient, 2 * (offset - (grey.shape[1] - 1) / 2)
 
 
-def _fitted(x: Doubles, y: Doubles, across: Doubles, cfa: NDArray[np.uint8], channel: int, line: tuple[float, float], frame: Frame) -> Edge:
-    """Angle, place, levels and blur of the edge, from all samples of a channel near it."""
-    mine = np.tile(cfa == channel, (x.shape[0] // 2, x.shape[1] // 2))
+def _fitted(values: Doubles, rows: Doubles, columns: Doubles, line: tuple[float, float], frame: Frame) -> Edge:
+    """Angle, position, levels and blur of the edge, from all samples of a channel near it: (n,) values, and where they are about the part's middle."""
     gradient, offset = line
-    cos = 1 / np.hypot(1, gradient)
-    near = mine & (np.abs((across - gradient * y - offset) * cos) <= _REACH_PX)
-    values, rows, columns = x[near], y[near], across[near]
-    first = (columns - gradient * rows - offset) * cos
+    first = (columns - gradient * rows - offset) * (1 / np.hypot(1, gradient))
     sides = [float(np.median(values[first * side > _REACH_PX / 2])) if (first * side > _REACH_PX / 2).any() else 0.0 for side in (-1, 1)]
     step = sides[1] - sides[0]
     if abs(step) < _LEAST_STEP or max(sides) > _CLIPPED:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,23 +20,24 @@ if TYPE_CHECKING:
     from burstsr.settings import Settings
 
 
-def plan(
-    bursts: Sequence[BurstFiles],
-    out: Path,
-    formats: Sequence[str],
-    settings: Sequence[Settings],
-    *,
-    overwrite: bool,
-    known: CalibrationInputs | None = None,
-    fallback: str = FALLBACK,
-) -> tuple[list[Job], list[Outcome]]:
+@dataclass(frozen=True)
+class Request:
+    """What is asked for all bursts alike; the fields are those of `Job`."""
+
+    out: Path
+    formats: tuple[str, ...]
+    threads: int = 0
+    known: CalibrationInputs = field(default_factory=CalibrationInputs)
+    fallback: str = FALLBACK
+    overwrite: bool = False
+
+
+def plan(bursts: Sequence[BurstFiles], settings: Sequence[Settings], request: Request) -> tuple[list[Job], list[Outcome]]:
     """Jobs to do, and outcomes that stand already: bursts skipped because they are done, failed because they cannot be done.
 
     settings: of each burst. Raises SettingsError where no burst at all has the frame N of --reference.
     """
-    known = known or CalibrationInputs()
-    pairs = zip(bursts, settings, strict=True)
-    jobs = [replace(_job(burst, out, formats, own), known=known, fallback=fallback, overwrite=overwrite) for burst, own in pairs]
+    jobs = [_job(burst, own, request) for burst, own in zip(bursts, settings, strict=True)]
     sources = {_identity(path): path for job in jobs for path in job.paths}
     if jobs and all(_lacks_reference(job) for job in jobs):
         raise SettingsError(_lacks_reference(jobs[0]))
@@ -51,10 +52,10 @@ def plan(
     return todo, outcomes
 
 
-def _job(burst: BurstFiles, out: Path, formats: Sequence[str], settings: Settings) -> Job:
+def _job(burst: BurstFiles, settings: Settings, request: Request) -> Job:
     paths = tuple(info.path for info in burst.infos)
     fingerprints = tuple(f"{i.path.name}, {i.path.stat().st_size} bytes, {i.time.isoformat() if i.time else 'no time'}" for i in burst.infos)
-    return Job(burst.name, paths, out, tuple(formats), settings, fingerprints)
+    return Job(burst.name, paths, settings=settings, fingerprints=fingerprints, **vars(request))
 
 
 def _lacks_reference(job: Job) -> str:

@@ -76,15 +76,14 @@ def run(args: argparse.Namespace) -> int:
     args.fallback = _fallback(args.fallback)
     check(args.fallback, settings.scale)
 
-    from burstsr.batch.plan import plan
+    from burstsr.batch.plan import Request, plan
     from burstsr.batch.renamed import same_frames_elsewhere
-    from burstsr.cli.tables import complain_of, find, grouping_of, hint, plain_problems
+    from burstsr.cli.tables import complain_of, find, grouping_of, hint
 
     known = known_of(args.profile, args.motion)
     found = find(args.input, grouping_of(args))
     chosen = reference.settings_of_bursts(settings, found.bursts, args.reference)
-    jobs, settled = plan(found.bursts, args.output, formats, chosen, overwrite=args.overwrite, known=known, fallback=args.fallback)
-    jobs = [replace(job, threads=args.threads or 0) for job in jobs]
+    jobs, settled = plan(found.bursts, chosen, Request(args.output, formats, args.threads or 0, known, args.fallback, args.overwrite))
     complain_of(found, args.verbose)
     if hint(found.bursts):
         warn(hint(found.bursts))
@@ -97,6 +96,14 @@ def run(args: argparse.Namespace) -> int:
             echo(_grouping(found, outcomes))
     else:
         outcomes = _do(args, jobs, settled)
+    _summarise(args, outcomes, found, renamed)
+    return int(bool(found.problems) or any(outcome.status == "failed" or outcome.damaged for outcome in outcomes))
+
+
+def _summarise(args: argparse.Namespace, outcomes: list[Outcome], found: Discovery, renamed: dict[str, Path]) -> None:
+    """What is said at the end: with --json all of it, else which bursts failed."""
+    from burstsr.cli.tables import plain_problems
+
     failed = [o.name for o in outcomes if o.status == "failed"]
     if args.json:
         old = {name: str(record) for name, record in renamed.items()}
@@ -104,7 +111,6 @@ def run(args: argparse.Namespace) -> int:
         echo_json({"out": str(args.output), "bursts": [o.to_dict() for o in outcomes], "failed": failed, **left})
     elif failed:
         warn(f"{len(failed)} of {len(outcomes)} bursts failed: {', '.join(failed)}")
-    return int(bool(failed or found.problems or any(outcome.damaged for outcome in outcomes)))
 
 
 def _fallback(name: str) -> str:

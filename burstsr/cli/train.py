@@ -6,12 +6,15 @@ import argparse
 from dataclasses import fields
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from burstsr.cli.console import echo, echo_json
 from burstsr.cli.options import choice, one_of
 from burstsr.cli.progress import Bars
 from burstsr.core.errors import SettingsError
+
+if TYPE_CHECKING:
+    from single.training.loop import Training
 
 _DEFAULTS = "16 patches of 32 pixels a step, Adam from 1e-3 to 1e-6"
 
@@ -72,11 +75,38 @@ def run(args: argparse.Namespace) -> int:
     if bool(args.data) == bool(args.raw_data):
         raise SettingsError("one of --data and --raw-data is needed")
 
+    from single.training.events import events
+    from single.training.loop import BEST
+
+    training = _training(args)
+    out, steps = training.out, training.plan.steps
+    write = events(out) if args.tensorboard else None
+    lines: list[dict[str, float]] = []
+
+    def report(line: dict[str, float]) -> None:
+        lines.append(line)
+        bars.stage(args.model, f"{line['val_psnr']:.2f} dB", int(line["step"]), steps)
+        if write:
+            write(line)
+        if not args.json and not bars.shown:
+            echo(", ".join(f"{name} {value:.5g}" for name, value in line.items()))
+
+    with Bars(1, show=not args.json) as bars:
+        best = training.run(report)
+    if args.json:
+        echo_json({"model": args.model, "weights": str(out / BEST), "best_val_psnr": best, "steps": training.step, "lines": lines})
+    else:
+        echo(f"{args.model}: {training.step} steps, best {best:.2f} dB on held-back patches -> {out / BEST}")
+    return 0
+
+
+def _training(args: argparse.Namespace) -> Training:
+    """The training that the command line asks for: its plan, its images, and where it goes. Raises BurstsrError before anything is computed."""
+    from single.catalogue import CATALOGUE
     from single.data import Degradation
     from single.inference.runner import chosen_device
     from single.training import sources
-    from single.training.events import events
-    from single.training.loop import BEST, Training, writable
+    from single.training.loop import Training, writable
     from single.training.plan import Plan
     from single.training.validation import Validation
 
@@ -92,22 +122,4 @@ def run(args: argparse.Namespace) -> int:
         pairs, held_back = sources.of_raw_files(descriptor, args.raw_data, args.validation[0] if args.validation else args.raw_data)
     else:
         pairs, held_back = sources.of_pictures(descriptor, args.data, args.validation, Degradation(args.blur_px, args.noise, args.jpeg))
-    training = Training(plan, pairs, Validation(held_back), out, args.start or "")
-    write = events(out) if args.tensorboard else None
-    lines: list[dict[str, float]] = []
-
-    def report(line: dict[str, float]) -> None:
-        lines.append(line)
-        bars.stage(args.model, f"{line['val_psnr']:.2f} dB", int(line["step"]), plan.steps)
-        if write:
-            write(line)
-        if not args.json and not bars.shown:
-            echo(", ".join(f"{name} {value:.5g}" for name, value in line.items()))
-
-    with Bars(1, show=not args.json) as bars:
-        best = training.run(report)
-    if args.json:
-        echo_json({"model": args.model, "weights": str(out / BEST), "best_val_psnr": best, "steps": training.step, "lines": lines})
-    else:
-        echo(f"{args.model}: {training.step} steps, best {best:.2f} dB on held-back patches -> {out / BEST}")
-    return 0
+    return Training(plan, pairs, Validation(held_back), out, args.start or "")
