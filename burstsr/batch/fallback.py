@@ -96,7 +96,7 @@ def _upscaled(ready: CalibratedBurst, job: Job, why: str, index: int, progress: 
         burst, index, flows = Burst(burst.name, (burst.frames[index],)), 0, None
         if enlarger.kind == "bayer":
             return upscale_frame(repair_pixels(burst.frames[0], bad_pixels), enlarger)
-    small = super_resolve(burst, replace(ready.settings, scale=1.0, reference=index), progress, flows, bad_pixels)
+    small = super_resolve(burst, replace(ready.settings, scale=1.0, reference=index), progress=progress, flows=flows, bad_pixels=bad_pixels)
     if progress:
         progress(f"fallback: {job.fallback}", 0, 1)
     return upscale_image(small, enlarger)

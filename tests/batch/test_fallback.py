@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from inspect import signature
 
 import numpy as np
 import pytest
@@ -66,9 +67,11 @@ def test_the_fallback_of_a_tripod_keeps_motion_and_lens(copier, tmp_path, monkey
     files[1].write_text(json.dumps([{}, {"dy_px": 2.0}, {"dx_px": -2.0}]))
     seen = []
 
-    def spy(burst, settings, progress, flows, bad_pixels):
+    def spy(*arguments, **named):
+        given = signature(merge).bind(*arguments, **named).arguments
+        settings, flows = given["settings"], given["flows"]
         seen.append((settings.scale, settings.reconstruct.psf_sigma_px, settings.reference, [flow.tiles[0, 0].tolist() for flow in flows]))
-        return merge(burst, settings, progress, flows, bad_pixels)
+        return merge(*arguments, **named)
 
     merge = pipeline.super_resolve
     monkeypatch.setattr(pipeline, "super_resolve", spy)
