@@ -74,6 +74,7 @@ def test_patches_are_flat():
 
 def test_command_line(monkeypatch, capsys):
     monkeypatch.setattr(edge, "ANGLES", (35.0,))
+    monkeypatch.setattr(edge, "_FRAMES", 6)
     edge.main(["--iso", "100", "--seeds", "1", "--json"])
     found = json.loads(capsys.readouterr().out)
     assert {record["method"] for record in found["edges"]} == {"truth", "fast", "best"} and len(found["edges"]) == 2 * 3 * 3

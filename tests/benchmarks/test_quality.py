@@ -16,7 +16,7 @@ from burstsr.cli import benchmark, main
 @pytest.fixture(scope="module")
 def image(scene, tmp_path_factory):
     path = tmp_path_factory.mktemp("pictures") / "scene.png"
-    cv2.imwrite(str(path), np.uint8(scene() * 255))
+    cv2.imwrite(str(path), np.uint8(scene(128, 160) * 255))
     return path
 
 

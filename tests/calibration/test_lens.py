@@ -71,10 +71,10 @@ def test_edge_spread_is_a_rising_share():
 
 
 def test_a_lens_from_a_burst(rng):
-    y, x = np.mgrid[:320, :320]
-    leaves = np.full((320, 320), 0.5)
-    for _ in range(150):  # discs of all sizes over each other, as dead leaves: edges, and a spectrum like a photograph's
-        size, place = np.exp(rng.uniform(np.log(3), np.log(60))), rng.uniform(0, 320, 2)
+    y, x = np.mgrid[:192, :192]
+    leaves = np.full((192, 192), 0.5)
+    for _ in range(80):  # discs of all sizes over each other, as dead leaves: edges, and a spectrum like a photograph's
+        size, place = np.exp(rng.uniform(np.log(3), np.log(60))), rng.uniform(0, 192, 2)
         leaves[np.hypot(y - place[0], x - place[1]) < size] = rng.uniform(0.1, 0.9)
     scene = np.repeat(leaves[..., None], 3, 2).astype(np.float32)
     found = []

@@ -80,12 +80,12 @@ def made():
 
 @pytest.fixture(scope="package")
 def fast(made):
-    return super_resolve(made.burst, FAST)
+    return super_resolve(made.burst, replace(FAST, measure_noise=True))
 
 
 @pytest.fixture(scope="package")
 def best(made):
-    return super_resolve(made.burst, BEST)
+    return super_resolve(made.burst, replace(BEST, measure_noise=True))
 
 
 @pytest.fixture(params=SCALES)
