@@ -70,7 +70,7 @@ def residuals(
 
 
 def _box_mean(image: Array, y: Array, x: Array, channel: NDArray[np.int64], side: float) -> Array:
-    """Mean of an image's channel over squares [y, y + side) x [x, x + side), pixel i being [i, i + 1): each pixel counts by what of it lies in the square."""
+    """Mean of an image's channel over squares [y, y + side) x [x, x + side); pixel i covers [i, i + 1) and is weighted by its overlap with the square."""
     total = np.zeros(y.shape)
     for i in range(int(np.ceil(side)) + 1):
         for j in range(int(np.ceil(side)) + 1):
@@ -82,7 +82,7 @@ def _box_mean(image: Array, y: Array, x: Array, channel: NDArray[np.int64], side
 
 def _overlap(pixel: NDArray[np.int64], start: Array, side: float) -> Array:
     """Length of [pixel, pixel + 1) inside [start, start + side)."""
-    return np.maximum(np.minimum(pixel + 1, start + side) - np.maximum(pixel, start), 0.0)
+    return np.asarray(np.maximum(np.minimum(pixel + 1, start + side) - np.maximum(pixel, start), 0.0))
 
 
 def same_site_mean(
