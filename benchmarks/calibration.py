@@ -187,11 +187,11 @@ SECTIONS: dict[str, Callable[[Plan], list[Row]]] = {
 def _jiggled(image: Path, seed: int, iso: float, frames: int, motion: str | tuple[FrameMotion, ...], settings: Settings) -> float:
     made = _made(image, seed, iso=iso, frames=frames, motion=motion)
     flows = None if isinstance(motion, str) else flows_from_motions(made.motions, 0, made.burst.info.shape)
-    return psnr_srgb(super_resolve(made.burst, settings, flows=flows).rgb, made.truth, made.burst.info.colour, _BORDER)
+    return psnr_srgb(super_resolve(made.burst, settings, flows=flows).image, made.truth, made.burst.info.colour, _BORDER)
 
 
 def _psnr(made: SimulatedBurst, frames: Burst, settings: Settings) -> float:
-    return psnr_srgb(super_resolve(frames, settings).rgb, made.truth, made.burst.info.colour, _BORDER)
+    return psnr_srgb(super_resolve(frames, settings).image, made.truth, made.burst.info.colour, _BORDER)
 
 
 def _best(sigma: float) -> Settings:

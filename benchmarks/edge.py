@@ -125,7 +125,7 @@ def _photographed(chart: Floats, iso: float, blur: float, seed: int) -> Simulate
 
 
 def _developed(made: SimulatedBurst, mode: Mode) -> Floats:
-    return super_resolve(made.burst, settings_of(_SCALE, mode, made.settings.blur_sigma_px)).rgb
+    return super_resolve(made.burst, settings_of(_SCALE, mode, made.settings.blur_sigma_px)).image
 
 
 def _in_texture(ground: NDArray[np.floating], neutral: NDArray[np.float64]) -> Floats:

@@ -16,9 +16,10 @@ from pathlib import Path
 
 import numpy as np
 
-from burstsr.core.burst import Burst, Colour, Frame, FrameInfo, Levels, Result, cfa_array
+from burstsr.core.burst import Burst, Colour, Frame, FrameInfo, Levels, cfa_array
 from burstsr.core.flow import Flow
 from burstsr.core.noise import Noise
+from burstsr.core.result import Result
 from burstsr.pipeline import super_resolve
 from burstsr.settings import Settings
 
@@ -45,10 +46,10 @@ def flat_burst(noise: Noise, light: float, frames: int, rejected: int, side: int
 
 def claims(image: Result, light: float) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
     """(3,) sigma that a picture of a flat field claims, over what it has."""
-    assert image.noise is not None
+    assert image.noise_model is not None
     border = round(_BORDER * image.scale)
-    has = image.rgb[border:-border, border:-border].std(axis=(0, 1), dtype=np.float64)
-    claimed = np.array([float(np.sqrt(image.noise.variance(NEUTRAL[c] * light, c))) for c in range(3)])
+    has = image.image[border:-border, border:-border].std(axis=(0, 1), dtype=np.float64)
+    claimed = np.array([float(np.sqrt(image.noise_model.variance(NEUTRAL[c] * light, c))) for c in range(3)])
     return np.asarray(claimed / has)
 
 

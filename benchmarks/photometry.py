@@ -164,7 +164,7 @@ def measured(settings: Settings, args: argparse.Namespace) -> dict[float, Array]
         rng = np.random.default_rng(seed)
         field = field_of(rng, noise, args.frames, args.fwhm, args.sky, (args.side, args.side), args.moffat)
         burst, shifts = burst_of(field, noise, args.frames, rng)
-        image = super_resolve(burst, settings).rgb
+        image = super_resolve(burst, settings).image
         for snr, errors in flux_errors(field, image, direct_fluxes(field, burst, shifts), settings.scale).items():
             found[snr].append(errors)
     return {snr: np.concatenate(errors, axis=1) for snr, errors in found.items() if errors}

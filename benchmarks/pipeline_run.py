@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from burstsr import Settings, read_burst, super_resolve, write_dng
-from burstsr.core.burst import Result
+from burstsr.core.result import Result
 from burstsr.finish import finish_uint8
 from burstsr.io.dng import write_cfa_dng
 from burstsr.io.images import write_jpeg

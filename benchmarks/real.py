@@ -122,7 +122,7 @@ def measure(case: Case, settings: Settings | None = None, modes: Sequence[Mode] 
     for mode in modes:
         result = super_resolve(world.burst, replace(settings or Settings(), scale=world.scale, mode=mode, reference=0, measure_noise=False))
         named = {"scene": case.scene, "picture": case.picture.stem, "iso": case.iso, "seed": case.seed, "mode": mode}
-        records.append({**named, **asdict(score(result.rgb, single, world))})
+        records.append({**named, **asdict(score(result.image, single, world))})
     return records
 
 

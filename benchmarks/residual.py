@@ -109,7 +109,7 @@ class _Bench:
         """Squared residuals over variances of the frames of `fold`: by frame, method and part of the picture."""
         kept = [self._reference, *(i for i in range(len(self._burst)) if i not in (*fold, self._reference))]
         frames = tuple(self._burst.frames[i] for i in kept)
-        merged, probed = (super_resolve(Burst(self._burst.name, f), self._settings).rgb for f in (frames, tuple(map(self._probed, frames))))
+        merged, probed = (super_resolve(Burst(self._burst.name, f), self._settings).image for f in (frames, tuple(map(self._probed, frames))))
         structure = self._structure(merged)
         found = {}
         for i in fold:

@@ -95,27 +95,27 @@ def menon_frame(frame: Frame, scale: float) -> Floats:
 
 def ours(shot: Shot) -> Floats:
     """The pipeline."""
-    return super_resolve(shot.burst, settings_of(shot.scale)).rgb
+    return super_resolve(shot.burst, settings_of(shot.scale)).image
 
 
 def ours_with_true_motion(shot: Shot) -> Floats:
     """The pipeline, told the motion: what is left to gain from better alignment."""
-    return super_resolve(shot.burst, settings_of(shot.scale), flows=shot.true_flows).rgb
+    return super_resolve(shot.burst, settings_of(shot.scale), flows=shot.true_flows).image
 
 
 def best(shot: Shot) -> Floats:
     """The pipeline in its second mode, told the lens's blur."""
-    return super_resolve(shot.burst, settings_of(shot.scale, "best", shot.psf_px)).rgb
+    return super_resolve(shot.burst, settings_of(shot.scale, "best", shot.psf_px)).image
 
 
 def best_with_true_motion(shot: Shot) -> Floats:
     """The second mode, told the motion too."""
-    return super_resolve(shot.burst, settings_of(shot.scale, "best", shot.psf_px), flows=shot.true_flows).rgb
+    return super_resolve(shot.burst, settings_of(shot.scale, "best", shot.psf_px), flows=shot.true_flows).image
 
 
 def ours_of_one(shot: Shot) -> Floats:
     """The pipeline on frame 0 alone."""
-    return super_resolve(Burst(shot.burst.name, shot.burst.frames[:1]), settings_of(shot.scale)).rgb
+    return super_resolve(Burst(shot.burst.name, shot.burst.frames[:1]), settings_of(shot.scale)).image
 
 
 def upscaled(image: Floats, scale: float) -> Floats:

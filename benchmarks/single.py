@@ -143,9 +143,9 @@ def _zoom(plan: Plan, notes: list[str]) -> list[Record]:
         for name in HELD_BACK:
             simulated = simulate_burst(_photograph(plan.data, name), SimulateSettings(frames=1, scale=2.0, iso=iso), np.random.default_rng(1), name)
             frame, colour = simulated.burst.frames[0], simulated.burst.info.colour
-            images = {"DHT + bicubic": _dht_bicubic(frame), "burstsr + Lanczos": upscale_frame(frame, enlarger(Request("lanczos", 2.0))).rgb}
+            images = {"DHT + bicubic": _dht_bicubic(frame), "burstsr + Lanczos": upscale_frame(frame, enlarger(Request("lanczos", 2.0))).image}
             if model:
-                images[model.model.name] = upscale_frame(frame, model).rgb
+                images[model.model.name] = upscale_frame(frame, model).image
             truth = simulated.truth
             figures = {title: psnr_srgb(image, truth, colour, _ZOOM_BORDER) for title, image in images.items()}
             found.append({"picture": name, "iso": iso, "psnr_srgb": figures})

@@ -164,7 +164,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     index = select_reference(burst, noise)
     images: dict[str, Floats] = {"single": upscale(demosaic(burst.frames[index]), args.scale)}
     for mode in (args.mode,) if args.mode else modes:
-        images[mode] = super_resolve(burst, Settings(scale=args.scale, mode=mode, reference=index)).rgb
+        images[mode] = super_resolve(burst, Settings(scale=args.scale, mode=mode, reference=index)).image
     found = {mode: measure(images["single"], image, args.scale) for mode, image in images.items() if mode != "single"}
     told = {"frames": len(burst), "reference": index, **found, "rings": star_rings(images, args.scale)}
     sys.stdout.write(json.dumps(told, indent=1, allow_nan=False) + "\n")

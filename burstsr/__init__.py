@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     __version__: str
     from burstsr.core.burst import Burst as Burst
     from burstsr.core.burst import Frame as Frame
-    from burstsr.core.burst import Result as Result
     from burstsr.core.errors import BurstsrError as BurstsrError
+    from burstsr.core.result import Result as Result
     from burstsr.export import write_dng as write_dng
     from burstsr.io.discover import read_burst as read_burst
     from burstsr.pipeline import super_resolve as super_resolve
@@ -30,7 +30,7 @@ _HOME = {
     "Settings": "burstsr.settings",
     "Burst": "burstsr.core.burst",
     "Frame": "burstsr.core.burst",
-    "Result": "burstsr.core.burst",
+    "Result": "burstsr.core.result",
     "BurstsrError": "burstsr.core.errors",
 }
 __all__ = [*_HOME, "__version__"]  # noqa: PLE0604  names of _HOME are strings

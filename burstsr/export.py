@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from burstsr.core.burst import Result
 from burstsr.core.checks import check_picture
+from burstsr.core.result import Result
 from burstsr.finish import finish_uint8
 from burstsr.io import dng
 from burstsr.io.dng_previews import PREVIEW_PX, reduced
@@ -29,6 +29,6 @@ def write_dng(path: str | Path, image: Result, settings: FinishSettings | None =
 def preview(image: Result, settings: FinishSettings) -> NDArray[np.uint8]:
     """(h, w, 3) uint8 sRGB of the picture's crop, not oriented, at most PREVIEW_PX along its longer side."""
     top, left, bottom, right = image.crop
-    shown = image.rgb[round(top) : math.ceil(bottom), round(left) : math.ceil(right)]
+    shown = image.image[round(top) : math.ceil(bottom), round(left) : math.ceil(right)]
     small = np.asarray(reduced(shown, PREVIEW_PX), np.float32)
-    return finish_uint8(replace(image, rgb=small, reference=replace(image.reference, orientation=1)), settings)
+    return finish_uint8(replace(image, image=small, reference=replace(image.reference, orientation=1)), settings)

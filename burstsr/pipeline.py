@@ -9,19 +9,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from burstsr.align import Aligner, scenes, select_reference
-from burstsr.core.burst import Burst, Frame, Result
+from burstsr.core.burst import Burst, Frame
 from burstsr.core.checks import checked
 from burstsr.core.deprecated import renamed_argument
 from burstsr.core.flow import Flow
 from burstsr.core.noise import Noise
 from burstsr.core.quantise import packed
+from burstsr.core.result import Result
 from burstsr.defects import find_defects, repair_pixels
 from burstsr.develop import Registered, merged
 from burstsr.merge import SamePhaseMean
 from burstsr.noise import check_noise_profile, estimate_noise, estimate_snr, questioned
 from burstsr.output_noise import output_noise
 from burstsr.reconstruct import RegisteredFrame, reconstruct
-from burstsr.report import Record
+from burstsr.report import Finished, Record
 from burstsr.robustness import LEAST_TRUST, RobustnessModel, mended
 from burstsr.settings import AlignSettings, Settings
 
@@ -97,7 +98,8 @@ def super_resolve(
         record.reconstructed(outcome)
     left = output_noise(registered, tuned, outcome) if tuned.measure_noise else None
     record.stage("noise left")
-    return record.image(image, left, index, noise, noise_source, len(defects), tuned)
+    report = record.report((image.shape[0], image.shape[1]), Finished(index, noise, noise_source, len(defects), tuned, left))
+    return Result(image, reference.info, settings.scale, left, report, report.provenance)
 
 
 def _aligned(frames: Sequence[Frame], index: int, aligner: Aligner, record: Record) -> Callable[[int], Flow]:

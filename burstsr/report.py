@@ -1,4 +1,4 @@
-"""What happened in a run: timings, motion and trust per frame, sub-pixel coverage; for the JSON beside every picture."""
+"""Collects what happens in a run, tells its progress, and hears whether it is to stop."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ import math
 import platform
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
+from threading import Event
 from typing import ParamSpec, TypeVar
 
 import numpy as np
@@ -17,16 +18,19 @@ from numpy.typing import NDArray
 from burstsr import __version__
 from burstsr.align import certain, coverage, expected_gain_db, rigid_motion, sampling_uniformity, shifts, subpixel_phases, unknown_motion
 from burstsr.core import jit_events
-from burstsr.core.burst import Burst, Result
+from burstsr.core.burst import Burst
+from burstsr.core.errors import Cancelled
 from burstsr.core.flow import Flow
 from burstsr.core.noise import Noise
 from burstsr.core.provenance import Provenance
-from burstsr.core.schema import SCHEMA_VERSION, with_both_names
+from burstsr.core.report import FrameReport, NoiseReport, ReconstructionReport, Report
 from burstsr.noise import estimate_snr
 from burstsr.reconstruct import Reconstruction
 from burstsr.settings import Settings
 
 _LOG = logging.getLogger(__name__)
+Progress = Callable[[str, int, int], None]
+Cancel = Callable[[], bool] | Event
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 _FIRST = "choose the scene"
@@ -44,15 +48,31 @@ COMPILING = "compiling (first run)"  # what progress is told as a stage meanwhil
 _LIBRARIES = ("numpy", "scipy", "numba", "rawpy", "tifffile", "imagecodecs", "opencv-python")
 
 
+@dataclass(frozen=True)
+class Finished:
+    """What the stages found. reference: index among the frames that show the scene. defects: how many pixels were repaired. tuned: settings as they fit the
+    burst. output_noise: what is left, None where it was not measured.
+    """
+
+    reference: int
+    noise: Noise
+    noise_source: str
+    defects: int
+    tuned: Settings
+    output_noise: Noise | None
+
+
 class Record:
     """Collects a run's facts and reports its progress; knows nothing of how stages work, and of their order only what it takes to name the next."""
 
-    def __init__(self, burst: Burst, settings: Settings, progress: Callable[[str, int, int], None] | None) -> None:
+    def __init__(self, burst: Burst, settings: Settings, progress: Progress | None = None, cancel: Cancel | None = None) -> None:
+        """progress: called with (stage, frames done, frames). cancel: asked whenever a stage, a frame or a tile begins; Cancelled is raised when it is set."""
         self._burst = burst
         self._settings = settings
         self._progress = progress
+        self._cancel = cancel.is_set if isinstance(cancel, Event) else cancel
         self._seconds: dict[str, float] = {}
-        self._frames: dict[int, dict[str, object]] = {}
+        self._frames: dict[int, FrameReport] = {}
         self._flow_of: dict[int, Flow] = {}
         self._mended_share = 0.0
         self._outcome: Reconstruction | None = None
@@ -78,9 +98,14 @@ class Record:
         self._begin()
 
     def _at(self, name: str) -> None:
-        """A stage begins."""
+        """A stage begins. Raises Cancelled."""
+        self._stop_if_cancelled()
         self._stage = name
         self._tell(name)
+
+    def _stop_if_cancelled(self) -> None:
+        if self._cancel is not None and self._cancel():
+            raise Cancelled(f"{self._burst.name}: cancelled")
 
     def compiling(self, begun: bool) -> None:
         """Loops are being compiled for the first time, or that has ended."""
@@ -101,30 +126,30 @@ class Record:
         """A frame of the scene, counted among those that show it, was merged with its flow and trust."""
         index = self._scenes[0][index]
         dy, dx, rotation = rigid_motion(flow)
-        facts: dict[str, object] = {"file": self._burst.frames[index].info.path.name, "reference": reference}
-        facts["motion_px"] = [round(dy, 4), round(dx, 4)]
-        facts["motion_error_px"] = round(flow.error_px, 4) if math.isfinite(flow.error_px) else None
-        facts["rotation_deg"] = round(math.degrees(rotation), 5)
-        facts["robustness"] = round(float(robustness.mean(dtype=np.float64)), 4)
-        facts["used"] = reference or bool(robustness.any())
-        facts["unused_because"] = None if facts["used"] else _DIFFERS
+        self._frames[index] = FrameReport(
+            self._burst.frames[index].info.path.name,
+            reference,
+            (round(dy, 4), round(dx, 4)),
+            round(flow.error_px, 4) if math.isfinite(flow.error_px) else None,
+            round(math.degrees(rotation), 5),
+            round(float(robustness.mean(dtype=np.float64)), 4),
+            None if reference or robustness.any() else _DIFFERS,
+        )
         self._flow_of[index] = flow
-        self._frames[index] = facts
         self._at("merge" if len(self._frames) == len(self._burst) else "align")
 
     def scenes(self, groups: Sequence[Sequence[int]]) -> None:
         """Frames by what they show; the first group is merged."""
         self._scenes = [list(group) for group in groups]
         for i in (i for group in groups[1:] for i in group):
-            facts = {"file": self._burst.frames[i].info.path.name, "reference": False, "motion_px": None, "rotation_deg": None, "robustness": 0.0}
-            self._frames[i] = {**facts, "used": False, "unused_because": _OTHER_SCENE}
+            self._frames[i] = FrameReport(self._burst.frames[i].info.path.name, unused_because=_OTHER_SCENE)
 
     @property
     def _used(self) -> int:
-        return sum(bool(facts["used"]) for facts in self._frames.values())
+        return sum(facts.used for facts in self._frames.values())
 
     def _names(self, why: str) -> list[str]:
-        return [str(self._frames[i]["file"]) for i in sorted(self._frames) if self._frames[i]["unused_because"] == why]
+        return [self._frames[i].file for i in sorted(self._frames) if self._frames[i].unused_because == why]
 
     def mended(self, robustness: NDArray[np.float32]) -> None:
         """Where trust is 0, the other frames agreed against the reference."""
@@ -147,7 +172,8 @@ class Record:
         self.doubted(why)
 
     def tiles(self, done: int, total: int) -> None:
-        """Tiles of the reconstruction are done."""
+        """Tiles of the reconstruction are done. Raises Cancelled."""
+        self._stop_if_cancelled()
         if self._progress is not None:
             self._progress("reconstruct", done, total)
 
@@ -156,42 +182,33 @@ class Record:
         self._outcome = outcome
         self.stage("reconstruct")
 
-    def image(self, rgb: NDArray[np.float32], left: Noise | None, index: int, noise: Noise, noise_source: str, defects: int, tuned: Settings) -> Result:
-        """The finished Picture with its report. left: the noise that it still has, None where it was not measured.
-
-        index: of the reference among the frames that show the scene.
-        """
-        index = self._scenes[0][index]
-        report: dict[str, object] = {
-            "schema_version": SCHEMA_VERSION,
-            "burst": self._burst.name,
-            "reference": index,
-            "frames": [self._frames[i] for i in sorted(self._frames)],
-            "frames_used": self._used,
-            "frames_of_other_scenes": len(self._names(_OTHER_SCENE)),
-            "other_bursts": [[self._burst.frames[i].info.path.name for i in group] for group in self._scenes[1:] if len(group) > 1],
-            "coverage": round(coverage(self._flows, self._settings.scale), 4),
-            "subpixel_phases": self._phases(),
-            **self._promise(index, noise),
-            "advice": self._advice(),
-            "defects_repaired": defects,
-            "reference_mended": round(self._mended_share, 6),
-            "noise": {
-                "source": noise_source,
-                "noise_warning": self._doubt or None,
-                "raised": round(self._raised, 2) if self._raised > 1 else None,
-                **_plain(noise),
-            },
-            "output_noise": _plain(left) if left else None,
-            "reconstruction": _facts(self._outcome),
-            "settings": asdict(tuned),
-            "shape": list(rgb.shape[:2]),
-            "seconds": {name: round(s, 3) for name, s in self._seconds.items()},
-            "versions": versions(),
-        }
-        provenance = self._provenance()
-        report["provenance"] = provenance.to_dict()
-        return Result(rgb, self._burst.frames[index].info, self._settings.scale, left, with_both_names(report), provenance)
+    def report(self, shape: tuple[int, int], run: Finished) -> Report:
+        """All that was collected. shape: (H', W') of the result."""
+        index = self._scenes[0][run.reference]
+        middle = shifts(certain(self._flows))[-1]  # what the motion was worth is told of the middle of the image
+        snr = max(estimate_snr(self._burst.frames[index], run.noise), 1.0)
+        return Report(
+            burst=self._burst.name,
+            reference=index,
+            frames=tuple(self._frames[i] for i in sorted(self._frames)),
+            frames_of_other_scenes=len(self._names(_OTHER_SCENE)),
+            other_bursts=tuple(tuple(self._burst.frames[i].info.path.name for i in group) for group in self._scenes[1:] if len(group) > 1),
+            coverage=coverage(self._flows, self._settings.scale),
+            subpixel_phases=self._phases(),
+            sampling_uniformity=sampling_uniformity(middle, self._settings.scale),
+            expected_gain_db=expected_gain_db(middle, self._settings.scale, snr),
+            advice=self._advice(),
+            defects_repaired=run.defects,
+            reference_mended=self._mended_share,
+            noise=NoiseReport(run.noise_source, run.noise, self._doubt, self._raised),
+            output_noise=run.output_noise,
+            reconstruction=_facts(self._outcome),
+            settings=asdict(run.tuned),
+            shape=shape,
+            seconds=dict(self._seconds),
+            versions=versions(),
+            provenance=self._provenance(),
+        )
 
     def _provenance(self) -> Provenance:
         if self._used == 1:
@@ -204,13 +221,6 @@ class Record:
     def _phases(self) -> int:
         return subpixel_phases(certain(self._flows), self._settings.scale)
 
-    def _promise(self, index: int, noise: Noise) -> dict[str, object]:
-        """What the motion in the middle of the picture was worth: see `burstsr.align.expected_gain`."""
-        middle = shifts(certain(self._flows))[-1]
-        gain = expected_gain_db(middle, self._settings.scale, max(estimate_snr(self._burst.frames[index], noise), 1.0))
-        uniformity = round(sampling_uniformity(middle, self._settings.scale), 4)
-        return {"sampling_uniformity": uniformity, "expected_gain_db": round(gain, 2)}
-
     def _advice(self) -> str | None:
         said = [self._doubt] if self._doubt else []
         for why in (_OTHER_SCENE, _DIFFERS):
@@ -222,7 +232,7 @@ class Record:
                 said.append(f"{', '.join(names)} show the same: process them as a burst of their own")
         if self._used == 1:
             said.append(self._one())
-        elif unknown := self._used - len(certain([flow for i, flow in self._flow_of.items() if self._frames[i]["used"]])):
+        elif unknown := self._used - len(certain([flow for i, flow in self._flow_of.items() if self._frames[i].used])):
             said.append(unknown_motion(unknown, self._used))
         elif self._phases() == 1:
             still = "the frames hardly differ (tripod; shake it): there was no sub-pixel phase to gain from, only noise to average"
@@ -245,12 +255,5 @@ def versions() -> dict[str, str]:
     return found
 
 
-def _facts(outcome: Reconstruction | None) -> dict[str, float] | None:
-    if outcome is None:
-        return None
-    values = {"outer_iterations": outcome.turns, "residual": outcome.residual, "rechecked_tiles": outcome.second_looks, "moved": outcome.moved}
-    return {name: round(value, 4) for name, value in values.items()}
-
-
-def _plain(noise: Noise) -> dict[str, list[float]]:
-    return {"alpha": [float(a) for a in noise.alpha], "beta": [float(b) for b in noise.beta]}
+def _facts(outcome: Reconstruction | None) -> ReconstructionReport | None:
+    return None if outcome is None else ReconstructionReport(outcome.turns, outcome.residual, outcome.second_looks, outcome.moved)

@@ -77,7 +77,7 @@ def _of_prediction(burst: Burst, progress: Callable[[int, int], None] | None) ->
     for done, sigma in enumerate(SIGMAS_PX):
         if progress is not None:
             progress(done, len(SIGMAS_PX))
-        image = super_resolve(some, _settings(sigma, 0), flows=[flows[i] for i in kept]).rgb
+        image = super_resolve(some, _settings(sigma, 0), flows=[flows[i] for i in kept]).image
         misfits.append([_misfit(part.frames[i], flows[i], image, sigma, noise) for i in left_out])
     table = np.array(misfits)
     widest = _widest(np.array(SIGMAS_PX), table.mean(axis=1))
@@ -90,7 +90,7 @@ def _of_spectrum(burst: Burst) -> tuple[float, float]:
     """The same from the spectrum of green, reconstructed as the lens shows it."""
     part = crop_middle(burst, _SPECTRUM_PX)
     noise, _ = estimate_noise(part, flows_of)
-    green = np.maximum(super_resolve(part, _settings(0.0, None)).rgb[..., 1], 0)
+    green = np.maximum(super_resolve(part, _settings(0.0, None)).image[..., 1], 0)
     samples_per_pixel = len(part) * np.mean(part.info.cfa == 1) / _SCALE**2
     slope2 = 0.25 / (green + np.float32(_OFFSET))  # (d root / d green)^2
     variance = float(np.mean((noise.alpha[1] * green + noise.beta[1]) * slope2)) / samples_per_pixel

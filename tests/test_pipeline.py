@@ -50,9 +50,9 @@ def first(made):
 def test_a_burst_beats_its_best_single_frame(made, first):
     image = super_resolve(made.burst)
     single = upscale(demosaic(made.burst.frames[0]), 2.0)
-    assert psnr_linear(first.rgb, made.truth, 16) > psnr_linear(single, made.truth, 16) + 1.0
-    assert image.rgb.shape == made.truth.shape
-    assert image.rgb.dtype == np.float32
+    assert psnr_linear(first.image, made.truth, 16) > psnr_linear(single, made.truth, 16) + 1.0
+    assert image.image.shape == made.truth.shape
+    assert image.image.dtype == np.float32
 
 
 @pytest.mark.parametrize("scale", [1.0, 1.5, 2.0, 3.0, 4.0])
@@ -60,8 +60,8 @@ def test_any_scale(scale):
     burst = simulated(frames=3).burst
     image = super_resolve(burst, replace(FIRST, reference=None, scale=scale))
     height, width = burst.info.shape
-    assert image.rgb.shape == (round(scale * height), round(scale * width), 3)
-    assert np.isfinite(image.rgb).all()
+    assert image.image.shape == (round(scale * height), round(scale * width), 3)
+    assert np.isfinite(image.image).all()
 
 
 @pytest.mark.parametrize("order", ["BGGR", "GRBG", "GBRG"])
@@ -74,8 +74,8 @@ def test_all_cfa_orders_give_the_same_picture(made, first, order):
         mirrored.append(replace(frame, info=info, mosaic=np.ascontiguousarray(np.flip(frame.mosaic, axes))))
     other = Burst("mirrored", tuple(mirrored))
     assert other.info.cfa_order == order
-    b = np.flip(super_resolve(other, FIRST).rgb, axes)
-    assert psnr_linear(np.ascontiguousarray(b), first.rgb, 8) > CFA_ORDERS_PSNR_DB
+    b = np.flip(super_resolve(other, FIRST).image, axes)
+    assert psnr_linear(np.ascontiguousarray(b), first.image, 8) > CFA_ORDERS_PSNR_DB
 
 
 @pytest.mark.parametrize("frames", [1, 2])
@@ -83,7 +83,7 @@ def test_one_or_two_frames_are_not_worse_than_a_demosaiced_one(frames):
     made = simulated(frames=frames)
     single = upscale(demosaic(made.burst.frames[0]), 2.0)
     image = super_resolve(made.burst, FIRST)
-    assert psnr_linear(image.rgb, made.truth, 16) > psnr_linear(single, made.truth, 16) - 0.1
+    assert psnr_linear(image.image, made.truth, 16) > psnr_linear(single, made.truth, 16) - 0.1
 
 
 def test_saturated_places_never_tint():
@@ -93,7 +93,7 @@ def test_saturated_places_never_tint():
     image = lamp[..., None] * np.array([0.5, 1.0, 0.7])
     images = [np.roll(image, (i, -i), (0, 1)) for i in range(4)]
     burst = burst_of(images, white=15000.0)
-    result = super_resolve(burst, FIRST).rgb
+    result = super_resolve(burst, FIRST).image
     assert result.max() <= 1.0 + 1e-5
     np.testing.assert_allclose(result[80:112, 112:144], 1.0, atol=1e-3)
 
@@ -102,8 +102,8 @@ def test_a_mover_leaves_no_ghost():
     from burstsr.simulate.settings import MovingObject
 
     made = simulate_burst(scene(), SimulateSettings(frames=6, iso=100, moving_object=MovingObject()), np.random.default_rng(2))
-    on = super_resolve(made.burst, FIRST).rgb
-    off = super_resolve(made.burst, replace(FIRST, robustness=RobustnessSettings(enabled=False))).rgb
+    on = super_resolve(made.burst, FIRST).image
+    off = super_resolve(made.burst, replace(FIRST, robustness=RobustnessSettings(enabled=False))).image
     where = made.mask_mover_ever
 
     def error(image):
@@ -117,7 +117,7 @@ def test_small_and_ragged_frames(shape, rng):
     y, x = np.mgrid[: shape[0], : shape[1]]
     images = [0.4 + 0.2 * np.sin(0.5 * (y - i * 0.4)) * np.cos(0.3 * (x + i * 0.3)) + rng.normal(0, 0.005, shape) for i in range(3)]
     image = super_resolve(burst_of(images), Settings(reference=0))
-    assert np.isfinite(image.rgb).all()
+    assert np.isfinite(image.image).all()
 
 
 def test_large_shifts_are_followed(data):
@@ -147,12 +147,12 @@ CHANGES = [
 
 @pytest.mark.parametrize("change", CHANGES)
 def test_every_stage_reaches_the_picture(made, first, change):
-    other = super_resolve(made.burst, read_settings(FIRST, None, [change])).rgb
-    assert np.abs(first.rgb - other).max() > 1e-4
+    other = super_resolve(made.burst, read_settings(FIRST, None, [change])).image
+    assert np.abs(first.image - other).max() > 1e-4
 
 
 def test_the_same_burst_gives_the_same_picture(made):
-    np.testing.assert_array_equal(*(super_resolve(made.burst, replace(FIRST, reference=None)).rgb for _ in range(2)))
+    np.testing.assert_array_equal(*(super_resolve(made.burst, replace(FIRST, reference=None)).image for _ in range(2)))
 
 
 def test_report_is_json_and_complete(made):
@@ -181,14 +181,14 @@ def test_noise_left_is_what_is_left(rng):
     burst = burst_of([level + np.sqrt(noise.variance(level, 1)) * rng.standard_normal((128, 128)) for _ in range(8)], noise=noise)
     image = super_resolve(burst, Settings(reference=0))
     for channel in range(3):
-        measured = image.rgb[32:-32, 32:-32, channel].var()
-        assert 0.5 < float(image.noise.variance(level, channel)) / measured < 2.0
+        measured = image.image[32:-32, 32:-32, channel].var()
+        assert 0.5 < float(image.noise_model.variance(level, channel)) / measured < 2.0
 
 
 def test_colour_gain_does_not_change_the_merge(made, first):
     """White balance belongs to finishing: the merged samples do not depend on it, but for the fallback's demosaicing."""
     other = Burst("b", tuple(replace(f, info=replace(f.info, colour=Colour(np.array([0.9, 1.0, 0.5])))) for f in made.burst))
-    assert psnr_linear(first.rgb, super_resolve(other, FIRST).rgb) > 40
+    assert psnr_linear(first.image, super_resolve(other, FIRST).image) > 40
 
 
 def test_known_motion_is_taken_as_it_is(made, first):
@@ -200,7 +200,7 @@ def test_known_motion_is_taken_as_it_is(made, first):
     flows = [Flow(flow_at(m, np.stack([y, x], -1), (height, width)).astype(np.float32), 16) for m in made.motions]
     known = super_resolve(made.burst, FIRST, flows=flows)
     assert "align" not in known.report["seconds"]
-    assert abs(psnr_linear(known.rgb, made.truth, 16) - psnr_linear(first.rgb, made.truth, 16)) < 0.3
+    assert abs(psnr_linear(known.image, made.truth, 16) - psnr_linear(first.image, made.truth, 16)) < 0.3
     with pytest.raises(SettingsError, match="one per frame"):
         super_resolve(made.burst, FIRST, flows=flows[:2])
     with pytest.raises(SettingsError, match="against which"):
@@ -227,7 +227,7 @@ def test_all_orientations_give_the_same_picture(made, first, code):
 @pytest.fixture(scope="module")
 def best_of_four():
     burst = simulated(cfa="RGGB", frames=4).burst
-    return burst, super_resolve(burst, replace(FIRST, mode="best")).rgb
+    return burst, super_resolve(burst, replace(FIRST, mode="best")).image
 
 
 @pytest.mark.parametrize("order", ["BGGR", "GRBG"])
@@ -238,7 +238,7 @@ def test_mirrored_bursts_are_reconstructed_alike(best_of_four, order):
     for frame in burst:
         info = replace(frame.info, cfa=np.ascontiguousarray(np.flip(frame.info.cfa, axes)))
         mirrored.append(replace(frame, info=info, mosaic=np.ascontiguousarray(np.flip(frame.mosaic, axes))))
-    b = super_resolve(Burst("mirrored", tuple(mirrored)), replace(FIRST, mode="best")).rgb
+    b = super_resolve(Burst("mirrored", tuple(mirrored)), replace(FIRST, mode="best")).image
     assert psnr_linear(np.ascontiguousarray(np.flip(b, axes)), a, 8) > BEST_MIRRORED_PSNR_DB
 
 
@@ -248,8 +248,8 @@ def test_small_and_ragged_frames_are_reconstructed(shape, rng):
     images = [0.4 + 0.2 * np.sin(0.5 * (y - i * 0.4)) * np.cos(0.3 * (x + i * 0.3)) + rng.normal(0, 0.005, shape) for i in range(3)]
     for scale in (1.0, 1.7, 4.0):
         image = super_resolve(burst_of(images), replace(FIRST, mode="best", scale=scale, measure_noise=scale < 2))
-        assert image.rgb.shape == (round(scale * shape[0]), round(scale * shape[1]), 3)
-        assert np.isfinite(image.rgb).all()
+        assert image.image.shape == (round(scale * shape[0]), round(scale * shape[1]), 3)
+        assert np.isfinite(image.image).all()
         json.dumps(image.report, allow_nan=False)
 
 
@@ -268,7 +268,7 @@ def test_outliers_of_the_reference_vanish(mode):
     for given in (made.burst, burst):
         image = super_resolve(given, replace(FIRST, mode=mode))
         report = image.report
-        errors.append(float(np.mean((image.rgb - made.truth)[seen] ** 2)))
+        errors.append(float(np.mean((image.image - made.truth)[seen] ** 2)))
     assert errors[1] < 2 * errors[0]
     assert 0.01 < report["reference_mended"] < 0.4
 
@@ -290,7 +290,7 @@ def test_frames_of_another_scene_are_named_and_not_used():
     assert "frame_002.dng, frame_004.dng show the same: process them as a burst of their own" in report["advice"]
     assert report["provenance"]["how"].startswith("Merged from 3 raw frames")
     alone = super_resolve(Burst("a", tuple(burst.frames[i] for i in (0, 1, 3))), Settings(scale=1.0))
-    np.testing.assert_array_equal(super_resolve(burst, Settings(scale=1.0)).rgb, alone.rgb)
+    np.testing.assert_array_equal(super_resolve(burst, Settings(scale=1.0)).image, alone.image)
     other = super_resolve(burst, Settings(scale=1.0, reference=4)).report
     assert other["reference"] == 4
     assert other["frames_used"] == 2
@@ -312,6 +312,6 @@ def test_old_names_of_arguments_are_taken_with_a_warning(texture):
     flows = [Flow.zero((64, 64), 16)] * 2
     with pytest.warns(DeprecationWarning, match="known_flows is now called flows"):
         old = super_resolve(burst, Settings(scale=1.0, reference=0), known_flows=flows)
-    np.testing.assert_array_equal(old.rgb, super_resolve(burst, Settings(scale=1.0, reference=0), flows=flows).rgb)
+    np.testing.assert_array_equal(old.image, super_resolve(burst, Settings(scale=1.0, reference=0), flows=flows).image)
     with pytest.raises(SettingsError, match="one argument"):
         super_resolve(burst, Settings(scale=1.0, reference=0), flows=flows, known_flows=flows)

@@ -84,4 +84,4 @@ class Pipeline:
     track_psnr_db.unit = "dB"  # type: ignore[attr-defined]
 
     def _image(self, mode: Mode) -> NDArray[np.float32]:
-        return super_resolve(self.made.burst, Settings(mode=mode, reference=0)).rgb
+        return super_resolve(self.made.burst, Settings(mode=mode, reference=0)).image

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from burstsr.batch.job import Job
-    from burstsr.core.burst import Result
+    from burstsr.core.result import Result
 
 BELOW_BLACK = "below_black"  # key of a record: share of the merged samples that the DNG clips at 0
 _FROM_LINEAR = ("jpg", "tiff", "png")
@@ -44,8 +44,8 @@ def developed(job: Job) -> Result | None:
 
 
 def _image(job: Job, record: dict[str, Any], dng: Path) -> Result | None:
-    from burstsr.core.burst import Result
     from burstsr.core.provenance import Provenance
+    from burstsr.core.result import Result
     from burstsr.io.linear_dng import read_linear_dng
     from burstsr.io.raw import read_info
 

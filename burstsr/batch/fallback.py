@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from burstsr.batch.job import Job
-    from burstsr.core.burst import Result
+    from burstsr.core.result import Result
     from burstsr.profiles.apply import CalibratedBurst
     from single.inference import Upscaler
 
@@ -137,4 +137,4 @@ def _recorded(made: Result, merged: Result, job: Job, why: str, seconds: float) 
         "provenance": provenance.to_dict() if provenance else None,
         "seconds": {**dict(merged.report["seconds"]), "fallback": round(seconds, 3)},  # type: ignore[call-overload]
     }
-    return replace(made, scale=job.settings.scale, report=report, provenance=provenance, noise=None)
+    return replace(made, scale=job.settings.scale, report=report, provenance=provenance, noise_model=None)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from burstsr.core.burst import Result
+    from burstsr.core.result import Result
     from burstsr.settings import FinishSettings
 
 

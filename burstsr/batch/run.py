@@ -19,7 +19,8 @@ from burstsr.profiles.apply import prepared
 
 if TYPE_CHECKING:
     from burstsr.batch.damage import Sound
-    from burstsr.core.burst import Burst, Result
+    from burstsr.core.burst import Burst
+    from burstsr.core.result import Result
 
 log = logging.getLogger(__name__)
 

@@ -11,8 +11,8 @@ from burstsr.batch.single_provenance import provenance_of
 from burstsr.core.errors import InputFileError, OutputError
 
 if TYPE_CHECKING:
-    from burstsr.core.burst import Result
     from burstsr.core.provenance import Provenance
+    from burstsr.core.result import Result
     from burstsr.io.display import Display
     from single.inference import Upscaler
 
@@ -67,7 +67,7 @@ def upscale_raw(source: Path, outputs: Mapping[str, Path], enlarger: Upscaler, p
     image = _upscaled(source, outputs, enlarger, progress)
     for kind, path in outputs.items():
         write_result(path, kind, image, FinishSettings())
-    return (image.rgb.shape[0], image.rgb.shape[1]), image.provenance
+    return (image.image.shape[0], image.image.shape[1]), image.provenance
 
 
 def _check_room(source: Path, outputs: Mapping[str, Path], needed: float) -> None:
@@ -79,8 +79,8 @@ def _check_room(source: Path, outputs: Mapping[str, Path], needed: float) -> Non
 
 def _upscaled(source: Path, outputs: Mapping[str, Path], enlarger: Upscaler, progress: Progress | None) -> Result:
     from burstsr import __version__
-    from burstsr.core.burst import Result
     from burstsr.core.provenance import Provenance
+    from burstsr.core.result import Result
     from burstsr.io.linear_dng import is_linear_dng, linear_info, read_linear_dng
     from burstsr.io.raw import read_frame
     from single.inference import upscale_frame, upscale_image

@@ -14,7 +14,7 @@ from burstsr.core.schema import with_both_names
 if TYPE_CHECKING:
     from burstsr.batch.atomic_set import Claim
     from burstsr.batch.job import Job, Progress
-    from burstsr.core.burst import Result
+    from burstsr.core.result import Result
 
 
 def write_outputs(job: Job, image: Result, read_seconds: float, claim: Claim, progress: Progress | None) -> None:
@@ -30,7 +30,7 @@ def write_outputs(job: Job, image: Result, read_seconds: float, claim: Claim, pr
         timed: Any = image.report["seconds"]
         seconds = {"read": round(read_seconds, 3), **timed, "write": round(time.perf_counter() - start, 3)}
         asked = {"fingerprints": job.fingerprints, "settings_asked": job.asked}
-        facts = {**image.report, BELOW_BLACK: below_black(image.rgb), "burst": job.name, "seconds": seconds, **asked}
+        facts = {**image.report, BELOW_BLACK: below_black(image.image), "burst": job.name, "seconds": seconds, **asked}
         staging.record = with_both_names(facts)
 
 

@@ -1,9 +1,9 @@
-"""One raw exposure, a burst of them, and a finished picture."""
+"""One raw exposure, and a burst of them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -13,7 +13,6 @@ from numpy.typing import ArrayLike, NDArray
 from burstsr.core.equality import EqualByContent
 from burstsr.core.errors import BurstError, SettingsError
 from burstsr.core.noise import Noise
-from burstsr.core.provenance import Provenance
 
 RED, GREEN, BLUE = 0, 1, 2
 CFA_ORDERS: Mapping[str, tuple[tuple[int, int], tuple[int, int]]] = {
@@ -166,30 +165,3 @@ class Burst:
     def info(self) -> FrameInfo:
         """The first frame's description; what makes a burst a burst is the same in all."""
         return self.frames[0].info
-
-
-@dataclass(frozen=True)
-class Result:
-    """A result.
-
-    rgb: (round(s H), round(s W), 3) float32 linear camera RGB, 1.0 = sensor saturation, not white-balanced, not oriented, no NaN.
-    reference: the frame whose geometry, colour and metadata the picture has. scale: s.
-    noise: per-channel model of what noise is left, None where unknown. report: what happened, ready for JSON. provenance: None where nothing is claimed.
-    """
-
-    rgb: NDArray[np.float32]
-    reference: FrameInfo
-    scale: float
-    noise: Noise | None = None
-    report: Mapping[str, object] = field(default_factory=dict)
-    provenance: Provenance | None = None
-
-    @property
-    def crop(self) -> tuple[float, float, float, float]:
-        """(top, left, bottom, right) of the reference's crop, in output pixels; the whole image where it has none."""
-        height, width = self.rgb.shape[:2]
-        if self.reference.crop is None:
-            return 0.0, 0.0, float(height), float(width)
-        y, x = height / self.reference.shape[0], width / self.reference.shape[1]
-        top, left, bottom, right = self.reference.crop
-        return top * y, left * x, bottom * y, right * x

@@ -8,12 +8,13 @@ from numbers import Real
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from burstsr.core.burst import CFA_ORDERS, Burst, Colour, Frame, FrameInfo, Levels, Result
+from burstsr.core.burst import CFA_ORDERS, Burst, Colour, Frame, FrameInfo, Levels
 from burstsr.core.coords import tile_count
 from burstsr.core.errors import BurstError, SettingsError
 from burstsr.core.fields import check_range, shown
 from burstsr.core.flow import Flow
 from burstsr.core.noise import Noise
+from burstsr.core.result import Result
 
 LEAST_SIDE_PX = 16  # raw pixels: two of the smallest tiles
 FARTHEST_PX = 100_000.0  # raw pixels: beyond every sensor, so that a frame may show nothing of the reference
@@ -74,7 +75,7 @@ def check_defects(defects: ArrayLike, shape: tuple[int, int]) -> NDArray[np.int6
 
 def check_picture(image: Result) -> None:
     """Raise SettingsError unless a picture that is to be written is finite RGB, and its description makes sense."""
-    rgb = image.rgb
+    rgb = image.image
     if not isinstance(rgb, np.ndarray) or rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.size == 0 or rgb.dtype.kind != "f":
         given = f"{rgb.dtype} of shape {rgb.shape}" if isinstance(rgb, np.ndarray) else type(rgb).__name__
         raise SettingsError(f"picture: rgb must be floating point of shape (height, width, 3), not {given}")
@@ -83,8 +84,8 @@ def check_picture(image: Result) -> None:
     check_range("picture: scale", image.scale, 1e-3, 1e3)
     check_range("picture: orientation", image.reference.orientation, 1, 8, whole=True)
     check_colour(image.reference.colour, "picture")
-    if image.noise is not None:
-        check_noise(image.noise, "picture: noise")
+    if image.noise_model is not None:
+        check_noise(image.noise_model, "picture: noise")
 
 
 def check_noise(noise: Noise, place: str = "noise") -> None:

@@ -108,3 +108,23 @@ def with_new_setting_names(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 def _warn(old: str, new: str) -> None:
     warnings.warn(f"{old} is now called {new}; the old name will be removed in the next release", DeprecationWarning, stacklevel=3)
+
+
+def renamed_fields(other: Callable[[dict[str, Any]], dict[str, Any]], **names: str) -> Callable[[type[_T]], type[_T]]:
+    """Decorate a class whose constructor, and so `dataclasses.replace`, takes fields by old names too. names: old to new. other: whatever else changed."""
+
+    def decorated(cls: type[_T]) -> type[_T]:
+        made = cls.__init__
+
+        @functools.wraps(made)
+        def init(self: _T, *values: Any, **named: Any) -> None:  # noqa: ANN401  those of the class
+            for old, new in names.items():
+                if old in named:
+                    _warn(f"the argument {old} of {cls.__name__}", new)
+                    named[new] = named.pop(old)
+            made(self, *values, **other(named))
+
+        cls.__init__ = init  # type: ignore[method-assign, assignment, misc]
+        return cls
+
+    return decorated

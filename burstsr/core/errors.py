@@ -4,6 +4,7 @@ Throw
 - `InputFileError` when one file cannot be used: missing, truncated, of a kind we refuse (X-Trans, already demosaiced ...). Names the file.
 - `BurstError` when files are fine alone and do not make a burst together: other camera, size, CFA order or exposure. Names both files.
 - `SettingsError` when a setting or a command line value is out of range. Names the setting, the value and what is allowed.
+- `Cancelled` when the caller's `cancel` said so.
 - `OutputError` when a result cannot be written, or would overwrite what must stay. Names the path.
 
 Anything else that leaves the program is a bug of ours.
@@ -42,6 +43,10 @@ class RangeError(SettingsError):
 
     def __str__(self) -> str:
         return f"{self.name} {self.problem}"
+
+
+class Cancelled(BurstsrError):
+    """Whoever called said so (`cancel`); nothing was written."""
 
 
 class OutputError(BurstsrError):

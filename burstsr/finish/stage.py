@@ -10,9 +10,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from burstsr.core.burst import Result
 from burstsr.core.jit import over_rows
 from burstsr.core.orientation import orient, unorient
+from burstsr.core.result import Result
 from burstsr.finish import loops
 from burstsr.finish.colour import CONTRAST, balance_gains, camera_to_srgb, linear_srgb
 from burstsr.settings import FinishSettings
@@ -43,12 +43,12 @@ def finish_uint16(result: Result, settings: FinishSettings) -> NDArray[np.uint16
 def finish_linear(result: Result) -> NDArray[np.float32]:
     """(H', W', 3) float32 linear sRGB, upright: white balance, highlights and matrix only; colours outside sRGB below 0 or above 1."""
     gains, matrix = balance_gains(result.reference.colour), camera_to_srgb(result.reference.colour)
-    return _by_blocks(result, np.dtype(np.float32), lambda first, last: linear_srgb(result.rgb[first:last], gains, matrix))
+    return _by_blocks(result, np.dtype(np.float32), lambda first, last: linear_srgb(result.image[first:last], gains, matrix))
 
 
 def _finished(result: Result, settings: FinishSettings, kind: np.dtype[Any]) -> NDArray[Any]:
     """In `kind`: whole numbers with their largest as 1, or float32."""
-    rgb = np.ascontiguousarray(result.rgb, np.float32)
+    rgb = np.ascontiguousarray(result.image, np.float32)
     gains = balance_gains(result.reference.colour).astype(np.float32)
     matrix = (camera_to_srgb(result.reference.colour) * 2.0**settings.exposure_ev).astype(np.float32)
     contrast, strength = np.float32(CONTRAST * settings.tone), np.float32(settings.sharpen)
@@ -75,7 +75,7 @@ def _finished(result: Result, settings: FinishSettings, kind: np.dtype[Any]) -> 
 def _by_blocks(result: Result, kind: np.dtype[Any], block: Callable[[int, int], NDArray[Any]]) -> NDArray[Any]:
     """Fill an upright picture of `kind` through its view as stored, from blocks of rows, on all cores."""
     code = result.reference.orientation
-    upright = np.empty(orient(result.rgb, code).shape, kind)
+    upright = np.empty(orient(result.image, code).shape, kind)
     stored = unorient(upright, code)
 
     def rows(first: int, last: int) -> None:
@@ -83,5 +83,5 @@ def _by_blocks(result: Result, kind: np.dtype[Any], block: Callable[[int, int], 
             end = min(start + _BLOCK_ROWS, last)
             stored[start:end] = block(start, end)
 
-    over_rows(rows, result.rgb.shape[0])
+    over_rows(rows, result.image.shape[0])
     return upright

@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from burstsr import __version__
-from burstsr.core.burst import Frame, FrameInfo, Result
+from burstsr.core.burst import Frame, FrameInfo
 from burstsr.core.errors import OutputError
 from burstsr.core.noise import Noise
+from burstsr.core.result import Result
 from burstsr.io import tags as t
 from burstsr.io import tiff
 from burstsr.io.atomic import atomic
@@ -37,11 +38,11 @@ def write_dng(path: str | Path, result: Result, preview: NDArray[np.uint8] | Non
     """`picture` as 16-bit LinearRaw: camera RGB clipped to 0 .. 1, BlackLevel 0, WhiteLevel 65535 = 1.0, neither white-balanced nor oriented.
 
     Inherits colour, EXIF, GPS, XMP and orientation of the reference's file if it is there (`files.copied`), else they come from its FrameInfo; a camera
-    without a matrix gets NOMINAL_XYZ_TO_CAMERA. DefaultCrop is the reference's, FocalPlaneResolution too, both scaled. NoiseProfile is `picture.noise`.
+    without a matrix gets NOMINAL_XYZ_TO_CAMERA. DefaultCrop is the reference's, FocalPlaneResolution too, both scaled. NoiseProfile is `result.noise_model`.
     preview: (h, w, 3) uint8 sRGB of the crop, not oriented, for the embedded JPEG and thumbnail; without it, the raw data is the file's only image.
     Raises OutputError, also beyond 4 GB.
     """
-    height, width = result.rgb.shape[:2]
+    height, width = result.image.shape[:2]
     first, exif, gps = inherited(result.reference.path, (width / result.reference.shape[1], height / result.reference.shape[0]))
     camera = {
         **_description(result.reference, with_colour=t.MATRIX_1 not in first, with_neutral=not {t.NEUTRAL, t.WHITE_XY} & set(first)),
@@ -57,10 +58,10 @@ def write_dng(path: str | Path, result: Result, preview: NDArray[np.uint8] | Non
         t.BLACK: integers(LONG, 0, 0, 0),
         t.WHITE: integers(LONG, 65535, 65535, 65535),
         **_crop_tags(result),
-        **_noise_tag(result.noise),
+        **_noise_tag(result.noise_model),
     }
     inner = {tiff.EXIF_DIRECTORY: with_version({**exposure_tags(result.reference), **exif}), tiff.GPS_DIRECTORY: gps}
-    tiles = linear_tiles(result.rgb, tile)
+    tiles = linear_tiles(result.image, tile)
     if preview is None:
         _write(path, [Image({**camera, **raw}, tiles, tiled=True)], inner)
     else:

@@ -13,9 +13,10 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
-from burstsr.core.burst import FrameInfo, Result
+from burstsr.core.burst import FrameInfo
 from burstsr.core.errors import InputFileError, OutputError
 from burstsr.core.provenance import Provenance
+from burstsr.core.result import Result
 from burstsr.io import tags as t
 from burstsr.io import tiff
 from burstsr.io.atomic import atomic
@@ -58,13 +59,13 @@ def write_camera_tiff(path: str | Path, image: Result) -> None:
 
     WhiteLevel 1 and the description say what 1.0 means, AsShotNeutral and ColorMatrix1 what the colours mean; the orientation is the tag's.
     """
-    _check(path, image.rgb, np.float32)
+    _check(path, image.image, np.float32)
     info = image.reference
-    first, exif, gps = shot_tags(info, image.rgb.shape, upright=False, srgb=False)
+    first, exif, gps = shot_tags(info, image.image.shape, upright=False, srgb=False)
     caption = first[t.DESCRIPTION].text() if t.DESCRIPTION in first else ""
     first |= {t.DESCRIPTION: tiff.text(f"{caption}. {CAMERA_LINEAR}" if caption else CAMERA_LINEAR), **camera_colours(info), **_xmp_tag(image.provenance)}
     with _writing(path) as temporary:
-        write_image(temporary, np.ascontiguousarray(image.rgb), first, {tiff.EXIF_DIRECTORY: exif, tiff.GPS_DIRECTORY: gps})
+        write_image(temporary, np.ascontiguousarray(image.image), first, {tiff.EXIF_DIRECTORY: exif, tiff.GPS_DIRECTORY: gps})
 
 
 def _xmp_tag(provenance: Provenance | None) -> tiff.Directory:

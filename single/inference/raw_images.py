@@ -7,8 +7,9 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from burstsr.core.burst import Frame, FrameInfo, Result
+from burstsr.core.burst import Frame, FrameInfo
 from burstsr.core.coords import output_length
+from burstsr.core.result import Result
 from burstsr.core.sensor import samples
 from burstsr.demosaic import demosaic
 from single.inference.enlarger import Progress, Upscaler
@@ -32,12 +33,12 @@ def upscale_frame(frame: Frame, enlarger: Upscaler, progress: Progress | None = 
 def upscale_image(image: Result, enlarger: Upscaler, progress: Progress | None = None) -> Result:
     """A picture of linear camera RGB, enlarged. A model of kind "bayer", which only reads pictures of scale 1, sees it through the camera's colour filters."""
     if enlarger.kind == "bayer":
-        colours = np.tile(image.reference.cfa, [n // 2 + 1 for n in image.rgb.shape[:2]])[: image.rgb.shape[0], : image.rgb.shape[1]]
-        mosaic = np.take_along_axis(image.rgb, colours[:, :, None].astype(np.intp), axis=2)[:, :, 0]
-        made = _from_mosaic(mosaic, image.rgb, image.reference, enlarger, progress)
+        colours = np.tile(image.reference.cfa, [n // 2 + 1 for n in image.image.shape[:2]])[: image.image.shape[0], : image.image.shape[1]]
+        mosaic = np.take_along_axis(image.image, colours[:, :, None].astype(np.intp), axis=2)[:, :, 0]
+        made = _from_mosaic(mosaic, image.image, image.reference, enlarger, progress)
     else:
-        made = _from_colours(image.rgb, balance(image.reference), enlarger, progress)
-    return replace(image, rgb=made, scale=image.scale * enlarger.scale, noise=None)
+        made = _from_colours(image.image, balance(image.reference), enlarger, progress)
+    return replace(image, image=made, scale=image.scale * enlarger.scale, noise_model=None)
 
 
 def upscale_linear(rgb: Floats, enlarger: Upscaler, progress: Progress | None = None) -> Floats:

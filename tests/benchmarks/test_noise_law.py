@@ -27,11 +27,11 @@ def test_noise_falls_with_the_number_of_frames():
     claimed = []
     for frames in (2, 100):
         burst, flows = flat_burst(Noise.of_iso(400), 0.2, frames, 0, 64, np.random.default_rng(0))
-        claimed.append(float(super_resolve(burst, Settings(reference=0), flows=flows).noise.variance(0.2, 1)))
+        claimed.append(float(super_resolve(burst, Settings(reference=0), flows=flows).noise_model.variance(0.2, 1)))
     assert 35 < claimed[0] / claimed[1] < 70
 
 
 def test_the_claim_does_not_change_from_run_to_run():
     burst, flows = flat_burst(Noise.of_iso(400), 0.2, 3, 0, 64, np.random.default_rng(0))
-    a, b = (super_resolve(burst, Settings(reference=0), flows=flows).noise for _ in range(2))
+    a, b = (super_resolve(burst, Settings(reference=0), flows=flows).noise_model for _ in range(2))
     np.testing.assert_array_equal(np.stack([a.alpha, a.beta]), np.stack([b.alpha, b.beta]))

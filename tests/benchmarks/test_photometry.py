@@ -35,6 +35,6 @@ def test_light_is_a_share_of_what_shrinking_took():
     rng = np.random.default_rng(1)
     noise = Noise.of_iso(400)
     burst, _ = burst_of(field_of(rng, noise, 3, 2.5, 0.02, (64, 64)), noise, 3, rng)
-    none, half, whole = (super_resolve(burst, best(v)).rgb for v in (0.0, 0.5, 1.0))
+    none, half, whole = (super_resolve(burst, best(v)).image for v in (0.0, 0.5, 1.0))
     assert np.abs(whole - none).max() > 1e-4
     np.testing.assert_allclose(half, (none + whole) / 2, atol=2e-5)

@@ -338,7 +338,7 @@ class TestFallback:
 )
 def test_when_a_burst_is_no_burst(frames, subpixel_phases, scale, expected):
     from burstsr.batch.fallback import reason
-    from burstsr.core.burst import Result
+    from burstsr.core.result import Result
 
     report = {"frames": [{"reference": r, "robustness": t} for r, t in frames], "subpixel_phases": subpixel_phases}
     assert reason(Result(np.zeros((2, 2, 3), np.float32), None, scale, report=report), scale) == expected

@@ -18,7 +18,7 @@ def test_a_burst_of_arrays_needs_no_file():
     burst = Burst.from_arrays(mosaics(), "GRBG", black=64, white=4095, as_shot_neutral=(0.5, 1, 0.6))
     assert len(burst) == 3 and burst.info.cfa_order == "GRBG" and burst.info.levels.white == 4095
     result = burstsr.super_resolve(burst, burstsr.Settings(scale=1.0, reference=0))
-    assert result.rgb.shape == (32, 48, 3) and np.isfinite(result.rgb).all()
+    assert result.image.shape == (32, 48, 3) and np.isfinite(result.image).all()
 
 
 @pytest.mark.parametrize(

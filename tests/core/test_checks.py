@@ -7,11 +7,12 @@ import pytest
 from conftest import burst_of, frame_of
 
 from burstsr import super_resolve, write_dng
-from burstsr.core.burst import Burst, Colour, Frame, Levels, Result
+from burstsr.core.burst import Burst, Colour, Frame, Levels
 from burstsr.core.checks import FARTHEST_PX, LEAST_SIDE_PX
 from burstsr.core.errors import BurstError, BurstsrError, SettingsError
 from burstsr.core.flow import Flow
 from burstsr.core.noise import Noise
+from burstsr.core.result import Result
 from burstsr.settings import Settings
 
 SIDE = 32
@@ -148,7 +149,7 @@ def test_the_farthest_motion_is_harmless(rng, far):
     wild = Flow(rng.choice([-far, far, 0], (4, 4, 2)).astype(np.float64), 8)
     flows = [Flow.zero((SIDE, SIDE), 16), flow(far), wild]
     image = super_resolve(made, Settings(reference=0), flows=flows)
-    assert image.rgb.shape == (2 * SIDE, 2 * SIDE, 3) and np.isfinite(image.rgb).all()
+    assert image.image.shape == (2 * SIDE, 2 * SIDE, 3) and np.isfinite(image.image).all()
 
 
 @pytest.mark.parametrize("black", [(-1024.0), (65534.0)])
@@ -157,7 +158,7 @@ def test_the_smallest_frame_and_the_oddest_levels_are_harmless(rng, black):
     info = frame_of(np.full((LEAST_SIDE_PX, LEAST_SIDE_PX), 0.3)).info
     info = replace(info, levels=levels(BLACK + black, 65535.0), noise=Noise(THREE * 100, THREE * 0))
     image = super_resolve(Burst("b", tuple(Frame(info, mosaic) for mosaic in pixels)), Settings(scale=4))
-    assert np.isfinite(image.rgb).all()
+    assert np.isfinite(image.image).all()
 
 
 def image(rgb, scale=2.0, noise=None, **info):

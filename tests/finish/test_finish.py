@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import tolerances
 
-from burstsr.core.burst import Colour, FrameInfo, Levels, Result, cfa_array
+from burstsr.core.burst import Colour, FrameInfo, Levels, cfa_array
+from burstsr.core.result import Result
 from burstsr.core.srgb import SRGB_TO_XYZ
 from burstsr.finish import finish, finish_linear, finish_uint8, finish_uint16, loops, naive, orient, unorient
 from burstsr.finish.colour import balance_gains, camera_to_srgb, encode_srgb, linear_srgb, tone_curve
@@ -105,7 +106,7 @@ def test_each_knob_at_null_leaves_the_data_and_else_changes_it(scene):
         assert np.array_equal(finish(image, replace(PLAIN, **{knob: 0})), to_dict)
         assert np.abs(finish(image, replace(PLAIN, **{knob: value})) - to_dict).max() > 0.01
     assert np.array_equal(finish(image, replace(PLAIN, sharpen_radius_px=3.0)), to_dict)
-    assert np.array_equal(image.rgb, camera_rgb(scene, CAMERAS["known"]).astype(np.float32))  # the input is not written to
+    assert np.array_equal(image.image, camera_rgb(scene, CAMERAS["known"]).astype(np.float32))  # the input is not written to
 
 
 def test_sharpening_leaves_flat_areas_and_adds_no_colour():

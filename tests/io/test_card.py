@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import tifffile
 
-from burstsr.core.burst import Result
 from burstsr.core.errors import SettingsError
+from burstsr.core.result import Result
 from burstsr.io import sniff
 from burstsr.io.discover import discover, read_burst
 from burstsr.io.dng import write_cfa_dng, write_dng

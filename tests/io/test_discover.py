@@ -4,8 +4,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from burstsr.core.burst import Result
 from burstsr.core.errors import BurstError, InputFileError
+from burstsr.core.result import Result
 from burstsr.io.discover import discover, group_frames, read_burst
 from burstsr.io.dng import write_cfa_dng, write_dng
 

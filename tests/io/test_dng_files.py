@@ -7,9 +7,10 @@ import pytest
 import rawpy
 import tifffile
 
-from burstsr.core.burst import CFA_ORDERS, Colour, Levels, Result
+from burstsr.core.burst import CFA_ORDERS, Colour, Levels
 from burstsr.core.errors import OutputError
 from burstsr.core.noise import Noise
+from burstsr.core.result import Result
 from burstsr.io import tags as t
 from burstsr.io import tiff
 from burstsr.io.dng import NOMINAL_XYZ_TO_CAMERA, write_cfa_dng, write_dng
@@ -67,10 +68,10 @@ def test_a_picture_is_rounded_and_clipped(tmp_path, image):
     write_dng(tmp_path / "p.dng", image)
     with tifffile.TiffFile(tmp_path / "p.dng") as file:
         pixels = file.pages[0].asarray()
-    assert np.array_equal(pixels, np.rint(np.clip(image.rgb, 0, 1) * np.float32(65535)).astype(np.uint16))
+    assert np.array_equal(pixels, np.rint(np.clip(image.image, 0, 1) * np.float32(65535)).astype(np.uint16))
     rgb, was_integer = read_image(tmp_path / "p.dng")
     assert not was_integer
-    np.testing.assert_allclose(rgb, np.clip(image.rgb, 0, 1), atol=1e-5)
+    np.testing.assert_allclose(rgb, np.clip(image.image, 0, 1), atol=1e-5)
     with rawpy.imread(str(tmp_path / "p.dng")) as raw:
         assert raw.other.iso_speed == 400
         assert raw.camera_whitebalance[:3] == pytest.approx([2, 1, 1 / 0.7], rel=1e-5)
@@ -132,7 +133,7 @@ def test_real_references_validate(tmp_path, data, image, run, name):
 
 def test_grey_renders_grey_in_dcraw(tmp_path, image, run):
     rgb = np.full((64, 64, 3), 0.2, np.float32) * image.reference.colour.as_shot_neutral.astype(np.float32)
-    write_dng(tmp_path / "g.dng", replace(image, rgb=rgb))
+    write_dng(tmp_path / "g.dng", replace(image, image=rgb))
     run("dcraw_emu", "-w", "-W", "-o", "1", "-T", "-6", "-g", "1", "1", "-Z", tmp_path / "g.tiff", tmp_path / "g.dng")
     rendered = tifffile.imread(tmp_path / "g.tiff")[32, 32] / 65535
     assert rendered == pytest.approx([0.2, 0.2, 0.2], abs=0.002)

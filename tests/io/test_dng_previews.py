@@ -9,9 +9,10 @@ import pytest
 import rawpy
 import tifffile
 
-from burstsr.core.burst import Colour, Result
+from burstsr.core.burst import Colour
 from burstsr.core.noise import Noise
 from burstsr.core.orientation import orient
+from burstsr.core.result import Result
 from burstsr.export import write_dng
 from burstsr.finish import finish_uint8
 from burstsr.io import tags as t
@@ -32,17 +33,17 @@ def image(make_frame):
 
 
 def numbers(image):
-    return np.rint(np.clip(image.rgb, 0, 1) * np.float32(65535)).astype(np.uint16)
+    return np.rint(np.clip(image.image, 0, 1) * np.float32(65535)).astype(np.uint16)
 
 
 def sized(image, height, width):
-    return replace(image, rgb=image.rgb[:height, :width].copy(), reference=replace(image.reference, shape=(height, width)))
+    return replace(image, image=image.image[:height, :width].copy(), reference=replace(image.reference, shape=(height, width)))
 
 
 @pytest.mark.parametrize("size", [(530, 660), (512, 512), (33, 47), (32, 600), (16, 32), (520, 1024)])
 def test_merged_dng_is_compressed_without_loss(tmp_path, image, size):
-    rgb = np.tile(image.rgb, (1, 2, 1))
-    part = sized(replace(image, rgb=rgb), *size)
+    rgb = np.tile(image.image, (1, 2, 1))
+    part = sized(replace(image, image=rgb), *size)
     write_dng(tmp_path / "p.dng", part)
     assert np.array_equal(np.rint(read_linear_dng(tmp_path / "p.dng").rgb * 65535), numbers(part))
     if min(size) >= 32:  # LibRaw stops at 22

@@ -9,8 +9,8 @@ import pytest
 import tifffile
 
 from burstsr.batch.outputs import write_result
-from burstsr.core.burst import Result
 from burstsr.core.provenance import Provenance
+from burstsr.core.result import Result
 from burstsr.io import tags as t
 from burstsr.io import tiff
 from burstsr.io.dng import write_cfa_dng
@@ -90,21 +90,21 @@ def test_a_float_tiff_keeps_every_value_and_says_what_they_mean(tmp_path, image)
     write_result(path, "tiff32", image, FinishSettings())
     with tifffile.TiffFile(path) as file:
         page = file.pages[0]
-        assert np.array_equal(page.asarray(), image.rgb)
+        assert np.array_equal(page.asarray(), image.image)
         assert page.dtype == np.float32
         assert page.tags["ImageDescription"].value == ("A harbour. Linear camera RGB, not white-balanced: 0 is black, 1.0 is sensor saturation (WhiteLevel)")
         assert page.tags[t.WHITE].value == 1
     again = read_linear_tiff(path)
-    assert np.array_equal(again.rgb, image.rgb)
+    assert np.array_equal(again.rgb, image.image)
     assert again.orientation == 6
     np.testing.assert_allclose(again.colour.as_shot_neutral, image.reference.colour.as_shot_neutral, atol=1e-6)
     np.testing.assert_allclose(again.colour.xyz_to_camera, image.reference.colour.xyz_to_camera, atol=1e-6)
 
 
 def test_other_float_tiffs_are_not_of_a_camera(tmp_path, image):
-    write_linear_tiff(tmp_path / "a.tif", image.rgb)
+    write_linear_tiff(tmp_path / "a.tif", image.image)
     assert read_linear_tiff(tmp_path / "a.tif") is None
-    assert np.array_equal(read_image(tmp_path / "a.tif").rgb, image.rgb)
+    assert np.array_equal(read_image(tmp_path / "a.tif").rgb, image.image)
 
 
 def test_results_without_a_file_of_the_reference(tmp_path, image, run):

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 import rawpy
 
-from burstsr.core.burst import Levels, Result
+from burstsr.core.burst import Levels
 from burstsr.core.errors import BurstError, InputFileError
+from burstsr.core.result import Result
 from burstsr.io import tags as t
 from burstsr.io import tiff
 from burstsr.io.dng import write_cfa_dng, write_dng

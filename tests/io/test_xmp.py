@@ -8,8 +8,8 @@ import pytest
 import tifffile
 from conftest import frame_of
 
-from burstsr.core.burst import Result
 from burstsr.core.provenance import Provenance
+from burstsr.core.result import Result
 from burstsr.io import tags as t
 from burstsr.io.dng import write_dng
 from burstsr.io.images import write_jpeg, write_png, write_tiff

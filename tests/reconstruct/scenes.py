@@ -43,4 +43,4 @@ def changed(*assignments, base=BEST):
 
 
 def quality(made, settings):
-    return psnr_linear(super_resolve(made.burst, settings).rgb, made.truth, EDGE)
+    return psnr_linear(super_resolve(made.burst, settings).image, made.truth, EDGE)

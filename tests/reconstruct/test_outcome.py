@@ -93,8 +93,8 @@ def test_noise_left_is_what_is_left(rng):
     burst = burst_of([level + np.sqrt(noise.variance(level, 1)) * rng.standard_normal((96, 96)) for _ in range(8)], noise=noise)
     image = super_resolve(burst, replace(BEST, measure_noise=True))
     for channel in range(3):
-        measured = image.rgb[32:-32, 32:-32, channel].var()
-        assert 0.5 < float(image.noise.variance(level, channel)) / measured < 2.0
+        measured = image.image[32:-32, 32:-32, channel].var()
+        assert 0.5 < float(image.noise_model.variance(level, channel)) / measured < 2.0
 
 
 CHANGES = [
@@ -116,14 +116,14 @@ CHANGES = [
 
 @pytest.mark.parametrize("change", CHANGES)
 def test_every_knob_reaches_the_picture(made, best, change):
-    other = super_resolve(made.burst, changed(f"reconstruct.{change}")).rgb
+    other = super_resolve(made.burst, changed(f"reconstruct.{change}")).image
     assert np.isfinite(other).all()
-    assert np.abs(other - best.rgb).max() > 1e-4
+    assert np.abs(other - best.image).max() > 1e-4
 
 
 @pytest.mark.parametrize("change", ["dct_threshold=0", "chroma_penalty=0", "stop_tolerance=0", "outer_iterations=1", "cg_iterations=1"])
 def test_knobs_at_null_are_accepted(made, change):
-    image = super_resolve(made.burst, changed(f"reconstruct.{change}")).rgb
+    image = super_resolve(made.burst, changed(f"reconstruct.{change}")).image
     assert np.isfinite(image).all() and psnr_linear(image, made.truth, EDGE) > 25
 
 

@@ -5,8 +5,8 @@ import pytest
 import torch
 from conftest import frame_of
 
-from burstsr.core.burst import Result
 from burstsr.core.errors import BurstsrError, SettingsError
+from burstsr.core.result import Result
 from burstsr.demosaic import demosaic
 from single.descriptor import Descriptor
 from single.inference import Model, Request, Upscaler, enlarger, upscale_frame, upscale_image, upscale_linear
@@ -150,11 +150,11 @@ def test_a_mosaic_of_any_order_keeps_its_place(cfa):
     y, x = np.mgrid[:32, :40]
     frame = frame_of(0.2 + 0.005 * y + 0.01 * x, cfa)
     made = upscale_frame(frame, Upscaler(Model("green", True), 2.0, 2.0, "bayer", Green()))
-    assert made.rgb.shape == (64, 80, 3) and made.scale == 2
+    assert made.image.shape == (64, 80, 3) and made.scale == 2
     top, left = np.argwhere(np.tile(frame.info.cfa, (16, 20)) == 0)[0]
     for row, column in ((24, 32), (30, 50)):  # multiples of the quad from the red site, in output pixels
         corner = 2 * top + 4 * (row // 4), 2 * left + 4 * (column // 4)
-        cell = made.rgb[corner[0] : corner[0] + 4, corner[1] : corner[1] + 4]
+        cell = made.image[corner[0] : corner[0] + 4, corner[1] : corner[1] + 4]
         expected = 0.2 + 0.005 * (corner[0] // 2) + 0.01 * (corner[1] // 2 + 1)
         assert np.ptp(cell) < 1e-5 and cell.mean() == pytest.approx(expected, abs=1e-3)
 
@@ -164,16 +164,16 @@ def test_raw_frames_come_back_linear():
     frame = frame_of(np.clip(smooth(24, 32) * 1.3, 0, 1))
     same = Upscaler(Model("same", False), 1.0, 1.0, "rgb", None, "bicubic")
     made = upscale_frame(frame, same)
-    assert np.abs(made.rgb - demosaic(frame)).max() < 1e-5 and made.reference is frame.info
+    assert np.abs(made.image - demosaic(frame)).max() < 1e-5 and made.reference is frame.info
     large = upscale_image(made, enlarger(Request("lanczos", 1.5)))
-    assert large.scale == 1.5 and large.rgb.shape == (36, 48, 3) and np.isfinite(large.rgb).all() and large.noise is None
-    assert upscale_frame(frame, made_by("rgb")).rgb.shape == (48, 64, 3)
+    assert large.scale == 1.5 and large.image.shape == (36, 48, 3) and np.isfinite(large.image).all() and large.noise_model is None
+    assert upscale_frame(frame, made_by("rgb")).image.shape == (48, 64, 3)
 
 
 def test_a_merged_picture_is_seen_through_the_filters(rng):
     frame = frame_of(np.full((16, 20, 3), 0.4), "GRBG")
     made = upscale_image(Result(np.full((16, 20, 3), 0.4, np.float32), frame.info, 1.0), Upscaler(Model("green", True), 2.0, 2.0, "bayer", Green()))
-    assert np.abs(made.rgb - 0.4).max() < 1e-5
+    assert np.abs(made.image - 0.4).max() < 1e-5
 
 
 def test_linear_values_above_white_stay():

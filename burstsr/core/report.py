@@ -1,0 +1,168 @@
+"""What is known of a run: facts as types. Their JSON, `to_dict`, is the record beside every result; its keys stand here and nowhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from burstsr.core.noise import Noise
+from burstsr.core.provenance import Provenance
+from burstsr.core.schema import SCHEMA_VERSION, with_both_names
+
+
+@dataclass(frozen=True)
+class FrameReport:
+    """One frame of the burst.
+
+    motion_px: median (dy, dx) against the reference, raw pixels; motion_error_px: its standard error; rotation_deg: from +x towards +y.
+    All None where the frame was not registered; the error also where nothing in the frame tells its motion.
+    robustness: mean over the frame, 0 to 1. unused_because: None where it was used.
+    """
+
+    file: str
+    reference: bool = False
+    motion_px: tuple[float, float] | None = None
+    motion_error_px: float | None = None
+    rotation_deg: float | None = None
+    robustness: float = 0.0
+    unused_because: str | None = None
+
+    @property
+    def used(self) -> bool:
+        """Whether it counts in the result."""
+        return self.unused_because is None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Ready for JSON."""
+        return {
+            "file": self.file,
+            "reference": self.reference,
+            "motion_px": None if self.motion_px is None else list(self.motion_px),
+            **({} if self.motion_px is None else {"motion_error_px": self.motion_error_px}),
+            "rotation_deg": self.rotation_deg,
+            "robustness": self.robustness,
+            "used": self.used,
+            "unused_because": self.unused_because,
+        }
+
+
+@dataclass(frozen=True)
+class NoiseReport:
+    """The noise model of the samples that the run used.
+
+    source: where it is from. warning: what speaks against it, "" if nothing. raised: variance factor by which it was raised, 1 = not at all.
+    """
+
+    source: str
+    model: Noise
+    warning: str = ""
+    raised: float = 1.0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Ready for JSON."""
+        raised = round(self.raised, 2) if self.raised > 1 else None
+        return {"source": self.source, "noise_warning": self.warning or None, "raised": raised, **_noise_dict(self.model)}
+
+
+@dataclass(frozen=True)
+class ReconstructionReport:
+    """Mode "best". outer_iterations: mean over tiles. residual: squared residual over variance, mean over probed tiles' samples; about 1.
+
+    rechecked_tiles: share of tiles in which rejected frames were tried again. moved: share of tiles whose motion was refined.
+    """
+
+    outer_iterations: float
+    residual: float
+    rechecked_tiles: float
+    moved: float
+
+    def to_dict(self) -> dict[str, float]:
+        """Ready for JSON."""
+        values = {"outer_iterations": self.outer_iterations, "residual": self.residual, "rechecked_tiles": self.rechecked_tiles, "moved": self.moved}
+        return {name: round(value, 4) for name, value in values.items()}
+
+
+@dataclass(frozen=True)
+class Report(Mapping[str, Any]):
+    """What happened in a run. It is also a read-only mapping of its JSON form: `report["frames"]` is `report.to_dict()["frames"]`.
+
+    reference: index among all frames. other_bursts: names of frames that show another scene together. coverage: 0 to 1, share of the sub-pixel phases that
+    the frames show; subpixel_phases: how many cells of phase. sampling_uniformity, expected_gain_db: what the motion is worth. reference_mended: share of
+    the reference that the other frames replaced. output_noise: what is left in the result, None where it was not measured. settings: as they fit the burst.
+    shape: (H', W'). seconds: by stage. extra: JSON key to value, of what callers added or changed.
+    """
+
+    burst: str = ""
+    reference: int = 0
+    frames: tuple[FrameReport, ...] = ()
+    frames_of_other_scenes: int = 0
+    other_bursts: tuple[tuple[str, ...], ...] = ()
+    coverage: float = 0.0
+    subpixel_phases: int = 1
+    sampling_uniformity: float = 0.0
+    expected_gain_db: float = 0.0
+    advice: str | None = None
+    defects_repaired: int = 0
+    reference_mended: float = 0.0
+    noise: NoiseReport | None = None
+    output_noise: Noise | None = None
+    reconstruction: ReconstructionReport | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    shape: tuple[int, int] = (0, 0)
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+    provenance: Provenance | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def frames_used(self) -> int:
+        """Frames that count in the result, the reference included."""
+        return sum(frame.used for frame in self.frames)
+
+    def with_facts(self, **facts: Any) -> Report:  # noqa: ANN401  whatever JSON takes
+        """The report with entries of its JSON form added or changed."""
+        return replace(self, extra={**self.extra, **facts})
+
+    def to_dict(self) -> dict[str, Any]:
+        """Ready for JSON; empty where there was no run. Keys that were renamed are there under their old names too."""
+        return with_both_names({**(self._own() if self.frames else {}), **self.extra})
+
+    def _own(self) -> dict[str, Any]:
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "burst": self.burst,
+            "reference": self.reference,
+            "frames": [frame.to_dict() for frame in self.frames],
+            "frames_used": self.frames_used,
+            "frames_of_other_scenes": self.frames_of_other_scenes,
+            "other_bursts": [list(names) for names in self.other_bursts],
+            "coverage": round(self.coverage, 4),
+            "subpixel_phases": self.subpixel_phases,
+            "sampling_uniformity": round(self.sampling_uniformity, 4),
+            "expected_gain_db": round(self.expected_gain_db, 2),
+            "advice": self.advice,
+            "defects_repaired": self.defects_repaired,
+            "reference_mended": round(self.reference_mended, 6),
+            "noise": self.noise and self.noise.to_dict(),
+            "output_noise": self.output_noise and _noise_dict(self.output_noise),
+            "reconstruction": self.reconstruction and self.reconstruction.to_dict(),
+            "settings": dict(self.settings),
+            "shape": list(self.shape),
+            "seconds": {name: round(s, 3) for name, s in self.seconds.items()},
+            "versions": dict(self.versions),
+            "provenance": self.provenance and self.provenance.to_dict(),
+        }
+
+    def __getitem__(self, key: str) -> Any:  # noqa: ANN401  whatever JSON takes
+        return self.to_dict()[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.to_dict())
+
+    def __len__(self) -> int:
+        return len(self.to_dict())
+
+
+def _noise_dict(noise: Noise) -> dict[str, list[float]]:
+    return {"alpha": [float(a) for a in noise.alpha], "beta": [float(b) for b in noise.beta]}
