@@ -1,65 +1,82 @@
-"""From a burst whose motion is known to the merged picture: merge, sharpen, calm colour."""
+"""From registered frames to an image: merge, sharpen, denoise colour."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from burstsr.align import subpixel_phases
-from burstsr.core.noise import Noise
 from burstsr.demosaic import demosaic, upscale, upscale_rows
 from burstsr.kernels import kernels
-from burstsr.merge import KernelMerge, SamePhaseMean, add_wiener_residual, blend_reference_detail, denoise_chroma
-from burstsr.reconstruct import RegisteredFrame
+from burstsr.merge import KernelMerge, add_wiener_residual, blend_reference_detail, denoise_chroma
+from burstsr.register import Registered
 from burstsr.settings import Settings
 
 Floats = NDArray[np.float32]
+Weights = NDArray[np.floating]
 
 
-@dataclass(frozen=True)
-class Registered:
-    """A burst whose motion is known. views: its frames with flow and trust; views[reference] is the frame whose geometry the result has.
+def develop(burst: Registered, tuned: Settings, told: Callable[[str], None], keep_weight: bool = False) -> tuple[Floats, Floats | None]:
+    """(H', W', 3) linear camera RGB, and, where it is kept, the samples of each colour that count in a pixel, (H', W', 3) float32.
 
-    steady: all other frames on the reference's own sampling grid, see `SteadyMean`; used up by `merged`. None: they are not looked at in this way.
+    told: called with each stage that has ended. tuned: settings as they fit the burst.
     """
-
-    views: Sequence[RegisteredFrame]
-    reference: int
-    noise: Noise
-    steady: SamePhaseMean | None
-
-
-def merged(burst: Registered, tuned: Settings, told: Callable[[str], None]) -> Floats:
-    """(round(s H), round(s W), 3) linear camera RGB. told is called with each stage that has ended. tuned: settings as they fit the burst."""
-    views, noise, scale, merge = burst.views, burst.noise, tuned.scale, tuned.merge
-    reference = views[burst.reference].frame
-    kernel = kernels(reference, noise, tuned.kernels)
-    image, sums = _accumulated(views, KernelMerge(scale, kernel, merge.fallback_weight, fallback=upscale(demosaic(reference), scale)))
-    weight = sums.astype(np.float16)  # what is left to do needs it roughly
-    del sums
+    kernel = kernels(burst.views[burst.reference].frame, burst.noise, tuned.kernels)
+    image, weight, kept = _merged(burst, tuned, kernel, keep_weight)
     told("merge")
     if burst.steady:
-        calmer, fallen = burst.steady.result()
-        single = partial(upscale_rows, demosaic(reference, calmer), scale)
-        blend_reference_detail(image, weight, single, fallen, noise, merge.reference_detail_threshold, scale)
+        add_reference_detail(image, weight, burst, tuned)
         told("merge")
-        del single, calmer, fallen
-    # frames of one sub-pixel phase explain nothing new
-    for _ in range(merge.back_projection_iterations if subpixel_phases([view.flow for view in views], scale) > 1 else 0):
-        residual, _ = _accumulated(views, KernelMerge(scale, kernel, merge.fallback_weight, explained=image), weighed=False)
-        add_wiener_residual(image, residual, weight, noise, merge.step_size, merge.residual_snr_threshold, scale)
+    for _ in range(_iterations(burst, tuned)):
+        _sharpen(image, weight, burst, tuned, kernel)
         told("sharpen")
-        del residual
-    denoise_chroma(image, weight, noise, reference.info.colour.as_shot_neutral, scale, merge.chroma_snr_threshold)
+    denoise_colour(image, weight, burst, tuned)
     told("sharpen")
-    return image
+    return image, kept
 
 
-def _accumulated(views: Sequence[RegisteredFrame], accumulator: KernelMerge, weighed: bool = True) -> tuple[Floats, Floats]:
-    for view in views:
+def first_guess(burst: Registered, scale: float) -> Floats:
+    """(H', W', 3) the reference alone, which fills in where frames give a colour no samples."""
+    return upscale(demosaic(burst.views[burst.reference].frame), scale)
+
+
+def add_reference_detail(image: Floats, weight: Weights, burst: Registered, tuned: Settings) -> None:
+    """Add, in place, what the reference's own sampling grid shows beyond its noise. Uses up `burst.steady`."""
+    assert burst.steady is not None
+    samples, fallen = burst.steady.result()
+    single = partial(upscale_rows, demosaic(burst.views[burst.reference].frame, samples), tuned.scale)
+    blend_reference_detail(image, weight, single, fallen, burst.noise, tuned.merge.reference_detail_threshold, tuned.scale)
+
+
+def denoise_colour(image: Floats, weight: Weights, burst: Registered, tuned: Settings) -> None:
+    """Smooth colour differences in place."""
+    neutral = burst.views[burst.reference].frame.info.colour.as_shot_neutral
+    denoise_chroma(image, weight, burst.noise, neutral, tuned.scale, tuned.merge.chroma_snr_threshold)
+
+
+def _merged(burst: Registered, tuned: Settings, kernel: Floats, keep_weight: bool) -> tuple[Floats, Weights, Floats | None]:
+    """The merged image, its weight as the stages after it need it, roughly, and as it is where that is kept."""
+    fallback = first_guess(burst, tuned.scale)
+    image, sums = _accumulated(burst, KernelMerge(tuned.scale, kernel, tuned.merge.fallback_weight, fallback=fallback), weighed=True)
+    return image, sums.astype(np.float16), sums if keep_weight else None
+
+
+def _iterations(burst: Registered, tuned: Settings) -> int:
+    """Frames of one sub-pixel phase explain nothing new."""
+    return tuned.merge.back_projection_iterations if subpixel_phases([view.flow for view in burst.views], tuned.scale) > 1 else 0
+
+
+def _sharpen(image: Floats, weight: Weights, burst: Registered, tuned: Settings, kernel: Floats) -> None:
+    """Add, in place, what the image leaves unexplained of the frames."""
+    merge = tuned.merge
+    residual, _ = _accumulated(burst, KernelMerge(tuned.scale, kernel, merge.fallback_weight, explained=image), weighed=False)
+    add_wiener_residual(image, residual, weight, burst.noise, merge.step_size, merge.residual_snr_threshold, tuned.scale)
+
+
+def _accumulated(burst: Registered, accumulator: KernelMerge, weighed: bool) -> tuple[Floats, Floats]:
+    for view in burst.views:
         accumulator.add(view.frame, view.flow, view.robustness)
     return accumulator.result(weighed)

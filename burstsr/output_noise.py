@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,11 +19,12 @@ from scipy import optimize
 from burstsr.core.burst import Frame, FrameInfo, Levels
 from burstsr.core.coords import tile_centre, tile_count
 from burstsr.core.flow import Flow
-from burstsr.core.noise import Noise
+from burstsr.core.noise import MERGED_SHARE, Noise
 from burstsr.core.quantise import unpacked
-from burstsr.develop import Registered, merged
+from burstsr.develop import develop
 from burstsr.merge import SamePhaseMean
-from burstsr.reconstruct import Reconstruction, RegisteredFrame, reconstruct, trust_of_share
+from burstsr.reconstruct import Reconstruction, RegisteredFrame, Task, reconstruct, trust_of_share
+from burstsr.register import Registered
 from burstsr.settings import Settings
 
 Floats = NDArray[np.float32]
@@ -38,7 +39,31 @@ Box = tuple[tuple[int, int], tuple[int, int]]  # raw (y, x), even, and (height, 
 _NO_DEFECTS = np.empty((0, 2), np.int64)
 
 
-def output_noise(burst: Registered, tuned: Settings, outcome: Reconstruction | None = None) -> Noise:
+@dataclass(frozen=True)
+class OutputNoise:
+    """model: variance by level, per channel. weight: (3,) samples of each colour that counted in a pixel where it was measured."""
+
+    model: Noise
+    weight: NDArray[np.float64]
+
+
+def variance_map(image: Floats, weight: Floats, left: OutputNoise | None, samples: Noise) -> Floats:
+    """(H', W', 3) float32 noise variance of every pixel.
+
+    What was measured on flat areas, at the pixel's level, times how many more samples counted there; never more than a raw sample's where few did. Not
+    measured: of the kernel merge alone, without what sharpening adds. samples: the noise of raw samples.
+    """
+    measured, flat = (left.model, left.weight) if left else (samples.scaled(MERGED_SHARE), np.ones(3))
+    out = np.empty_like(image)
+    for c in range(3):
+        level = np.maximum(image[..., c], 0)
+        model = np.float32(measured.alpha[c]) * level + np.float32(measured.beta[c])
+        most = np.maximum(np.float32(samples.alpha[c]) * level + np.float32(samples.beta[c]), model)
+        out[..., c] = np.minimum(model * np.float32(flat[c]) / np.maximum(weight[..., c], np.float32(1e-6)), most)
+    return out
+
+
+def output_noise(burst: Registered, tuned: Settings, outcome: Reconstruction | None = None) -> OutputNoise:
     """The noise of a result, per channel, as a model of its level: a pixel's variance over a flat, grey area that is large against the noise's own grain.
 
     Neighbouring pixels' noise is correlated (kernels, enlarging, the prior): means over many pixels fall more slowly than by their number. On texture and
@@ -49,14 +74,16 @@ def output_noise(burst: Registered, tuned: Settings, outcome: Reconstruction | N
     neutral = burst.views[burst.reference].frame.info.colour.as_shot_neutral
     side = _SIDE if outcome is None else 2 * math.ceil(_SIDE_BEST / tuned.scale / 2)
     greys = [light * neutral / neutral.max() for light in _LIGHTS]
-    variances = [_variance_on(_flat(burst, grey, box, rng), tuned, outcome) for grey, box in zip(greys, _boxes(burst.views, side, len(greys)), strict=True)]
+    boxes = _boxes(burst.views, side, len(greys))
+    variances, weights = zip(*(_variance_on(_flat(burst, grey, box, rng), tuned, outcome) for grey, box in zip(greys, boxes, strict=True)), strict=True)
     fitted = [_fit(np.array([grey[c] for grey in greys]), np.array([v[c] for v in variances])) for c in range(3)]
-    return Noise(*np.array(fitted).T)
+    return OutputNoise(Noise(*np.array(fitted).T), np.mean(weights, axis=0))
 
 
-def _variance_on(flat: Registered, tuned: Settings, outcome: Reconstruction | None) -> NDArray[np.float64]:
-    """(3,) variance of what the stages make of a flat field."""
-    image = merged(flat, tuned, lambda stage: None)
+def _variance_on(flat: Registered, tuned: Settings, outcome: Reconstruction | None) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(3,) variance of what the stages make of a flat field, and (3,) samples that count in a pixel of it."""
+    image, weight = develop(flat, tuned, lambda stage: None, keep_weight=True)
+    assert weight is not None
     if outcome is not None:
         robustness_maps: list[Floats] = [
             np.full(view.robustness.shape, trust_of_share(b), np.float32) for view, b in zip(flat.views, outcome.believed, strict=True)
@@ -64,11 +91,12 @@ def _variance_on(flat: Registered, tuned: Settings, outcome: Reconstruction | No
         believed = [RegisteredFrame(view.frame, view.flow, robustness) for view, robustness in zip(flat.views, robustness_maps, strict=True)]
         neutral = flat.views[flat.reference].frame.info.colour.as_shot_neutral
         settings = replace(tuned.reconstruct, recheck_rejected_frames=False, flow_refinements=0)  # the first was had; nothing moves here
-        stages = (neutral, tuned.scale, settings, _NO_DEFECTS, lambda done, total: None)
-        image = reconstruct(image, believed, flat.reference, flat.noise, *stages, turns=round(outcome.turns)).image  # each turn has less noise
+        turns = round(outcome.turns)  # each turn has less noise
+        task = Task(image, believed, flat.reference, flat.noise, neutral, tuned.scale, settings, _NO_DEFECTS, turns)
+        image = reconstruct(task, lambda done, total: None).image
     border = round(_BORDER * tuned.scale)
     inner = [slice(min(border, n // 4), n - min(border, n // 4)) for n in image.shape[:2]]
-    return np.asarray(image[inner[0], inner[1]].var(axis=(0, 1), dtype=np.float64))
+    return image[inner[0], inner[1]].var(axis=(0, 1), dtype=np.float64), weight[inner[0], inner[1]].mean(axis=(0, 1), dtype=np.float64)
 
 
 def _fit(level: NDArray[np.float64], variance: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -89,8 +117,8 @@ def _flat(burst: Registered, grey: NDArray[np.float64], box: Box, rng: np.random
         noisy = mean + np.tile(sigma, (shape[0] // 2, shape[1] // 2)) * rng.standard_normal(shape, np.float32)
         views.append(RegisteredFrame(_frame(info, noisy), _flow_at(view.flow, place, shape), view.robustness[cells].copy()))
     steady = SamePhaseMean(views[burst.reference].frame, unpacked(views[burst.reference].robustness)) if burst.steady else None
-    for i, view in enumerate(views):
-        if steady and i != burst.reference:
+    for view in views:
+        if steady:
             steady.add(view.frame, view.flow, unpacked(view.robustness))
     return Registered(views, burst.reference, burst.noise, steady)
 

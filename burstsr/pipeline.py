@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from burstsr.align import Aligner, scenes, select_reference
-from burstsr.core.burst import Burst, Frame
+from burstsr.core.burst import Burst
 from burstsr.core.checks import checked
 from burstsr.core.deprecated import renamed_argument
 from burstsr.core.flow import Flow
-from burstsr.core.noise import Noise
-from burstsr.core.quantise import packed
+from burstsr.core.parallel import limited_threads
+from burstsr.core.quantise import unpacked
 from burstsr.core.result import Result
-from burstsr.defects import find_defects, repair_pixels
-from burstsr.develop import Registered, merged
-from burstsr.merge import SamePhaseMean
-from burstsr.noise import check_noise_profile, estimate_noise, estimate_snr, questioned
-from burstsr.output_noise import output_noise
-from burstsr.reconstruct import RegisteredFrame, reconstruct
-from burstsr.report import Finished, Record
-from burstsr.robustness import LEAST_TRUST, RobustnessModel, mended
-from burstsr.settings import AlignSettings, Settings
-
-Progress = Callable[[str, int, int], None]
+from burstsr.develop import develop
+from burstsr.noise import estimate_snr
+from burstsr.output_noise import output_noise, variance_map
+from burstsr.prepare import choose_reference, choose_scene, noise_of, repaired
+from burstsr.reconstruct import Task, reconstruct
+from burstsr.register import Registered, register
+from burstsr.report import Cancel, Finished, Progress, Record
+from burstsr.settings import Settings
 
 
 def super_resolve(
@@ -37,115 +32,53 @@ def super_resolve(
     bad_pixels: NDArray[np.int64] | None = None,
     known_flows: Sequence[Flow] | None = None,
     known_defects: NDArray[np.int64] | None = None,
+    *,
+    n_threads: int | None = None,
+    cancel: Cancel | None = None,
+    keep_maps: bool = False,
 ) -> Result:
-    """One image from a burst.
+    """Make one image from a burst.
 
     burst: N >= 1 frames, (H, W) each. Returns a Result of (round(s H), round(s W), 3) linear camera RGB, in the reference frame's geometry.
     progress is called with (stage, done, total). flows: one per frame against the reference of `settings.reference`, where motion is known
     (simulation, driven mounts); else it is estimated. bad_pixels: (n, 2) raw (y, x) of pixels to repair beside those that are found.
+    n_threads: cores to use for this call; None or 0: as before it. cancel: a function or a threading.Event, asked between stages, frames and tiles.
+    keep_maps: the result has maps of weight, noise variance and robustness, which otherwise nobody holds in memory; the image is the same.
     known_flows, known_defects: their old names, for one release.
-    Raises BurstError for frames that are no burst, SettingsError where settings, flows or defects do not fit it (`burstsr.core.checks`).
+    Raises BurstError for frames that are no burst, SettingsError where settings, flows or defects do not fit it (`burstsr.core.checks`), Cancelled.
     """
     settings = settings or Settings()
     flows = renamed_argument("flows", flows, "known_flows", known_flows)
     bad_pixels = renamed_argument("bad_pixels", bad_pixels, "known_defects", known_defects)
     flows, bad_pixels = checked(burst, settings.reference, flows, bad_pixels)
-    flows_of = partial(_flows_of, settings.align)
-    record = Record(burst, settings, progress)
-
-    groups = scenes(burst, settings.reference) if flows is None else [list(range(len(burst)))]
-    shown = groups[0]
-    record.scenes(groups)
-    burst = Burst(burst.name, tuple(burst.frames[i] for i in shown))
-    record.stage("choose the scene")
-    noise, noise_source = estimate_noise(burst, flows_of)
-    record.doubted(check_noise_profile(burst, noise, flows_of) if noise_source == "NoiseProfile" else "")
-    noise, factor, why = questioned(burst, noise, partial(_looks_of, settings))
-    record.raised(factor, why)
-    record.stage("noise")
-    defects = find_defects(burst, noise, settings.defects)
-    if bad_pixels is not None:
-        defects = np.unique(np.concatenate([defects, bad_pixels]), axis=0)
-    frames = [repair_pixels(frame, defects) for frame in burst]
-    record.stage("repair")
-    index = select_reference(burst, noise) if settings.reference is None else shown.index(settings.reference)
-    reference = frames[index]
-    record.stage("choose the reference")
-
-    tuned = settings.for_snr(estimate_snr(reference, noise))
-    estimate_flow = flows.__getitem__ if flows is not None else _aligned(frames, index, Aligner(reference, noise, tuned.align), record)
-    guide, steady = _beside(reference, noise, tuned)
-    record.stage("prepare the reference")
-    flows, robustness_maps = _registered(frames, index, estimate_flow, guide, steady, record)
-    del estimate_flow
-    mending = mended(frames, index, flows, guide, noise)
-    if mending is not None:  # where the other frames agree against the reference, they are right
-        frames[index] = reference = mending.frame
-        guide, steady = _beside(reference, noise, tuned, mending.robustness)
-        flows, robustness_maps = _registered(frames, index, mending.flows.__getitem__, guide, steady, record)
-        robustness_maps[index] = packed(mending.robustness)
-        record.mended(mending.robustness)
-    del guide, mending
-    record.stage("robustness")
-    views = [RegisteredFrame(*seen) for seen in zip(frames, flows, robustness_maps, strict=True)]
-    registered = Registered(views, index, noise, steady)
-    image = merged(registered, tuned, record.stage)
-    outcome = None
-    if tuned.mode == "best":
-        neutral = reference.info.colour.as_shot_neutral
-        outcome = reconstruct(image, views, index, noise, neutral, tuned.scale, tuned.reconstruct, defects, record.tiles)
-        image = outcome.image
-        record.reconstructed(outcome)
-    left = output_noise(registered, tuned, outcome) if tuned.measure_noise else None
-    record.stage("noise left")
-    report = record.report((image.shape[0], image.shape[1]), Finished(index, noise, noise_source, len(defects), tuned, left))
-    return Result(image, reference.info, settings.scale, left, report, report.provenance)
+    record = Record(burst, settings, progress, cancel)
+    with limited_threads(n_threads):
+        scene, shown = choose_scene(burst, settings, flows, record)
+        noise = noise_of(scene, settings, record)
+        frames, defects = repaired(scene, noise.model, settings, bad_pixels, record)
+        index = choose_reference(scene, noise.model, None if settings.reference is None else shown.index(settings.reference), record)
+        tuned = settings.for_snr(estimate_snr(frames[index], noise.model))
+        registered = register(frames, index, noise.model, tuned, flows, record)
+        image, weight = develop(registered, tuned, record.stage, keep_weight=keep_maps)
+        outcome = None
+        if tuned.mode == "best":
+            neutral = frames[index].info.colour.as_shot_neutral
+            outcome = reconstruct(Task(image, registered.views, index, noise.model, neutral, tuned.scale, tuned.reconstruct, defects), record.tiles)
+            image = outcome.image
+            record.reconstructed(outcome)
+        left = output_noise(registered, tuned, outcome) if tuned.measure_noise else None
+        record.stage("noise left")
+        report = record.report((image.shape[0], image.shape[1]), Finished(index, noise.model, noise.source, len(defects), tuned, left and left.model))
+        variance = None if weight is None else variance_map(image, weight, left, noise.model)
+    described = (burst.frames[shown[index]].info, settings.scale, left and left.model, report, report.provenance)
+    flows_found, robustness_maps = _of_all_frames(len(burst), shown, registered, keep_maps)
+    return Result(image, *described, flows_found, weight, variance, robustness_maps)
 
 
-def _aligned(frames: Sequence[Frame], index: int, aligner: Aligner, record: Record) -> Callable[[int], Flow]:
-    """What finds each frame's flow against the reference, frames[index]."""
-
-    def estimate_flow(i: int) -> Flow:
-        return record.timed("align", aligner.estimate_flow, frames[i]) if i != index else aligner.no_motion
-
-    return estimate_flow
-
-
-def _beside(reference: Frame, noise: Noise, tuned: Settings, robustness: NDArray[np.float32] | None = None) -> tuple[RobustnessModel, SamePhaseMean | None]:
-    """What the other frames are laid beside: the reference as robustness sees it, and its own sampling grid. trust: of its own samples; None = full."""
-    return RobustnessModel(reference, noise, tuned.robustness), SamePhaseMean(reference, robustness) if tuned.merge.back_projection_iterations > 0 else None
-
-
-def _registered(
-    frames: Sequence[Frame], index: int, estimate_flow: Callable[[int], Flow], guide: RobustnessModel, steady: SamePhaseMean | None, record: Record
-) -> tuple[list[Flow], list[NDArray[np.uint8]]]:
-    """Flow and packed trust of every frame; those but the reference are added to `steady`."""
-    flows, robustness_maps = [], []
-    for i, frame in enumerate(frames):
-        flow = estimate_flow(i)
-        robustness = record.timed("robustness", guide.robustness_map, frame, flow) if i != index else guide.full_trust
-        if robustness.mean(dtype=np.float64) < LEAST_TRUST:  # what little agrees is chance
-            robustness[:] = 0
-        if i != index and steady:
-            record.timed("merge", steady.add, frame, flow, robustness)
-        record.frame(i, flow, robustness, reference=i == index)
-        flows.append(flow)
-        robustness_maps.append(packed(robustness))
-    return flows, robustness_maps
-
-
-def _flows_of(settings: AlignSettings, reference: Frame, noise: Noise) -> Callable[[Frame], Flow]:
-    """What finds flows against a reference: noise cannot be told from structure without them."""
-    return Aligner(reference, noise, settings).estimate_flow
-
-
-def _looks_of(settings: Settings, reference: Frame, noise: Noise) -> Callable[[Frame], tuple[Flow, NDArray[np.float32]]]:
-    """What finds flows against a reference, and how far to trust what they show."""
-    tuned = settings.for_snr(estimate_snr(reference, noise))
-    aligner, guide = Aligner(reference, noise, tuned.align), RobustnessModel(reference, noise, tuned.robustness)
-
-    def look(frame: Frame) -> tuple[Flow, NDArray[np.float32]]:
-        flow = aligner.estimate_flow(frame)
-        return flow, guide.robustness_map(frame, flow)
-
-    return look
+def _of_all_frames(
+    count: int, shown: Sequence[int], registered: Registered, keep_maps: bool
+) -> tuple[tuple[Flow | None, ...], tuple[NDArray[np.float32] | None, ...]]:
+    """Flow of every frame of the burst, and its robustness where that is kept; None for those that show another scene."""
+    of = dict(zip(shown, registered.views, strict=True))
+    flows = tuple(of[i].flow if i in of else None for i in range(count))
+    return flows, tuple(unpacked(of[i].robustness) if i in of else None for i in range(count)) if keep_maps else ()

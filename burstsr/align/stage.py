@@ -35,6 +35,7 @@ class Aligner:
     """
 
     def __init__(self, reference: Frame, noise: Noise, settings: AlignSettings) -> None:
+        self._reference = reference
         self._noise = noise
         self._settings = settings
         self._tile = min(settings.tile_px, max(8, min(reference.info.shape) // 4))  # at least four tiles along the shorter side
@@ -51,13 +52,10 @@ class Aligner:
         self._certain = certain_information(sums, windows=(1 + 2 * self._margin / self._tile) ** 2)
         self._hessian = np.stack([structure[..., 0, 0], structure[..., 0, 1], structure[..., 1, 1], sums[..., 3]], -1).astype(np.float32)
 
-    @property
-    def no_motion(self) -> Flow:
-        """Flow of the reference itself."""
-        return Flow(np.zeros((*self._tiles, 2), np.float32), self._tile)
-
     def estimate_flow(self, frame: Frame) -> Flow:
-        """Flow of `frame` against the reference, with its standard error. Raises nothing for frames that show something else: trust is robustness's work."""
+        """Flow of `frame` against the reference, with its standard error; of the reference itself, none. Raises nothing for frames of another scene."""
+        if frame is self._reference:
+            return Flow(np.zeros((*self._tiles, 2), np.float32), self._tile)
         try:
             spare = self._spare.pop()
         except IndexError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -31,17 +32,23 @@ def set_threads(threads: int) -> None:
 
 @contextmanager
 def limited_threads(threads: int | None) -> Iterator[None]:
-    """Within it loops and libraries use that many cores; None or 0: all."""
+    """Within it loops and libraries use that many cores, and then as many as before; None or 0: nothing changes."""
     if not threads:
         yield
         return
+    outer, opencv = _threads, sys.modules.get("cv2")
+    opencv_threads = opencv.getNumThreads() if opencv else 0
     before = {name: os.environ.get(name) for name in _VARIABLES}
     os.environ.update(dict.fromkeys(_VARIABLES, str(threads)))
     set_threads(threads)
+    if opencv:  # it has read its variable already
+        opencv.setNumThreads(threads)
     try:
         yield
     finally:
-        set_threads(0)
+        set_threads(outer)
+        if opencv:
+            opencv.setNumThreads(opencv_threads)
         for name, value in before.items():
             if value is None:
                 del os.environ[name]

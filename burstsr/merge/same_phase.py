@@ -24,6 +24,7 @@ class SamePhaseMean:
 
     def __init__(self, reference: Frame, robustness: Floats | None = None) -> None:
         """trust (H/2, W/2): of the reference's own samples, None = full; where there is none, they only fill in."""
+        self._reference = reference
         self._num = clipped_samples(reference)
         self._den = np.ones_like(self._num)
         if robustness is not None:
@@ -31,7 +32,9 @@ class SamePhaseMean:
             self._num *= self._den
 
     def add(self, frame: Frame, flow: Flow, robustness: Floats) -> None:
-        """Add a frame other than the reference, displaced by `flow`, with trust (H/2, W/2)."""
+        """Add a frame, displaced by `flow`, with trust (H/2, W/2)."""
+        if frame is self._reference:  # the mean begins with it
+            return
         samples = (frame.mosaic, *site_rows(frame.info.levels, 2))
         precision = np.float32(1 / _SIGMA_PX**2)
         over_rows(frame_loops.same_site_mean, frame.mosaic.shape[0], *samples, flow.tiles, flow.tile_px, robustness, precision, self._num, self._den)

@@ -63,43 +63,13 @@ class Reconstruction:
     moved: float = 0.0
 
 
-def reconstruct(
-    image: Floats,
-    views: Sequence[RegisteredFrame],
-    reference: int,
-    noise: Noise,
-    neutral: NDArray[np.float64],
-    scale: float,
-    settings: ReconstructSettings,
-    defects: NDArray[np.int64],
-    progress: Callable[[int, int], None],
-    turns: int | None = None,
-) -> Reconstruction:
-    """Reconstruct `picture` (H', W', 3), the merge's, from all views; views[reference] is the frame whose geometry it has.
-
-    neutral: (3,) camera RGB of a neutral object. defects: (n, 2) raw (y, x) of samples to leave out. progress is called with (tiles done, tiles).
-    turns: exactly so many outer iterations, at most `settings.outer_iterations`; None: until the samples are explained well enough.
-    """
-    shares: list[float] = []
-    task = _Task(image, views, reference, noise, neutral, scale, settings, defects, turns)
-    outcome = _solved(task, progress)
-    for _ in range(settings.flow_refinements):
-        sigma = CERTAIN_PSF * settings.psf_sigma_px * scale
-        seen = np.asarray(cv2.GaussianBlur(outcome.image, (0, 0), sigma), np.float32) if sigma > 0 else outcome.image
-        moved = list(task.views)
-        for i, view in enumerate(task.views):
-            if i != reference:
-                flow, share = refined(view.frame, view.flow, seen, noise, scale, defects)
-                moved[i] = RegisteredFrame(view.frame, flow, view.robustness)
-                shares.append(share)
-        task = replace(task, views=moved)
-        outcome = _solved(task, progress)
-    return replace(outcome, moved=float(np.mean(shares))) if shares else outcome
-
-
 @dataclass(frozen=True)
-class _Task:
-    """What `reconstruct` is given."""
+class Task:
+    """What to reconstruct. image: (H', W', 3) the merge's. views: registered frames; views[reference] is the one whose geometry the image has.
+
+    neutral: (3,) camera RGB of a neutral object. defects: (n, 2) raw (y, x) of samples to leave out. turns: exactly so many outer iterations, at most
+    `settings.outer_iterations`; None: until the samples are explained well enough.
+    """
 
     image: Floats
     views: Sequence[RegisteredFrame]
@@ -109,7 +79,25 @@ class _Task:
     scale: float
     settings: ReconstructSettings
     defects: NDArray[np.int64]
-    turns: int | None
+    turns: int | None = None
+
+
+def reconstruct(task: Task, progress: Callable[[int, int], None]) -> Reconstruction:
+    """Reconstruct an image from all frames. progress is called with (tiles done, tiles)."""
+    shares: list[float] = []
+    outcome = _solved(task, progress)
+    for _ in range(task.settings.flow_refinements):
+        sigma = CERTAIN_PSF * task.settings.psf_sigma_px * task.scale
+        seen = np.asarray(cv2.GaussianBlur(outcome.image, (0, 0), sigma), np.float32) if sigma > 0 else outcome.image
+        moved = list(task.views)
+        for i, view in enumerate(task.views):
+            if i != task.reference:
+                flow, share = refined(view.frame, view.flow, seen, task.noise, task.scale, task.defects)
+                moved[i] = RegisteredFrame(view.frame, flow, view.robustness)
+                shares.append(share)
+        task = replace(task, views=moved)
+        outcome = _solved(task, progress)
+    return replace(outcome, moved=float(np.mean(shares))) if shares else outcome
 
 
 @dataclass(frozen=True)
@@ -126,7 +114,7 @@ class _Solved:
 _NOTHING = np.empty((0, 0, 0), np.float32)
 
 
-def _solved(task: _Task, progress: Callable[[int, int], None]) -> Reconstruction:
+def _solved(task: Task, progress: Callable[[int, int], None]) -> Reconstruction:
     """All tiles, spread over cores."""
     solver, out = _Solver(task), np.empty_like(task.image)
     every = list(tiles(out.shape[:2], _SIDE, _MARGIN))
@@ -151,7 +139,7 @@ def _solved(task: _Task, progress: Callable[[int, int], None]) -> Reconstruction
 class _Solver:
     """What all tiles share."""
 
-    def __init__(self, task: _Task) -> None:
+    def __init__(self, task: Task) -> None:
         self._task, self._settings = task, task.settings
         self._inverses = [view.flow.inverse() for view in task.views]
         self._taps = _gaussian(CERTAIN_PSF * task.settings.psf_sigma_px * task.scale)

@@ -17,6 +17,7 @@ from burstsr.settings import RobustnessSettings
 
 Floats = NDArray[np.float32]
 LEAST_TRUST = 0.05  # mean, of a frame that is used
+_STILL_PX = 1e-3  # raw pixels: what rounding makes of no motion
 _AROUND = 9  # quads along the square over which mismatch is averaged
 _NOISE_TIMES = 5.0  # its noise variance that a squared difference of 3 x 3 means must exceed to contradict the reference by itself
 _STRUCTURE_TIMES = 0.05  # the same of the variance of structure around: alignment's error, and alias
@@ -30,6 +31,7 @@ class RobustnessModel:
     """
 
     def __init__(self, reference: Frame, noise: Noise, settings: RobustnessSettings) -> None:
+        self._reference = reference
         self._settings = settings
         mosaic, levels = reference.mosaic, reference.info.levels
         self._variance, self._difference = noise_curves(noise, float(-(levels.black * levels.scale()).min()))
@@ -42,17 +44,14 @@ class RobustnessModel:
         over_rows(loops.limit_rows, shape[0], self.mean, self._sigma2, self._difference, *times, self._limit)
         self.contradicting, self.seeing = np.zeros(shape, np.uint16), np.zeros(shape, np.uint16)
 
-    @property
-    def full_trust(self) -> Floats:
-        """(H/2, W/2) ones."""
-        return np.ones_like(self._sigma2)
-
     def robustness_map(self, frame: Frame, flow: Flow) -> Floats:
         """(H/2, W/2) float32 trust, 0 to 1, of what `frame` shows of the reference's quads; 0 where it shows nothing of them.
 
         R = clip(S exp(-m / mismatch_scale) - t, 0, 1), eroded, with m the mean mismatch around: many small mismatches make a mover, a single one is alias.
         Departs: Wronski 2019 takes exp(-mismatch) per quad and the minimum over 5 x 5, which both lets movers through on texture and stops at alias.
         """
+        if frame is self._reference and np.abs(flow.tiles).max() < _STILL_PX:  # fully trusted; it neither sees nor contradicts itself
+            return np.ones_like(self._sigma2)
         s = self._settings
         mosaic, height = frame.mosaic, self._sigma2.shape[0]
         try:

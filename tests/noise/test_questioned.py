@@ -8,18 +8,17 @@ import numpy as np
 import pytest
 from conftest import frame_of
 
-from burstsr import Settings, read_burst, super_resolve
+from burstsr import Settings, prepare, read_burst, super_resolve
 from burstsr.core.burst import Burst
 from burstsr.core.noise import Noise
 from burstsr.noise import check_noise_profile, estimate, estimate_noise, measure, questioned
 from burstsr.noise.quantised import at_least_quantised
-from burstsr.pipeline import _looks_of
 from burstsr.simulate import MovingObject, SimulateSettings, simulate_burst
 from calibration.noise import flows_of
 
 
 def looks_of(reference, noise):
-    return _looks_of(Settings(), reference, noise)
+    return prepare.looks_of(Settings(), reference, noise)
 
 
 def leaves(height=512, width=640, smooth=0.0):

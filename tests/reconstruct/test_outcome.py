@@ -13,7 +13,7 @@ from burstsr.core.flow import Flow
 from burstsr.core.noise import Noise
 from burstsr.demosaic import demosaic, upscale
 from burstsr.quality.image_error import psnr_linear
-from burstsr.reconstruct import RegisteredFrame, reconstruct, stage
+from burstsr.reconstruct import RegisteredFrame, Task, reconstruct, stage
 from burstsr.settings import ReconstructSettings
 from reconstruct.scenes import BEST, EDGE, changed
 
@@ -29,7 +29,7 @@ def outcome_of(burst, defects=(), calls=None, **settings):
     calls = [] if calls is None else calls
     wild = np.array(defects, np.int64).reshape(-1, 2)
     arguments = (views_of(burst), 0, burst.info.noise, np.ones(3), 2.0, ReconstructSettings(**settings), wild)
-    return reconstruct(start, *arguments, lambda done, total: calls.append((done, total)))
+    return reconstruct(Task(start, *arguments), lambda done, total: calls.append((done, total)))
 
 
 def still(texture, rng, frames=3):
@@ -52,7 +52,7 @@ def test_defects_are_left_out(texture, rng):
 
     def image(views, defects):
         arguments = (0, burst.info.noise, np.ones(3), 2.0, ReconstructSettings(recheck_rejected_frames=False), np.array(defects, np.int64).reshape(-1, 2))
-        return reconstruct(start, views, *arguments, lambda done, total: None).image
+        return reconstruct(Task(start, views, *arguments), lambda done, total: None).image
 
     clean = image(views[0], wild)
     np.testing.assert_array_equal(image(views[1], wild), clean)

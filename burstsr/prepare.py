@@ -1,0 +1,96 @@
+"""Before frames are registered: which show the scene, what noise they have, which pixels are defective, which of them is the reference."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from burstsr import noise as noise_stage
+from burstsr.align import Aligner, scenes, select_reference
+from burstsr.core.burst import Burst, Frame
+from burstsr.core.checks import check_burst
+from burstsr.core.flow import Flow
+from burstsr.core.noise import Noise
+from burstsr.defects import find_defects, repair_pixels
+from burstsr.noise import check_noise_profile, estimate_snr, questioned
+from burstsr.report import Record
+from burstsr.robustness import RobustnessModel
+from burstsr.settings import AlignSettings, Settings
+
+Positions = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class NoiseEstimate:
+    """A burst's noise model, and where it is from: "NoiseProfile", "estimated from the burst", or "estimated" (of single frames)."""
+
+    model: Noise
+    source: str
+
+
+def choose_scene(burst: Burst, settings: Settings, flows: Sequence[Flow] | None, record: Record) -> tuple[Burst, list[int]]:
+    """The frames that show the scene, and their indices; all, where their motion is known."""
+    groups = scenes(burst, settings.reference) if flows is None else [list(range(len(burst)))]
+    record.scenes(groups)
+    record.stage("choose the scene")
+    return Burst(burst.name, tuple(burst.frames[i] for i in groups[0])), groups[0]
+
+
+def noise_of(burst: Burst, settings: Settings, record: Record) -> NoiseEstimate:
+    """The noise model of the frames: their files', or estimated; raised where well aligned frames differ by more."""
+    flows_of = partial(_flows_of, settings.align)
+    noise, source = noise_stage.estimate_noise(burst, flows_of)
+    record.doubted(check_noise_profile(burst, noise, flows_of) if source == "NoiseProfile" else "")
+    noise, factor, why = questioned(burst, noise, partial(looks_of, settings))
+    record.raised(factor, why)
+    record.stage("noise")
+    return NoiseEstimate(noise, source)
+
+
+def repaired(burst: Burst, noise: Noise, settings: Settings, bad_pixels: Positions | None, record: Record) -> tuple[list[Frame], Positions]:
+    """The frames without defective pixels, and the (n, 2) raw (y, x) of those: found, and given."""
+    defects = find_defects(burst, noise, settings.defects)
+    if bad_pixels is not None:
+        defects = np.unique(np.concatenate([defects, bad_pixels]), axis=0)
+    frames = [repair_pixels(frame, defects) for frame in burst]
+    record.stage("repair")
+    return frames, defects
+
+
+def choose_reference(burst: Burst, noise: Noise, chosen: int | None, record: Record) -> int:
+    """Index of the reference: the chosen one, or the sharpest."""
+    index = select_reference(burst, noise) if chosen is None else chosen
+    record.stage("choose the reference")
+    return index
+
+
+def estimate_noise(burst: Burst, settings: Settings | None = None) -> NoiseEstimate:
+    """Estimate the noise of a burst's samples: `variance = alpha x + beta` for each channel, 0 = black, 1 = saturation.
+
+    The files' own NoiseProfile where they have one, else measured over the frames; raised where well aligned frames differ by more than it explains.
+    Raises BurstError for frames that are no burst.
+    """
+    check_burst(burst)
+    settings = settings or Settings()
+    return noise_of(burst, settings, Record(burst, settings))
+
+
+def _flows_of(settings: AlignSettings, reference: Frame, noise: Noise) -> Callable[[Frame], Flow]:
+    """What finds flows against a reference: noise cannot be told from structure without them."""
+    return Aligner(reference, noise, settings).estimate_flow
+
+
+def looks_of(settings: Settings, reference: Frame, noise: Noise) -> Callable[[Frame], tuple[Flow, NDArray[np.float32]]]:
+    """What finds flows against a reference, and the robustness of what frames show there."""
+    tuned = settings.for_snr(estimate_snr(reference, noise))
+    aligner, model = Aligner(reference, noise, tuned.align), RobustnessModel(reference, noise, tuned.robustness)
+
+    def look(frame: Frame) -> tuple[Flow, NDArray[np.float32]]:
+        flow = aligner.estimate_flow(frame)
+        return flow, model.robustness_map(frame, flow)
+
+    return look

@@ -1,0 +1,120 @@
+"""Frames to registered frames: flow and robustness of each against the reference. The reference itself is a frame without motion that is fully trusted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from burstsr.align import Aligner
+from burstsr.core.burst import Burst, Frame
+from burstsr.core.checks import checked
+from burstsr.core.flow import Flow
+from burstsr.core.noise import Noise
+from burstsr.core.quantise import packed
+from burstsr.merge import SamePhaseMean
+from burstsr.noise import estimate_snr
+from burstsr.prepare import choose_reference, choose_scene, noise_of, repaired
+from burstsr.reconstruct import RegisteredFrame
+from burstsr.report import Cancel, Progress, Record
+from burstsr.robustness import LEAST_TRUST, RobustnessModel, mended
+from burstsr.settings import Settings
+
+EstimateFlow = Callable[[int], Flow]
+
+
+@dataclass(frozen=True)
+class Registered:
+    """A burst whose motion is known. views: its frames with flow and robustness; views[reference] is the frame whose geometry the result has.
+
+    steady: all frames on the reference's own sampling grid, see `SamePhaseMean`; used up by `develop`. None: they are not looked at in this way.
+    """
+
+    views: Sequence[RegisteredFrame]
+    reference: int
+    noise: Noise
+    steady: SamePhaseMean | None
+
+
+@dataclass(frozen=True)
+class Registration:
+    """Motion of a burst. reference: index of the frame that the flows are against. flows: one per frame; None: the frame shows another scene."""
+
+    reference: int
+    flows: tuple[Flow | None, ...]
+
+
+def register(frames: list[Frame], index: int, noise: Noise, tuned: Settings, flows: Sequence[Flow] | None, record: Record) -> Registered:
+    """Register all frames against frames[index], which is replaced where it has outliers: where the others agree against it, they are right.
+
+    flows: known motion, None: it is estimated.
+    """
+    model, steady = _models(frames[index], noise, tuned)
+    known = flows.__getitem__ if flows is not None else _estimated(frames, index, noise, tuned, record)
+    record.stage("prepare the reference")
+    views = _observed(frames, known, index, (model, steady), record)
+    without = mended(frames, index, [view.flow for view in views], model, noise)
+    if without is not None:
+        frames[index] = without.frame
+        model, steady = _models(without.frame, noise, tuned, without.robustness)
+        views = _observed(frames, without.flows.__getitem__, index, (model, steady), record)
+        views[index] = RegisteredFrame(without.frame, without.flows[index], packed(without.robustness))
+        record.mended(without.robustness)
+    record.stage("robustness")
+    return Registered(views, index, noise, steady)
+
+
+def estimate_flows(burst: Burst, settings: Settings | None = None, *, progress: Progress | None = None, cancel: Cancel | None = None) -> Registration:
+    """Estimate the motion of a burst's frames against `settings.reference`, or else the sharpest frame: what `super_resolve` does before it merges.
+
+    Raises BurstError, SettingsError as `super_resolve` does, Cancelled.
+    """
+    settings = settings or Settings()
+    checked(burst, settings.reference, None, None)
+    record = Record(burst, settings, progress, cancel)
+    scene, shown = choose_scene(burst, settings, None, record)
+    noise = noise_of(scene, settings, record).model
+    frames, _ = repaired(scene, noise, settings, None, record)
+    index = choose_reference(scene, noise, None if settings.reference is None else shown.index(settings.reference), record)
+    aligner = Aligner(frames[index], noise, settings.for_snr(estimate_snr(frames[index], noise)).align)
+    flows: list[Flow | None] = [None] * len(burst)
+    for i, frame in zip(shown, frames, strict=True):
+        flows[i] = record.timed("align", aligner.estimate_flow, frame)
+    return Registration(shown[index], tuple(flows))
+
+
+def _estimated(frames: Sequence[Frame], index: int, noise: Noise, tuned: Settings, record: Record) -> EstimateFlow:
+    """What finds each frame's flow against frames[index]."""
+    aligner = Aligner(frames[index], noise, tuned.align)
+    return lambda i: record.timed("align", aligner.estimate_flow, frames[i])
+
+
+def _models(reference: Frame, noise: Noise, tuned: Settings, robustness: NDArray[np.float32] | None = None) -> tuple[RobustnessModel, SamePhaseMean | None]:
+    """What frames are compared with: the reference as robustness sees it, and its own sampling grid. robustness: of its own samples; None = full."""
+    return RobustnessModel(reference, noise, tuned.robustness), SamePhaseMean(reference, robustness) if tuned.merge.back_projection_iterations > 0 else None
+
+
+def _observed(
+    frames: Sequence[Frame], estimate_flow: EstimateFlow, index: int, models: tuple[RobustnessModel, SamePhaseMean | None], record: Record
+) -> list[RegisteredFrame]:
+    """Every frame with its flow and packed robustness; they are added to the reference's own sampling grid."""
+    model, steady = models
+    views = []
+    for i, frame in enumerate(frames):
+        flow = estimate_flow(i)
+        robustness = observe(model, frame, flow, record)
+        if steady:
+            record.timed("merge", steady.add, frame, flow, robustness)
+        record.frame(i, flow, robustness, reference=i == index)
+        views.append(RegisteredFrame(frame, flow, packed(robustness)))
+    return views
+
+
+def observe(model: RobustnessModel, frame: Frame, flow: Flow, record: Record) -> NDArray[np.float32]:
+    """(H/2, W/2) robustness of a frame, nothing where what little agrees is chance."""
+    robustness = record.timed("robustness", model.robustness_map, frame, flow)
+    if robustness.mean(dtype=np.float64) < LEAST_TRUST:
+        robustness[:] = 0
+    return robustness
