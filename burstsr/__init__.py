@@ -15,23 +15,55 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     __version__: str
     from burstsr.core.burst import Burst as Burst
+    from burstsr.core.burst import Colour as Colour
     from burstsr.core.burst import Frame as Frame
+    from burstsr.core.errors import BurstError as BurstError
     from burstsr.core.errors import BurstsrError as BurstsrError
+    from burstsr.core.errors import Cancelled as Cancelled
+    from burstsr.core.errors import InputFileError as InputFileError
+    from burstsr.core.errors import OutputError as OutputError
+    from burstsr.core.errors import SettingsError as SettingsError
+    from burstsr.core.flow import Flow as Flow
+    from burstsr.core.noise import Noise as Noise
+    from burstsr.core.report import Report as Report
     from burstsr.core.result import Result as Result
+    from burstsr.export import render as render
     from burstsr.export import write_dng as write_dng
+    from burstsr.io.discover import discover as discover
     from burstsr.io.discover import read_burst as read_burst
     from burstsr.pipeline import super_resolve as super_resolve
+    from burstsr.prepare import estimate_noise as estimate_noise
+    from burstsr.registration import register as register
     from burstsr.settings import Settings as Settings
+    from burstsr.simulate import SimulateSettings as SimulateSettings
+    from burstsr.simulate import simulate_burst as simulate_burst
+    from burstsr.stream import StreamingMerge as StreamingMerge
 
 _HOME = {
+    "discover": "burstsr.io.discover",
     "read_burst": "burstsr.io.discover",
-    "write_dng": "burstsr.export",
-    "super_resolve": "burstsr.pipeline",
-    "Settings": "burstsr.settings",
     "Burst": "burstsr.core.burst",
     "Frame": "burstsr.core.burst",
+    "Colour": "burstsr.core.burst",
+    "Noise": "burstsr.core.noise",
+    "Flow": "burstsr.core.flow",
+    "Settings": "burstsr.settings",
+    "super_resolve": "burstsr.pipeline",
+    "StreamingMerge": "burstsr.stream",
+    "register": "burstsr.registration",
+    "estimate_noise": "burstsr.prepare",
     "Result": "burstsr.core.result",
+    "Report": "burstsr.core.report",
+    "render": "burstsr.export",
+    "write_dng": "burstsr.export",
+    "SimulateSettings": "burstsr.simulate",
+    "simulate_burst": "burstsr.simulate",
     "BurstsrError": "burstsr.core.errors",
+    "InputFileError": "burstsr.core.errors",
+    "BurstError": "burstsr.core.errors",
+    "SettingsError": "burstsr.core.errors",
+    "OutputError": "burstsr.core.errors",
+    "Cancelled": "burstsr.core.errors",
 }
 __all__ = [*_HOME, "__version__"]  # noqa: PLE0604  names of _HOME are strings
 

@@ -12,7 +12,7 @@ from burstsr.align import subpixel_phases
 from burstsr.demosaic import demosaic, upscale, upscale_rows
 from burstsr.kernels import kernels
 from burstsr.merge import KernelMerge, add_wiener_residual, blend_reference_detail, denoise_chroma
-from burstsr.register import Registered
+from burstsr.registration import Registered
 from burstsr.settings import Settings
 
 Floats = NDArray[np.float32]

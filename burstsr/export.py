@@ -9,12 +9,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from burstsr.core.burst import Colour, FrameInfo, Levels, cfa_array
 from burstsr.core.checks import check_picture
 from burstsr.core.result import Result
-from burstsr.finish import finish_uint8
+from burstsr.finish import finish, finish_uint8
 from burstsr.io import dng
 from burstsr.io.dng_previews import PREVIEW_PX, reduced
 from burstsr.settings import FinishSettings
+
+_NO_LEVELS = Levels(np.zeros((2, 2)), 1.0)  # an array has no raw numbers behind it
 
 
 def write_dng(path: str | Path, image: Result, settings: FinishSettings | None = None) -> None:
@@ -24,6 +27,20 @@ def write_dng(path: str | Path, image: Result, settings: FinishSettings | None =
     """
     check_picture(image)
     dng.write_dng(path, image, preview(image, settings or FinishSettings()))
+
+
+def render(image: Result | NDArray[np.floating], settings: FinishSettings | None = None, *, colour: Colour | None = None) -> NDArray[np.float32]:
+    """Render for display: (H', W', 3) float32 sRGB in 0 .. 1, upright where a Result's reference says how it was held.
+
+    image: a Result, or (H', W', 3) linear camera RGB, 1.0 = saturation. colour: of the camera, for an array; None: its channels are linear sRGB's.
+    settings: tone, sharpening and brightness; the defaults are those of the command line. Raises SettingsError for what is not finite RGB.
+    """
+    if not isinstance(image, Result):
+        rgb = np.ascontiguousarray(image, np.float32)
+        info = FrameInfo(Path("array"), (rgb.shape[0], rgb.shape[1]), cfa_array("RGGB"), _NO_LEVELS, colour or Colour(np.ones(3)))
+        image = Result(rgb, info, 1.0)
+    check_picture(image)
+    return finish(image, settings or FinishSettings())
 
 
 def preview(image: Result, settings: FinishSettings) -> NDArray[np.uint8]:

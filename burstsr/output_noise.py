@@ -24,7 +24,7 @@ from burstsr.core.quantise import unpacked
 from burstsr.develop import develop
 from burstsr.merge import SamePhaseMean
 from burstsr.reconstruct import Reconstruction, RegisteredFrame, Task, reconstruct, trust_of_share
-from burstsr.register import Registered
+from burstsr.registration import Registered
 from burstsr.settings import Settings
 
 Floats = NDArray[np.float32]

@@ -19,7 +19,7 @@ from burstsr.noise import estimate_snr
 from burstsr.output_noise import output_noise, variance_map
 from burstsr.prepare import choose_reference, choose_scene, noise_of, repaired
 from burstsr.reconstruct import Task, reconstruct
-from burstsr.register import Registered, register
+from burstsr.registration import Registered, register_frames
 from burstsr.report import Cancel, Finished, Progress, Record
 from burstsr.settings import Settings
 
@@ -58,7 +58,7 @@ def super_resolve(
         frames, defects = repaired(scene, noise.model, settings, bad_pixels, record)
         index = choose_reference(scene, noise.model, None if settings.reference is None else shown.index(settings.reference), record)
         tuned = settings.for_snr(estimate_snr(frames[index], noise.model))
-        registered = register(frames, index, noise.model, tuned, flows, record)
+        registered = register_frames(frames, index, noise.model, tuned, flows, record)
         image, weight = develop(registered, tuned, record.stage, keep_weight=keep_maps)
         outcome = None
         if tuned.mode == "best":

@@ -18,7 +18,7 @@ FLOORS = {
     "pipeline": PIPELINE,
     "report": PIPELINE,
     "prepare": PIPELINE,
-    "register": PIPELINE,
+    "registration": PIPELINE,
     "stream": PIPELINE,
     "export": PIPELINE,
     "develop": PIPELINE,

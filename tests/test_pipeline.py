@@ -158,7 +158,7 @@ def test_the_same_burst_gives_the_same_picture(made):
 def test_report_is_json_and_complete(made):
     stages = []
     image = super_resolve(made.burst, Settings(), lambda stage, done, total: stages.append((stage, done, total)))
-    report = json.loads(json.dumps(image.report))
+    report = json.loads(json.dumps(image.report.to_dict()))
     assert {"frames", "reference", "coverage", "noise", "settings", "seconds", "versions", "shape"} <= set(report)
     assert len(report["frames"]) == 6
     assert sum(f["reference"] for f in report["frames"]) == 1
@@ -250,7 +250,7 @@ def test_small_and_ragged_frames_are_reconstructed(shape, rng):
         image = super_resolve(burst_of(images), replace(FIRST, mode="best", scale=scale, measure_noise=scale < 2))
         assert image.image.shape == (round(scale * shape[0]), round(scale * shape[1]), 3)
         assert np.isfinite(image.image).all()
-        json.dumps(image.report, allow_nan=False)
+        json.dumps(image.report.to_dict(), allow_nan=False)
 
 
 @pytest.mark.parametrize("mode", ["fast", "best"])

@@ -40,7 +40,7 @@ def add_formats(job: Job, image: Result, claim: Claim, progress: Progress | None
     wanted = to_write(job)
     with claim.staged([path.name for path in wanted.values()], adds=True) as staging:
         _write(job, wanted, image, staging.folder)
-        staging.record = image.report
+        staging.record = image.report.to_dict()
     return f"{', '.join(path.name for path in wanted.values())} made from {job.images['dng'].name}, which was there"
 
 

@@ -46,7 +46,7 @@ class Registration:
     flows: tuple[Flow | None, ...]
 
 
-def register(frames: list[Frame], index: int, noise: Noise, tuned: Settings, flows: Sequence[Flow] | None, record: Record) -> Registered:
+def register_frames(frames: list[Frame], index: int, noise: Noise, tuned: Settings, flows: Sequence[Flow] | None, record: Record) -> Registered:
     """Register all frames against frames[index], which is replaced where it has outliers: where the others agree against it, they are right.
 
     flows: known motion, None: it is estimated.
@@ -66,7 +66,7 @@ def register(frames: list[Frame], index: int, noise: Noise, tuned: Settings, flo
     return Registered(views, index, noise, steady)
 
 
-def estimate_flows(burst: Burst, settings: Settings | None = None, *, progress: Progress | None = None, cancel: Cancel | None = None) -> Registration:
+def register(burst: Burst, settings: Settings | None = None, *, progress: Progress | None = None, cancel: Cancel | None = None) -> Registration:
     """Estimate the motion of a burst's frames against `settings.reference`, or else the sharpest frame: what `super_resolve` does before it merges.
 
     Raises BurstError, SettingsError as `super_resolve` does, Cancelled.

@@ -1,0 +1,141 @@
+"""Frames one at a time, in memory that does not grow with their number: the merge as a streaming accumulator (Fruchter & Hook 2002 call it drizzle)."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from burstsr.align import Aligner
+from burstsr.core.burst import Burst, Frame
+from burstsr.core.checks import check_burst, check_defects, check_flows
+from burstsr.core.errors import BurstError, SettingsError
+from burstsr.core.flow import Flow
+from burstsr.core.report import Report
+from burstsr.core.result import Result
+from burstsr.defects import repair_pixels
+from burstsr.develop import add_reference_detail, denoise_colour, first_guess
+from burstsr.kernels import kernels
+from burstsr.merge import KernelMerge, SamePhaseMean
+from burstsr.noise import estimate_noise, estimate_snr
+from burstsr.prepare import NoiseEstimate
+from burstsr.reconstruct import RegisteredFrame
+from burstsr.registration import Registered, observe
+from burstsr.report import Finished, Record
+from burstsr.robustness import RobustnessModel
+from burstsr.settings import Settings
+
+Floats = NDArray[np.float32]
+
+
+class StreamingMerge:
+    """Merges frames as they come; the first one is the reference. `add` every frame, then `finish` once.
+
+    It keeps, whatever the number of frames, the reference with its pyramid and local means, two (H', W', 3) float32 arrays of sums, two (H, W) ones of the
+    reference's own sampling grid, and flows (a few bytes per tile and frame). A frame that was added is not held.
+
+    What needs all frames at once it cannot do: choose the sharpest frame as the reference, or the scene that most frames show; measure noise or find defective
+    pixels over the burst; replace outliers of the reference; sharpen by back-projection; reconstruct (mode "best"); measure the noise of the result. But for
+    these the result is that of `super_resolve` with the first frame as the reference, to rounding.
+    """
+
+    def __init__(self, settings: Settings | None = None, bad_pixels: NDArray[np.int64] | None = None, name: str = "stream") -> None:
+        """bad_pixels: (n, 2) raw (y, x) of pixels to repair. Raises SettingsError for mode "best", or a reference other than 0."""
+        self._settings = settings or Settings()
+        if self._settings.mode != "fast":
+            raise SettingsError(f'mode must be "fast" where frames are merged as they come, not "{self._settings.mode}"')
+        if self._settings.reference not in (None, 0):
+            raise SettingsError(f"reference must be 0, the first frame, where frames are merged as they come, not {self._settings.reference}")
+        self._bad_pixels = bad_pixels
+        self._name = name
+        self._begun: _Begun | None = None
+
+    def __len__(self) -> int:
+        """Frames that were added."""
+        return len(self._begun.flows) if self._begun else 0
+
+    def add(self, frame: Frame, flow: Flow | None = None) -> None:
+        """Add a frame. flow: its motion against the first frame, where that is known; else it is estimated.
+
+        Raises BurstError for a frame that does not belong to the first, SettingsError for a flow that does not fit.
+        """
+        first = self._begun.frames[0] if self._begun else frame
+        burst = Burst(self._name, (frame,) if first is frame else (first, frame))
+        check_burst(burst)
+        checked = None if flow is None else check_flows([flow], Burst(self._name, (frame,)))[0]
+        defects = check_defects(np.zeros((0, 2), np.int64) if self._bad_pixels is None else self._bad_pixels, frame.info.shape)
+        mended = repair_pixels(frame, defects)
+        if self._begun is None:
+            self._begun = _Begun(mended, self._settings, self._name, len(defects))
+        self._begun.add(mended, checked)
+
+    def finish(self) -> Result:
+        """The result of the frames so far; it ends the accumulator. `weight` is there, a noise model is not. Raises BurstError where no frame was added."""
+        if self._begun is None:
+            raise BurstError("no frame was added: at least one is needed")
+        begun, self._begun = self._begun, None
+        return begun.result()
+
+
+class _Begun:
+    """Sums that have begun with a reference."""
+
+    def __init__(self, reference: Frame, settings: Settings, name: str, defects: int) -> None:
+        model, source = estimate_noise(Burst(name, (reference,)))
+        self._noise = NoiseEstimate(model, source)
+        self._settings, self._defects, self._name = settings, defects, name
+        self._tuned = settings.for_snr(estimate_snr(reference, model))
+        self._aligner = Aligner(reference, model, self._tuned.align)
+        self._robustness = RobustnessModel(reference, model, self._tuned.robustness)
+        self._steady = SamePhaseMean(reference) if self._tuned.merge.back_projection_iterations > 0 else None
+        self._kernel = kernels(reference, model, self._tuned.kernels)
+        self._num: Floats | None = None
+        self._den: Floats | None = None
+        self._record = Record(Burst(name, (reference,)), settings)
+        self._means: list[float] = []
+        self.frames = [reference]
+        self.flows: list[Flow] = []
+
+    def add(self, frame: Frame, flow: Flow | None) -> None:
+        """Add a frame to all sums."""
+        flow = flow or self._aligner.estimate_flow(frame)
+        robustness = observe(self._robustness, frame, flow, self._record)
+        if self._steady:
+            self._steady.add(frame, flow, robustness)
+        weight = self._tuned.merge.fallback_weight
+        merge = KernelMerge(self._tuned.scale, self._kernel, weight)
+        merge.add(frame, flow, robustness)
+        image, sums = merge.result()
+        image *= sums + np.float32(weight)  # the merge divides by that
+        if self._num is None or self._den is None:
+            self._num, self._den = image, sums
+        else:
+            self._num += image
+            self._den += sums
+        if self.flows:
+            self.frames.append(Frame(frame.info, np.zeros((0, 0), np.uint16)))  # its description; the pixels are not needed any more
+        self.flows.append(flow)
+        self._means.append(float(robustness.mean(dtype=np.float64)))
+
+    def result(self) -> Result:
+        """What the sums amount to."""
+        assert self._num is not None and self._den is not None
+        reference = self.frames[0]
+        view = RegisteredFrame(reference, self.flows[0], self._robustness.robustness_map(reference, self.flows[0]))
+        burst = Registered([view], 0, self._noise.model, self._steady)
+        weight = np.float32(self._tuned.merge.fallback_weight)
+        image = first_guess(burst, self._tuned.scale)
+        image *= weight
+        image += self._num
+        image /= self._den + weight
+        self._num = None
+        if self._steady:
+            add_reference_detail(image, self._den, burst, self._tuned)
+        denoise_colour(image, self._den, burst, self._tuned)
+        report = self._report((image.shape[0], image.shape[1]))
+        return Result(image, reference.info, self._tuned.scale, None, report, report.provenance, tuple(self.flows), self._den)
+
+    def _report(self, shape: tuple[int, int]) -> Report:
+        record = Record(Burst(self._name, tuple(self.frames)), self._settings)
+        for i, (flow, mean) in enumerate(zip(self.flows, self._means, strict=True)):
+            record.frame(i, flow, np.array([mean], np.float32), reference=i == 0)
+        return record.report(shape, Finished(0, self._noise.model, self._noise.source, self._defects, self._tuned, None))
