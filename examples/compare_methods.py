@@ -1,6 +1,6 @@
 """Compare methods on a simulated burst, of which the truth is known.
 
-    python examples/compare_methods.py picture.png
+Run it as `python examples/compare_methods.py picture.png`.
 """
 
 from __future__ import annotations

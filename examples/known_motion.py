@@ -1,6 +1,6 @@
 """Merge frames whose motion is known, from a microscope's stage or a piezo mount.
 
-    python examples/known_motion.py frames positions.txt 2.4 merged.dng
+Run it as `python examples/known_motion.py frames positions.txt 2.4 merged.dng`.
 
 positions.txt has one line per frame: y and x of the stage in micrometres, in the order of the frames' names; 2.4 is the size of a pixel, in micrometres, in
 the plane of the object.

@@ -1,6 +1,6 @@
 """Merge raw frames that are NumPy arrays, from a machine-vision camera, say; no file format is involved.
 
-    python examples/own_arrays.py frames.npy merged.npz
+Run it as `python examples/own_arrays.py frames.npy merged.npz`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Process every burst in a folder: one linear DNG and one JPEG each.
 
-    python examples/process_folder.py photos results
+Run it as `python examples/process_folder.py photos results`.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from burstsr.core.errors import SettingsError
+from burstsr.core.errors import BurstsrError, SettingsError
 from burstsr.core.fields import check_range, shown
 
 ARCHITECTURES = ("srcnn", "srresnet", "rrdb", "zoom", "foreign")  # foreign: any that spandrel knows
@@ -59,5 +59,7 @@ class Descriptor:
         """The inverse of `to_json`. Raises SettingsError."""
         try:
             return cls(**json.loads(text))
+        except BurstsrError:
+            raise
         except (ValueError, TypeError, RecursionError) as error:
             raise SettingsError(f"not a network's descriptor: {text[:200]!r} ({error})") from error

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from burstsr.batch.locks import WORK, key_of, locked
-from burstsr.core.errors import OutputError
+from burstsr.core.errors import BurstsrError, OutputError
 from burstsr.io.atomic import sync_folder
 from burstsr.io.owned import EARLIER, OUTPUTS, ResultFiles, entry, json_bytes, unchanged
 
@@ -61,6 +61,8 @@ class Claim:
             partial = None
             sync_folder(self.work)
             _move_in(files, ready)
+        except BurstsrError:
+            raise
         except OSError as error:
             raise OutputError(f"{files.folder / files.record}: cannot be written ({error.strerror or error})") from error
         finally:
@@ -104,6 +106,8 @@ def claimed(files: ResultFiles) -> Iterator[Claim]:
             if left.name.endswith(_READY):
                 try:
                     _move_in(files, left)
+                except BurstsrError:
+                    raise
                 except OSError as error:
                     raise OutputError(f"{files.folder / files.record}: cannot be written ({error.strerror or error})") from error
             else:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from burstsr.core.errors import BusyError, OutputError
+from burstsr.core.errors import BurstsrError, BusyError, OutputError
 from burstsr.io.atomic import alive
 
 WORK = ".burstsr"
@@ -32,6 +32,8 @@ def locked(folder: Path, title: str) -> Iterator[tuple[Path, str]]:
     new = [place for place in (folder, *folder.parents) if not place.exists()]
     try:
         handle = _acquired(lock, title)
+    except BurstsrError:
+        raise
     except OSError as error:
         raise OutputError(f"{folder}: cannot be written ({error.strerror or error})") from error
     try:

@@ -7,6 +7,9 @@ Throw
 - `Cancelled` when the caller's `cancel` said so.
 - `OutputError` when a result cannot be written, or would overwrite what must stay. Names the path.
 
+Errors of files are `OSError` too, and those of values `ValueError`, for callers who know nothing of this module. Within it that is a trap: whoever
+catches an `OSError` or a `ValueError` around a call that may raise one of these lets it pass first (`except BurstsrError: raise`).
+
 Anything else that leaves the program is a bug of ours.
 """
 
@@ -19,15 +22,15 @@ class BurstsrError(Exception):
     """Base of every error that burstsr raises on purpose."""
 
 
-class InputFileError(BurstsrError):
+class InputFileError(BurstsrError, OSError):
     """A file cannot be read, or holds what the program refuses."""
 
 
-class BurstError(BurstsrError):
+class BurstError(BurstsrError, ValueError):
     """Files that are not one burst."""
 
 
-class SettingsError(BurstsrError):
+class SettingsError(BurstsrError, ValueError):
     """A setting out of its range."""
 
 
@@ -49,7 +52,7 @@ class Cancelled(BurstsrError):
     """Whoever called said so (`cancel`); nothing was written."""
 
 
-class OutputError(BurstsrError):
+class OutputError(BurstsrError, OSError):
     """A result cannot be written."""
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from burstsr.core.deprecated import old_names
-from burstsr.core.errors import InputFileError, RangeError, SettingsError
+from burstsr.core.errors import BurstsrError, InputFileError, RangeError, SettingsError
 from burstsr.core.fields import allowed, shown
 
 log = logging.getLogger(__name__)
@@ -27,6 +27,8 @@ def read_text(path: Path) -> str:
         if path.stat().st_size > _LARGEST:
             raise InputFileError(f"{path}: {path.stat().st_size} bytes; at most {_LARGEST} are read")
         return path.read_text(encoding="utf-8-sig")
+    except BurstsrError:
+        raise
     except UnicodeDecodeError as error:
         raise InputFileError(f"{path}: not a text file in UTF-8 (byte {error.start}: {error.reason})") from error
     except (OSError, ValueError) as error:  # ValueError: a name with a zero in it

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from burstsr.core.errors import OutputError
+from burstsr.core.errors import BurstsrError, OutputError
 
 _umask_lock = threading.Lock()
 _LONGEST_SUFFIX = 16
@@ -44,6 +44,8 @@ def atomic(path: str | Path) -> Iterator[Path]:
         os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, target)
         sync_folder(target.parent)
+    except BurstsrError:
+        raise
     except OSError as error:
         raise OutputError(f"{target}: cannot be written ({error.strerror or error})") from error
     finally:

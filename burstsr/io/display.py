@@ -17,7 +17,7 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
-from burstsr.core.errors import InputFileError, OutputError
+from burstsr.core.errors import BurstsrError, InputFileError, OutputError
 from burstsr.core.orientation import orient
 from burstsr.io import tags as t
 from burstsr.io import tiff
@@ -93,6 +93,8 @@ def write_display(path: str | Path, kind: str, image: Display) -> None:
                 coloured = pixels[:, :, :3] if pixels.shape[2] >= 3 else pixels[:, :, 0]
                 coded = bytes(imagecodecs.jpeg8_encode(np.ascontiguousarray(coloured), level=_QUALITY, subsampling="444"))
                 temporary.write_bytes(jpeg_with(coded, icc, exif, blocks.get("xmp")))
+        except BurstsrError:
+            raise
         except (ValueError, RuntimeError) as error:
             raise OutputError(f"{path}: cannot be encoded ({error})") from error
 
@@ -111,6 +113,8 @@ def _tiff(file: Path) -> Display:
             code = int(page.tags[t.ORIENTATION].value) if t.ORIENTATION in page.tags else 1
         blocks |= _exif_of_tiff(file)
         return Display(orient(pixels, code if 1 <= code <= 8 else 1), blocks)
+    except BurstsrError:
+        raise
     except (OSError, ValueError, KeyError, IndexError, RuntimeError, TypeError) as error:
         raise InputFileError(f"{file}: not a readable TIFF ({error})") from error
 

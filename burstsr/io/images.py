@@ -14,7 +14,7 @@ import tifffile
 from numpy.typing import NDArray
 
 from burstsr.core.burst import FrameInfo
-from burstsr.core.errors import InputFileError, OutputError
+from burstsr.core.errors import BurstsrError, InputFileError, OutputError
 from burstsr.core.provenance import Provenance
 from burstsr.core.result import Result
 from burstsr.io import tags as t
@@ -142,6 +142,8 @@ def _decoded_tiff(file: Path) -> NDArray[Any]:
             if page.samplesperpixel > 1 and page.planarconfig == tifffile.PLANARCONFIG.SEPARATE:
                 pixels = np.moveaxis(pixels, 0, -1)
             return np.asarray(pixels)
+    except BurstsrError:
+        raise
     except (OSError, ValueError, KeyError, IndexError, RuntimeError) as error:
         raise InputFileError(f"{file}: not a readable TIFF ({error})") from error
 
@@ -164,6 +166,8 @@ def _writing(path: str | Path) -> Iterator[Path]:
     with atomic(path) as temporary:
         try:
             yield temporary
+        except BurstsrError:
+            raise
         except (ValueError, RuntimeError) as error:
             raise OutputError(f"{path}: cannot be encoded ({error})") from error
 

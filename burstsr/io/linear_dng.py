@@ -10,7 +10,7 @@ import tifffile
 from numpy.typing import NDArray
 
 from burstsr.core.burst import Colour, FrameInfo, Levels, cfa_array
-from burstsr.core.errors import InputFileError
+from burstsr.core.errors import BurstsrError, InputFileError
 from burstsr.io import tags as t
 from burstsr.io import tiff
 from burstsr.io.tags import FileTags
@@ -66,6 +66,8 @@ def read_linear_dng(path: str | Path) -> LinearDng:
         if not tags.is_dng or not photometric or photometric[0] != t.LINEAR_PHOTOMETRIC:
             raise InputFileError(f"{path}: not a linear DNG, such as burstsr process writes")
         pixels = _linear_raw(path)
+    except BurstsrError:
+        raise
     except (OSError, ValueError, tifffile.TiffFileError) as error:
         raise InputFileError(f"{path}: cannot be read ({error})") from error
     white = tags.numbers(t.WHITE)

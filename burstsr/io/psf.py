@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from burstsr.core.errors import InputFileError
+from burstsr.core.errors import BurstsrError, InputFileError
 from burstsr.io.images import read_image
 
 _TEXT = (".txt", ".csv")
@@ -25,6 +25,8 @@ def read_psf(path: Path) -> NDArray[np.float64]:
             weights = np.load(path, allow_pickle=False)
         else:
             weights = read_image(path).rgb.mean(axis=2)
+    except BurstsrError:
+        raise
     except (OSError, UnicodeDecodeError, ValueError) as error:
         raise InputFileError(f"{path}: not a readable point spread function ({error})") from error
     weights = np.asarray(weights, np.float64)

@@ -16,7 +16,7 @@ import rawpy
 from numpy.typing import NDArray
 
 from burstsr.core.burst import Colour, Frame, FrameInfo, Levels
-from burstsr.core.errors import BurstError, InputFileError
+from burstsr.core.errors import BurstError, BurstsrError, InputFileError
 from burstsr.io import ljpeg
 from burstsr.io import tags as t
 from burstsr.io.dng_info import bayer, dng_area, dng_info, even_shape, inner_crop
@@ -67,6 +67,8 @@ def _dng_mosaic(path: Path, tags: FileTags, info: FrameInfo, scaling: Rescaling)
     top, left = dng_area(path, tags)[:2]  # LibRaw begins the visible area of a DNG at even margins only: an odd one it rounds up
     try:
         sensor = ljpeg.decoded(path, tags)
+    except BurstsrError:
+        raise
     except OSError as error:
         raise InputFileError(f"{path}: cannot be read ({error.strerror or error})") from error
     if sensor is None:

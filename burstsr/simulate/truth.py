@@ -78,10 +78,10 @@ def read_truth(path: Path) -> TruthRecord:
             orientation=int(record["settings"].get("orientation", 1)),
         )
         _check(truth)
-    except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
-        raise InputFileError(f"{path}: not a truth.json of burstsr simulate ({type(error).__name__}: {error})") from error
     except SettingsError as error:
         raise InputFileError(f"{path}: {error}") from error
+    except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
+        raise InputFileError(f"{path}: not a truth.json of burstsr simulate ({type(error).__name__}: {error})") from error
     return truth
 
 
