@@ -68,11 +68,11 @@ def super_resolve(
             record.reconstructed(outcome)
         left = output_noise(registered, tuned, outcome) if tuned.measure_noise else None
         record.stage("noise left")
-        report = record.report((image.shape[0], image.shape[1]), Finished(index, noise.model, noise.source, len(defects), tuned, left and left.model))
         variance = None if weight is None else variance_map(image, weight, left, noise.model)
-    described = (burst.frames[shown[index]].info, settings.scale, left and left.model, report, report.provenance)
-    flows_found, robustness_maps = _of_all_frames(len(burst), shown, registered, keep_maps)
-    return Result(image, *described, flows_found, weight, variance, robustness_maps)
+    model = left.model if left else None
+    report = record.report((image.shape[0], image.shape[1]), Finished(index, noise.model, noise.source, len(defects), tuned, model))
+    found, robustness_maps = _of_all_frames(len(burst), shown, registered, keep_maps)
+    return Result(image, burst.frames[shown[index]].info, settings.scale, model, report, report.provenance, found, weight, variance, robustness_maps)
 
 
 def _of_all_frames(

@@ -83,7 +83,7 @@ def takes_old_names(group: str = "") -> Callable[[type[_T]], type[_T]]:
             _warn(f"the setting {name} of {cls.__name__}", new_of[name])
             return getattr(self, new_of[name])
 
-        cls.__init__ = __init__  # type: ignore[method-assign, assignment]
+        cls.__init__ = __init__  # type: ignore[method-assign]
         cls.__getattr__ = __getattr__  # type: ignore[attr-defined]
         cls._old_names = new_of  # type: ignore[attr-defined]
         return cls
@@ -124,7 +124,7 @@ def renamed_fields(other: Callable[[dict[str, Any]], dict[str, Any]], **names: s
                     named[new] = named.pop(old)
             made(self, *values, **other(named))
 
-        cls.__init__ = init  # type: ignore[method-assign, assignment, misc]
+        cls.__init__ = init  # type: ignore[method-assign, assignment]
         return cls
 
     return decorated
