@@ -51,8 +51,8 @@ def super_resolve(
     flows = renamed_argument("flows", flows, "known_flows", known_flows)
     bad_pixels = renamed_argument("bad_pixels", bad_pixels, "known_defects", known_defects)
     flows, bad_pixels = checked(burst, settings.reference, flows, bad_pixels)
-    record = Record(burst, settings, progress, cancel)
     with limited_threads(n_threads):
+        record = Record(burst, settings, progress, cancel)
         scene, shown = choose_scene(burst, settings, flows, record)
         noise = noise_of(scene, settings, record)
         frames, defects = repaired(scene, noise.model, settings, bad_pixels, record)
