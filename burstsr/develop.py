@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from burstsr.align import subpixel_phases
 from burstsr.demosaic import demosaic, upscale, upscale_rows
 from burstsr.kernels import kernels
-from burstsr.merge import KernelMerge, add_wiener_residual, blend_reference_detail, denoise_chroma
+from burstsr.merge import KernelMerge, ReferenceImage, add_wiener_residual, blend_reference_detail, denoise_chroma
 from burstsr.registration import Registered
 from burstsr.settings import Settings
 
@@ -48,7 +48,7 @@ def add_reference_detail(image: Floats, weight: Weights, burst: Registered, tune
     assert burst.steady is not None
     samples, fallen = burst.steady.result()
     single = partial(upscale_rows, demosaic(burst.views[burst.reference].frame, samples), tuned.scale)
-    blend_reference_detail(image, weight, single, fallen, burst.noise, tuned.merge.reference_detail_threshold, tuned.scale)
+    blend_reference_detail(image, weight, ReferenceImage(single, fallen), burst.noise, tuned.merge.reference_detail_threshold, tuned.scale)
 
 
 def denoise_colour(image: Floats, weight: Weights, burst: Registered, tuned: Settings) -> None:
@@ -71,9 +71,8 @@ def _iterations(burst: Registered, tuned: Settings) -> int:
 
 def _sharpen(image: Floats, weight: Weights, burst: Registered, tuned: Settings, kernel: Floats) -> None:
     """Add, in place, what the image leaves unexplained of the frames."""
-    merge = tuned.merge
-    residual, _ = _accumulated(burst, KernelMerge(tuned.scale, kernel, merge.fallback_weight, explained=image), weighed=False)
-    add_wiener_residual(image, residual, weight, burst.noise, merge.step_size, merge.residual_snr_threshold, tuned.scale)
+    residual, _ = _accumulated(burst, KernelMerge(tuned.scale, kernel, tuned.merge.fallback_weight, explained=image), weighed=False)
+    add_wiener_residual(image, residual, weight, burst.noise, tuned.merge, tuned.scale)
 
 
 def _accumulated(burst: Registered, accumulator: KernelMerge, weighed: bool) -> tuple[Floats, Floats]:

@@ -85,6 +85,22 @@ def test_no_forbidden_imports(path):
         assert top not in NEIGHBOURS or (room_of(path) in ("batch", "cli") and lazy), f"{path} imports {name}: only batch and cli may, inside a function"
 
 
+MOST_ARGUMENTS = 6
+OF_THE_FRONT_DOOR = {"super_resolve", "from_arrays"}  # options of users, given by name
+
+
+def numeric(path):
+    return path.name.endswith("loops.py") or path.name == "naive.py"
+
+
+@pytest.mark.parametrize("path", [p for p in modules() if not numeric(p) and room_of(p) not in ("batch", "cli")], ids=str)
+def test_no_function_takes_many_arguments(path):
+    for node in ast.walk(ast.parse((ROOT / path).read_text(encoding="utf-8"))):
+        if isinstance(node, ast.FunctionDef) and node.name not in OF_THE_FRONT_DOOR:
+            names = [a.arg for a in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs) if a.arg not in ("self", "cls")]
+            assert len(names) <= MOST_ARGUMENTS, f"{path}: {node.name} takes {len(names)} arguments"
+
+
 def test_every_room_is_reached():
     """A room that nobody imports is a stage that somebody forgot."""
     rooms = {room_of(p) for p in modules()} - {"__init__", "__main__"}

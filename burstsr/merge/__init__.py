@@ -1,8 +1,8 @@
 """Merge: samples of all frames to one picture."""
 
-from burstsr.merge.back_projection import add_wiener_residual, blend_reference_detail
+from burstsr.merge.back_projection import ReferenceImage, add_wiener_residual, blend_reference_detail
 from burstsr.merge.chroma_denoise import denoise_chroma
 from burstsr.merge.same_phase import SamePhaseMean
 from burstsr.merge.stage import KernelMerge
 
-__all__ = ["KernelMerge", "SamePhaseMean", "add_wiener_residual", "denoise_chroma", "blend_reference_detail"]
+__all__ = ["KernelMerge", "ReferenceImage", "SamePhaseMean", "add_wiener_residual", "denoise_chroma", "blend_reference_detail"]

@@ -7,6 +7,7 @@ Departs: Wronski 2019 ends at the merge, whose kernels and pixels blur.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -16,51 +17,59 @@ from burstsr.core.burst import GREEN
 from burstsr.core.jit import over_rows
 from burstsr.core.noise import MERGED_SHARE, Noise
 from burstsr.core.sensor import CHANNEL_SHARE
+from burstsr.settings import MergeSettings
 
 Floats = NDArray[np.float32]
 _STRIP = 64  # output rows at a time
 _REACH = 2.0  # raw pixels around a place in which energy is averaged; less takes chance for detail: specks
 
 
-def blend_reference_detail(
-    merged: Floats, weight: NDArray[np.floating], single: Callable[[int, int], Floats], steady: Floats, noise: Noise, significance: float, scale: float
-) -> None:
-    """Turn `merged` in place into a starting point: the merged picture, plus what the reference frame's own picture adds beyond its noise.
+class ReferenceImage(NamedTuple):
+    """The reference frame's own image. rows(first, last): those rows of it, upscaled. noise_reduction (h, w), any smaller size: by how much its noise variance
+    is below a sample's.
+    """
 
-    merged, weight (sum of kernel weights, in samples): (H', W', 3). single(first, last): those rows of the frame's own picture. The difference counts by
-    1 - significance * v / its mean square on luma within 2 raw pixels, at least 0; v is the noise variance that the single picture has beyond the merge.
-    steady (h, w), any smaller size: by how much the single picture's noise variance is below a sample's.
+    rows: Callable[[int, int], Floats]
+    noise_reduction: Floats
+
+
+def blend_reference_detail(merged: Floats, weight: NDArray[np.floating], own: ReferenceImage, noise: Noise, threshold: float, scale: float) -> None:
+    """Turn `merged` in place into a starting point: the merged image, plus what the reference's own image adds beyond its noise.
+
+    merged, weight (sum of kernel weights, in samples): (H', W', 3). The difference counts by 1 - threshold * v / its mean square on luma within 2 raw
+    pixels, at least 0; v is the noise variance that the reference's image has beyond the merge.
     Detail comes from the single frame, whose demosaicing knows edges; flat places from the merge, which has less noise.
     """
     luma_alpha, luma_beta = (float((CHANNEL_SHARE**2) @ v) for v in (noise.alpha, noise.beta))
     reach = _reach(scale)
     share = np.empty(merged.shape[:2], np.float32)
-    denoise = np.asarray(cv2.resize(steady, (merged.shape[1], merged.shape[0]), interpolation=cv2.INTER_LINEAR), np.float32)
+    denoise = np.asarray(cv2.resize(own.noise_reduction, (merged.shape[1], merged.shape[0]), interpolation=cv2.INTER_LINEAR), np.float32)
 
     def weigh(inner: slice, outer: slice, crop: slice) -> None:
         level = np.maximum(merged[outer] @ CHANNEL_SHARE, 0.0)
-        large = single(outer.start, outer.stop)
+        large = own.rows(outer.start, outer.stop)
         energy = _mean_around(((large - merged[outer]) @ CHANNEL_SHARE) ** 2, reach)
         fallen = denoise[outer]
         beyond = (1.0 - np.minimum(MERGED_SHARE * fallen / np.maximum(weight[outer, :, 1].astype(np.float32), 1e-6), 1.0)) / fallen
-        share[inner] = np.clip(1.0 - significance * beyond * (luma_alpha * level + luma_beta) / np.maximum(energy, 1e-12), 0.0, 1.0)[crop]
+        share[inner] = np.clip(1.0 - threshold * beyond * (luma_alpha * level + luma_beta) / np.maximum(energy, 1e-12), 0.0, 1.0)[crop]
 
     def mix(rows: slice, outer: slice, crop: slice) -> None:
-        merged[rows] += share[rows, :, None] * (single(rows.start, rows.stop) - merged[rows])
+        merged[rows] += share[rows, :, None] * (own.rows(rows.start, rows.stop) - merged[rows])
 
     _over_strips(weigh, merged.shape[0], reach)
     _over_strips(mix, merged.shape[0], reach)
 
 
-def add_wiener_residual(image: Floats, residual: Floats, weight: NDArray[np.floating], noise: Noise, gain: float, significance: float, scale: float) -> None:
-    """Add `gain` times the merged residual to `picture`, in place, where it exceeds its noise.
+def add_wiener_residual(image: Floats, residual: Floats, weight: NDArray[np.floating], noise: Noise, settings: MergeSettings, scale: float) -> None:
+    """Add `step_size` times the merged residual to the image, in place, where it exceeds its noise.
 
-    picture, residual, weight (sum of kernel weights, in samples): (H', W', 3). The factor is 1 - significance / (mean square of residual over its noise
-    variance, averaged over colours and 2 raw pixels around), at least 0. Nothing rises above saturation.
-    What the factor leaves out of green's residual, or gain adds too much, is made good in the mean over a few raw pixels: a star is significant in its core
+    image, residual, weight (sum of kernel weights, in samples): (H', W', 3). The factor is 1 - residual_snr_threshold / (mean square of the residual over
+    its noise variance, averaged over colours and 2 raw pixels around), at least 0. Nothing rises above saturation.
+    What the factor leaves out of green's residual, or the step adds too much, is made good in the mean over a few raw pixels: a star is significant in its core
     and not in its wings, which alone would add 3 to 5 % to its light. Red and blue, with half the samples, are not: they err by less than 1 %, and the noise of
     that mean would show in colour (0.04 dB at ISO 3200).
     """
+    gain, threshold = settings.step_size, settings.residual_snr_threshold
     alpha, beta = noise.alpha.astype(np.float32), noise.beta.astype(np.float32)
     reach = _reach(scale)
     share = np.empty(image.shape[:2], np.float32)
@@ -68,7 +77,7 @@ def add_wiener_residual(image: Floats, residual: Floats, weight: NDArray[np.floa
     def weigh(inner: slice, outer: slice, crop: slice) -> None:
         variance = (alpha * np.maximum(image[outer], 0.0) + beta) * np.float32(MERGED_SHARE) / np.maximum(weight[outer].astype(np.float32), MERGED_SHARE)
         energy = _mean_around((residual[outer] ** 2 / variance) @ CHANNEL_SHARE, reach)
-        share[inner] = np.clip(1.0 - significance / np.maximum(energy, 1e-6), 0.0, 1.0)[crop]
+        share[inner] = np.clip(1.0 - threshold / np.maximum(energy, 1e-6), 0.0, 1.0)[crop]
 
     def add(rows: slice, outer: slice, crop: slice) -> None:
         left = residual[outer]

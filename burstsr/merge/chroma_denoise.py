@@ -5,6 +5,8 @@ Eyes, and pictures, have fine detail in luma and little in colour differences; r
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +23,14 @@ _RANGE = 512  # output rows that one thread takes; the same for any number of th
 _RIDGE = 4.0  # noise variances by which luma must vary to carry colour
 _OFFSET = 3.0  # read noise deviations added before the square root, so that noise around black stays on its straight part
 _DARKEST = 1e-3  # level below which the square root's slope is no longer followed
+
+
+class _Guide(NamedTuple):
+    """Luma, and its mean and variance around."""
+
+    luma: Floats
+    mean: Floats
+    variance: Floats
 
 
 def denoise_chroma(image: Floats, weight: NDArray[np.floating], noise: Noise, neutral: NDArray[np.float64], scale: float, significance: float) -> None:
@@ -75,8 +85,9 @@ def _denoised(image: Floats, weight: Floats, noise: Noise, gain: Floats, reach: 
     luma = root @ CHANNEL_SHARE
     mean_luma = _box(luma, reach)
     spread = np.maximum(_box(luma * luma, reach) - mean_luma * mean_luma, 0)
+    guide = _Guide(luma, mean_luma, spread)
     denoise = [
-        _denoise_difference(root[..., c] - root[..., GREEN], luma, mean_luma, spread, _box(variance[..., c] + variance[..., GREEN], reach), reach, significance)
+        _denoise_difference(root[..., c] - root[..., GREEN], guide, _box(variance[..., c] + variance[..., GREEN], reach), reach, significance)
         for c in (RED, BLUE)
     ]
     green = luma - np.float32(0.25) * (denoise[0] + denoise[1])
@@ -88,10 +99,10 @@ def _denoised(image: Floats, weight: Floats, noise: Noise, gain: Floats, reach: 
     return np.asarray(np.minimum(out, np.float32(1.0)), np.float32)
 
 
-def _denoise_difference(difference: Floats, luma: Floats, mean_luma: Floats, spread: Floats, variance: Floats, reach: int, significance: float) -> Floats:
+def _denoise_difference(difference: Floats, guide: _Guide, variance: Floats, reach: int, significance: float) -> Floats:
     mean = _box(difference, reach)
-    gradient = (_box(luma * difference, reach) - mean_luma * mean) / (spread + np.float32(_RIDGE) * variance + np.float32(1e-9))
-    fit = _box(gradient, reach) * luma + _box(mean - gradient * mean_luma, reach)
+    gradient = (_box(guide.luma * difference, reach) - guide.mean * mean) / (guide.variance + np.float32(_RIDGE) * variance + np.float32(1e-9))
+    fit = _box(gradient, reach) * guide.luma + _box(mean - gradient * guide.mean, reach)
     left = difference - fit
     energy = np.maximum(_box(left * left, reach), np.float32(1e-12))
     kept = _box(np.clip(1 - np.float32(significance) * variance / energy, 0, 1), reach)

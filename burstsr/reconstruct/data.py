@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -55,20 +56,28 @@ class Footprints:
     bounds: NDArray[np.int64]
 
 
-def footprints(
-    crop: Floats,
-    place: NDArray[np.int64],
-    cfa: NDArray[np.int64],
-    scale: np.float32,
-    inverse: Flow,
-    corner: NDArray[np.int64],
-    cells: tuple[int, int],
-    certainty: Floats,
-    origin: NDArray[np.int64],
-) -> Footprints:
-    """Where the samples of a crop lie on a tile."""
+class TileGrid(NamedTuple):
+    """A tile as `loops.locate` wants it. corner: its first CFA cell; cells: how many. certainty: (3, h, w) 1 / variance. origin: its first output pixel."""
+
+    corner: NDArray[np.int64]
+    cells: tuple[int, int]
+    certainty: Floats
+    origin: NDArray[np.int64]
+
+
+class Sampling(NamedTuple):
+    """How samples come from an image. taps: of the lens's blur. defects: (n, 2) raw (y, x) of samples to leave out."""
+
+    noise: Noise
+    scale: float
+    taps: Floats
+    defects: NDArray[np.int64]
+
+
+def footprints(crop: Floats, place: NDArray[np.int64], cfa: NDArray[np.int64], scale: np.float32, inverse: Flow, grid: TileGrid) -> Footprints:
+    """Where the samples of a crop are located on a tile."""
     where, how = np.empty((2, crop.size), np.int32), np.empty((4, crop.size), np.float32)
-    flow = (inverse.tiles, inverse.tile_px, corner, np.array(cells), certainty, origin)
+    flow = (inverse.tiles, inverse.tile_px, grid.corner, np.array(grid.cells), grid.certainty, grid.origin)
     bounds = loops.locate(crop, place, cfa, scale, *flow, where, how)
     return Footprints(np.ascontiguousarray(where[:, : bounds[-1]]), np.ascontiguousarray(how[:, : bounds[-1]]), bounds)
 
@@ -99,17 +108,8 @@ class TileData:
     start: (3, h, w), a first estimate of the tile, for the samples' variance and what it leaves of them.
     """
 
-    def __init__(
-        self,
-        tile: Tile,
-        views: Sequence[RegisteredFrame],
-        inverses: Sequence[Flow],
-        start: Floats,
-        noise: Noise,
-        scale: float,
-        taps: Floats,
-        defects: NDArray[np.int64],
-    ) -> None:
+    def __init__(self, tile: Tile, views: Sequence[RegisteredFrame], inverses: Sequence[Flow], start: Floats, sampling: Sampling) -> None:
+        noise, scale, taps, defects = sampling
         self._tile, self._taps, self._start = tile, taps, start
         self._scale = np.float32(scale)
         self._rows, self._columns = tile.cells(scale)
@@ -119,11 +119,8 @@ class TileData:
         level = np.stack([cv2.blur(plane, (3, 3)) for plane in start])
         self._certainty = certainty = 1 / np.maximum(alpha * np.maximum(level, 0) + beta, np.float32(_ONLY_NOISE))
         crops = [_crop(view.frame, box_in_frame(tile, view.flow, scale, view.frame.info.shape), defects) for view in views]
-        cells = len(self._rows), len(self._columns)
-        origin = np.array(tile.origin)
-        self._spots = [
-            footprints(*crop, self._cfa, self._scale, inverse, corner, cells, certainty, origin) for crop, inverse in zip(crops, inverses, strict=True)
-        ]
+        grid = TileGrid(corner, (len(self._rows), len(self._columns)), certainty, np.array(tile.origin))
+        self._spots = [footprints(*crop, self._cfa, self._scale, inverse, grid) for crop, inverse in zip(crops, inverses, strict=True)]
         self.robustness_maps = [
             np.ascontiguousarray(unpacked(view.robustness[np.ix_(*_within((self._rows, self._columns), view.robustness.shape))])) for view in views
         ]

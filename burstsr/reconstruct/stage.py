@@ -20,7 +20,7 @@ from burstsr.core.noise import Noise
 from burstsr.core.parallel import in_parallel
 from burstsr.reconstruct import cg_loops, normal_matrix_loops
 from burstsr.reconstruct.aligned import aligned
-from burstsr.reconstruct.data import NormalEquations, RegisteredFrame, TileData
+from burstsr.reconstruct.data import NormalEquations, RegisteredFrame, Sampling, TileData
 from burstsr.reconstruct.flow_refinement import refined
 from burstsr.reconstruct.prior import Prior
 from burstsr.reconstruct.tiles import Tile, tiles
@@ -163,7 +163,7 @@ class _Solver:
 
     def _data(self, tile: Tile, start: Floats) -> TileData:
         t = self._task
-        return TileData(tile, t.views, self._inverses, start, t.noise, t.scale, self._taps, t.defects)
+        return TileData(tile, t.views, self._inverses, start, Sampling(t.noise, t.scale, self._taps, t.defects))
 
     def _robustness_maps(self, data: TileData, prior: Prior, start: Floats) -> tuple[list[Floats], bool]:
         """Trust per view and quad. Where robustness distrusted frames they get a second chance: alias looks like motion to it, but not to a picture.

@@ -32,22 +32,19 @@ def expose(planes: NDArray[np.float32], margin: int, scale: float, motion: Frame
     shutter included; its sides stay parallel to the scene's, which at 0.3 degrees displaces its corners by 0.003 px and changes no first moment.
     """
     mosaic = np.empty(shape, np.float32)
-    over_rows(_expose_rows, shape[0], planes, margin, scale, motion, cfa, mosaic, multiple=2)
+
+    def rows(first: int, last: int) -> None:
+        """Rows first .. last, first even."""
+        for top in range(first, last, _STRIP_ROWS):
+            bottom = min(top + _STRIP_ROWS, last)
+            for site_y, site_x in np.ndindex(2, 2):
+                y, x = np.arange(top + site_y, bottom, 2), np.arange(site_x, shape[1], 2)
+                points = np.stack(np.meshgrid(y, x, indexing="ij"), axis=-1)
+                start = reference_at(motion, points, shape) * scale + margin  # upper left corner of the footprint
+                mosaic[top + site_y : bottom : 2, site_x::2] = _box_mean(planes[cfa[site_y, site_x]], start[..., 0], start[..., 1], scale)
+
+    over_rows(rows, shape[0], multiple=2)
     return mosaic
-
-
-def _expose_rows(
-    first: int, last: int, planes: NDArray[np.float32], margin: int, scale: float, motion: FrameMotion, cfa: NDArray[np.uint8], mosaic: NDArray[np.float32]
-) -> None:
-    """Rows first .. last of `expose`, first even."""
-    height, width = mosaic.shape
-    for top in range(first, last, _STRIP_ROWS):
-        bottom = min(top + _STRIP_ROWS, last)
-        for site_y, site_x in np.ndindex(2, 2):
-            rows, columns = np.arange(top + site_y, bottom, 2), np.arange(site_x, width, 2)
-            points = np.stack(np.meshgrid(rows, columns, indexing="ij"), axis=-1)
-            start = reference_at(motion, points, (height, width)) * scale + margin  # upper left corner of the footprint
-            mosaic[top + site_y : bottom : 2, site_x::2] = _box_mean(planes[cfa[site_y, site_x]], start[..., 0], start[..., 1], scale)
 
 
 def _box_mean(plane: NDArray[np.float32], top: NDArray[np.float64], left: NDArray[np.float64], side: float) -> NDArray[np.float64]:

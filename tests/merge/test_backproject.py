@@ -7,8 +7,9 @@ from tolerances import MERGE_ABSOLUTE
 
 from burstsr.core.flow import Flow
 from burstsr.core.noise import Noise
-from burstsr.merge import KernelMerge, add_wiener_residual, blend_reference_detail, frame_loops, naive
+from burstsr.merge import KernelMerge, ReferenceImage, add_wiener_residual, blend_reference_detail, frame_loops, naive
 from burstsr.merge.strips import Planes
+from burstsr.settings import MergeSettings
 
 NOISE = Noise.of_iso(100)
 ONE = np.ones((4, 4), np.float32)
@@ -83,7 +84,7 @@ def test_merging_the_unexplained_of_the_truth_changes_nothing():
     residual, weight = accumulator.result()
     np.testing.assert_allclose(residual, 0, atol=3e-5)
     image = truth.copy()
-    add_wiener_residual(image, residual, weight, NOISE, 1.5, 1.5, 2.0)
+    add_wiener_residual(image, residual, weight, NOISE, MergeSettings(step_size=1.5, residual_snr_threshold=1.5), 2.0)
     np.testing.assert_allclose(image, truth, atol=5e-5)
 
 
@@ -92,18 +93,19 @@ def test_noise_is_not_added_and_detail_is(rng):
     weight = np.full_like(base, 4.0)
     noise = (rng.standard_normal(base.shape) * np.sqrt(NOISE.variance(0.3, 1) * 0.5 / 4)).astype(np.float32)
     image = base.copy()
-    add_wiener_residual(image, noise.copy(), weight, NOISE, 1.0, 1.5, 2.0)
+    add_wiener_residual(image, noise.copy(), weight, NOISE, MergeSettings(step_size=1.0, residual_snr_threshold=1.5), 2.0)
     assert (image - base).std() < 0.3 * noise.std()
     detail = np.where(np.arange(64) % 8 < 4, 0.1, -0.1).astype(np.float32)[None, :, None] * np.ones_like(base)
     image = base.copy()
-    add_wiener_residual(image, detail.copy(), weight, NOISE, 1.0, 1.5, 2.0)
+    add_wiener_residual(image, detail.copy(), weight, NOISE, MergeSettings(step_size=1.0, residual_snr_threshold=1.5), 2.0)
     np.testing.assert_allclose(image, base + detail, atol=0.01)
 
 
 def test_gain_zero_leaves_the_picture(rng):
     image = rng.uniform(0, 0.9, (32, 32, 3)).astype(np.float32)
     before = image.copy()
-    add_wiener_residual(image, rng.normal(0, 1, image.shape).astype(np.float32), np.ones_like(image), NOISE, 0.0, 1.5, 2.0)
+    residual = rng.normal(0, 1, image.shape).astype(np.float32)
+    add_wiener_residual(image, residual, np.ones_like(image), NOISE, MergeSettings(step_size=0.0), 2.0)
     np.testing.assert_array_equal(image, before)
 
 
@@ -113,12 +115,13 @@ def test_combine_takes_edges_from_the_single_frame_and_calm_from_the_merge(rng):
     single = merged + (rng.standard_normal(merged.shape) * np.sqrt(noise.variance(0.3, 1))).astype(np.float32)
     single[:, 40:] += 0.5
     out = merged.copy()
-    blend_reference_detail(out, np.full_like(out, 20.0), lambda a, b: single[a:b], ONE, noise, 4.0, 2.0)
+    blend_reference_detail(out, np.full_like(out, 20.0), ReferenceImage(lambda a, b: single[a:b], ONE), noise, 4.0, 2.0)
     assert out[:, :34].std() < 0.2 * single[:, :34].std()
     np.testing.assert_allclose(out[:, 44:], single[:, 44:], atol=0.02)
     alone = merged.copy()
-    blend_reference_detail(alone, np.full_like(merged, 0.5), lambda a, b: single[a:b], ONE, noise, 4.0, 2.0)  # as noisy as one sample: the single frame, whole
+    # as noisy as one sample: the single frame, whole
+    blend_reference_detail(alone, np.full_like(merged, 0.5), ReferenceImage(lambda a, b: single[a:b], ONE), noise, 4.0, 2.0)
     np.testing.assert_allclose(alone, single, atol=1e-6)
     untouched = merged.copy()
-    blend_reference_detail(untouched, np.full_like(merged, 20.0), lambda a, b: merged[a:b], ONE, noise, 4.0, 2.0)
+    blend_reference_detail(untouched, np.full_like(merged, 20.0), ReferenceImage(lambda a, b: merged[a:b], ONE), noise, 4.0, 2.0)
     np.testing.assert_allclose(untouched, merged, atol=1e-7)

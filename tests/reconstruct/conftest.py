@@ -50,7 +50,7 @@ class Case:
         return naive.sample_matrix(where, self.shape), naive.weights(where, self.robustness, self.corner, self.certainty), self.samples.astype(float)
 
     def footprints(self):
-        return data.footprints(*self.places, self.corner, self.robustness.shape, self.certainty, self.origin)
+        return data.footprints(*self.places, data.TileGrid(self.corner, self.robustness.shape, self.certainty, self.origin))
 
     def gathered(self):
         """normal and right of the loops."""
