@@ -56,7 +56,7 @@ def test_the_fallback_keeps_what_is_known_of_the_burst(copier, tmp_path):
     write_record(files[1], DefectRecord("", 0.0, "", "darks", SHAPE, ((31, 30),), ()))
     image = made(burst, CalibrationInputs(tuple(files)))
     assert image.report["fallback"]["method"] == "srcnn"
-    np.testing.assert_allclose(image.rgb, 0.25, atol=2e-3)
+    np.testing.assert_allclose(image.image, 0.25, atol=2e-3)
 
 
 def test_the_fallback_of_a_tripod_keeps_motion_and_lens(copier, tmp_path, monkeypatch, rng):
@@ -92,7 +92,7 @@ def test_the_fallback_repairs_hot_pixels(copier, rng):
         frames.append(frame.with_mosaic(mosaic))
     image, truth = made(Burst("test", tuple(frames))), made(sound)
     assert image.report["fallback"]["why"] == "one usable frame"
-    assert np.abs(image.rgb - truth.rgb).max() < 0.1
+    assert np.abs(image.image - truth.image).max() < 0.1
 
 
 def test_the_record_says_what_the_default_fallback_did():
