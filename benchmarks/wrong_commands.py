@@ -178,7 +178,7 @@ def _compare() -> list[Case]:
 
 
 def _benchmark() -> list[Case]:
-    quality = [(f"quality picture.png --out measured {more}", word) for more, word in (
+    quality = [(f"quality picture.png --output measured {more}", word) for more, word in (
         ("--iso 0", "--iso"), ("--iso nan", "--iso"), ("--frames 1.5", "--frames"), ("--frames 2000", "frames"), ("--scale 9", "scale"),
         ("--motion dance", "--motion"), ("--rows magic", "--rows"), ("--sections magic", "--sections"), ("--blur nan", "--blur"), ("--seed -1", "--seed"),
     )]  # fmt: skip
@@ -186,7 +186,7 @@ def _benchmark() -> list[Case]:
         "benchmark",
         *quality,
         ("quality nope.png", "nope.png"),
-        ("quality picture.png --out notes.txt", "notes.txt"),
+        ("quality picture.png --output notes.txt", "notes.txt"),
         ("residual nope", "nope"),
         ("residual one", "3"),
         ("residual burst --folds 1", "folds"),

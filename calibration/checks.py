@@ -27,11 +27,11 @@ def check_darks(darks: Sequence[Frame], flats: Sequence[Sequence[Frame]] = ()) -
         level, most = _level(dark), _BLACK_ERROR[0 if dark.info.levels.black.any() else 1]
         if dimmest is not None and level > dimmest[0] + _step(dark):
             flat = f"{dimmest[1].info.path} ({dimmest[0]:.2%})"
-            raise BurstError(f"{dark.info.path}: is no dark: its median is {level:.2%} of saturation, above that of the flat {flat}; are they swapped?")
+            raise BurstError(f"{dark.info.path}: not a dark frame: its median is {level:.2%} of saturation, above that of the flat {flat}; are they swapped?")
         if level > most:
-            raise BurstError(f"{dark.info.path}: is no dark: its median is {level:.2%} of saturation, where {most:.0%} is the most; cover the lens")
+            raise BurstError(f"{dark.info.path}: not a dark frame: its median is {level:.2%} of saturation, and must be at most {most:.0%}; cover the lens")
         if _glow(dark) > _GLOW:
-            raise BurstError(f"{dark.info.path}: is no dark: parts of it are brighter than the rest by {_glow(dark):.0%} of saturation; cover the lens")
+            raise BurstError(f"{dark.info.path}: not a dark frame: parts of it are brighter than the rest by {_glow(dark):.0%} of saturation; cover the lens")
 
 
 def check_flats(flats: Sequence[Sequence[Frame]], darks: int) -> None:
@@ -41,12 +41,12 @@ def check_flats(flats: Sequence[Sequence[Frame]], darks: int) -> None:
     brightest = max((group[0] for group in flats), key=_level)
     if _level(brightest) < _BRIGHTEST_FLAT:
         found = f"the brightest of {len(flats)} exposures has a median of {_level(brightest):.2%} of saturation"
-        raise BurstError(f"{brightest.info.path}: the flats are too dark: {found}, and {_BRIGHTEST_FLAT:.0%} is the least; expose longer")
+        raise BurstError(f"{brightest.info.path}: the flats are too dark: {found}, but must reach {_BRIGHTEST_FLAT:.0%}; expose longer")
     for channel, name in enumerate(_CHANNELS):
         full = [group[0] for group in flats if _at_white(group[0], channel) > _SATURATED]
         if full and len(flats) - len(full) + darks < _FEWEST:
             found = f"{name} is at white in {len(full)} of {len(flats)} exposures"
-            raise BurstError(f"{full[0].info.path}: the flats are saturated: {found}; at least two must not be (darks count as one): expose less")
+            raise BurstError(f"{full[0].info.path}: the flats are saturated: {found}; at least two must not be (darks count as one); expose less")
 
 
 def check_burst_light(burst: Burst) -> None:
@@ -54,7 +54,7 @@ def check_burst_light(burst: Burst) -> None:
     for frame in burst.frames[:: max(1, len(burst) - 1)]:
         white = min(_at_white(frame, channel) for channel in range(3))
         if white > _BLIND:
-            raise BurstError(f"{frame.info.path}: {white:.0%} of its pixels are saturated; at most {_BLIND:.0%} may be: expose less")
+            raise BurstError(f"{frame.info.path}: {white:.0%} of its pixels are saturated; must be at most {_BLIND:.0%}; expose less")
 
 
 def _glow(frame: Frame) -> float:

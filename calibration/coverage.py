@@ -13,7 +13,7 @@ from calibration.crop import crop_middle
 from calibration.noise import flows_of
 
 _PART_PX = 1024  # along the side of the middle part that is looked at
-TRIPOD = "tripod: the frames hardly differ, so there is no resolution to gain; shake it, or move the camera by calibrate jiggle's offsets"
+TRIPOD = "no sub-pixel motion (tripod), so no gain in resolution: move the camera slightly between frames, or by the offsets of calibrate jiggle"
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Coverage:
 def measure_coverage(burst: Burst, scale: float = 2.0) -> Coverage:
     """Coverage from the motion of the middle of the frames, which is found as the pipeline does."""
     if len(burst) < 2:
-        return Coverage(1, scale, 1.0, 0.0, 0.0, "a single frame: nothing to gain by merging")
+        return Coverage(1, scale, 1.0, 0.0, 0.0, "a single frame: no gain from merging")
     part = crop_middle(burst, _PART_PX)
     noise, _ = estimate_noise(part)
     estimate_flow = flows_of(part.frames[0], noise)
@@ -53,4 +53,3 @@ def measure_coverage(burst: Burst, scale: float = 2.0) -> Coverage:
     unknown = len(flows) - len(known)
     advice = "; ".join([*([unknown_motion(unknown, len(flows))] if unknown else []), *([TRIPOD] if still else [])])
     return Coverage(len(burst), scale, coverage(flows, scale), sampling_uniformity(middle, scale), gain, advice, unknown)
-

@@ -37,7 +37,7 @@ def measure_defects(burst: Burst, method: str = "auto", sigma: float = 8.0) -> D
     darks that show light.
     """
     if len(burst) < _FEWEST:
-        raise BurstError(f"burst {burst.name!r} has {len(burst)} frames: at least {_FEWEST} are needed to tell defects from chance")
+        raise BurstError(f"burst {burst.name!r} has {len(burst)} frames: at least {_FEWEST} are required to distinguish defects from noise")
     check_range("sigma", sigma, 3, 100)
     dark = _no_light(burst.frames[0]) if method == "auto" else method == "darks"
     if dark:

@@ -67,16 +67,16 @@ def read_gyro(path: Path, time_unit_s: float | None = None) -> GyroLog:
             continue
         if len(row) == 4 and np.isfinite(row).all():
             if max(map(abs, row[:3])) > _FASTEST or abs(row[3]) > _LATEST:
-                raise InputFileError(f"{path}: {line.strip()[:80]}: rates must be within {_FASTEST:g} rad/s, time stamps within {_LATEST:g}")
+                raise InputFileError(f"{path}: {line.strip()[:80]}: rates must be within +-{_FASTEST:g} rad/s, time stamps within +-{_LATEST:g}")
             rows.append(row)
     if len(rows) < _FEWEST:
-        raise InputFileError(f"{path}: {len(rows)} lines of x, y, z and time; at least {_FEWEST} are needed")
+        raise InputFileError(f"{path}: {len(rows)} lines of x, y, z and time; at least {_FEWEST} are required")
     table = np.array(rows)
     times = table[:, 3] - table[0, 3]
     step = max(float(np.median(np.diff(times))), 1e-30)
     times *= time_unit_s or min(_UNITS_S, key=lambda unit: abs(np.log(step * unit / _USUAL_STEP_S)))
     if (np.diff(times) <= 0).any():
-        raise InputFileError(f"{path}: time stamps do not rise at line {int(np.argmax(np.diff(times) <= 0)) + 2}")
+        raise InputFileError(f"{path}: time stamps do not increase at line {int(np.argmax(np.diff(times) <= 0)) + 2}")
     return GyroLog(times, table[:, :3] - table[:, :3].mean(axis=0), path)
 
 

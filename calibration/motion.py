@@ -35,7 +35,7 @@ def motion_from_bursts(bursts: Sequence[Burst], interval_s: float | None = None)
     """
     several = [burst for burst in bursts if len(burst) > 1]
     if not several:
-        raise BurstError(f"no burst of two frames or more: {', '.join(f'{burst.name} has {len(burst)}' for burst in bursts)}")
+        raise BurstError(f"no burst of two or more frames: {', '.join(f'{burst.name} has {len(burst)}' for burst in bursts)}")
     tracks = [_track(burst) for burst in several]
     seconds = interval_s or _interval(several[0])
     readouts = [found for found in (_readout(track, burst.info.shape[0]) for track, burst in zip(tracks, several, strict=True)) if found is not None]

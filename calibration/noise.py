@@ -68,7 +68,7 @@ def noise_from_flats(flats: Flats, darks: Sequence[FrameInfo] = ()) -> NoiseReco
     for info in darks:
         if (info.camera, info.iso, info.shape) != (first.camera, first.iso, first.shape):
             dark, flat = (f"{i.path}, {i.camera}, ISO {i.iso:g}, {i.shape[1]} x {i.shape[0]}" for i in (info, first))
-            raise BurstError(f"a dark ({dark}) and a flat ({flat}) that do not belong together: camera, ISO and size must agree")
+            raise BurstError(f"dark ({dark}) and flat ({flat}) do not match: camera, ISO and size must agree")
     return photon_transfer([[read_frame(i.path) for i in group] for group in flats.exposures], [read_frame(i.path) for i in darks])
 
 
@@ -76,7 +76,7 @@ def noise_from_table(table: Path, camera: str, iso: float) -> NoiseRecord:
     """Noise of a camera from darktable's noiseprofiles.json, between the ISOs it has. Raises InputFileError, SettingsError for an unknown camera."""
     noise = camera_noise(table, camera, iso)
     if not np.any(noise.alpha + noise.beta > 0):
-        raise SettingsError(f"{table}: {camera} at ISO {iso:g} has no positive alpha or beta: unusable")
+        raise SettingsError(f"{table}: {camera} at ISO {iso:g} has no positive alpha or beta")
     return NoiseRecord(camera, float(iso), now(), "darktable", triple(noise.alpha), triple(np.maximum(noise.beta, 1e-12)))
 
 

@@ -48,7 +48,7 @@ def photon_transfer(flats: Sequence[Sequence[Frame]], darks: Sequence[Frame] = (
     """
     groups = [list(group) for group in flats if len(group) >= _FEWEST]
     if len(groups) + (len(darks) >= _FEWEST) < _FEWEST:
-        raise BurstError(f"{len(groups)} flat exposures and {len(darks)} darks: at least two exposures of two frames or more are needed")
+        raise BurstError(f"{len(groups)} flat exposures and {len(darks)} darks: at least two exposures of two or more frames are required")
     check_darks(darks, groups)
     check_flats(groups, int(len(darks) >= _FEWEST))
     info = (groups[0] if groups else list(darks))[0].info

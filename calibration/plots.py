@@ -23,11 +23,11 @@ def draw(record: Record, path: Path) -> None:
     Raises SettingsError for another suffix, or without matplotlib; OutputError.
     """
     if path.suffix.lower() not in SUFFIXES:
-        raise SettingsError(f"{path}: a plot's file ends in {' or '.join(SUFFIXES)}")
+        raise SettingsError(f"{path}: the name of a plot must end in {' or '.join(SUFFIXES)}")
     try:
         figures = import_module("matplotlib.figure")
     except ImportError as error:
-        raise SettingsError("plots need the matplotlib package: pip install 'burstsr[plots]'") from error
+        raise SettingsError("plots require the matplotlib package: pip install 'burstsr[plots]'") from error
     figure = figures.Figure(figsize=(9, 4.5), layout="constrained")
     drawing: dict[type[Record], Any] = {NoiseRecord: _noise, LensRecord: _lens, MotionRecord: _motion, DefectRecord: _defects}
     drawing[type(record)](figure, record)

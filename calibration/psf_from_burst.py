@@ -46,7 +46,7 @@ _FINER = 4  # parts of a pixel's side over which it is averaged
 def psf_from_burst(burst: Burst, progress: Callable[[int, int], None] | None = None) -> LensRecord:
     """Deviation of the lens's blur from a hand-held burst of at least five frames. Raises BurstError for fewer."""
     if len(burst) < _FEWEST:
-        raise BurstError(f"burst {burst.name!r} has {len(burst)} frames: at least {_FEWEST} are needed to leave some out")
+        raise BurstError(f"burst {burst.name!r} has {len(burst)} frames: at least {_FEWEST} are required for cross-validation")
     check_burst_light(burst)
     found = np.array([_of_prediction(burst, progress), _of_spectrum(burst)])
     weight = 1 / found[:, 1] ** 2

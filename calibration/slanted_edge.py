@@ -131,7 +131,7 @@ def _line(grey: Doubles, frame: Frame) -> tuple[float, float]:
     weight = steps.sum(axis=1)
     use = weight > 0.25 * np.median(weight)
     if use.sum() < 8:
-        raise SettingsError(f"{frame.info.path}: no edge found; give the part of the frame that is one")
+        raise SettingsError(f"{frame.info.path}: no edge found; select it with --roi")
     place = (steps[use] @ np.arange(steps.shape[1])) / weight[use] + 0.5
     row = np.flatnonzero(use) - (grey.shape[0] - 1) / 2
     gradient, offset = 0.0, float(np.median(place))
@@ -150,7 +150,9 @@ def _fitted(values: Doubles, rows: Doubles, columns: Doubles, line: tuple[float,
     sides = [float(np.median(values[first * side > _REACH_PX / 2])) if (first * side > _REACH_PX / 2).any() else 0.0 for side in (-1, 1)]
     step = sides[1] - sides[0]
     if abs(step) < _LEAST_STEP or max(sides) > _CLIPPED:
-        raise SettingsError(f"{frame.info.path}: the sides of the edge show {sides[0]:.3f} and {sides[1]:.3f}; they must differ by {_LEAST_STEP}, unsaturated")
+        raise SettingsError(
+            f"{frame.info.path}: levels on both sides of the edge are {sides[0]:.3f} and {sides[1]:.3f}; they must differ by {_LEAST_STEP} and be unsaturated"
+        )
 
     def distance(p: Doubles) -> Doubles:
         return np.asarray((columns - p[0] * rows - p[1]) / np.hypot(1, p[0]))
@@ -164,9 +166,11 @@ def _fitted(values: Doubles, rows: Doubles, columns: Doubles, line: tuple[float,
     deviation = float(np.std(result.fun))
     angle = float(np.arctan(result.x[0]))
     if deviation > _STRAIGHT:
-        raise SettingsError(f"{frame.info.path}: not one straight edge (samples are {deviation:.2f} steps off); give the part of the frame that is one")
+        raise SettingsError(f"{frame.info.path}: not a single straight edge (residual {deviation:.2f} of the step); select one with --roi")
     if not _ANGLES[0] <= abs(np.degrees(angle)) <= _ANGLES[1]:
-        raise SettingsError(f"{frame.info.path}: the edge lies {abs(np.degrees(angle)):.1f} degrees off; allowed is {_ANGLES[0]:g} to {_ANGLES[1]:g}")
+        raise SettingsError(
+            f"{frame.info.path}: the edge is {abs(np.degrees(angle)):.1f} degrees off the rows or columns; must be between {_ANGLES[0]:g} and {_ANGLES[1]:g}"
+        )
     covariance = np.linalg.pinv(result.jac.T @ result.jac) * deviation**2
     share = (values - result.x[3]) / result.x[4]
     return Edge(angle, float(result.x[2]), float(np.sqrt(covariance[2, 2])), distance(result.x) * np.sign(result.x[4]), share)

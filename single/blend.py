@@ -38,11 +38,11 @@ def blended(first: Loaded, second: Loaded, share: float) -> Loaded:
     a, b = first.network.state_dict(), second.network.state_dict()
     names = f"{first.descriptor.name} and {second.descriptor.name}"
     if {key: tuple(t.shape) for key, t in a.items()} != {key: tuple(t.shape) for key, t in b.items()} or first.descriptor.scale != second.descriptor.scale:
-        raise SettingsError(f"--blend: {names} are networks of different kinds, sizes or scales; only two of one kind can be mixed")
+        raise SettingsError(f"--blend: {names} are networks of different architecture, size or scale; weights of only one architecture can be interpolated")
     alike = correlation(a, b)
     if alike < LEAST_CORRELATION:
-        least = f"allowed is {LEAST_CORRELATION} and more: one must have been trained from the other"
-        raise SettingsError(f"--blend: {names} are strangers: their weights correlate by {alike:.2f}, {least}")
+        least = f"but must be at least {LEAST_CORRELATION}: one must have been fine-tuned from the other"
+        raise SettingsError(f"--blend: {names} have unrelated weights: their correlation is {alike:.2f}, {least}")
     mixed = {key: t * share + b[key] * (1 - share) if t.is_floating_point() else t for key, t in a.items()} if 0 < share < 1 else (a if share else b)
     first.network.load_state_dict(mixed)
     name = f"{share:g} {first.descriptor.name} + {1 - share:g} {second.descriptor.name}"

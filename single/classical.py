@@ -57,12 +57,12 @@ def resize(image: NDArray[Any], scale: float, method: str = "bicubic", shape: tu
     Raises SettingsError for another method, a scale that is not above 0, or one that leaves no pixel.
     """
     if method not in METHODS:
-        raise SettingsError(f"method = {method!r}: allowed is {', '.join(METHODS)}")
+        raise SettingsError(f"method must be one of {', '.join(METHODS)}, not {method!r}")
     if not (np.isfinite(scale) and scale > 0):
-        raise SettingsError(f"scale = {scale}: allowed is a number above 0")
+        raise SettingsError(f"scale must be above 0, not {scale}")
     height, width = shape or (output_length(length, scale) for length in image.shape[:2])
     if min(height, width) < 1:
-        raise SettingsError(f"scale = {scale:g}: leaves nothing of {image.shape[1]} x {image.shape[0]} pixels")
+        raise SettingsError(f"scale {scale:g} leaves no pixels of an image of {image.shape[1]} x {image.shape[0]}")
     source = np.ascontiguousarray(image, np.float32)
     if scale == 1 and image.shape[:2] == (height, width):
         return source.copy() if source is image else source

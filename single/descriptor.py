@@ -37,13 +37,13 @@ class Descriptor:
 
     def __post_init__(self) -> None:
         if self.architecture not in ARCHITECTURES:
-            raise SettingsError(f"{self.name}: architecture {self.architecture!r}; allowed is {', '.join(ARCHITECTURES)}")
+            raise SettingsError(f"{self.name}: architecture must be one of {', '.join(ARCHITECTURES)}, not {self.architecture!r}")
         if self.input not in INPUTS:
-            raise SettingsError(f"{self.name}: input {self.input!r}; allowed is {', '.join(INPUTS)}")
+            raise SettingsError(f"{self.name}: input must be one of {', '.join(INPUTS)}, not {self.input!r}")
         for name, low, high in (("scale", 1, 8), ("reach_px", 0, 4096), ("multiple", 1, 256)):
             check_range(f"{self.name}: {name}", getattr(self, name), low, high, whole=True)
         if not isinstance(self.sizes, Mapping):
-            raise SettingsError(f"{self.name}: sizes must be named, not {shown(self.sizes)}")
+            raise SettingsError(f"{self.name}: sizes must be a mapping of names, not {shown(self.sizes)}")
 
     @property
     def channels(self) -> int:
@@ -62,4 +62,4 @@ class Descriptor:
         except BurstsrError:
             raise
         except (ValueError, TypeError, RecursionError) as error:
-            raise SettingsError(f"not a network's descriptor: {text[:200]!r} ({error})") from error
+            raise SettingsError(f"not a network descriptor: {text[:200]!r} ({error})") from error

@@ -55,5 +55,5 @@ def read_weights(path: str | Path) -> tuple[dict[str, Tensor], Descriptor | None
     try:
         state = load_file(path)
     except (SafetensorError, OSError) as error:
-        raise InputFileError(f"{path}: not a safetensors file that can be read ({error})") from error
+        raise InputFileError(f"{path}: not a readable safetensors file ({error})") from error
     return {name: value.float() if value.is_floating_point() else value for name, value in state.items()}, descriptor

@@ -203,7 +203,7 @@ def test_known_motion_is_taken_as_it_is(made, first):
     assert abs(psnr_linear(known.image, made.truth, 16) - psnr_linear(first.image, made.truth, 16)) < 0.3
     with pytest.raises(SettingsError, match="one per frame"):
         super_resolve(made.burst, FIRST, flows=flows[:2])
-    with pytest.raises(SettingsError, match="against which"):
+    with pytest.raises(SettingsError, match="the frame they refer to"):
         super_resolve(made.burst, Settings(), flows=flows)
 
 

@@ -145,7 +145,7 @@ def _move(source: Path, target: Path) -> None:
         try:
             os.link(source, target)
         except FileExistsError:
-            raise OutputError(f"{target}: appeared just now, and is not replaced; move it away, and start again") from None
+            raise OutputError(f"{target}: appeared during the run and is not replaced; move it and try again") from None
         except OSError:  # no links here
             os.replace(source, target)
         return

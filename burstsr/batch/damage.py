@@ -39,7 +39,7 @@ def without_damaged_frames(job: Job, why: str) -> tuple[Sound, Burst]:
     omitted = tuple(n for n, path in enumerate(job.paths) if path in reasons)
     index = job.settings.reference
     if index in omitted:
-        raise BurstError(f"the reference frame is damaged: {reasons[job.paths[index]]}; another --reference, or auto, is needed")
+        raise BurstError(f"the reference frame is damaged: {reasons[job.paths[index]]}; choose another --reference, or auto")
     settings = replace(job.settings, reference=None if index is None else index - sum(n < index for n in omitted))
     sound = replace(job, paths=tuple(frame.info.path for frame in frames), settings=settings)
     return Sound(sound, omitted, tuple(reasons[job.paths[n]] for n in omitted)), Burst(job.name, frames)

@@ -146,7 +146,7 @@ def _interrupts_held_back() -> Iterator[None]:
 
 
 def _lost(job: Job) -> Outcome:
-    return Outcome(job.name, "failed", len(job.paths), "its worker process died, most likely for want of memory; try fewer --jobs or a smaller --scale")
+    return Outcome(job.name, "failed", len(job.paths), "worker process died, most likely out of memory; try fewer --jobs or a smaller --scale")
 
 
 def _begin(watched: Connection, events: Any, prepare: Callable[[], None], threads: int) -> None:  # noqa: ANN401  a multiprocessing queue
@@ -216,11 +216,11 @@ def _placed(job: Job) -> Job:
 @contextmanager
 def _cluster(address: str) -> Iterator[Executor]:
     if find_spec("distributed") is None:
-        raise SettingsError("--scheduler needs the distributed package: pip install 'burstsr[cluster]'")
+        raise SettingsError("--scheduler requires the distributed package: pip install 'burstsr[cluster]'")
     distributed: Any = import_module("distributed")
     try:
         client = distributed.Client(address, timeout=10)
     except (OSError, ValueError) as error:
-        raise SettingsError(f"--scheduler {address}: no dask scheduler answers there ({error})") from error
+        raise SettingsError(f"--scheduler {address}: no dask scheduler is reachable there ({error})") from error
     with client:
         yield client.get_executor(pure=False)

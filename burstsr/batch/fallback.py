@@ -131,7 +131,7 @@ def _recorded(made: Result, merged: Result, job: Job, why: str, seconds: float) 
     noise: Any = merged.report["noise"]
     report: dict[str, Any] = {
         **merged.report,
-        "advice": "; ".join(said for said in (noise.get("noise_warning"), f"{why}: enlarged by {describe(model)}") if said),
+        "advice": "; ".join(said for said in (noise.get("noise_warning"), f"{why}: upscaled by {describe(model)}") if said),
         "fallback": {"method": job.fallback, "why": why, **model.to_dict()},
         "output_noise": None,
         "provenance": provenance.to_dict() if provenance else None,

@@ -67,7 +67,7 @@ class Job:
         if old is None or old == list(self.fingerprints):
             return ""
         what = changed_frames(old, self.fingerprints)
-        return f"{self.record} is of other frames ({what}); --overwrite redoes it, or choose another output folder"
+        return f"{self.record} was made from different frames ({what}); use --overwrite to replace it, or choose another output folder"
 
     def other_settings(self) -> bool:
         """Whether the files that are there were made with other settings."""

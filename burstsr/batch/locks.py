@@ -68,7 +68,7 @@ def check_space(folder: Path, needed: int, what: str) -> None:
     except OSError:
         return
     if needed > free:
-        raise OutputError(f"{folder}: {what} needs about {_size(needed)}, and {_size(free)} are free; choose another output folder, or make room")
+        raise OutputError(f"{folder}: {what} needs about {_size(needed)}, but only {_size(free)} are free; choose another output folder, or free some space")
 
 
 def _size(count: int) -> str:

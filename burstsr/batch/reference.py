@@ -1,4 +1,4 @@
-"""`--reference`: which frame of each burst gives the picture its geometry."""
+"""`--reference`: the frame of each burst whose geometry the result has."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 _MOST_DIGITS = 10
 log = logging.getLogger(__name__)
-HELP = "frame whose geometry the picture gets: its index from 0 by name, its name or its path (default auto: the sharpest)"
+HELP = "reference frame: its index (0-based, in natural name order), name or path (default auto: the sharpest)"
 
 
 def settings_of_bursts(settings: Settings, bursts: Sequence[BurstFiles], asked: str | None) -> list[Settings]:
-    """Settings for each burst. asked: auto, the index of a frame, its name with or without suffix, or its path; None: what the settings say.
+    """Return the settings of each burst. asked: auto, the index of a frame, its name with or without suffix, or its path; None: as in the settings.
 
-    A name belongs to the bursts that have such a frame; in the others the choice is left to the program, and that is logged. Raises SettingsError
+    A name applies to the bursts that have such a frame; in the others the reference is chosen automatically, which is logged. Raises SettingsError
     where no burst has it, or one has two frames of that name.
     """
     if asked is None:
@@ -33,15 +33,17 @@ def settings_of_bursts(settings: Settings, bursts: Sequence[BurstFiles], asked: 
         return [replace(settings, reference=int(asked))] * len(bursts)
     indices = [_index(burst, asked) for burst in bursts]
     if bursts and all(index is None for index in indices):
-        raise SettingsError(f"--reference must be auto, a frame's index from 0, or a frame's name or path, not {asked!r}: no burst has a frame of that name")
+        raise SettingsError(
+            f"--reference must be auto, a 0-based frame index, or the name or path of a frame, not {asked!r}: no burst has a frame of that name"
+        )
     without = [burst.name for burst, index in zip(bursts, indices, strict=True) if index is None]
     if without:
-        log.warning("--reference %s: no frame of %s; the reference is chosen automatically there", asked, ", ".join(without))
+        log.warning("--reference %s: not a frame of %s; the reference is chosen automatically there", asked, ", ".join(without))
     return [replace(settings, reference=index) for index in indices]
 
 
 def _index(burst: BurstFiles, asked: str) -> int | None:
-    """Index of the frame in the order of the burst's names; None if it is not there."""
+    """Return the index of the frame in the burst, or None."""
     paths = [info.path for info in burst.infos]
     wanted = Path(asked)
     if wanted.name == asked:
@@ -49,5 +51,7 @@ def _index(burst: BurstFiles, asked: str) -> int | None:
     else:
         found = [i for i, path in enumerate(paths) if path == wanted or (wanted.exists() and path.samefile(wanted))]
     if len(found) > 1:
-        raise SettingsError(f"--reference {asked}: burst {burst.name} has {len(found)} frames of that name ({paths[found[0]]}, {paths[found[1]]}); give a path")
+        raise SettingsError(
+            f"--reference {asked}: burst {burst.name} has {len(found)} frames of that name ({paths[found[0]]}, {paths[found[1]]}); specify a path"
+        )
     return found[0] if found else None

@@ -41,11 +41,11 @@ def settled(job: Job, *, thorough: bool = False) -> Outcome | None:
         if reason:
             return Outcome(job.name, "failed", count, reason)
         if not wanted:
-            note = "done with other settings; --overwrite redoes it" if job.other_settings() else "done already"
+            note = "already processed with other settings; use --overwrite to replace" if job.other_settings() else "already processed"
             return Outcome(job.name, "skipped", count, note, job.outputs, damaged=job.damaged())
         if job.other_settings():
             names = ", ".join(path.name for path in wanted.values())
-            reason = f"{names} is missing, and {job.record} was made with other settings; --overwrite redoes all of it, or choose another output folder"
+            reason = f"{names} is missing, and {job.record} was made with other settings; use --overwrite to process it again, or choose another output folder"
             return Outcome(job.name, "failed", count, reason)
     reason = job.files.obstacle([*(path.name for path in wanted.values()), job.record.name], thorough=thorough)
     return Outcome(job.name, "failed", count, reason) if reason else None

@@ -81,7 +81,7 @@ def run(job: Job, progress: Progress | None = None, reader: Reader | None = None
         return Outcome(job.name, "failed", len(job.paths), "not enough memory; try fewer --jobs or a smaller --scale")
     except Exception as error:  # a bug of ours must not cost the other bursts
         log.info("burst %s", job.name, exc_info=True)
-        return Outcome(job.name, "failed", len(job.paths), f"unexpected {type(error).__name__}: {error} (-v shows where)")
+        return Outcome(job.name, "failed", len(job.paths), f"unexpected {type(error).__name__}: {error} (-v shows the traceback)")
     seconds = time.perf_counter() - start
     return Outcome(job.name, "done", len(job.paths) - len(damaged), advice=advice, outputs=job.outputs, seconds=seconds, damaged=damaged)
 
@@ -118,7 +118,7 @@ def _merged(job: Job, progress: Progress | None, reader: Reader) -> tuple[Result
     except InputFileError as error:
         why = str(error)
     sound, burst = without_damaged_frames(job, why)  # out of the handler, whose traceback holds the memory of what was begun
-    log.info("%s: begun again without damaged frames: %s", job.name, "; ".join(sound.reasons))
+    log.info("%s: restarted without damaged frames: %s", job.name, "; ".join(sound.reasons))
     held = [burst]
     del burst
     return _image(sound, held.pop, progress)

@@ -86,10 +86,10 @@ def plan(inputs: Sequence[Path], out: Path, formats: Sequence[str]) -> list[Task
 
     sources = _sources(inputs, out)
     if not sources:
-        raise SettingsError(f"no pictures in {', '.join(map(str, inputs))}")
+        raise SettingsError(f"no images in {', '.join(map(str, inputs))}")
     to_file = len(inputs) == 1 and inputs[0].is_file() and out.suffix.lower() in {*FORMATS.values(), *_OWN} and not out.is_dir()
     if out.is_file() and not to_file:
-        raise SettingsError(f"--output {out}: is a file; a folder is needed")
+        raise SettingsError(f"--output {out}: is a file; must be a folder")
     tasks: list[Task] = []
     taken: dict[str, Path] = {}
     for source, below in sources:
@@ -97,7 +97,7 @@ def plan(inputs: Sequence[Path], out: Path, formats: Sequence[str]) -> list[Task
         if to_file:
             kind = next((k for k, suffix in FORMATS.items() if suffix == out.suffix.lower()), None) or _OWN[out.suffix.lower()]
             if formats and list(formats) != [kind]:
-                raise SettingsError(f"--output {out} is {kind}, --format says {', '.join(formats)}")
+                raise SettingsError(f"--output {out} is {kind}, but --format is {', '.join(formats)}")
             outputs = {kind: out}
         else:
             kinds = dict.fromkeys(formats) or {"dng" if raw else _OWN.get(source.suffix.lower(), "png"): None}
@@ -137,12 +137,12 @@ def _clash(source: Path, raw: bool, outputs: dict[str, Path], taken: dict[str, P
     """Why a task must not be done; else its outputs are taken."""
     only = [kind for kind in _RAW_ONLY if kind in outputs and not raw]
     if only:
-        return f"{source}: a display picture cannot become {only[0]}; allowed is png, tiff, jpg"
+        return f"{source}: format of a display image must be png, tiff or jpg, not {only[0]}"
     for path in outputs.values():
         if path.exists() and path.samefile(source):
-            return f"{source}: would be written over itself; choose another folder or format"
+            return f"{source}: would be overwritten by its own result; choose another folder or format"
         if str(path).casefold() in taken:
-            return f"{source}: {path} would be written over what {taken[str(path).casefold()]} gives; choose other formats or folders"
+            return f"{source}: {path} would overwrite the result of {taken[str(path).casefold()]}; choose other formats or folders"
     taken.update({str(path).casefold(): source for path in outputs.values()})
     return ""
 
@@ -159,12 +159,12 @@ def settled(task: Task, wanted: dict[str, Any], *, thorough: bool = False) -> Ou
     files, record, outputs = task.files, task.files.read(), task.wanted
     if record is not None and not task.overwrite:
         if record["source"] != task.mark:
-            return Outcome(task.name, "failed", f"{task.record} is of another picture; --overwrite replaces it, or choose another folder")
+            return Outcome(task.name, "failed", f"{task.record} was made from a different image; use --overwrite to replace it, or choose another folder")
         if record["asked"] != wanted:
-            return Outcome(task.name, "failed", f"{task.record} is by another model or scale; --overwrite redoes it, or choose another folder")
+            return Outcome(task.name, "failed", f"{task.record} was made by another model or scale; use --overwrite to replace it, or choose another folder")
         if not outputs:
             known = {key: record.get(key) for key in ("model", "scale", "provenance")}
-            return Outcome(task.name, "skipped", "done already", outputs=(*task.outputs.values(), task.record), record=known)
+            return Outcome(task.name, "skipped", "already processed", outputs=(*task.outputs.values(), task.record), record=known)
     reason = files.obstacle([*(path.name for path in outputs.values()), files.record], thorough=thorough)
     return Outcome(task.name, "failed", reason) if reason else None
 
@@ -187,7 +187,7 @@ def upscale(task: Task, request: Request, enlarger: Upscaler, progress: Progress
         return Outcome(task.name, "failed", "not enough memory; try a smaller --scale")
     except Exception as error:  # a bug of ours must not cost the other pictures
         log.info("%s", task.name, exc_info=True)
-        return Outcome(task.name, "failed", f"unexpected {type(error).__name__}: {error} (-v shows where)")
+        return Outcome(task.name, "failed", f"unexpected {type(error).__name__}: {error} (-v shows the traceback)")
     outputs = (*task.outputs.values(), task.record)
     return Outcome(task.name, "done", "", describe(enlarger.model), outputs, time.perf_counter() - start, record)
 

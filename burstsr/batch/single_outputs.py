@@ -51,9 +51,9 @@ def _linear(
     from single.inference import upscale_linear
 
     if image.pixels.shape[2] != 3:
-        raise InputFileError(f"{source}: floating point values in {image.pixels.shape[2]} channels; linear RGB is needed")
+        raise InputFileError(f"{source}: floating point values in {image.pixels.shape[2]} channels; must be linear RGB")
     if set(outputs) != {"tiff"}:
-        raise OutputError(f"{source}: floating point values are linear light, which only --format tiff keeps")
+        raise OutputError(f"{source}: floating-point images are linear and require --format tiff")
     made = upscale_linear(image.pixels, enlarger, progress)
     write_linear_tiff(outputs["tiff"], made, provenance)
     return made.shape[0], made.shape[1]
@@ -87,12 +87,12 @@ def _upscaled(source: Path, outputs: Mapping[str, Path], enlarger: Upscaler, pro
 
     if is_linear_dng(source):
         if enlarger.kind == "bayer":
-            raise InputFileError(f"{source}: already demosaiced; model {enlarger.model.name} takes raw frames, straight from the mosaic")
+            raise InputFileError(f"{source}: already demosaiced; model {enlarger.model.name} takes raw mosaics")
         linear = read_linear_dng(source)
         _check_room(source, outputs, enlarger.scale**2 * linear.rgb.size * _SAMPLE_BYTES * len(outputs))
         made = upscale_image(Result(linear.rgb, linear_info(source, linear), 1.0), enlarger, progress)
         return replace(made, provenance=provenance_of(enlarger.model, enlarger.scale, None))
-    how = f"Developed from one raw frame and enlarged {enlarger.scale:g} times by burstsr {__version__} ({enlarger.model.name})"
+    how = f"Developed from one raw frame and upscaled {enlarger.scale:g} times by burstsr {__version__} ({enlarger.model.name})"
     origin = Provenance("digitalCapture", how)
     frame = read_frame(source)
     _check_room(source, outputs, enlarger.scale**2 * frame.mosaic.size * 3 * _SAMPLE_BYTES * len(outputs))

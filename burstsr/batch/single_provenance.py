@@ -27,5 +27,5 @@ def provenance_of(model: Model, scale: float, origin: Provenance | None) -> Prov
     if not model.learned:
         return origin
     made = "its finest detail is invented" if model.gan else "its finest detail is estimated"
-    how = f"Enlarged {scale:g} times by the neural network {model.name} (burstsr {__version__}): {made}, as learned from other pictures"
+    how = f"Upscaled {scale:g} times by the neural network {model.name} (burstsr {__version__}): {made}, as learned from other images"
     return Provenance("compositeWithTrainedAlgorithmicMedia", how, model.name, model.sha256 or "")

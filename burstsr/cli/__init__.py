@@ -1,7 +1,7 @@
-"""The command line: argv to settings to pipeline to files. One module per command; heavy imports wait until a command runs.
+"""Command line: parse, call, print. One module per command; heavy imports wait until a command runs.
 
-Exit status: 0 all done, 1 some bursts or files failed (each named, the others finished), 2 usage, 130 interrupted. With --json an error that ends the
-command is an object {"error": ..., "exit_status": ...} on standard output.
+Exit status: 0 success, 1 some bursts or files failed (each named, the others finished), 2 usage error, 130 interrupted. With --json an error that ends
+the command is an object {"error": ..., "exit_status": ...} on standard output.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ class _Version(argparse.Action):
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The parser of the whole command line. Each command's `run` stands in the namespace's `run`."""
+    """Return the parser of the whole command line; the namespace's `run` is the function of the chosen command."""
     parser = Parser(
         prog="burstsr",
-        description="A hand-held burst of raw frames in, one picture with more resolution and less noise out.",
-        epilog="exit status: 0 all done, 1 some bursts or files failed (each is named, the others are finished), 2 wrong usage, "
-        "130 interrupted (Ctrl-C: what was finished is kept; a second Ctrl-C ends at once)",
+        description="Merge a hand-held burst of raw frames into one image with more resolution and less noise.",
+        epilog="exit status: 0 success, 1 some bursts or files failed (each is named, the others are finished), 2 usage error, "
+        "130 interrupted (Ctrl-C: finished results are kept; a second Ctrl-C exits at once)",
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="show program's version number and exit")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command")
@@ -72,7 +72,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(args: argparse.Namespace) -> int:
-    """Run a command; whatever ends it becomes a message and an exit status."""
+    """Run a command; turn any exception into a message and an exit status."""
     try:
         with limited_threads(args.threads):
             return int(args.run(args))
@@ -83,8 +83,8 @@ def _run(args: argparse.Namespace) -> int:
     except BurstsrError as error:
         return _failed(str(error), FAILED, json=args.json)
     except KeyboardInterrupt:
-        return _failed("interrupted; what was finished before is whole, a re-run goes on from there", INTERRUPTED, json=args.json)
-    except BrokenPipeError:  # the reader of our output has left
+        return _failed("interrupted; finished results are complete, and a re-run continues from there", INTERRUPTED, json=args.json)
+    except BrokenPipeError:  # the reader of standard output has exited
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     except MemoryError:
@@ -93,13 +93,13 @@ def _run(args: argparse.Namespace) -> int:
         log.info("%s", args.command, exc_info=True)
         place = f"{error.filename}: " if error.filename is not None else ""
         return _failed(f"{place}{error.strerror or error}", FAILED, json=args.json)
-    except Exception as error:  # a bug of ours: -v shows where
+    except Exception as error:  # a bug: -v shows the traceback
         log.info("%s", args.command, exc_info=True)
-        return _failed(f"unexpected {type(error).__name__}: {error} (-v shows where)", FAILED, json=args.json)
+        return _failed(f"unexpected {type(error).__name__}: {error} (-v shows the traceback)", FAILED, json=args.json)
 
 
 def _failed(message: str, status: int, *, json: bool) -> int:
-    """Say why a command ended; its exit status."""
+    """Report why a command failed, and return its exit status."""
     warn(message)
     if json:
         echo_json({"error": message, "exit_status": status})
@@ -107,10 +107,10 @@ def _failed(message: str, status: int, *, json: bool) -> int:
 
 
 def _empty_argument(arguments: Sequence[str]) -> str:
-    """What is wrong with an argument that is empty, as a script's unset variable gives; '' if none is. As a path it would mean the current folder."""
+    """Return an error for an empty argument, such as a script's unset variable, or ''. As a path it would mean the current folder."""
     for before, argument in pairwise(["", *arguments]):
         if not argument:
-            return f"an empty argument{f' after {before}' if before else ''}: a name or a value is needed"
+            return f"an empty argument{f' after {before}' if before else ''}: a value is required"
         if argument.startswith("--") and argument.endswith("="):
-            return f"{argument} is empty: a name or a value is needed"
+            return f"{argument} is empty: a value is required"
     return ""

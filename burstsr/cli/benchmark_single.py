@@ -1,4 +1,4 @@
-"""`burstsr benchmark single`: single-picture models on the usual test sets. What it runs stands beside the package, in a clone."""
+"""`burstsr benchmark single`: single-image models on standard test sets."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ Common = Callable[[argparse.ArgumentParser, Callable[[argparse.Namespace], int]]
 
 
 def add_parser(benchmarks: Any, common: Common) -> None:  # noqa: ANN401  argparse keeps its type to itself
-    """The arguments. common: adds what every benchmark takes."""
+    """Add the arguments. common: adds the common options."""
     single: argparse.ArgumentParser = benchmarks.add_parser(
         "single",
-        help="single-picture models on Set5 and Set14, the raw-to-RGB model on simulated raw frames",
-        description="PSNR and SSIM on luma as papers measure them (antialiased bicubic, border of scale pixels cropped), gradients over the truth's, seconds "
-        "per output megapixel, tiles against one piece, raw frames against DHT with bicubic; and the project's targets. Models without weights are left out.",
+        help="single-image models on Set5 and Set14, the raw-to-RGB model on simulated raw frames",
+        description="PSNR and SSIM on luma as in the literature (antialiased bicubic, border of scale pixels cropped), gradients relative to the truth, "
+        "seconds per output megapixel, tiled against untiled, raw frames against DHT with bicubic; and the project's targets. Models without weights are "
+        "skipped.",
     )
     single.add_argument("--models", metavar="NAME,...", help="names or files of weights (default: bicubic, lanczos, srcnn, srresnet, srgan, esrgan)")
     single.add_argument("--quick", action="store_true", help="Set5 at x4 and ISO 100 alone")

@@ -1,4 +1,4 @@
-"""Where `burstsr calibrate` may write: where nothing is, or what it wrote itself."""
+"""Output paths of `burstsr calibrate`: it replaces only files that it wrote itself."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _HEAD_BYTES = 4096
 
 
 def places_of(records: Sequence[Record], output: Path | None, plot: str | None, *, profiles: bool) -> list[Path | None]:
-    """Where each record goes, None for nowhere. plot: the suffix of its drawing, if there is one. profiles: to the user's folder, where `output` is None.
+    """Return the path of each record, or None. plot: the suffix of its plot, if any. profiles: use the user's profile folder where `output` is None.
 
-    Raises OutputError before anything is written where something else is at one of the places.
+    Raises OutputError, before anything is written, where a path holds another file.
     """
     from burstsr.profiles.folder import file_name, profile_folder
 
@@ -36,16 +36,16 @@ def places_of(records: Sequence[Record], output: Path | None, plot: str | None, 
 
 
 def plot_path(kind: str, record: Record, path: Path | None) -> Path:
-    """Where the drawing of a record goes that is written to `path`."""
+    """Return the path of the plot of a record that is written to `path`."""
     return (path or Path(f"{record.kind}.json")).with_suffix(f".{kind}")
 
 
 def check_free(record: Path | None, plot: Path | None = None) -> None:
-    """Raise OutputError where the path of a record holds anything but a record, or that of a plot anything but a plot, of `calibrate`."""
+    """Raise OutputError where the path of a record, or of a plot, holds anything that `calibrate` did not write."""
     if record is not None and os.path.lexists(record) and not _is_record(record):
-        raise OutputError(f"{record}: exists, and is no record of burstsr calibrate; {ADVICE}")
+        raise OutputError(f"{record}: exists, and is not a record of burstsr calibrate; {ADVICE}")
     if plot is not None and os.path.lexists(plot) and not _is_plot(plot):
-        raise OutputError(f"{plot}: exists, and is no plot of burstsr calibrate; {ADVICE}")
+        raise OutputError(f"{plot}: exists, and is not a plot of burstsr calibrate; {ADVICE}")
 
 
 def _is_record(path: Path) -> bool:

@@ -1,4 +1,4 @@
-"""What `burstsr calibrate` does: measure, say, write."""
+"""Implementation of `burstsr calibrate`: measure, print, write."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ def noise(args: argparse.Namespace) -> int:
 
     if args.table is not None:
         if args.path or args.darks or args.camera is None or args.iso is None:
-            raise SettingsError("--table FILE stands instead of frames, and needs --camera NAME and --iso N")
+            raise SettingsError("--table FILE replaces frames, and requires --camera NAME and --iso N")
         return _finish(args, [noise_from_table(args.table, args.camera, args.iso)], _noise_text)
     if not args.path:
-        raise SettingsError("PATH: frames are needed, or --table FILE with --camera NAME and --iso N")
+        raise SettingsError("PATH: frames are required, or --table FILE with --camera NAME and --iso N")
     bursts = _found(args.path)
     infos = [info for burst in bursts for info in burst.infos]
     darks = [info for burst in _found(args.darks) for info in burst.infos] if args.darks else []
@@ -66,10 +66,10 @@ def lens(args: argparse.Namespace) -> int:
         from calibration.psf_from_burst import psf_from_burst
 
         if args.roi is not None:
-            raise SettingsError("--roi belongs to a slanted edge, not to --burst")
+            raise SettingsError("--roi requires a slanted edge and cannot be combined with --burst")
         burst = _one(args.path)
         with Bars(1, show=not args.json) as bars:
-            record = psf_from_burst(burst, lambda done, total: bars.stage(burst.name, "leave out", done, total))
+            record = psf_from_burst(burst, lambda done, total: bars.stage(burst.name, "cross-validate", done, total))
     else:
         from burstsr.io.raw import read_frame
         from calibration.slanted_edge import psf_from_edge
@@ -83,12 +83,12 @@ def motion(args: argparse.Namespace) -> int:
     from calibration.motion import motion_from_bursts, motion_from_gyro
 
     if (args.gyro is None) == (not args.path):
-        raise SettingsError("calibrate motion needs either bursts (PATH) or a gyroscope's log (--gyro FILE)")
+        raise SettingsError("calibrate motion requires either bursts (PATH) or a gyroscope log (--gyro FILE)")
     if args.gyro is not None:
         from calibration.gyro import Plan, read_gyro
 
         if args.focal_px is None:
-            raise SettingsError("--gyro FILE needs --focal-px F: angles become pixels by the focal length in raw pixels")
+            raise SettingsError("--gyro FILE requires --focal-px F, the focal length in raw pixels, to convert angles to pixels")
         plan = Plan(args.focal_px, args.frames, 1 / 30 if args.interval is None else args.interval, args.readout, args.rows)
         record = motion_from_gyro(read_gyro(args.gyro, args.time_unit), plan)
     else:
@@ -110,33 +110,33 @@ def listed(args: argparse.Namespace) -> int:
     folder = profile_folder()
     found = read_profiles(folder)
     if args.json:
-        said = [{"path": str(p), "kind": r.kind, "camera": r.camera, "iso": r.iso, "method": r.method, "date": r.date} for p, r in found]
-        echo_json({"folder": str(folder), "profiles": said})
+        entries = [{"path": str(p), "kind": r.kind, "camera": r.camera, "iso": r.iso, "method": r.method, "date": r.date} for p, r in found]
+        echo_json({"folder": str(folder), "profiles": entries})
     else:
         rows = [(r.kind, r.camera or "?", f"{r.iso:g}", r.method, r.date[:10], p.name) for p, r in found]
         echo(table(("kind", "camera", "ISO", "method", "date", "file"), rows, right=("ISO",)) + f"\nin {folder}" if rows else f"no profiles in {folder}")
     return 0
 
 
-def _finish(args: argparse.Namespace, records: Sequence[Record], told: Callable[[Any], str], *, folder: bool = True) -> int:
-    """Write the records, draw them, and say them. folder: whether the user's folder is where they go without -o."""
+def _finish(args: argparse.Namespace, records: Sequence[Record], describe: Callable[[Any], str], *, folder: bool = True) -> int:
+    """Write, plot and print the records. folder: whether they go to the user's profile folder without -o."""
     from burstsr.profiles.files import to_dict, write_record
 
-    said = []
+    written = []
     places = places_of(records, args.output, args.plot, profiles=folder)
     for record, path in zip(records, places, strict=True):
         if path is not None:
             write_record(path, record)
-        image = _drawn(args.plot, record, path)
-        said.append({**to_dict(record), "file": path and str(path), "plot": image and str(image)})
+        image = _plotted(args.plot, record, path)
+        written.append({**to_dict(record), "file": path and str(path), "plot": image and str(image)})
         if not args.json:
-            echo(told(record) + (f"\n-> {path}" if path else "") + (f"\n-> {image}" if image else ""))
+            echo(describe(record) + (f"\n-> {path}" if path else "") + (f"\n-> {image}" if image else ""))
     if args.json:
-        echo_json(said[0] if len(said) == 1 else {"records": said})
+        echo_json(written[0] if len(written) == 1 else {"records": written})
     return 0
 
 
-def _drawn(kind: str | None, record: Record, path: Path | None) -> Path | None:
+def _plotted(kind: str | None, record: Record, path: Path | None) -> Path | None:
     if kind is None:
         return None
     from calibration.plots import draw
@@ -147,24 +147,24 @@ def _drawn(kind: str | None, record: Record, path: Path | None) -> Path | None:
 
 
 def _found(paths: Sequence[Path], grouping: Grouping | None = None) -> tuple[BurstFiles, ...]:
-    """Bursts in the inputs. Raises SettingsError where there are none; says what is refused."""
-    from burstsr.cli.tables import complain_of, find
+    """Find the bursts of the inputs and report rejected files. Raises SettingsError where there are none."""
+    from burstsr.cli.tables import find, report_problems
 
     found = find(paths, grouping)
-    complain_of(found)
+    report_problems(found)
     if not found.bursts:
         raise SettingsError(f"no raw frames in {', '.join(map(str, paths))}")
     return found.bursts
 
 
 def _one(paths: Sequence[Path]) -> Burst:
-    """The inputs' only burst."""
+    """Read the only burst of the inputs."""
     from burstsr.io.grouping import Grouping
 
-    bursts = _found(paths, Grouping(gap_s=inf))  # darks and edges are taken one by one
+    bursts = _found(paths, Grouping(gap_s=inf))  # darks and edges are not taken in bursts
     if len(bursts) > 1:
         names = ", ".join(burst.name for burst in bursts)
-        raise SettingsError(f"{len(bursts)} bursts ({names}) where one is needed: frames of one camera, ISO and exposure")
+        raise SettingsError(f"{len(bursts)} bursts ({names}) instead of one: frames must agree in camera, ISO and exposure")
     return _read(bursts[0])
 
 
@@ -181,12 +181,12 @@ def _noise_of(burst: BurstFiles) -> NoiseRecord:
 
 
 def _of_iso(darks: Sequence[FrameInfo], iso: float) -> Sequence[FrameInfo]:
-    """The darks of that ISO, or all where none is: why they do not fit is said then."""
+    """Return the darks of that ISO, or all where there is none, so that the mismatch is reported."""
     return [dark for dark in darks if dark.iso == iso] or darks
 
 
 def _tried(name: str, measure: Callable[[], NoiseRecord]) -> NoiseRecord | None:
-    """One burst, or the flats of one ISO, measured; what cannot be is said, and the others go on."""
+    """Measure one burst, or the flats of one ISO; None, with a warning, where that fails."""
     try:
         return measure()
     except BurstsrError as error:
@@ -195,17 +195,17 @@ def _tried(name: str, measure: Callable[[], NoiseRecord]) -> NoiseRecord | None:
 
 
 def _are_flats(method: str, infos: Sequence[FrameInfo], darks: bool) -> bool:
-    """Whether frames are flat fields: told so, or of several exposures and even. Raises SettingsError for darks with what is no flat field."""
+    """Whether frames are flat fields: by --method, or of several exposures and uniform. Raises SettingsError for darks with other frames."""
     from calibration.noise import uneven
 
     if method == "burst" and darks:
-        raise SettingsError("--darks belong to flat fields; a burst (--method burst) does without them")
+        raise SettingsError("--darks require flat fields; they are not used with --method burst")
     if method != "auto":
         return method == "flats"
     several = darks or len({info.exposure_s for info in infos}) > 1
     scene = uneven(list({(info.iso, info.exposure_s): info for info in infos}.values())) if several else None
     if scene is not None and darks:
-        raise SettingsError(f"{scene.path}: shows no even field, and --darks belong to flat fields; leave them out to measure a burst, or give --method flats")
+        raise SettingsError(f"{scene.path}: is not a flat field, and --darks require flat fields; omit them to measure a burst, or use --method flats")
     return several and scene is None
 
 
@@ -221,34 +221,34 @@ def _noise_text(r: NoiseRecord) -> str:
         black = _numbers([*r.black_dn[0], *r.black_dn[1]], 6)
         lines.append(f"black {black}, white {r.white_dn:g}; read noise {_numbers(r.read_noise_dn)} DN, rows {r.row_noise_dn:.2g} DN")
         lines.append(f"gain {_numbers(r.gain_e_per_dn)} e/DN, full well {_numbers(r.full_well_e, 5)} e, read noise {_numbers(r.read_noise_e)} e")
-        lines.append(f"pixels' sensitivity differs by {_numbers(r.prnu, 2)}")
+        lines.append(f"PRNU {_numbers(r.prnu, 2)}")
     return "\n".join(lines)
 
 
 def _defects_text(r: Any) -> str:  # noqa: ANN401
-    uneven = ", rows and columns uneven" if r.row_offset_dn or r.column_offset_dn else ""
+    uneven = ", row and column offsets" if r.row_offset_dn or r.column_offset_dn else ""
     return f"{r.camera or 'unknown camera'}: {len(r.hot)} hot and {len(r.dead)} dead pixels of {r.shape[1]} x {r.shape[0]}{uneven} ({r.method})"
 
 
 def _lens_text(r: Any) -> str:  # noqa: ANN401
-    text = f"{r.camera or 'unknown camera'}: blur of the lens {r.psf_sigma_px:.3f} px +- {r.psf_sigma_error_px or 0:.3f} ({r.method})"
+    text = f"{r.camera or 'unknown camera'}: lens blur sigma {r.psf_sigma_px:.3f} px +- {r.psf_sigma_error_px or 0:.3f} ({r.method})"
     if r.mtf50 is not None:
         text += f"; R G B {_numbers(r.psf_sigma_rgb_px, 3)}; MTF50 {r.mtf50:.3f} cycles per pixel; edge at {r.edge_deg:.1f} degrees"
     return text
 
 
 def _motion_text(r: Any) -> str:  # noqa: ANN401
-    moved = f"deviation y x {_numbers(r.deviation_px, 3)} px, from frame to frame {_numbers(r.speed_px, 3)} px"
-    lines = [f"{len(r.motions)} frames, {r.bursts or 1} pieces ({r.method}): {moved}"]
+    moved = f"standard deviation y x {_numbers(r.deviation_px, 3)} px, frame-to-frame {_numbers(r.speed_px, 3)} px"
+    lines = [f"{len(r.motions)} frames, {r.bursts or 1} segments ({r.method}): {moved}"]
     if r.rotation_deviation_rad is not None:
         lines.append(f"rotation {r.rotation_deviation_rad:.2g} rad; correlation {_some(r.correlation_time_s, 's')}; tremor {_some(r.tremor_hz, 'Hz')}")
     if r.readout_s is not None:
-        lines.append(f"read-out {1e3 * r.readout_s:.2f} ms +- {1e3 * (r.readout_error_s or 0):.2f}")
+        lines.append(f"readout {1e3 * r.readout_s:.2f} ms +- {1e3 * (r.readout_error_s or 0):.2f}")
     return "\n".join(lines)
 
 
 def _some(value: float | None, unit: str) -> str:
-    return "not seen" if value is None else f"{value:.3g} {unit}"
+    return "not detected" if value is None else f"{value:.3g} {unit}"
 
 
 def _jiggle_text(r: Any) -> str:  # noqa: ANN401

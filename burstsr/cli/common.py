@@ -1,4 +1,4 @@
-"""Options that every command has, and what they do before it runs."""
+"""Options that every command has."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ MOST_THREADS = 1024
 
 
 def add_common(parser: argparse.ArgumentParser, *, inner: bool = False) -> None:
-    """Add -v, --json and --threads to a command. inner: to a command's own command, where they may stand as well as before it."""
+    """Add -v, --json and --threads to a command. inner: to a sub-command, so that they are accepted before and after its name."""
     nothing = argparse.SUPPRESS
-    parser.add_argument("-v", "--verbose", action="count", default=nothing if inner else 0, help="say what happens, on standard error; twice: everything")
+    parser.add_argument("-v", "--verbose", action="count", default=nothing if inner else 0, help="verbose logging to stderr (-vv: debug)")
     parser.add_argument("--json", action="store_true", default=nothing if inner else False, help="print one JSON object instead of text")
-    with suppress(argparse.ArgumentError):  # those whose N means something more have their own
-        parser.add_argument("--threads", type=_threads, default=nothing if inner else None, metavar="N", help="processor cores to use (default: all)")
+    with suppress(argparse.ArgumentError):  # commands that define their own --threads keep it
+        parser.add_argument("--threads", type=_threads, default=nothing if inner else None, metavar="N", help="number of CPU threads (default: all cores)")
 
 
 def _threads(text: str) -> int:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from burstsr.core.burst import Colour
 
 FIGURES = {"psnr_linear": "PSNR linear, dB", "psnr_srgb": "PSNR sRGB, dB", "ssim": "SSIM", "chroma_error": "chroma error"}
-SHOWN = {"psnr": "PSNR, dB", "ssim": "SSIM", "ms_ssim": "MS-SSIM"}  # of display pictures, on RGB and on luma
+SHOWN = {"psnr": "PSNR, dB", "ssim": "SSIM", "ms_ssim": "MS-SSIM"}  # of display images, on RGB and on luma
 DEFAULT_CROP = 32  # pixels: 16 raw pixels at x2, where frames that moved show nothing
 
 
@@ -36,22 +36,22 @@ class Side:
 
 
 def add_parser(commands: Any) -> argparse.ArgumentParser:  # noqa: ANN401  argparse keeps its type to itself
-    """The command's arguments."""
+    """Add the command's arguments."""
     parser: argparse.ArgumentParser = commands.add_parser(
         "compare",
-        help="PSNR, SSIM and chroma error of a picture against the truth",
-        description="Compare a result with the truth. Two linear pictures (DNG, linear TIFF; truth.tif) are compared as they are; where one is a display "
-        "picture (8 or 16 bits: JPEG, PNG, TIFF), the other is shown in plain sRGB first, so the tone curve and sharpening of a preview count as errors; then "
-        "PSNR, SSIM and MS-SSIM are given on RGB and on luma (BT.601, as published figures are), and LPIPS where its package and weights are installed.",
+        help="PSNR, SSIM and chroma error of an image against the truth",
+        description="Compare a result with the truth. Two linear images (DNG, linear TIFF; truth.tif) are compared directly; where one is a display "
+        "image (8 or 16 bits: JPEG, PNG, TIFF), the other is converted to plain sRGB first, so the tone curve and sharpening of a preview count as errors; "
+        "then PSNR, SSIM and MS-SSIM are given on RGB and on luma (BT.601, as in the literature), and LPIPS where its package and weights are installed.",
     )
-    parser.add_argument("image", metavar="IMAGE", type=Path, help="DNG or linear TIFF of process, another linear TIFF, or display picture")
-    parser.add_argument("truth", metavar="TRUTH", type=Path, help="truth.tif of simulate (truth.json beside it gives the colour), or any picture")
-    parser.add_argument("--crop", type=int, default=DEFAULT_CROP, metavar="PX", help=f"border to leave out (default {DEFAULT_CROP})")
+    parser.add_argument("image", metavar="IMAGE", type=Path, help="DNG or linear TIFF of process, another linear TIFF, or a display image")
+    parser.add_argument("truth", metavar="TRUTH", type=Path, help="truth.tif of simulate (truth.json beside it gives the colour), or any image")
+    parser.add_argument("--crop", type=int, default=DEFAULT_CROP, metavar="PX", help=f"border to ignore (default {DEFAULT_CROP})")
     return parser
 
 
 def run(args: argparse.Namespace) -> int:
-    """Do the command; its exit status."""
+    """Run the command; return the exit status."""
     missing = [str(path) for path in (args.image, args.truth) if not path.is_file()]
     if missing:
         raise SettingsError(f"no such file: {', '.join(missing)}")
@@ -59,28 +59,28 @@ def run(args: argparse.Namespace) -> int:
     image, truth, colour = _alike(*sides)
     if image.shape != truth.shape:
         sizes = (f"{path} has {side.shape[1]} x {side.shape[0]} pixels" for path, side in ((args.image, image), (args.truth, truth)))
-        raise SettingsError(", ".join(sizes) + "; they must be the same")
+        raise SettingsError(", ".join(sizes) + "; sizes must be equal")
     reference = recorded(_record_of(args.image), "reference")
     if reference and args.truth.with_name("truth.json").is_file():
-        warn(f"{args.image} has the geometry of frame {reference}, the truth that of frame 0; process with --reference 0 to compare them")
+        warn(f"{args.image} has the geometry of frame {reference}, the truth that of frame 0; use process --reference 0 to compare them")
     figures = measure(image, truth, colour, args.crop)
     shown = measure_shown(image, truth, args.crop) if any(side.colour is None for side in sides) else {}
     if args.json:
         finite = {name: value if math.isfinite(value) else None for name, value in (figures | shown).items()}
-        echo_json({"picture": str(args.image), "truth": str(args.truth), "crop": args.crop, **finite})
+        echo_json({"image": str(args.image), "picture": str(args.image), "truth": str(args.truth), "crop": args.crop, **finite})
     else:
         echo(figure_table({args.image.name: figures}) + (f"\n\n{_shown_table(shown)}" if shown else ""))
     return 0
 
 
 def _record_of(image: Path) -> Path:
-    """The JSON beside a picture of process, of which BURST.linear.tif has two suffixes."""
+    """Return the path of the record beside a result of process; BURST.linear.tif has two suffixes."""
     burst = image.name.removesuffix(SUFFIX["tiff32"])
     return image.with_suffix(".json") if burst == image.name else image.with_name(f"{burst}.json")
 
 
 def measure_shown(image: NDArray[np.float32], truth: NDArray[np.float32], crop: int) -> dict[str, float]:
-    """The figures of SHOWN, each as name_rgb and name_y, of two pictures in linear sRGB; "lpips" where that is installed."""
+    """The figures of SHOWN, each as name_rgb and name_y, of two images in linear sRGB; "lpips" where that is installed."""
     from burstsr.finish.colour import encode_srgb
     from burstsr.quality import display
     from single.lpips import lpips
@@ -92,12 +92,12 @@ def measure_shown(image: NDArray[np.float32], truth: NDArray[np.float32], crop: 
 
 
 def _shown_table(figures: dict[str, float]) -> str:
-    rows = [(told, *(f"{figures[f'{name}_{kind}']:.{2 if name == 'psnr' else 4}f}" for name in SHOWN)) for kind, told in (("rgb", "RGB"), ("y", "luma"))]
-    return table(("as shown", *SHOWN.values()), rows, right=tuple(SHOWN.values())) + (f"\nLPIPS {figures['lpips']:.4f}" if "lpips" in figures else "")
+    rows = [(label, *(f"{figures[f'{name}_{kind}']:.{2 if name == 'psnr' else 4}f}" for name in SHOWN)) for kind, label in (("rgb", "RGB"), ("y", "luma"))]
+    return table(("display", *SHOWN.values()), rows, right=tuple(SHOWN.values())) + (f"\nLPIPS {figures['lpips']:.4f}" if "lpips" in figures else "")
 
 
 def measure(image: NDArray[np.float32], truth: NDArray[np.float32], colour: Colour, crop: int) -> dict[str, float]:
-    """Every figure of FIGURES, of two linear pictures of one camera, without a border of `crop` pixels."""
+    """Every figure of FIGURES, of two linear images of one camera, without a border of `crop` pixels."""
     from burstsr.quality import image_error
 
     return {
@@ -109,14 +109,14 @@ def measure(image: NDArray[np.float32], truth: NDArray[np.float32], colour: Colo
 
 
 def figure_table(figures: dict[str, dict[str, float]]) -> str:
-    """The figures of several pictures, by name."""
+    """Return the table of the figures of several images, by name."""
     digits = {"psnr_linear": 2, "psnr_srgb": 2, "ssim": 4, "chroma_error": 4}
     rows = [(name, *(f"{values[f]:.{digits[f]}f}" for f in FIGURES)) for name, values in figures.items()]
-    return table(("picture", *FIGURES.values()), rows, right=tuple(FIGURES.values()))
+    return table(("image", *FIGURES.values()), rows, right=tuple(FIGURES.values()))
 
 
 def read_side(path: Path) -> Side:
-    """A picture of any kind that `compare` takes. Raises InputFileError."""
+    """Read an image of any kind that `compare` takes. Raises InputFileError."""
     if path.suffix.lower() == ".dng":
         from burstsr.io.linear_dng import read_linear_dng
 
@@ -142,7 +142,7 @@ def read_side(path: Path) -> Side:
 
 
 def _alike(image: Side, truth: Side) -> tuple[NDArray[np.float32], NDArray[np.float32], Colour]:
-    """Both in the same space: that of the camera if both are, else displayed and upright."""
+    """Convert both to the same space: camera RGB if both are linear, else linear sRGB, upright."""
     import numpy as np
 
     from burstsr.core.burst import Colour
@@ -154,7 +154,7 @@ def _alike(image: Side, truth: Side) -> tuple[NDArray[np.float32], NDArray[np.fl
 
 
 def _displayed(side: Side) -> NDArray[np.float32]:
-    """Linear sRGB of what a screen shows, upright."""
+    """Return the image in linear sRGB, upright."""
     from burstsr.finish import orient
     from burstsr.quality.image_error import display_srgb
 

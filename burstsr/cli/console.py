@@ -1,4 +1,4 @@
-"""What reaches the terminal: results on standard output, everything else on standard error."""
+"""Terminal output: results on standard output, everything else on standard error."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from typing import Any, TextIO
 
 
 def echo(text: str) -> None:
-    """A line of the result, on standard output."""
+    """Print a line of the result on standard output."""
     _print(text, sys.stdout)
 
 
 def echo_json(value: Mapping[str, Any]) -> None:
-    """The result as one JSON object on standard output."""
+    """Print the result as one JSON object on standard output."""
     text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False, default=str)
-    if _printable(text, sys.stdout) != text:  # escapes of JSON's own, which every console can print
+    if _printable(text, sys.stdout) != text:  # JSON escapes, which every console can print
         text = json.dumps(value, indent=2, allow_nan=False, default=str)
     _print(text, sys.stdout)
 
 
 def warn(text: str) -> None:
-    """A line about what went wrong, on standard error."""
+    """Print a warning on standard error."""
     _print(f"burstsr: {text}", sys.stderr)
 
 
@@ -33,13 +33,13 @@ def _print(text: str, stream: TextIO) -> None:
 
 
 def _printable(text: str, stream: TextIO) -> str:
-    """The text with what the stream cannot show, such as a name in letters that a console lacks, or that is no Unicode, as escapes."""
+    """Escape characters that the stream cannot encode, such as letters that a console lacks, or names that are not Unicode."""
     encoding = getattr(stream, "encoding", None) or "utf-8"
     return text.encode(encoding, "backslashreplace").decode(encoding)
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[str] = ()) -> str:
-    """Plain text columns, two blanks apart, readable in a terminal of any width and by `column` and `awk`. right: heads of right-aligned columns."""
+    """Format plain text columns, separated by two blanks, readable in a terminal and by `column` and `awk`. right: heads of right-aligned columns."""
     widths = [max(len(row[i]) for row in (head, *rows)) for i in range(len(head))]
     lines = []
     for row in (head, *rows):
@@ -49,7 +49,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[st
 
 
 class _ToStderr(logging.Handler):
-    """Log lines go to whatever standard error is at that moment: a progress display may have put itself in between."""
+    """Log to the current standard error, which a progress display may have replaced."""
 
     def emit(self, record: logging.LogRecord) -> None:
         warn(self.format(record))
@@ -66,13 +66,13 @@ def own_stderr() -> None:
 
 
 def log_to_stderr(verbose: int) -> None:
-    """Show the library's log from warnings (0), information (1) or everything (2) on."""
+    """Log to standard error from level WARNING (0), INFO (1) or DEBUG (2)."""
     logger = logging.getLogger("burstsr")
     logger.handlers = [_ToStderr()]
     logger.setLevel((logging.WARNING, logging.INFO, logging.DEBUG)[min(verbose, 2)])
 
 
 def worker_console(verbose: int) -> None:
-    """What reaches the terminal from a worker process."""
+    """Set up the terminal output of a worker process."""
     own_stderr()
     log_to_stderr(verbose)

@@ -1,4 +1,4 @@
-"""`burstsr demo`: a burst simulated from a picture that comes with scikit-image, processed, and measured against the truth."""
+"""`burstsr demo`: simulate a burst from an image that comes with scikit-image, process it, and compare with the truth."""
 
 from __future__ import annotations
 
@@ -25,27 +25,27 @@ if TYPE_CHECKING:
     from burstsr.core.burst import Colour
 
 SIDE_BY_SIDE = "side_by_side.png"
-PICTURE = "coffee.png"  # Rachel Michetti, CC0
+IMAGE = "coffee.png"  # Rachel Michetti, CC0
 FRAMES, SCALE, ISO, SEED = 9, 2.0, 400.0, 0
-CROP_CENTRE = (0.5, 0.3)  # of the side by side picture: 0 = top or left, 1 = bottom or right
+CROP_CENTRE = (0.5, 0.3)  # of the side-by-side image: 0 = top or left, 1 = bottom or right
 CROP_PX = 256  # its height and width, 1:1
 
 
 def add_parser(commands: Any) -> argparse.ArgumentParser:  # noqa: ANN401  argparse keeps its type to itself
-    """The command's arguments."""
+    """Add the command's arguments."""
     parser: argparse.ArgumentParser = commands.add_parser(
         "demo",
-        help="try it: simulate a burst, process it, compare with the truth",
-        description=f"Simulate {FRAMES} hand-held frames at ISO {ISO:g} of a picture that comes with scikit-image, process them at x{SCALE:g}, and compare "
-        "with the truth and with what one frame gives. Under a minute; nothing is downloaded.",
+        help="demonstration: simulate a burst, process it, compare with the truth",
+        description=f"Simulate {FRAMES} hand-held frames at ISO {ISO:g} of an image that comes with scikit-image, process them at x{SCALE:g}, and compare "
+        "the result with the truth and with a single frame. Under a minute; nothing is downloaded.",
     )
-    parser.add_argument("output", metavar="OUT", nargs="?", type=Path, default=Path("burstsr-demo"), help="folder for all files (default burstsr-demo)")
+    parser.add_argument("output", metavar="OUT", nargs="?", type=Path, default=Path("burstsr-demo"), help="output folder (default burstsr-demo)")
     return parser
 
 
 def run(args: argparse.Namespace) -> int:
-    """Do the command; its exit status."""
-    name = Path(PICTURE).stem
+    """Run the command; return the exit status."""
+    name = Path(IMAGE).stem
     colour, frames = _simulate(args.output / "burst" / name)
     job = Job(name, tuple(frames), args.output, ALWAYS, Settings(scale=SCALE, reference=0), tuple(path.name for path in frames), overwrite=True)
     reason = job.files.obstacle([*(path.name for path in job.outputs), SIDE_BY_SIDE])
@@ -72,23 +72,23 @@ def _simulate(folder: Path) -> tuple[Colour, list[Path]]:
     from burstsr.simulate import SimulateSettings, simulate_burst
 
     settings = SimulateSettings(frames=FRAMES, scale=SCALE, iso=ISO)
-    simulated = simulate_burst(read_image(_shipped_picture()).rgb, settings, np.random.default_rng(SEED), folder.name)
+    simulated = simulate_burst(read_image(_bundled_image()).rgb, settings, np.random.default_rng(SEED), folder.name)
     return simulated.burst.info.colour, write_simulated(folder, simulated, SEED)
 
 
-def _shipped_picture() -> Path:
-    """The picture's file inside the installed scikit-image. Raises InputFileError where it is left out."""
-    spec = find_spec("skimage")  # not imported: its own loader would offer to download
+def _bundled_image() -> Path:
+    """Return the image file inside the installed scikit-image. Raises InputFileError where it is missing."""
+    spec = find_spec("skimage")  # not imported: its own loader might download it
     places = spec.submodule_search_locations if spec and spec.submodule_search_locations else []
     for place in places:
-        path = Path(place) / "data" / PICTURE
+        path = Path(place) / "data" / IMAGE
         if path.is_file():
             return path
-    raise InputFileError(f"skimage/data/{PICTURE}: this installation of scikit-image lacks it; try burstsr simulate with a picture of your own")
+    raise InputFileError(f"skimage/data/{IMAGE}: missing from this installation of scikit-image; try burstsr simulate with an image of your own")
 
 
 def _measure(job: Job, colour: Colour) -> tuple[dict[str, dict[str, float]], Path]:
-    """Figures of the single frame and of the result, and the path of their side by side picture."""
+    """Return figures of the single frame and of the result, and the path of their side-by-side image."""
     from burstsr.io.images import write_png
     from burstsr.quality import baseline
 
@@ -97,14 +97,14 @@ def _measure(job: Job, colour: Colour) -> tuple[dict[str, dict[str, float]], Pat
         baseline.NAME: baseline.single_frame(job.paths[0], colour.as_shot_neutral, SCALE),
         f"burst of {len(job.paths)}": read_side(job.images["dng"]).rgb,
     }
-    with claimed(job.files) as claim, claim.staged([SIDE_BY_SIDE], adds=True) as staging:  # the burst's record names it too
+    with claimed(job.files) as claim, claim.staged([SIDE_BY_SIDE], adds=True) as staging:  # the burst's record lists it too
         write_png(staging.folder / SIDE_BY_SIDE, side_by_side({**images, "truth": truth}, colour))
         staging.record = job.files.read() or {}
     return {name: measure(rgb, truth, colour, DEFAULT_CROP) for name, rgb in images.items()}, job.out / SIDE_BY_SIDE
 
 
 def side_by_side(images: dict[str, NDArray[np.float32]], colour: Colour) -> NDArray[np.uint8]:
-    """(CROP_PX + 24, n CROP_PX, 3) uint8 sRGB: the same crop of each picture at 1:1 under its name, in plain sRGB without tone curve."""
+    """(CROP_PX + 24, n CROP_PX, 3) uint8 sRGB: the same crop of each image at 1:1 under its name, in plain sRGB without a tone curve."""
     import cv2
     import numpy as np
 

@@ -1,4 +1,4 @@
-"""`burstsr inspect`: what is in a folder, and how it groups into bursts."""
+"""`burstsr inspect`: list the bursts and frames of a folder."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from burstsr.batch.plan import refusal
 from burstsr.cli.console import echo, echo_json, table, warn
-from burstsr.cli.tables import HEAD, NUMBERS, add_options, complain_of, find, frame_table, grouping_of, hint, plain_problems, row, to_dict
+from burstsr.cli.tables import HEAD, NUMBERS, add_options, find, frame_table, grouping_of, hint, plain_problems, report_problems, row, to_dict
 from burstsr.core.errors import BurstsrError, InputFileError
 from burstsr.core.fields import check_range
 
@@ -23,23 +23,23 @@ _T = TypeVar("_T")
 
 
 def add_parser(commands: Any) -> argparse.ArgumentParser:  # noqa: ANN401  argparse keeps its type to itself
-    """The command's arguments."""
+    """Add the command's arguments."""
     parser: argparse.ArgumentParser = commands.add_parser(
         "inspect",
-        help="what is in a folder: bursts, frames, levels, refused files",
-        description="Show how raw frames group into bursts, and what is refused and why. -v shows every frame. Of a single burst, or of all "
-        "with --coverage: how evenly its motion fills the gaps between samples, and what gain to expect.",
+        help="list bursts, frames, levels and rejected files",
+        description="Show how raw frames are grouped into bursts, and which files are rejected and why. -v shows every frame. For a single burst, or for "
+        "all with --coverage: how evenly its motion samples the sub-pixel positions, and the expected gain.",
     )
     parser.add_argument("path", metavar="PATH", nargs="+", type=Path, help="a folder of bursts, a burst, or frames")
-    parser.add_argument("--coverage", action="store_true", help="look at the motion of every burst: reads all pixels, about a second a burst")
-    parser.add_argument("--align", action="store_true", help="which frames of every burst show the same scene: reads all pixels")
-    parser.add_argument("--scale", type=float, default=2.0, metavar="S", help="output pixels per raw pixel that coverage is for, 1 to 4 (default 2)")
+    parser.add_argument("--coverage", action="store_true", help="measure the motion of every burst: reads all pixels, about one second per burst")
+    parser.add_argument("--align", action="store_true", help="show which frames of every burst show the same scene: reads all pixels")
+    parser.add_argument("--scale", type=float, default=2.0, metavar="S", help="magnification for which coverage is computed, 1 to 4 (default 2)")
     add_options(parser)
     return parser
 
 
 def run(args: argparse.Namespace) -> int:
-    """Do the command; its exit status: 1 if anything is refused."""
+    """Run the command; return the exit status, 1 if anything is rejected."""
     found = find(args.path, grouping_of(args))
     refusals = {burst.name: refusal(burst) for burst in found.bursts}
     check_range("scale", args.scale, 1, 4)
@@ -65,31 +65,31 @@ def run(args: argparse.Namespace) -> int:
     for name, groups in scenes.items():
         for line in _about(groups) if groups else ():
             echo(f"{name}: {line}")
-    complain_of(found, args.verbose)
+    report_problems(found, args.verbose)
     if hint(found.bursts):
         warn(hint(found.bursts))
     for name, reason in refusals.items():
         if reason:
-            warn(f"burst {name} refused: {reason}")
+            warn(f"burst {name} rejected: {reason}")
     return int(bool(found.problems or any(refusals.values())))
 
 
 def _coverage(burst: BurstFiles, scale: float, damaged: list[Problem]) -> dict[str, Any] | None:
-    """Coverage ready for JSON."""
+    """Return the coverage of a burst, ready for JSON."""
     from calibration.coverage import measure_coverage
 
     return _look_at(burst, damaged, lambda frames: measure_coverage(frames, scale).to_dict())
 
 
 def _scenes(burst: BurstFiles, damaged: list[Problem]) -> list[list[str]] | None:
-    """Names of the frames by the scene that they show, the largest first."""
+    """Return the names of the frames by scene, the largest group first."""
     from burstsr.align import scenes
 
     return _look_at(burst, damaged, lambda frames: [[frames.frames[i].info.path.name for i in group] for group in scenes(frames)])
 
 
 def _look_at(burst: BurstFiles, damaged: list[Problem], look: Callable[[Burst], _T]) -> _T | None:
-    """What `look` sees; None, and said, where the frames cannot be read. damaged: gets frames whose pixels cannot be, which are left out."""
+    """Apply `look` to the burst; None, with a warning, where the frames cannot be read. damaged: receives frames with unreadable pixels, which are left out."""
     from burstsr.core.burst import Burst
     from burstsr.io.discover import read_burst
     from burstsr.io.lazy_frames import read_sound_frames
@@ -108,16 +108,16 @@ def _look_at(burst: BurstFiles, damaged: list[Problem], look: Callable[[Burst], 
 
 
 def _about(groups: list[list[str]]) -> list[str]:
-    """What `--align` says of a burst.
+    """Describe the scenes of a burst for `--align`.
 
     >>> _about([["a", "b"]])
     ['all 2 frames show the same scene']
     >>> _about([["a", "b", "e"], ["c", "f"], ["d"]])  # doctest: +NORMALIZE_WHITESPACE
-    ['3 of 6 frames show something else than a, b, e: c, f, d', 'c, f show the same: process them as a burst of their own']
+    ['3 of 6 frames show another scene than a, b, e: c, f, d', 'c, f show the same scene: process them as a burst of their own']
     """
     count = sum(len(group) for group in groups)
     if len(groups) == 1:
         return [f"all {count} frames show the same scene" if count > 1 else "a single frame"]
     others = [name for group in groups[1:] for name in group]
-    own = [f"{', '.join(group)} show the same: process them as a burst of their own" for group in groups[1:] if len(group) > 1]
-    return [f"{len(others)} of {count} frames show something else than {', '.join(groups[0])}: {', '.join(others)}", *own]
+    own = [f"{', '.join(group)} show the same scene: process them as a burst of their own" for group in groups[1:] if len(group) > 1]
+    return [f"{len(others)} of {count} frames show another scene than {', '.join(groups[0])}: {', '.join(others)}", *own]

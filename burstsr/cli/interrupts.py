@@ -1,4 +1,4 @@
-"""Ctrl-C: the first ends a run in good order, the second at once, whatever is being computed."""
+"""Ctrl-C: the first ends a run in order, the second at once, whatever is being computed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _HINT_AFTER_S = 1.0
 
 @contextmanager
 def watched() -> Iterator[None]:
-    """Within it a second Ctrl-C ends the process and its workers, with exit status 130.
+    """Context in which a second Ctrl-C ends the process and its workers, with exit status 130.
 
     Python raises KeyboardInterrupt on the main thread between two of its own instructions, so not while that is inside a compiled loop. What the
     operating system calls on a signal comes at any time, and writes to a socket on which another thread waits.
@@ -52,7 +52,7 @@ def _count(signals: socket.socket) -> None:
             try:
                 received = signals.recv(64)
             except TimeoutError:
-                _write("burstsr: interrupted: stopping; Ctrl-C again ends at once\n")
+                _write("burstsr: interrupted: stopping; Ctrl-C again exits at once\n")
                 signals.settimeout(None)
                 received = signals.recv(64)
             if not received:
@@ -60,7 +60,7 @@ def _count(signals: socket.socket) -> None:
             seen += received.count(signal.SIGINT)
             if seen > 1:
                 _kill_workers()
-                _write("burstsr: ended\n")
+                _write("burstsr: terminated\n")
                 _end()
 
 

@@ -1,4 +1,4 @@
-"""How the command line takes options: choices in any case, and errors that name the option and, with --json, come as JSON."""
+"""Option parsing: case-insensitive choices, old names of options, and errors that name the option."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from burstsr.cli.console import warn
 from burstsr.core.errors import RangeError
 
 FORMAT_ALIASES = {"jpeg": "jpg", "tif": "tiff"}
-_OPTION_OF = {  # where they differ
+_OPTION_OF = {  # settings whose option has another name
     "blur_sigma_px": "blur", "tripod_residue_px": "residue", "interval_s": "interval", "readout_s": "readout", "time_unit_s": "time_unit", "border": "crop",
 }  # fmt: skip
 
 
 class UsageError(Exception):
-    """A command line that cannot be parsed. usage: how it should look."""
+    """A command line that cannot be parsed. usage: the usage message."""
 
     def __init__(self, message: str, usage: str) -> None:
         super().__init__(message)
@@ -24,7 +24,7 @@ class UsageError(Exception):
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser that leaves it to its caller how errors are reported."""
+    """A parser that raises instead of exiting."""
 
     def error(self, message: str) -> NoReturn:
         """Raise UsageError."""
@@ -32,12 +32,12 @@ class Parser(argparse.ArgumentParser):
 
 
 def choice(choices: Sequence[str], aliases: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """Keywords of `add_argument` for an option with `choices`, in upper or lower case, and `aliases` of them."""
+    """Return keywords of `add_argument` for an option with case-insensitive `choices` and `aliases` of them."""
     return {"choices": choices, "type": one_of(choices, aliases)}
 
 
 def one_of(choices: Sequence[str], aliases: Mapping[str, str] | None = None) -> Callable[[str], str]:
-    """What takes a choice in upper or lower case, or one of its `aliases`, to the choice itself, and leaves other text as it is.
+    """Return a function that maps a choice in any case, or one of its `aliases`, to the choice, and leaves other text unchanged.
 
     >>> one_of(("png", "jpg"), FORMAT_ALIASES)("JPEG"), one_of(("RGGB",))("rggb"), one_of(("png",))("gif")
     ('jpg', 'RGGB', 'gif')
@@ -45,7 +45,7 @@ def one_of(choices: Sequence[str], aliases: Mapping[str, str] | None = None) -> 
     names = {choice.casefold(): choice for choice in choices} | dict(aliases or {})
 
     def chosen(text: str) -> str:
-        return names.get(text.strip().casefold(), text)  # argparse reports any other
+        return names.get(text.strip().casefold(), text)  # argparse rejects any other
 
     return chosen
 
@@ -69,6 +69,6 @@ def add_old_names(parser: Any, names: Mapping[str, str]) -> None:  # noqa: ANN40
 
 
 def named(error: RangeError, args: argparse.Namespace) -> str:
-    """The error's message, with the option that the setting came from where the command has such an option."""
+    """Return the error's message, naming the command's option instead of the setting where there is one."""
     option = _OPTION_OF.get(error.name, error.name)
     return f"--{option.replace('_', '-')} {error.problem}" if hasattr(args, option) else str(error)

@@ -1,4 +1,4 @@
-"""`burstsr process`: bursts in, pictures out."""
+"""`burstsr process`: merge bursts into images."""
 
 from __future__ import annotations
 
@@ -29,67 +29,77 @@ if TYPE_CHECKING:
 
 
 def add_parser(commands: Any) -> argparse.ArgumentParser:  # noqa: ANN401  argparse keeps its type to itself
-    """The command's arguments."""
+    """Add the command's arguments."""
     parser: argparse.ArgumentParser = commands.add_parser(
         "process",
-        help="bursts in, pictures out",
-        description="Merge each burst into one picture: OUT/BURST.dng (linear, to edit), OUT/BURST.jpg (preview), OUT/BURST.json (what happened). "
-        "Bursts that are done already are skipped, so an interrupted run is simply started again.",
+        help="merge bursts into images",
+        description="Merge each burst into one image: OUT/BURST.dng (linear, for editing), OUT/BURST.jpg (preview), OUT/BURST.json (report). "
+        "Bursts already processed are skipped; to resume an interrupted run, repeat the command.",
     )
     parser.add_argument("input", metavar="INPUT", nargs="+", type=Path, help="a folder of bursts (one sub-folder each, or one flat folder), a burst, or frames")
-    parser.add_argument("-o", "--output", metavar="OUT", type=Path, required=True, help="folder for the results")
-    parser.add_argument("--scale", type=float, metavar="S", help=f"output pixels per raw pixel along an axis, 1 to 4 (default {Settings.scale:g})")
+    parser.add_argument("-o", "--output", metavar="OUT", type=Path, required=True, help="output folder")
+    parser.add_argument("--scale", type=float, metavar="S", help=f"output pixels per raw pixel, per axis, 1 to 4 (default {Settings.scale:g})")
     parser.add_argument("--mode", **choice(MODES), help=f"default {Settings.mode}")
-    parser.add_argument("--format", action="append", **choice(sorted(SUFFIX), FORMAT_ALIASES), default=[], help="write this besides dng and jpg; repeatable")
+    parser.add_argument(
+        "--format", action="append", **choice(sorted(SUFFIX), FORMAT_ALIASES), default=[], help="additional output format, besides dng and jpg; repeatable"
+    )
     parser.add_argument("--reference", metavar="auto|N|FILE", help=reference.HELP)
-    parser.add_argument("--linear", action="store_true", help="the TIFF as linear camera RGB in 32-bit floating point, OUT/BURST.linear.tif: --format tiff32")
+    parser.add_argument(
+        "--linear", action="store_true", help="write TIFF as linear camera RGB in 32-bit floating point, OUT/BURST.linear.tif; same as --format tiff32"
+    )
     parser.add_argument(
         "--fallback",
         **choice((*FALLBACKS, *OLD_NAMES)),
         metavar="{" + ",".join(FALLBACKS) + "}",
         default=FALLBACK,
-        help="where frames give no resolution (a single one, a tripod): merge (default) keeps what merging them gives and adds nothing; srcnn, srgan, esrgan, "
-        "zoom: the networks of single, where srgan and esrgan invent detail, and the file says so; none: a single frame fails",
+        help="upscaling where a burst adds no resolution (a single frame, a tripod): merge (default) keeps the merged image and invents nothing; srcnn, srgan, "
+        "esrgan, zoom: the networks of single (srgan and esrgan invent detail, and the metadata says so); none: single frames fail",
     )
-    parser.add_argument("--overwrite", action="store_true", help="redo bursts that are done")
-    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="bursts at a time (default 1); the cores are shared out among them")
-    parser.add_argument("--scheduler", metavar="tcp://HOST:PORT", help="send bursts to this dask scheduler; its workers need burstsr and the same folders")
+    parser.add_argument("--overwrite", action="store_true", help="overwrite existing results")
+    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="bursts processed in parallel (default 1); they share the CPU cores")
+    parser.add_argument(
+        "--scheduler", metavar="tcp://HOST:PORT", help="process on this dask scheduler; its workers need burstsr and access to the same folders"
+    )
     add_settings(parser)
     parser.add_argument(
-        "--profile", metavar="FILE|none", action="append", default=[], help="what burstsr calibrate measured; may be given again. none: not even the user's own"
+        "--profile",
+        metavar="FILE|none",
+        action="append",
+        default=[],
+        help="calibration record of burstsr calibrate; repeatable. none: ignore the user's profiles too",
     )
-    parser.add_argument("--motion", metavar="FILE", type=Path, help="the frames' motion, where a mount or stabiliser made it: see calibrate jiggle")
+    parser.add_argument("--motion", metavar="FILE", type=Path, help="known motion of the frames, from a driven mount or stabiliser: see calibrate jiggle")
     add_options(parser)
-    parser.add_argument("--dry-run", action="store_true", help="show the grouping and what would be done; write nothing")
+    parser.add_argument("--dry-run", action="store_true", help="show the grouping and the planned actions; write nothing")
     return parser
 
 
 def run(args: argparse.Namespace) -> int:
-    """Do the command; its exit status."""
+    """Run the command; return the exit status."""
     settings = _settings(args)
     formats = _formats(args.format, linear=args.linear)
     if args.jobs < 1:
         raise SettingsError(f"--jobs must be at least 1, not {args.jobs}")
     if args.output.exists() and not args.output.is_dir():
-        raise SettingsError(f"--output {args.output}: is a file; a folder is needed")
+        raise SettingsError(f"--output {args.output}: is a file; must be a folder")
 
     args.fallback = _fallback(args.fallback)
     check(args.fallback, settings.scale)
 
     from burstsr.batch.plan import Request, plan
     from burstsr.batch.renamed import same_frames_elsewhere
-    from burstsr.cli.tables import complain_of, find, grouping_of, hint
+    from burstsr.cli.tables import find, grouping_of, hint, report_problems
 
     known = known_of(args.profile, args.motion)
     found = find(args.input, grouping_of(args))
     chosen = reference.settings_of_bursts(settings, found.bursts, args.reference)
     jobs, settled = plan(found.bursts, chosen, Request(args.output, formats, args.threads or 0, known, args.fallback, args.overwrite))
-    complain_of(found, args.verbose)
+    report_problems(found, args.verbose)
     if hint(found.bursts):
         warn(hint(found.bursts))
     renamed = same_frames_elsewhere(jobs, [burst.name for burst in found.bursts])
     for name, record in renamed.items():
-        warn(f"{name}: the same frames were done before under another name, {record}; that result stays, and is not renewed any more")
+        warn(f"{name}: the same frames were already processed under another name, {record}; that result is kept but will no longer be updated")
     if args.dry_run:
         outcomes = settled + [Outcome(job.name, "planned", len(job.paths), outputs=job.outputs) for job in jobs]
         if not args.json:
@@ -114,30 +124,30 @@ def _summarise(args: argparse.Namespace, outcomes: list[Outcome], found: Discove
 
 
 def _fallback(name: str) -> str:
-    """The fallback by its present name."""
+    """Return the current name of a fallback."""
     if name in OLD_NAMES:
-        warn(f"--fallback {name} is called {OLD_NAMES[name]} now; the old name goes with the next release")
+        warn(f"--fallback {name} is now called --fallback {OLD_NAMES[name]}; the old name will be removed in the next release")
     return OLD_NAMES.get(name, name)
 
 
 def _settings(args: argparse.Namespace) -> Settings:
-    """What the command line asks for: defaults, then --settings, then --set, then --scale and --mode."""
+    """Return the requested settings: defaults, then --settings, then --set, then --scale and --mode."""
     settings = asked_settings(args)
     named = {name: value for name, value in (("scale", args.scale), ("mode", args.mode)) if value is not None}
     return replace(settings, **named)
 
 
 def _formats(asked: list[str], *, linear: bool) -> tuple[str, ...]:
-    """All formats to write, those that are always written first. linear: tiff32 in the place of tiff."""
+    """Return all formats to write, those that are always written first. linear: tiff32 instead of tiff."""
     if linear:
         asked = [*(f for f in asked if f != "tiff"), "tiff32"]
     if "exr" in asked and find_spec("OpenEXR") is None:
-        raise SettingsError("--format exr needs the OpenEXR package: pip install 'burstsr[exr]'")
+        raise SettingsError("--format exr requires the OpenEXR package: pip install 'burstsr[exr]'")
     return (*ALWAYS, *(f for f in SUFFIX if f in asked and f not in ALWAYS))
 
 
 def _do(args: argparse.Namespace, jobs: list[Job], settled: list[Outcome]) -> list[Outcome]:
-    """Do the jobs, and say what became of every burst as soon as it is known."""
+    """Run the jobs and report the outcome of every burst as soon as it is known."""
     outcomes = []
     with Bars(len(jobs), show=not args.json) as bars, closing(work(jobs, bars, args.jobs, args.scheduler, partial(worker_console, args.verbose))) as done:
         for outcome in chain(settled, done):
@@ -149,7 +159,7 @@ def _do(args: argparse.Namespace, jobs: list[Job], settled: list[Outcome]) -> li
 
 
 def tell(outcome: Outcome, *, quiet: bool = False) -> None:
-    """One line about a burst: failures on standard error, the rest on standard output unless quiet."""
+    """Print one line about a burst: failures to standard error, others to standard output unless quiet."""
     if outcome.status == "failed":
         warn(f"{outcome.name}: FAILED: {outcome.reason}")
     elif not quiet and outcome.status == "skipped":
@@ -159,16 +169,16 @@ def tell(outcome: Outcome, *, quiet: bool = False) -> None:
         if outcome.advice:
             echo(f"{outcome.name}: {outcome.advice}")
     for reason in outcome.damaged:
-        warn(f"{outcome.name}: made without a damaged frame{', --overwrite tries again' if outcome.status == 'skipped' else ''}: {reason}")
+        warn(f"{outcome.name}: made without a damaged frame{'; --overwrite tries again' if outcome.status == 'skipped' else ''}: {reason}")
 
 
 def _grouping(found: Discovery, outcomes: list[Outcome]) -> str:
-    """The table of --dry-run."""
+    """Return the table of --dry-run."""
     from burstsr.cli.tables import HEAD, NUMBERS, row
 
     of = {outcome.name: outcome for outcome in outcomes}
     rows = [(*row(burst), _intent(of[burst.name])) for burst in found.bursts]
-    return table((*HEAD, "would"), rows, right=NUMBERS)
+    return table((*HEAD, "action"), rows, right=NUMBERS)
 
 
 def _intent(outcome: Outcome) -> str:

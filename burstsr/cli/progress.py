@@ -1,4 +1,4 @@
-"""Progress on standard error, where that is a terminal: a bar for all bursts, and one per burst at work for its present stage."""
+"""Progress bars on standard error, if it is a terminal: one for all bursts, and one per active burst for its current stage."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import Any, Self
 
-_ALWAYS_S = 1e9  # time that is left is estimated from all that was done: bursts may take minutes each
+_ALWAYS_S = 1e9  # remaining time is estimated from the whole run: bursts may take minutes each
 
 
 def on_terminal() -> bool:
-    """Whether somebody sees standard error."""
+    """Whether standard error is a terminal."""
     return sys.stderr.isatty()
 
 
 class Bars:
-    """A context manager; in it, `stage` and `finished` may be called from any thread. Off a terminal, or with show=False, nothing is drawn."""
+    """Progress bars, as a context manager; `stage` and `finished` are thread-safe. Without a terminal, or with show=False, nothing is drawn."""
 
     def __init__(self, bursts: int, show: bool = True, title: str = "bursts") -> None:
         self._stack = ExitStack()
@@ -26,12 +26,12 @@ class Bars:
         self._show = show and on_terminal()
         self._all: Any = None
         self._tasks: dict[str, Any] = {}
-        self._counts: dict[str, tuple[int, int]] = {}  # steps done, and in all
-        self._gone: set[str] = set()  # a worker's last events may come after its result
+        self._counts: dict[str, tuple[int, int]] = {}  # steps done, and total
+        self._gone: set[str] = set()  # a worker's last events may arrive after its result
 
     @property
     def shown(self) -> bool:
-        """Whether anybody sees the bars."""
+        """Whether the bars are drawn."""
         return self._show
 
     def __enter__(self) -> Self:
@@ -53,19 +53,19 @@ class Bars:
         self._stack.close()
 
     def stage(self, burst: str, stage: str, done: int, total: int) -> None:
-        """A burst's stage is `done` of `total` steps far. Time that is left is of stages that count on; where counting begins anew, it does too."""
+        """Show that `done` of `total` steps of a burst's stage are complete. The remaining time restarts where counting does."""
         if self._progress is not None and burst not in self._gone:
             if burst not in self._tasks:
                 self._tasks[burst] = self._progress.add_task(burst, total=total)
             task, before = self._tasks[burst], self._counts.get(burst)
             if before is None or done < before[0] or total != before[1]:
                 self._progress.reset(task, completed=done, total=total)
-                self._progress.advance(task, 0)  # from where speed is measured
+                self._progress.advance(task, 0)  # start of the speed measurement
             self._counts[burst] = done, total
             self._progress.update(task, description=f"{burst}: {stage}", completed=done, refresh=True)
 
     def finished(self, burst: str) -> None:
-        """A burst has left."""
+        """Remove a finished burst."""
         if self._progress is not None:
             if burst in self._tasks:
                 self._progress.remove_task(self._tasks.pop(burst))

@@ -1,4 +1,4 @@
-"""`burstsr settings`: every setting with its meaning, unit and range, as a file that `process --settings` takes."""
+"""`burstsr settings`: print all settings with meaning, unit and range, as a file for `process --settings`."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ log = logging.getLogger(__name__)
 
 
 def add_parser(commands: Any) -> argparse.ArgumentParser:  # noqa: ANN401  argparse keeps its type to itself
-    """The command's arguments."""
+    """Add the command's arguments."""
     parser: argparse.ArgumentParser = commands.add_parser(
         "settings",
-        help="all settings with meaning, unit and range, as TOML",
-        description="Print all settings as TOML, each under a comment with its meaning, unit and range: the defaults, or, with --settings and --set, what a "
-        "run would use. Save it, change what you need, and give it to process --settings.",
+        help="print all settings with meaning, unit and range, as TOML",
+        description="Print all settings as TOML, each under a comment with its meaning, unit and range: the defaults or, with --settings and --set, those that "
+        "a run would use. Save the output, edit it, and pass it to process --settings.",
     )
     add_settings(parser)
     return parser
 
 
 def add_settings(parser: argparse.ArgumentParser) -> None:
-    """The options that choose settings, for every command that takes them."""
-    parser.add_argument("--settings", metavar="FILE", type=Path, help="settings: TOML as burstsr settings prints it, or the JSON beside a result")
-    parser.add_argument("--set", metavar="STAGE.KEY=VALUE", action="append", default=[], help="one setting, after those of --settings; repeatable")
+    """Add the options that choose settings, the same for every command."""
+    parser.add_argument("--settings", metavar="FILE", type=Path, help="settings file: TOML as printed by burstsr settings, or the JSON beside a result")
+    parser.add_argument("--set", metavar="STAGE.KEY=VALUE", action="append", default=[], help="a single setting, applied after --settings; repeatable")
 
 
 def asked_settings(args: argparse.Namespace) -> Settings:
-    """The defaults, then --settings, then --set. What else a record says was asked for is no setting, and that is logged. Raises SettingsError."""
+    """Return the defaults changed by --settings, then by --set. Options recorded in a result's JSON that are not settings are logged. Raises SettingsError."""
     settings = read_settings(Settings(), args.settings, args.set)
     asked = recorded(args.settings, "settings_asked") if args.settings else None
     if isinstance(asked, dict):
@@ -44,12 +44,12 @@ def asked_settings(args: argparse.Namespace) -> Settings:
         fallback = renamed(asked.get("fallback", FALLBACK))
         others += [f"--fallback {fallback}"] if fallback != FALLBACK else []
         if others:
-            log.warning("%s: its settings are taken; what it was made with besides must be given again: %s", args.settings, ", ".join(others))
+            log.warning("%s: only its settings are used; repeat its other options: %s", args.settings, ", ".join(others))
     return settings
 
 
 def run(args: argparse.Namespace) -> int:
-    """Do the command; its exit status."""
+    """Run the command; return the exit status."""
     from burstsr import __version__
 
     settings = asked_settings(args)

@@ -1,4 +1,4 @@
-"""`burstsr single`: pictures and raw frames enlarged one by one, by classical methods or by a network."""
+"""`burstsr single`: upscale single images and raw frames, by interpolation or by a network."""
 
 from __future__ import annotations
 
@@ -22,36 +22,42 @@ DEVICES = ("auto", "cpu", "cuda", "mps")
 
 
 def add_parser(commands: Any) -> argparse.ArgumentParser:  # noqa: ANN401  argparse keeps its type to itself
-    """The command's arguments."""
+    """Add the command's arguments."""
     parser: argparse.ArgumentParser = commands.add_parser(
         "single",
-        help="enlarge single pictures or raw frames, by classical methods or by a network",
-        description="Enlarge pictures one by one: the fallback where there is no burst. nearest, bilinear, bicubic and lanczos add nothing. srcnn, srresnet "
-        "and zoom (from the raw mosaic) are trained for the least error; srgan and esrgan invent detail that looks likely. What is learned, the picture's "
-        "metadata and the JSON beside it say. Pictures that are done already are skipped; another model or scale is written beside, and says so in its name.",
+        help="upscale single images or raw frames, by interpolation or by a network",
+        description="Upscale images one by one: the fallback where there is no burst. nearest, bilinear, bicubic and lanczos interpolate. srcnn, srresnet "
+        "and zoom (from the raw mosaic) are trained for the least error; srgan and esrgan invent plausible detail. The metadata of the image and the JSON "
+        "beside it record which model was used. Images already processed are skipped; results of another model or scale get names of their own.",
     )
-    parser.add_argument("input", metavar="INPUT", nargs="+", type=Path, help="pictures (PNG, TIFF, JPEG, BMP, WebP), raw files, or folders of them")
-    parser.add_argument("-o", "--output", metavar="OUT", type=Path, required=True, help="folder for the results; of one picture, a file")
+    parser.add_argument("input", metavar="INPUT", nargs="+", type=Path, help="images (PNG, TIFF, JPEG, BMP, WebP), raw files, or folders of them")
+    parser.add_argument("-o", "--output", metavar="OUT", type=Path, required=True, help="output folder; for a single input, a file")
     parser.add_argument(
         "--model",
         metavar="NAME|FILE",
         default="lanczos",
         help="nearest, bilinear, bicubic, lanczos (default), srcnn, srresnet, srgan, esrgan, realesrgan, realesrgan-anime, zoom, "
-        "or weights: .safetensors, .pth, or an ncnn pair",
+        "or a file of weights: .safetensors, .pth, or an ncnn pair",
     )
-    parser.add_argument("--scale", type=float, metavar="S", help="output pixels per input pixel along an axis, up to 16 (default 4, or the model's own)")
-    parser.add_argument("--blend", metavar="A[,FILE]", type=_blend, help="mix the weights: A of the model, the rest of what it was trained from, or of FILE")
-    parser.add_argument("--tile", type=int, default=0, metavar="N", help="input pixels along a tile (default: as is fit; halved where memory runs out)")
+    parser.add_argument("--scale", type=float, metavar="S", help="output pixels per input pixel, per axis, up to 16 (default 4, or the model's own)")
     parser.add_argument(
-        "--format", action="append", **choice(sorted(FORMATS), FORMAT_ALIASES), default=[], help="default: dng for raw files, for images their own; repeatable"
+        "--blend", metavar="A[,FILE]", type=_blend, help="interpolate weights: A of the model, 1 - A of the one it was fine-tuned from, or of FILE"
     )
-    parser.add_argument("--device", **choice(DEVICES), default="auto", help="where a network runs (default auto)")
-    parser.add_argument("--overwrite", action="store_true", help="redo pictures that are done")
+    parser.add_argument("--tile", type=int, default=0, metavar="N", help="tile size in input pixels (default: automatic; halved when out of memory)")
+    parser.add_argument(
+        "--format",
+        action="append",
+        **choice(sorted(FORMATS), FORMAT_ALIASES),
+        default=[],
+        help="default: dng for raw files, the input's own for images; repeatable",
+    )
+    parser.add_argument("--device", **choice(DEVICES), default="auto", help="device for a network (default auto)")
+    parser.add_argument("--overwrite", action="store_true", help="overwrite existing results")
     return parser
 
 
 def run(args: argparse.Namespace) -> int:
-    """Do the command; its exit status."""
+    """Run the command; return the exit status."""
     from single.inference import check
 
     request = _request(args)
@@ -63,9 +69,10 @@ def run(args: argparse.Namespace) -> int:
     outcomes = _do(args, request, tasks)
     failed = [o.name for o in outcomes if o.status == "failed"]
     if args.json:
-        echo_json({"out": str(args.output), "pictures": [o.to_dict() for o in outcomes], "failed": failed})
+        done = [o.to_dict() for o in outcomes]
+        echo_json({"out": str(args.output), "images": done, "pictures": done, "failed": failed})
     elif failed:
-        warn(f"{len(failed)} of {len(outcomes)} pictures failed: {', '.join(failed)}")
+        warn(f"{len(failed)} of {len(outcomes)} images failed: {', '.join(failed)}")
     return int(bool(failed))
 
 
@@ -77,21 +84,21 @@ def _request(args: argparse.Namespace) -> Request:
 
 
 def _do(args: argparse.Namespace, request: Request, tasks: list[Task]) -> list[Outcome]:
-    """Do the tasks in turn, and say what became of each. The model is loaded for the first that needs it; where that fails, nothing is done."""
+    """Run the tasks in turn and report each outcome. The model is loaded for the first that needs it; where that fails, nothing is written."""
     from burstsr.batch.single_job import asked, upscale
     from single.inference import enlarger
 
     outcomes: list[Outcome] = []
     wanted = asked(request)
     ready = None
-    with Bars(len(tasks), show=not args.json, title="pictures") as bars:
+    with Bars(len(tasks), show=not args.json, title="images") as bars:
         for each in tasks:
             task = placed(replace(each, overwrite=args.overwrite), request, wanted)
             outcome = None if unfinished(task.files) else settled(task, wanted)
             if outcome is None:
                 ready = ready or enlarger(request)
                 name = task.name
-                outcome = upscale(task, request, ready, lambda done, total, name=name: bars.stage(name, "enlarge", done, total))  # type: ignore[misc]
+                outcome = upscale(task, request, ready, lambda done, total, name=name: bars.stage(name, "upscale", done, total))  # type: ignore[misc]
             bars.finished(task.name)
             outcomes.append(outcome)
             _tell(outcome, quiet=args.json)
@@ -114,5 +121,5 @@ def _blend(text: str) -> tuple[float, str | None]:
     except ValueError:
         value = -1.0
     if not 0 <= value <= 1 or (comma and not file):
-        raise argparse.ArgumentTypeError(f"{text!r}: expected the model's share, 0 to 1, such as 0.8, or with the other weights, 0.8,FILE")
+        raise argparse.ArgumentTypeError(f"{text!r}: expected the weight of the model, 0 to 1, such as 0.8, or 0.8,FILE")
     return value, file or None

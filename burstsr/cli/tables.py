@@ -1,4 +1,4 @@
-"""How frames group into bursts, as `inspect` and `process --dry-run` show it."""
+"""Tables of the grouping of frames into bursts, for `inspect` and `process --dry-run`."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
 HEAD = ("burst", "frames", "camera", "size", "CFA", "ISO", "exposure", "span")
 NUMBERS = ("frames", "ISO", "exposure", "span")
-_NAMED = 5  # of what is passed over, in one line
+_NAMED = 5  # names of ignored files in one line
 _MANY_SINGLES = 3
-FRAME_HEAD = ("frame", "time", "black", "white", "white balance", "noise", "turn")
+FRAME_HEAD = ("frame", "time", "black", "white", "white balance", "noise", "orientation")
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """What decides on the grouping, the same for every command that groups."""
-    group = parser.add_argument_group("grouping", "Frames of one folder that agree in camera, size and exposure are split by time into bursts.")
+    """Add the grouping options, the same for every command that groups."""
+    group = parser.add_argument_group("grouping", "Frames of one folder with equal camera, size and exposure are split by time into bursts.")
     by_time = group.add_mutually_exclusive_group()
     by_time.add_argument(
         "--gap",
@@ -37,19 +37,21 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         type=_seconds,
         help="longest pause within a burst, from the end of one exposure to the start of the next (default: 2 plus the exposure)",
     )
-    by_time.add_argument("--one-burst", action="store_true", help="the frames of a folder are one burst, whatever their times; what cannot be is refused")
-    group.add_argument("--min-frames", metavar="N", type=_count, default=1, help="leave out bursts of fewer frames (default 1)")
+    by_time.add_argument(
+        "--one-burst", action="store_true", help="treat the frames of a folder as one burst, whatever their times; incompatible frames are rejected"
+    )
+    group.add_argument("--min-frames", metavar="N", type=_count, default=1, help="ignore bursts of fewer frames (default 1)")
 
 
 def grouping_of(args: argparse.Namespace) -> Grouping:
-    """What the options of `add_options` say."""
+    """Return the grouping of the options of `add_options`."""
     from burstsr.io.grouping import Grouping
 
     return Grouping(args.gap, args.one_burst, args.min_frames)
 
 
 def find(inputs: Sequence[Path], grouping: Grouping | None = None) -> Discovery:
-    """What the inputs hold; earlier results among them are no frames, and no problem. Raises SettingsError if there is nothing."""
+    """Find the bursts of the inputs, ignoring earlier results among them. Raises SettingsError if there are no frames."""
     from burstsr.io.discover import FEW, Discovery, discover
     from burstsr.io.folders import Problem
 
@@ -59,22 +61,22 @@ def find(inputs: Sequence[Path], grouping: Grouping | None = None) -> Discovery:
     found = discover(inputs, grouping)
     results = [p for p in found.problems if p.path not in inputs and _is_result(p.path)]
     problems = tuple(p for p in found.problems if p not in results)
-    passed_over = (*found.passed_over, *(Problem(p.path, f"{p.path}: a result, its record lies beside it", "results of burstsr") for p in results))
+    passed_over = (*found.passed_over, *(Problem(p.path, f"{p.path}: a result, its record is beside it", "results of burstsr") for p in results))
     if not found.bursts and all(os.path.isdir(p.path) for p in problems) and not any(p.kind == FEW for p in passed_over):
-        raise SettingsError("; ".join([f"no raw frames in {', '.join(map(str, inputs))}", *(p.reason for p in problems), *told_briefly(passed_over)]))
+        raise SettingsError("; ".join([f"no raw frames in {', '.join(map(str, inputs))}", *(p.reason for p in problems), *summary_of_ignored(passed_over)]))
     return Discovery(found.bursts, problems, passed_over)
 
 
-def complain_of(found: Discovery, verbose: int = 0) -> None:
-    """Say on standard error what is refused, and what is passed over (each with -v)."""
+def report_problems(found: Discovery, verbose: int = 0) -> None:
+    """Report rejected and ignored files on standard error (each ignored one with -v)."""
     for problem in found.problems:
-        warn(f"refused: {problem.reason}")
-    for line in [f"passed over: {p.reason}" for p in found.passed_over] if verbose else told_briefly(found.passed_over):
+        warn(f"rejected: {problem.reason}")
+    for line in [f"ignored: {p.reason}" for p in found.passed_over] if verbose else summary_of_ignored(found.passed_over):
         warn(line)
 
 
 def hint(bursts: Sequence[BurstFiles]) -> str:
-    """What to do where time has split frames that may be one burst; '' where nothing suggests it."""
+    """Return advice where time has split frames that may be one burst, or ''."""
     from burstsr.io.raw import first_mismatch
 
     firsts = [burst.infos[0] if len(burst.infos) == 1 else None for burst in bursts]
@@ -82,23 +84,23 @@ def hint(bursts: Sequence[BurstFiles]) -> str:
     if len(pairs) < _MANY_SINGLES - 1:
         return ""
     single = len({id(info) for pair in pairs for info in pair})
-    return f"{single} bursts have one frame only: --gap SECONDS or --one-burst joins what is further apart, --min-frames 2 leaves them out"
+    return f"{single} bursts have a single frame: --gap SECONDS or --one-burst joins frames further apart in time, --min-frames 2 ignores them"
 
 
-def told_briefly(passed_over: Sequence[Problem]) -> list[str]:
-    """One line for each kind of what is passed over, with the first names."""
+def summary_of_ignored(passed_over: Sequence[Problem]) -> list[str]:
+    """Return one line per kind of ignored files, with the first names."""
     kinds: dict[str, list[str]] = {}
     for problem in passed_over:
         kinds.setdefault(problem.kind, []).append(problem.reason if len(passed_over) == 1 else f"{problem.path.parent.name}/{problem.path.name}")
     lines = []
     for kind, names in kinds.items():
-        more = f" and {len(names) - _NAMED} more (-v names all)" if len(names) > _NAMED else ""
-        lines.append(f"passed over, {kind}: {', '.join(names[:_NAMED])}{more}")
+        more = f" and {len(names) - _NAMED} more (-v lists all)" if len(names) > _NAMED else ""
+        lines.append(f"ignored, {kind}: {', '.join(names[:_NAMED])}{more}")
     return lines
 
 
 def plain_problems(problems: Iterable[Problem]) -> list[dict[str, str]]:
-    """Problems ready for JSON."""
+    """Return problems ready for JSON."""
     return [{"path": str(p.path), "reason": p.reason} for p in problems]
 
 
@@ -114,18 +116,18 @@ def _seconds(text: str) -> float:
 
 def _count(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r}: must be a whole number, 1 or more")
+        raise argparse.ArgumentTypeError(f"{text!r}: must be an integer, 1 or more")
     return int(text)
 
 
 def _is_result(path: Path) -> bool:
-    """Whether `process` or `single` wrote it, as its record beside it says, however damaged it is itself."""
+    """Whether `process` or `single` wrote the file, by the record beside it, even if the file is damaged."""
     records = (path.with_suffix(".json"), "fingerprints"), (path.with_name(f"{path.name}.json"), "asked")
     return path.suffix == ".dng" and any(recorded(record, key) is not None for record, key in records)
 
 
 def row(burst: BurstFiles) -> tuple[str, ...]:
-    """A burst's line under HEAD."""
+    """Return the row of a burst under HEAD."""
     info = burst.infos[0]
     height, width = info.shape
     return (
@@ -141,7 +143,7 @@ def row(burst: BurstFiles) -> tuple[str, ...]:
 
 
 def exposure(seconds: float) -> str:
-    """As photographers write it.
+    """Format an exposure time.
 
     >>> exposure(0.01), exposure(2.5), exposure(0)
     ('1/100 s', '2.5 s', '?')
@@ -152,13 +154,13 @@ def exposure(seconds: float) -> str:
 
 
 def span(infos: Iterable[FrameInfo]) -> str:
-    """Time from the first to the last frame."""
+    """Format the time from the first to the last frame."""
     times = [info.time for info in infos if info.time is not None]
     return f"{(max(times) - min(times)).total_seconds():.2f} s" if times else "?"
 
 
 def frame_table(burst: BurstFiles) -> str:
-    """Every frame of a burst, under FRAME_HEAD."""
+    """Return the table of a burst's frames, under FRAME_HEAD."""
     return table(FRAME_HEAD, [_frame_row(info) for info in burst.infos])
 
 
@@ -170,13 +172,13 @@ def _frame_row(info: FrameInfo) -> tuple[str, ...]:
         " ".join(f"{b:g}" for b in black),
         f"{info.levels.white:g}",
         " ".join(f"{1 / n:.3f}" for n in info.colour.as_shot_neutral),
-        "in the file" if info.noise else "estimated",
+        "from the file" if info.noise else "estimated",
         str(info.orientation),
     )
 
 
 def to_dict(burst: BurstFiles) -> dict[str, Any]:
-    """A burst ready for JSON."""
+    """Return a burst ready for JSON."""
     info = burst.infos[0]
     return {
         "name": burst.name,

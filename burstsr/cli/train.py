@@ -1,4 +1,4 @@
-"""`burstsr train`: a single-frame network, from pictures to weights."""
+"""`burstsr train`: train a single-image network."""
 
 from __future__ import annotations
 
@@ -9,56 +9,59 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from burstsr.cli.console import echo, echo_json
-from burstsr.cli.options import choice, one_of
+from burstsr.cli.options import add_old_names, choice, one_of
 from burstsr.cli.progress import Bars
 from burstsr.core.errors import SettingsError
 
 if TYPE_CHECKING:
     from single.training.loop import Training
 
-_DEFAULTS = "16 patches of 32 pixels a step, Adam from 1e-3 to 1e-6"
+_DEFAULTS = "16 patches of 32 pixels per step, Adam from 1e-3 to 1e-6"
 
 
 def add_parser(commands: Any) -> argparse.ArgumentParser:  # noqa: ANN401  argparse keeps its type to itself
-    """The command's arguments."""
+    """Add the command's arguments."""
     parser: argparse.ArgumentParser = commands.add_parser(
         "train",
-        help="train a single-frame network (extra `single`)",
-        description=f"Train a network on folders of pictures: {_DEFAULTS}. OUT gets checkpoint.pt, from which the same command goes on, log.csv, "
-        "best.safetensors (the average of the weights, for `burstsr single --model`) and validation.png. A gan starts from a network trained without: --start.",
+        help="train a single-image network (extra `single`)",
+        description=f"Train a network on folders of images: {_DEFAULTS}. Writes to OUT checkpoint.pt, from which the same command resumes, log.csv, "
+        "best.safetensors (the averaged weights, for `burstsr single --model`) and validation.png. A GAN starts from a network trained without: --start.",
     )
     parser.add_argument("model", metavar="MODEL", help="for example srcnn-x4, srresnet-lite-x4, srgan-lite-x4, esrgan-x4, zoom-lite-x2; `list` names all")
-    parser.add_argument("--data", metavar="DIR", type=Path, nargs="+", default=[], help="pictures, or folders of them (DIV2K's layout too)")
-    parser.add_argument("--raw-data", metavar="DIR", type=Path, help="zoom: raw files with a picture of the same name beside each, instead of --data")
-    parser.add_argument("--validation", metavar="DIR", type=Path, nargs="+", help="pictures held back (default: a tenth of --data)")
-    parser.add_argument("-o", "--out", metavar="OUT", type=Path, help="folder of the training (default: the model's name)")
-    parser.add_argument("--start", metavar="FILE", type=Path, help="weights to begin with, .safetensors of the same network")
-    parser.add_argument("--steps", type=int, metavar="N", help="batches in all (default 10000)")
-    parser.add_argument("--batch", type=int, metavar="N", help="patches a batch")
-    parser.add_argument("--patch-px", type=int, metavar="PX", help="side of a patch, in pixels of the network's input")
-    parser.add_argument("--rate", type=float, metavar="R", help="Adam's first step")
-    parser.add_argument("--final-rate", type=float, metavar="R", help="its last; between them half a cosine")
-    parser.add_argument("--ema", type=float, metavar="W", help="weight of the past in the average of the weights (default 0.999)")
-    parser.add_argument("--loss", help="l1 (default), mse, ssim, ms-ssim, cobi")
-    parser.add_argument("--pixel-weight", type=float, metavar="W", help="of that loss in a gan's training (default 1)")
-    parser.add_argument("--adversarial-weight", type=float, metavar="W", help="default 0.005")
-    parser.add_argument("--perceptual-weight", type=float, metavar="W", help="of the difference of VGG-19 features; needs --vgg")
+    parser.add_argument("--data", metavar="DIR", type=Path, nargs="+", default=[], help="images, or folders of them (including DIV2K's layout)")
+    parser.add_argument("--raw-data", metavar="DIR", type=Path, help="zoom: raw files, each with an image of the same name beside it, instead of --data")
+    parser.add_argument("--validation", metavar="DIR", type=Path, nargs="+", help="validation images (default: a tenth of --data)")
+    parser.add_argument("-o", "--output", metavar="OUT", type=Path, help="output folder (default: the model's name)")
+    add_old_names(parser, {"--out": "--output"})
+    parser.add_argument("--start", metavar="FILE", type=Path, help="initial weights, .safetensors of the same network")
+    parser.add_argument("--steps", type=int, metavar="N", help="number of training steps (default 10000)")
+    parser.add_argument("--batch", type=int, metavar="N", help="batch size")
+    parser.add_argument("--patch-px", type=int, metavar="PX", help="patch size, in pixels of the network's input")
+    parser.add_argument("--rate", type=float, metavar="R", help="initial learning rate")
+    parser.add_argument("--final-rate", type=float, metavar="R", help="final learning rate (cosine schedule)")
+    parser.add_argument("--ema", type=float, metavar="W", help="decay of the exponential moving average of the weights (default 0.999)")
+    parser.add_argument("--loss", help="pixel loss: l1 (default), mse, ssim, ms-ssim or cobi")
+    parser.add_argument("--pixel-weight", type=float, metavar="W", help="weight of the pixel loss in GAN training (default 1)")
+    parser.add_argument("--adversarial-weight", type=float, metavar="W", help="weight of the adversarial loss (default 0.005)")
+    parser.add_argument("--perceptual-weight", type=float, metavar="W", help="weight of the perceptual loss on VGG-19 features; needs --vgg")
     parser.add_argument("--vgg", metavar="FILE", help="VGG-19 weights, or `torchvision`: those that torchvision has downloaded before")
-    parser.add_argument("--after-activation", action="store_true", help="perceptual loss on features behind the activation (SRGAN), not before (ESRGAN)")
-    parser.add_argument("--not-relativistic", action="store_true", help="the plain adversarial loss (SRGAN), not the relativistic average (ESRGAN)")
-    parser.add_argument("--blur-px", type=float, default=0.0, metavar="S", help="degradation: Gaussian blur up to this deviation (default 0)")
-    parser.add_argument("--noise", type=float, default=0.0, metavar="S", help="degradation: white noise up to this deviation, 0 to 1 (default 0)")
+    parser.add_argument(
+        "--after-activation", action="store_true", help="perceptual loss on features after the activation (SRGAN) instead of before it (ESRGAN)"
+    )
+    parser.add_argument("--not-relativistic", action="store_true", help="standard adversarial loss (SRGAN) instead of the relativistic average one (ESRGAN)")
+    parser.add_argument("--blur-px", type=float, default=0.0, metavar="S", help="degradation: Gaussian blur up to this sigma, in pixels (default 0)")
+    parser.add_argument("--noise", type=float, default=0.0, metavar="S", help="degradation: white noise up to this sigma, of a range of 0 to 1 (default 0)")
     parser.add_argument("--jpeg", type=int, default=100, metavar="Q", help="degradation: JPEG down to this quality (default 100: none)")
     parser.add_argument("--validate-every", type=int, metavar="N", help="steps between validations and checkpoints (default 500)")
-    parser.add_argument("--seed", type=int, metavar="N", help="default 0; the same seed gives the same training on the same machine")
+    parser.add_argument("--seed", type=int, metavar="N", help="random seed (default 0); training is reproducible on the same machine")
     parser.add_argument("--device", metavar="NAME", help="cpu (default), auto, cuda, cuda:N, mps")
-    parser.add_argument("--bf16", **choice(("auto", "on", "off")), default="auto", help="16-bit brain floats; auto: where the processor has them")
-    parser.add_argument("--tensorboard", action="store_true", help="also write TensorBoard events (needs the tensorboard package)")
+    parser.add_argument("--bf16", **choice(("auto", "on", "off")), default="auto", help="train in bfloat16; auto: where the device supports it")
+    parser.add_argument("--tensorboard", action="store_true", help="also write TensorBoard events (requires the tensorboard package)")
     return parser
 
 
 def run(args: argparse.Namespace) -> int:
-    """Do the command; its exit status."""
+    """Run the command; return the exit status."""
     from single.catalogue import CATALOGUE
 
     if args.model.casefold() == "list":
@@ -71,9 +74,9 @@ def run(args: argparse.Namespace) -> int:
     if args.model not in CATALOGUE:
         raise SettingsError(f"MODEL must be one of {', '.join(CATALOGUE)}, not {args.model!r}")
     if find_spec("torch") is None or find_spec("safetensors") is None:
-        raise SettingsError("training needs PyTorch: pip install 'burstsr[single]'")
+        raise SettingsError("training requires PyTorch: pip install 'burstsr[single]'")
     if bool(args.data) == bool(args.raw_data):
-        raise SettingsError("one of --data and --raw-data is needed")
+        raise SettingsError("one of --data and --raw-data is required")
 
     from single.training.events import events
     from single.training.loop import BEST
@@ -96,7 +99,7 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         echo_json({"model": args.model, "weights": str(out / BEST), "best_val_psnr": best, "steps": training.step, "lines": lines})
     else:
-        echo(f"{args.model}: {training.step} steps, best {best:.2f} dB on held-back patches -> {out / BEST}")
+        echo(f"{args.model}: {training.step} steps, best {best:.2f} dB on validation patches -> {out / BEST}")
     return 0
 
 
@@ -115,7 +118,7 @@ def _training(args: argparse.Namespace) -> Training:
     asked |= {"descriptor": descriptor, "gan": descriptor.gan, "bf16": {"auto": None, "on": True, "off": False}[args.bf16]}
     asked |= {"before_activation": not args.after_activation, "relativistic": not args.not_relativistic}
     plan = Plan(**asked)
-    out = args.out or Path(args.model)
+    out = args.output or Path(args.model)
     chosen_device(plan.device)
     writable(out)
     if args.raw_data:

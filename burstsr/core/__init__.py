@@ -1,1 +1,1 @@
-"""The nouns everything stands on: frames and bursts, noise, coordinates, errors, compiled loops. Imports nothing of burstsr but itself."""
+"""Basic types and functions: frames and bursts, noise, coordinates, errors, compiled loops. Imports nothing else of burstsr."""

@@ -152,7 +152,7 @@ class Burst:
             info = FrameInfo(Path(f"frame_{index:03d}"), (mosaic.shape[0], mosaic.shape[1]), cfa_array(cfa), levels, colour, noise=noise)
             frames.append(Frame(info, np.ascontiguousarray(mosaic, np.uint16)))
         if not frames:
-            raise BurstError("mosaics: a burst needs at least one frame, and there is none")
+            raise BurstError("mosaics: a burst must have at least one frame")
         return cls(name, tuple(frames))
 
     def __len__(self) -> int:

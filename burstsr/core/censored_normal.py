@@ -1,4 +1,4 @@
-"""What clipping does to noise: moments of a Gaussian that a sensor's numbers end below and above."""
+"""Moments of the censored normal distribution: Gaussian noise clipped by the sensor's range."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Doubles = NDArray[np.float64]
 
 
 def clipped_moments(level: Doubles, variance: Doubles, low: float, high: float) -> tuple[Doubles, Doubles]:
-    """Mean and variance of a Gaussian of mean `level` and `variance` after clipping to low .. high, exactly (moments of the censored normal)."""
+    """Return the exact mean and variance of a Gaussian of mean `level` and `variance` after clipping to low .. high."""
     sigma = np.sqrt(np.maximum(variance, 1e-30))
     a, b = (low - level) / sigma, (high - level) / sigma
     phi_a, phi_b = np.exp(-0.5 * a * a) / np.sqrt(2 * np.pi), np.exp(-0.5 * b * b) / np.sqrt(2 * np.pi)
@@ -23,9 +23,9 @@ def clipped_moments(level: Doubles, variance: Doubles, low: float, high: float) 
 
 
 def unclipped_moments(mean: Doubles, variance: Doubles, low: float, high: float, rounds: int = 60) -> tuple[Doubles, Doubles]:
-    """Mean and variance that a Gaussian had before clipping to low .. high left it with `mean` and `variance`: `clipped_moments` undone by iteration.
+    """Return the mean and variance of a Gaussian before clipping to low .. high: the inverse of `clipped_moments`, by iteration.
 
-    Certain while less than half is clipped away; variances of 0 stay 0.
+    Reliable while less than half of the distribution is clipped; variances of 0 stay 0.
     """
     level, wide = np.asarray(mean, np.float64).copy(), np.asarray(variance, np.float64).copy()
     for _ in range(rounds):

@@ -28,7 +28,7 @@ def checked(burst: Burst, reference: int | None, flows: Sequence[Flow] | None, d
     if reference is not None:
         check_range("reference", reference, 0, len(burst) - 1, whole=True)
     if flows is not None and reference is None:
-        raise SettingsError("flows need settings.reference, which says against which frame they are")
+        raise SettingsError("flows require settings.reference, the frame they refer to")
     return (
         None if flows is None else check_flows(flows, burst),
         None if defects is None else check_defects(defects, burst.info.shape),
@@ -38,7 +38,7 @@ def checked(burst: Burst, reference: int | None, flows: Sequence[Flow] | None, d
 def check_burst(burst: Burst) -> None:
     """Raise BurstError, naming the frame, unless every frame is a mosaic that its description fits, and all are of one size, CFA order and levels."""
     if len(burst.frames) == 0:
-        raise BurstError(f"burst {burst.name!r} has no frames; at least one is needed")
+        raise BurstError(f"burst {burst.name!r} has no frames; must have at least one")
     first = burst.frames[0].info
     for frame in burst:
         _check_frame(frame)

@@ -1,4 +1,4 @@
-"""Every change of coordinates, once. Axes are (y, x); a whole number is a pixel centre; raw coordinates are those of the visible area.
+"""Coordinate transforms. Axes are (y, x); an integer coordinate is a pixel centre; raw coordinates are those of the visible area.
 
 >>> float(raw_position(0, 2.0)), float(raw_position(1, 2.0))
 (-0.25, 0.25)
@@ -27,35 +27,35 @@ Floats = NDArray[np.floating[Any]]
 
 
 def raw_position(output: ArrayLike, scale: float) -> Floats:
-    """Raw coordinate of output pixel `output` at `scale`: (o + 0.5) / s - 0.5."""
+    """Return the raw coordinate of output pixel `output` at `scale`: (o + 0.5) / s - 0.5."""
     return np.asarray((np.asarray(output, np.float64) + 0.5) / scale - 0.5)
 
 
 def output_position(raw: ArrayLike, scale: float) -> Floats:
-    """Output coordinate of raw coordinate `raw`; the inverse of `raw_position`."""
+    """Return the output coordinate of raw coordinate `raw`; the inverse of `raw_position`."""
     return np.asarray((np.asarray(raw, np.float64) + 0.5) * scale - 0.5)
 
 
 def output_length(raw_length: int, scale: float) -> int:
-    """Output pixels along an axis of `raw_length` raw pixels."""
+    """Return the number of output pixels along an axis of `raw_length` raw pixels."""
     return round(scale * raw_length)
 
 
 def tile_count(length: int, tile: int) -> int:
-    """Tiles of `tile` pixels that cover an axis of `length` pixels; the last one may hang over."""
+    """Return the number of tiles of `tile` pixels that cover an axis of `length` pixels; the last one may extend beyond it."""
     return -(-length // tile)
 
 
 def tile_centre(index: ArrayLike, tile: int) -> Floats:
-    """Raw coordinate of the centre of tile `index`."""
+    """Return the raw coordinate of the centre of tile `index`."""
     return np.asarray((np.asarray(index, np.float64) + 0.5) * tile - 0.5)
 
 
 def tile_coordinate(raw: ArrayLike, tile: int) -> Floats:
-    """Raw coordinate in units of tiles, whole at tile centres; the inverse of `tile_centre`."""
+    """Return a raw coordinate in units of tiles, an integer at tile centres; the inverse of `tile_centre`."""
     return np.asarray((np.asarray(raw, np.float64) + 0.5) / tile - 0.5)
 
 
 def cell_coordinate(raw: ArrayLike) -> Floats:
-    """Raw coordinate in units of 2 x 2 CFA quads, whole at quad centres."""
+    """Return a raw coordinate in units of 2 x 2 CFA cells, an integer at cell centres."""
     return tile_coordinate(raw, 2)

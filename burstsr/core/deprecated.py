@@ -55,7 +55,7 @@ def renamed_argument(new_name: str, new: _T | None, old_name: str, old: _T | Non
     if old is None:
         return new
     if new is not None:
-        raise SettingsError(f"{new_name} and {old_name} are one argument, by its new and its old name: give {new_name} alone")
+        raise SettingsError(f"{new_name} and {old_name} are the new and the old name of one argument: give {new_name} only")
     _warn(f"the argument {old_name}", new_name)
     return old
 

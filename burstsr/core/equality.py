@@ -1,4 +1,4 @@
-"""Equality and hashing by content for dataclasses that hold arrays: what Python makes of them raises."""
+"""Equality and hashing by content for dataclasses that hold arrays; the default implementations raise."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 
 class EqualByContent:
-    """Base of frozen dataclasses, declared with eq=False, that are equal if all fields are; arrays if shape, type and values are, NaN equal to NaN."""
+    """Base of frozen dataclasses, declared with eq=False, that are equal if all fields are; arrays if shape, dtype and values are (NaN equals NaN)."""
 
     def __eq__(self, other: object) -> bool:
         return type(self) is type(other) and all(_same(getattr(self, f.name), getattr(other, f.name)) for f in fields(self))  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Settings that carry their meaning, unit, range and source as metadata, and the one validator that reads it.
+"""Settings with meaning, unit, range and source as metadata, and their validator.
 
 A dataclass of settings declares its fields with `setting` and calls `validate(self)` in `__post_init__`; help texts, `burstsr settings` and
 documentation read the same metadata.
@@ -13,7 +13,7 @@ from typing import Any
 
 from burstsr.core.errors import RangeError
 
-_LONGEST = 60  # characters of a wrong value that a message repeats
+_LONGEST = 60  # characters of an invalid value that a message repeats
 
 
 def setting(
@@ -25,10 +25,10 @@ def setting(
     source: str = "",
     choices: Sequence[str] = (),
 ) -> Any:  # noqa: ANN401  dataclasses.field keeps its type to itself
-    """A field of a settings dataclass.
+    """Declare a field of a settings dataclass.
 
-    default: its type is the field's type; None: an integer, or nothing. span: least and largest value. source: the paper's value and its place.
-    choices: of a string.
+    default: its type is the type of the field; None: an optional integer. span: smallest and largest value. source: the value of the paper and
+    where it is given. choices: allowed values of a string.
     """
     kind = int if default is None else type(default)
     facts = {"meaning": meaning, "unit": unit, "span": span, "source": source, "choices": tuple(choices), "kind": kind, "optional": default is None}
@@ -36,9 +36,9 @@ def setting(
 
 
 def validate(owner: Any, group: str = "") -> None:  # noqa: ANN401  any dataclass of settings
-    """Check every field of `owner` that `setting` declared, and make it exactly of its type: NumPy's numbers and whole floats become Python's own.
+    """Check every field of `owner` that `setting` declared, and convert it to exactly its type: NumPy numbers and integral values become Python's own.
 
-    group: what stands before the fields' names in messages. Raises RangeError, naming the field, for a value of another type or out of its range.
+    group: prefix of the fields' names in messages. Raises RangeError, naming the field, for a value of the wrong type or out of range.
     """
     for f in fields(owner):
         if "meaning" in f.metadata:
@@ -47,7 +47,7 @@ def validate(owner: Any, group: str = "") -> None:  # noqa: ANN401  any dataclas
 
 
 def check_range(name: str, value: object, low: float, high: float, *, whole: bool = False) -> None:
-    """Raise RangeError unless `value` is a number (whole: an integer) from `low` to `high`; NaN never is."""
+    """Raise RangeError unless `value` is a number (whole: an integer) from `low` to `high`; NaN never is valid."""
     is_number = isinstance(value, Integral if whole else Real) and not isinstance(value, bool)
     if not (is_number and low <= value <= high):  # type: ignore[operator]
         kind = "" if is_number else "an integer " if whole else "a number "
@@ -55,7 +55,7 @@ def check_range(name: str, value: object, low: float, high: float, *, whole: boo
 
 
 def check_choice(name: str, value: object, choices: Sequence[str]) -> str:
-    """The choice that `value` names, upper or lower case alike. Raises RangeError for another value."""
+    """Return the choice that `value` names, ignoring case. Raises RangeError for any other value."""
     found = next((choice for choice in choices if isinstance(value, str) and value.casefold() == choice.casefold()), None)
     if found is None:
         raise RangeError(name, f"must be {' or '.join(choices) if len(choices) < 3 else 'one of ' + ', '.join(choices)}, not {shown(value)}")
@@ -63,20 +63,20 @@ def check_choice(name: str, value: object, choices: Sequence[str]) -> str:
 
 
 def shown(value: object) -> str:
-    """A value as a message repeats it: 2.0 as 2, text in quotes, none too long.
+    """Format a value for a message: 2.0 as 2, text in quotes, long values truncated.
 
     >>> shown(2.0), shown(0.1), shown("two"), shown(float("nan"))
     ('2', '0.1', "'two'", 'nan')
     """
     try:
         text = str(value).removesuffix(".0") if isinstance(value, Real) and not isinstance(value, bool) else repr(value)
-    except ValueError:  # integers of thousands of digits have no text
+    except ValueError:  # Python does not convert integers of thousands of digits
         return "an integer of more digits than can be printed"
     return text if len(text) <= _LONGEST else text[:_LONGEST] + "..."
 
 
 def allowed(facts: Mapping[str, Any]) -> str:
-    """The range or the choices of a field's metadata, for help and documentation; '' where neither says more than the type."""
+    """Format the range or the choices of a field for help and documentation; '' where the type says it all."""
     if facts["choices"]:
         return " or ".join(facts["choices"])
     return f"{shown(facts['span'][0])} to {shown(facts['span'][1])}" if facts["span"] else ""
@@ -87,7 +87,7 @@ def _valid(name: str, value: Any, facts: Mapping[str, Any]) -> Any:  # noqa: ANN
     if value is None and facts["optional"]:
         return None
     if kind is bool:
-        if type(value).__name__ not in ("bool", "bool_"):  # NumPy's too, which is not loaded for this
+        if type(value).__name__ not in ("bool", "bool_"):  # also NumPy's, without importing it
             raise RangeError(name, f"must be true or false, not {shown(value)}")
         return bool(value)
     if kind is str:

@@ -1,4 +1,4 @@
-"""Where a frame shows what the reference shows, per tile."""
+"""Motion fields: where a frame shows what the reference shows, per tile."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from burstsr.core.coords import tile_centre, tile_coordinate, tile_count
 
 @dataclass(frozen=True)
 class Flow:
-    """Motion of one frame against the reference.
+    """Motion of one frame relative to the reference.
 
     tiles: (nty, ntx, 2) float32, (dy, dx) in raw pixels at tile centres: frame(p + flow(p)) shows what reference(p) shows.
-    tile_px: raw pixels along a tile. Between centres the flow is bilinear; beyond the outermost it goes on linearly.
+    tile_px: tile size in raw pixels. The flow is interpolated bilinearly between tile centres and extrapolated linearly beyond the outermost.
     error_px: standard error of the whole frame's translation, raw pixels, along the axis where it is largest; 0 where the motion is given, inf where
     nothing in the frames tells it.
     """
@@ -26,11 +26,11 @@ class Flow:
 
     @classmethod
     def zero(cls, shape: tuple[int, int], tile_px: int) -> Flow:
-        """No motion, for a frame of `shape` = (H, W) raw pixels."""
+        """Return zero motion for a frame of `shape` = (H, W) raw pixels."""
         return cls(np.zeros((tile_count(shape[0], tile_px), tile_count(shape[1], tile_px), 2), np.float32), tile_px)
 
     def inverse(self) -> Flow:
-        """Where the reference shows what the frame shows: the flow undone, on the same tiles of the frame.
+        """Return the inverse flow, from the frame to the reference, on the same tiles of the frame.
 
         With q = p + flow(p), q + inverse(q) = p; exact at tile centres of the frame, by fixed-point iteration.
         """
@@ -41,7 +41,7 @@ class Flow:
         return Flow(back.astype(np.float32), self.tile_px, self.error_px)
 
     def at(self, y: ArrayLike, x: ArrayLike) -> NDArray[np.float64]:
-        """Flow (..., 2) at raw positions (y, x), broadcast together."""
+        """Return the flow (..., 2) at raw positions (y, x), which are broadcast together."""
         y, x = np.broadcast_arrays(np.asarray(y, np.float64), np.asarray(x, np.float64))
         i, v = _cell(tile_coordinate(y, self.tile_px), self.tiles.shape[0])
         j, u = _cell(tile_coordinate(x, self.tile_px), self.tiles.shape[1])

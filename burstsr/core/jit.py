@@ -1,8 +1,8 @@
-"""How loops are compiled, and where their machine code is kept.
+"""Compilation of loops with numba, and the cache of their machine code.
 
-Loops release the GIL and take a range of rows; `over_rows` hands the ranges to a thread pool. Numba's own `parallel=True` would do the same
-at several times the compile time, and its thread layers forbid calls from two threads at once, which overlapping reading with computing needs.
-fastmath leaves out nnan and ninf: with them LLVM deletes tests for NaN.
+Loops release the GIL and take a range of rows; `over_rows` distributes the ranges over a thread pool. Numba's `parallel=True` would do the same
+at several times the compile time, and its threading layers forbid concurrent calls, which overlapping reading with computing requires.
+fastmath excludes nnan and ninf: with them LLVM removes tests for NaN.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _told: set[str] = set()
 
 
 def compiled(function: _F) -> _F:
-    """Compile a loop. The machine code is cached beside the source, or in the user's cache folder, or, where neither can be written, not at all."""
+    """Compile a loop. The machine code is cached beside the source, or in the user's cache folder, or, if neither is writable, not at all."""
     try:
         loop = numba.njit(cache=True, nogil=True, fastmath=FASTMATH, error_model="numpy")(function)
     except RuntimeError:  # numba found no folder to cache in
@@ -37,12 +37,12 @@ def compiled(function: _F) -> _F:
 
 
 def inlined(function: _F) -> _F:
-    """Compile a small function that loops call, inlined so that LLVM can vectorise across it."""
+    """Compile a small function inlined into loops, so that LLVM can vectorise across it."""
     return cast(_F, numba.njit(inline="always", fastmath=FASTMATH, error_model="numpy")(function))
 
 
 class _Forgiving:
-    """A loop's cache whose disk may be full, or whose files damaged: then machine code is compiled and not kept."""
+    """Cache of a loop that tolerates a full disk or damaged files: the loop is then compiled without caching."""
 
     def __init__(self, cache: Any) -> None:  # noqa: ANN401  numba has no types
         self._of_numba = cache
@@ -53,7 +53,7 @@ class _Forgiving:
     def load_overload(self, *arguments: object) -> Any:  # noqa: ANN401
         try:
             return self._of_numba.load_overload(*arguments)
-        except Exception as error:  # whatever damaged files make of unpickling
+        except Exception as error:  # unpickling damaged files may raise anything
             _tell_once(f"machine code kept in {self._of_numba.cache_path} cannot be read ({error!r}): it is compiled anew")
             with suppress(Exception):
                 self._of_numba.flush()
@@ -62,7 +62,7 @@ class _Forgiving:
     def save_overload(self, *arguments: object) -> None:
         try:
             self._of_numba.save_overload(*arguments)
-        except Exception as error:  # the disk is full, the folder gone, or a file there is damaged
+        except Exception as error:  # the disk is full, the folder is missing, or a file is damaged
             _tell_once(f"machine code cannot be kept in {self._of_numba.cache_path} ({error!r}): the next run compiles anew")
 
 

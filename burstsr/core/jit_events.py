@@ -1,4 +1,4 @@
-"""When something is being compiled, which on the first run takes longer than the work: for progress and timings."""
+"""Notification of JIT compilation, which dominates the first run: for progress and timings."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import weakref
 from importlib import import_module
 from typing import Any, Protocol
 
-_EVENT = "numba:compile"  # not sent for machine code that is loaded from the cache
+_EVENT = "numba:compile"  # not sent for machine code loaded from the cache
 
 
 class Watcher(Protocol):
-    """Who wants to be told; held weakly."""
+    """Observer of compilation; held by weak reference."""
 
     def compiling(self, begun: bool) -> None:
-        """Compiling has begun, or ended; called on whatever thread compiles."""
+        """Called when compilation begins or ends, on the thread that compiles."""
 
 
 _lock = threading.Lock()
@@ -27,7 +27,7 @@ _listening = False
 
 
 def watch(watcher: Watcher) -> None:
-    """Tell `watcher` from now on. Where numba has no such events any more, it is never told, and no seconds are counted."""
+    """Notify `watcher` from now on. If numba does not provide these events, nothing is reported and no time is counted."""
     global _listening
     _watchers.add(watcher)
     with _lock:
@@ -50,13 +50,13 @@ def watch(watcher: Watcher) -> None:
 
 
 def seconds() -> float:
-    """Wall seconds since `watch` was first called in which something was being compiled, on any thread."""
+    """Return the wall time, in seconds since the first `watch`, during which any thread was compiling."""
     with _lock:
         return _total + (time.perf_counter() - _since if _depth else 0.0)
 
 
 def _changed(by: int) -> None:
-    """Compiling of one function has begun (1) or ended (-1): they nest, and threads may compile at once."""
+    """Count the start (1) or end (-1) of compiling a function: calls nest, and threads may compile concurrently."""
     global _depth, _since, _total
     with _lock:
         before, _depth = _depth, _depth + by

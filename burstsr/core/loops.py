@@ -1,4 +1,4 @@
-"""Raw numbers to samples. Same arithmetic as `paper.py`, row by row."""
+"""DN to samples. The same arithmetic as `naive.py`, row by row."""
 
 import math
 
@@ -12,7 +12,7 @@ u8 = np.uint64
 
 @inlined
 def mirrored(index, length):
-    """The index, mirrored at the borders as often as it takes."""
+    """Mirror an index at the borders, repeatedly if necessary."""
     period = max(2 * (length - 1), 1)
     folded = abs(index) % period
     return min(folded, period - folded) if length > 1 else 0
@@ -20,7 +20,7 @@ def mirrored(index, length):
 
 @compiled
 def normalise_rows(first, last, mosaic, black, scale, most, out):
-    """Samples (level - black) * scale, at most `most`. mosaic (H, W) uint16; black, scale (2, W): of even and odd rows; out (H, W)."""
+    """Compute samples (level - black) * scale, clipped above at `most`. mosaic (H, W) uint16; black, scale (2, W): of even and odd rows; out (H, W)."""
     for y in range(first, last):
         m = mosaic[y]
         b = black[y & 1]
@@ -32,7 +32,7 @@ def normalise_rows(first, last, mosaic, black, scale, most, out):
 
 @compiled
 def cell_rows(first, last, mosaic, black, scale, red, out):
-    """(h, w, 3) R, G, B per quad, the two greens averaged. red: 2 y + x of the red site; blue lies across from it."""
+    """Compute (h, w, 3) R, G, B per CFA cell, the two greens averaged. red: 2 y + x of the red site; blue is diagonally opposite."""
     ry, rx = red // 2, red % 2
     sr, sg, sh, sb = scale[ry, rx], f4(0.5) * scale[ry, 1 - rx], f4(0.5) * scale[1 - ry, rx], scale[1 - ry, 1 - rx]
     br, bg, bh, bb = black[ry, rx], black[ry, 1 - rx], black[1 - ry, rx], black[1 - ry, 1 - rx]
@@ -51,7 +51,7 @@ def cell_rows(first, last, mosaic, black, scale, red, out):
 
 @compiled
 def stabilised_cell_rows(first, last, mosaic, black, scale, gain, offset, factor, out):
-    """(h, w) mean m of each quad's four samples, stabilised: factor sqrt(gain m + offset). black, scale: (2, W)."""
+    """Compute the (h, w) mean m of each CFA cell's four samples, stabilised: factor sqrt(gain m + offset). black, scale: (2, W)."""
     quarter = f4(0.25)
     s00, s01, s10, s11 = quarter * scale[0, 0], quarter * scale[0, 1], quarter * scale[1, 0], quarter * scale[1, 1]
     b00, b01, b10, b11 = black[0, 0], black[0, 1], black[1, 0], black[1, 1]
@@ -68,7 +68,7 @@ def stabilised_cell_rows(first, last, mosaic, black, scale, gain, offset, factor
 
 @compiled
 def site_sums(first, last, mosaic, out):
-    """out (H, 2) uint64: sums of each row's even and odd columns."""
+    """Sum the even and the odd columns of each row: out (H, 2) uint64."""
     for y in range(first, last):
         m = mosaic[y]
         even = u8(0)

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from burstsr.core.equality import EqualByContent
 
-MERGED_SHARE = 0.5  # noise variance of a merged pixel, times its weight in samples, over a sample's: sum w^2 / sum w of densely sampled Gaussians
+MERGED_SHARE = 0.5  # variance of a merged pixel times its weight, relative to that of a sample: sum w^2 / sum w of densely sampled Gaussian kernels
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,14 +24,14 @@ class Noise(EqualByContent):
 
     @classmethod
     def of_iso(cls, iso: float) -> Noise:
-        """A phone's sensor at `iso`, where nothing better is known: alpha = 1.807e-4 ISO/100, beta = 3.194e-6 (ISO/100)^2."""
+        """Return the model of a typical phone sensor at `iso`: alpha = 1.807e-4 ISO/100, beta = 3.194e-6 (ISO/100)^2."""
         gain = iso / 100.0
         return cls(np.full(3, 1.807e-4 * gain), np.full(3, 3.194e-6 * gain**2))
 
     def variance(self, level: ArrayLike, channel: int) -> NDArray[np.float64]:
-        """Variance of samples of `channel` (0 R, 1 G, 2 B) with mean `level`; negative levels count as 0."""
+        """Return the variance of samples of `channel` (0 R, 1 G, 2 B) with mean `level`; negative levels count as 0."""
         return np.asarray(self.alpha[channel] * np.maximum(level, 0.0) + self.beta[channel])
 
     def scaled(self, variance_factor: float) -> Noise:
-        """The model of samples whose variance is `variance_factor` times as large."""
+        """Return the model with all variances multiplied by `variance_factor`."""
         return Noise(self.alpha * variance_factor, self.beta * variance_factor)

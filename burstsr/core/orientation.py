@@ -12,7 +12,7 @@ _INVERSE = {6: 8, 8: 6}
 
 
 def orient(array: NDArray[_T], code: int) -> NDArray[_T]:
-    """A view of (H, W, ...) `array`, as stored, turned upright by EXIF `code` 1 to 8; codes 5 to 8 swap height and width.
+    """Rotate and flip (H, W, ...) `array`, as stored, upright by EXIF `code` 1 to 8, as a view; codes 5 to 8 swap height and width.
 
     >>> orient(np.array([[1, 2], [3, 4]]), 6).tolist()
     [[3, 1], [4, 2]]
@@ -32,5 +32,5 @@ def orient(array: NDArray[_T], code: int) -> NDArray[_T]:
 
 
 def unorient(array: NDArray[_T], code: int) -> NDArray[_T]:
-    """The inverse of `orient`: a view of upright `array` as it is stored with EXIF `code`."""
+    """Invert `orient`: return a view of upright `array` as stored with EXIF `code`."""
     return orient(array, _INVERSE.get(code, code))

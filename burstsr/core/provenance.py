@@ -1,4 +1,4 @@
-"""Where a picture's content comes from, in the words of IPTC's Digital Source Type (cv.iptc.org/newscodes/digitalsourcetype)."""
+"""Provenance of an image, in the terms of IPTC's Digital Source Type (cv.iptc.org/newscodes/digitalsourcetype)."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ SourceType = Literal["digitalCapture", "computationalCapture", "compositeWithTra
 
 @dataclass(frozen=True)
 class Provenance:
-    """source_type: "digitalCapture" (one frame), "computationalCapture" (several frames merged), or, where detail was learned from other pictures,
-    "compositeWithTrainedAlgorithmicMedia". how: one sentence for people. model, model_sha256: what learned, and the digest of its weights' file; '' if none.
+    """Origin of an image.
+
+    source_type: "digitalCapture" (one frame), "computationalCapture" (several frames merged), or, where detail was learned from other images,
+    "compositeWithTrainedAlgorithmicMedia". how: a sentence for readers. model, model_sha256: the network and the digest of its weights file; '' if none.
     """
 
     source_type: SourceType
@@ -20,6 +22,6 @@ class Provenance:
     model_sha256: str = ""
 
     def to_dict(self) -> dict[str, str]:
-        """Ready for JSON."""
-        said = {"digital_source_type": self.source_type, "how": self.how, "model": self.model, "model_sha256": self.model_sha256}
-        return {name: value for name, value in said.items() if value}
+        """Return the provenance ready for JSON."""
+        facts = {"digital_source_type": self.source_type, "how": self.how, "model": self.model, "model_sha256": self.model_sha256}
+        return {name: value for name, value in facts.items() if value}

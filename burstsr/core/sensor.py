@@ -1,4 +1,4 @@
-"""From raw numbers to samples, and the two small pictures of a mosaic that stages look at."""
+"""DN to samples, and the two half-resolution images of a mosaic that stages use."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from burstsr.core.burst import RED, Frame, Levels
 from burstsr.core.jit import over_rows
 from burstsr.core.noise import Noise
 
-CHANNEL_SHARE = np.array([0.25, 0.5, 0.25], np.float32)  # of R, G, B in a quad; luma of camera RGB
+CHANNEL_SHARE = np.array([0.25, 0.5, 0.25], np.float32)  # weights of R, G, B in a CFA cell; luma of camera RGB
 Floats = NDArray[np.float32]
 
 
 def samples(mosaic: NDArray[np.uint16], levels: Levels) -> Floats:
-    """(H, W) float32 samples, (level - black) / (white - black) per site; 1.0 = saturation, not clipped."""
+    """Return (H, W) float32 samples, (level - black) / (white - black) per site; 1.0 = saturation, not clipped."""
     return _normalised(mosaic, levels, np.inf)
 
 
 def clipped_samples(frame: Frame) -> Floats:
-    """(H, W) float32 samples of a frame, none above 1.0: what lies beyond saturation says no more than saturation."""
+    """Return (H, W) float32 samples of a frame, clipped above at 1.0 (saturation)."""
     return _normalised(frame.mosaic, frame.info.levels, 1.0)
 
 
@@ -31,14 +31,14 @@ def _normalised(mosaic: NDArray[np.uint16], levels: Levels, most: float) -> Floa
 
 
 def site_rows(levels: Levels, width: int) -> tuple[Floats, Floats]:
-    """Black levels and scales along an even and an odd row: two (2, width) float32, for loops over rows of a mosaic."""
+    """Return black levels and scales along an even and an odd row: two (2, width) float32, for loops over the rows of a mosaic."""
     repeats = (1, (width + 1) // 2)
     black, scale = (np.tile(v.astype(np.float32), repeats)[:, :width] for v in (levels.black, levels.scale()))
     return np.ascontiguousarray(black), np.ascontiguousarray(scale)
 
 
 def mean_sample(frame: Frame) -> float:
-    """Mean of all of a frame's samples."""
+    """Return the mean of all samples of a frame."""
     mosaic, levels = frame.mosaic, frame.info.levels
     sums = np.empty((mosaic.shape[0], 2), np.uint64)
     over_rows(loops.site_sums, mosaic.shape[0], mosaic, sums)
@@ -51,7 +51,7 @@ def mean_sample(frame: Frame) -> float:
 
 
 def cells(frame: Frame) -> Floats:
-    """(H/2, W/2, 3) float32 R, G, B of every CFA quad, the two greens averaged."""
+    """Return (H/2, W/2, 3) float32 R, G, B of every CFA cell, the two greens averaged."""
     mosaic = frame.mosaic
     out = np.empty((mosaic.shape[0] // 2, mosaic.shape[1] // 2, 3), np.float32)
     over_rows(loops.cell_rows, out.shape[0], mosaic, *site_rows(frame.info.levels, 2), red_site(frame), out)
@@ -59,14 +59,14 @@ def cells(frame: Frame) -> Floats:
 
 
 def red_site(frame: Frame) -> int:
-    """2 y + x of the red site in the frame's quads."""
+    """Return 2 y + x of the red site in the CFA cell of the frame."""
     return int(np.flatnonzero(frame.info.cfa.ravel() == RED)[0])
 
 
 def stabilisation(noise: Noise) -> tuple[np.float32, np.float32, np.float32]:
-    """(gain, offset, factor) of factor sqrt(gain x + offset): grey (any weighting 1:2:1 of R, G, B) in units of a single sample's noise deviation.
+    """Return (gain, offset, factor) of the transform factor sqrt(gain x + offset) that gives grey (R, G, B weighted 1:2:1) unit noise per sample.
 
-    The square root of Poisson-Gaussian noise's transform: 2 / alpha sqrt(alpha x + 3/8 alpha^2 + beta) (Makitalo & Foi 2013, eq. 2).
+    The generalised Anscombe transform of Poisson-Gaussian noise: 2 / alpha sqrt(alpha x + 3/8 alpha^2 + beta) (Makitalo & Foi 2013, eq. 2).
     """
     alpha = max(float(CHANNEL_SHARE @ noise.alpha), 1e-9)
     beta = float(CHANNEL_SHARE @ noise.beta)
@@ -74,7 +74,7 @@ def stabilisation(noise: Noise) -> tuple[np.float32, np.float32, np.float32]:
 
 
 def stabilise(luma: Floats, noise: Noise) -> Floats:
-    """Grey in units in which a single sample's noise has deviation 1, in place; see `stabilisation`."""
+    """Transform grey in place so that the noise of a single sample has standard deviation 1; see `stabilisation`."""
     gain, offset, factor = stabilisation(noise)
     luma *= gain
     luma += offset
@@ -85,7 +85,7 @@ def stabilise(luma: Floats, noise: Noise) -> Floats:
 
 
 def stabilised_cells(frame: Frame, noise: Noise) -> Floats:
-    """(H/2, W/2) float32: mean of each quad's four samples, stabilised; its noise has deviation 1/2."""
+    """Return the (H/2, W/2) float32 stabilised mean of each CFA cell's four samples; its noise has standard deviation 1/2."""
     mosaic = frame.mosaic
     out = np.empty((mosaic.shape[0] // 2, mosaic.shape[1] // 2), np.float32)
     over_rows(loops.stabilised_cell_rows, out.shape[0], mosaic, *site_rows(frame.info.levels, 2), *stabilisation(noise), out)

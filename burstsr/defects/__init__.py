@@ -1,4 +1,4 @@
-"""Defects: hot and dead pixels, found and repaired."""
+"""Detection and repair of hot and dead pixels."""
 
 from burstsr.defects.stage import find_defects, repair_pixels
 

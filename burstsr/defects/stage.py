@@ -1,4 +1,4 @@
-"""Pixels of the sensor that lie: found from the burst itself, repaired before anything looks at the frames."""
+"""Defective pixels: detected from the burst, and repaired before any other stage uses the frames."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from burstsr.core.jit import over_rows
 from burstsr.core.noise import Noise
 from burstsr.settings import DefectSettings
 
-_FEWEST_FRAMES = 3  # fewer cannot tell a defect from the scene
+_FEWEST_FRAMES = 3  # fewer frames cannot distinguish a defect from the scene
 _RING = np.array([[1, 1, 1], [1, 0, 1], [1, 1, 1]], np.uint8)  # the eight nearest samples of the same colour, in that colour's plane
-_SHARE_OF_NEIGHBOURS = 0.05  # light spreads: where neighbours of other colours rise by more than this share, beyond noise, it is a star
-_SHARE_NOISE = 1.5  # deviations of a neighbourhood's mean rise that noise alone may reach
+_SHARE_OF_NEIGHBOURS = 0.05  # the PSF spreads light: where neighbours of other colours rise by more than this share, beyond noise, it is a star
+_SHARE_NOISE = 1.5  # sigma that the mean rise of a neighbourhood may reach by noise alone
 
 
 def find_defects(burst: Burst, noise: Noise, settings: DefectSettings) -> NDArray[np.int64]:
-    """(n, 2) positions (y, x) of hot and dead pixels: beyond all eight nearest samples of their colour in every frame, by `threshold_sigma` deviations.
+    """Find hot and dead pixels, (n, 2) positions (y, x): they differ from all eight nearest samples of their colour in every frame by `threshold_sigma`.
 
-    Half the threshold is enough in a single frame, the mean over frames must reach it in full. Empty for bursts of fewer than three frames.
+    Half the threshold suffices in a single frame; the mean over frames must reach it in full. Empty for bursts of fewer than three frames.
     """
     none = np.zeros((0, 2), np.int64)
     if not settings.repair or len(burst) < _FEWEST_FRAMES:
@@ -40,7 +40,7 @@ def find_defects(burst: Burst, noise: Noise, settings: DefectSettings) -> NDArra
 
 
 def repair_pixels(frame: Frame, defects: NDArray[np.int64]) -> Frame:
-    """The frame with each defect replaced by the median of its nearest sound samples of the same colour; the very frame if there is none."""
+    """Replace each defect by the median of its nearest valid samples of the same colour; return the same frame if there is none."""
     if len(defects) == 0:
         return frame
     mosaic = frame.mosaic.copy()
@@ -73,7 +73,7 @@ def _candidates(frame: Frame, noise: Noise, sigmas: float) -> NDArray[np.int64]:
 
 
 def _deviation_dn(frame: Frame, noise: Noise, level_dn: NDArray[np.uint16], i: int, j: int) -> NDArray[np.float32]:
-    """Noise deviation in DN, at the calmer of a level's two estimates: the model at no light for bright pixels would call every star a defect."""
+    """Return the noise sigma in DN, at the lower of two level estimates: the model at level 0 would make every star a defect."""
     scale = float(frame.info.levels.scale()[i, j])
     channel = int(frame.info.cfa[i, j])
     level = (cv2.medianBlur(level_dn, 3).astype(np.float32) - np.float32(frame.info.levels.black[i, j])) * np.float32(scale)
@@ -82,20 +82,20 @@ def _deviation_dn(frame: Frame, noise: Noise, level_dn: NDArray[np.uint16], i: i
 
 
 def _around(mosaic: NDArray[np.uint16], at: NDArray[np.int64], step: int = 2) -> tuple[NDArray[np.float64], tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """Values (n, 8), and their positions, of the ring of samples `step` pixels around each place, from the other side at borders."""
+    """Return values (n, 8) and positions of the ring of samples `step` pixels around each position, mirrored at borders."""
     offsets = np.array([(dy, dx) for dy in (-step, 0, step) for dx in (-step, 0, step) if dy or dx])
     y, x = (_inside(at[:, k, None] + offsets[None, :, k], mosaic.shape[k], step) for k in (0, 1))
     return mosaic[y, x].astype(np.float64), (y, x)
 
 
 def _inside(index: NDArray[np.int64], length: int, step: int) -> NDArray[np.int64]:
-    """Indices beyond a border to the sample on the other side of the place they were counted from, `step` away from it."""
+    """Mirror indices beyond a border to the sample on the other side of the position, `step` away from it."""
     index = np.where(index < 0, index + 2 * step, index)
     return np.where(index >= length, index - 2 * step, index)
 
 
 def _excess(frame: Frame, at: NDArray[np.int64], noise: Noise) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """How far each place lies beyond its ring, in noise deviations (negative: below), and by what share of that its four neighbours rise with it."""
+    """Return the excess of each position over its ring, in noise sigma (negative: below), and the share of it by which its four neighbours rise too."""
     value = frame.mosaic[tuple(at.T)].astype(np.float64)
     ring, _ = _around(frame.mosaic, at)
     middle = np.median(ring, axis=1)

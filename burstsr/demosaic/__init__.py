@@ -1,4 +1,4 @@
-"""Demosaic: one frame to a picture."""
+"""Demosaicing of one frame."""
 
 from burstsr.demosaic.stage import demosaic, upscale, upscale_rows
 

@@ -1,4 +1,4 @@
-"""Demosaicing's loops. Same arithmetic as `paper.py`: a block of the picture at a time, which stays in cache, and rows."""
+"""Loops of demosaicing. The same arithmetic as `naive.py`, one cache-sized block of the image at a time."""
 
 import math
 
@@ -10,25 +10,25 @@ from burstsr.core.loops import mirrored
 f4 = np.float32
 u8 = np.uint64
 BLOCK_ROWS, _BLOCK_COLUMNS = 48, 240  # even
-_MARGIN = 8  # pixels around a block that its result depends on
+_MARGIN = 8  # margin of pixels around a block on which its result depends
 _HEIGHT, _WIDTH = BLOCK_ROWS + 2 * _MARGIN, _BLOCK_COLUMNS + 2 * _MARGIN
 _PLANE = _HEIGHT * _WIDTH
 _W = u8(_WIDTH)
-# places of a block's planes in one array: at constant distances the compiler knows that they do not overlap
-_ROWS = u8(_PLANE)  # x less green, interpolated along rows
+# offsets of a block's planes in one array: at constant distances the compiler knows that they do not overlap
+_ROWS = u8(_PLANE)  # x minus green, interpolated along rows
 _COLUMNS = u8(2 * _PLANE)  # the same along columns
-_STEPS = u8(3 * _PLANE)  # how much more the first changes along rows than the second along columns; then its sums
+_STEPS = u8(3 * _PLANE)  # variation of the first along rows minus that of the second along columns; then its sums
 _SUMS = u8(4 * _PLANE)
-_CHOSEN = u8(5 * _PLANE)  # x less green, in the better direction
+_CHOSEN = u8(5 * _PLANE)  # x minus green, in the better direction
 _WIDE = u8(6 * _PLANE)  # interpolated between the sites of a row
 _ONE, _TWO = u8(1), u8(2)
 
 
 @compiled
 def demosaic_rows(first, last, samples, cfa, gain, out):
-    """Rows first .. last of out (H, W, 3) from samples (H, W); see `stage.demosaic`. first: a multiple of BLOCK_ROWS. gain (3,): white balance.
+    """Demosaic rows first .. last of out (H, W, 3) from samples (H, W); see `stage.demosaic`. first: a multiple of BLOCK_ROWS. gain (3,): white balance.
 
-    On every row, x - green is known at the sites of the row's own colour, and is 0 on green. Interpolated between them it is the difference of that
+    In every row, x - green is known at the sites of the row's own colour, and is 0 on green. Interpolated between them it is the difference of that
     colour; that of the other colour is the mean of the rows above and below.
     """
     height, width = samples.shape
@@ -88,7 +88,7 @@ def demosaic_rows(first, last, samples, cfa, gain, out):
                 m = _CHOSEN + k
                 s[_SUMS + k] = half * (s[m - _ONE] + s[m + _ONE]) + s[m]
             for y in range(top, min(top + BLOCK_ROWS, last)):
-                own = cfa[y & 1, 0] + cfa[y & 1, 1] - 1  # the colour that is not green
+                own = cfa[y & 1, 0] + cfa[y & 1, 1] - 1  # the row's colour other than green
                 at = u8(y - top + _MARGIN) * _W + u8(_MARGIN)
                 o = out[y, left : min(left + _BLOCK_COLUMNS, width)]
                 p, q, r = f4(1) / gain[own], f4(1) / gain[1], f4(1) / gain[2 - own]
@@ -108,7 +108,7 @@ def demosaic_rows(first, last, samples, cfa, gain, out):
 
 @inlined
 def developed(s, k):
-    """Green, the row's own colour and the other one at a place of the block, none below 0."""
+    """Return green, the row's own colour and the other one at a position of the block, clipped at 0."""
     m = _SUMS + k
     g = s[k] - s[_CHOSEN + k]
     a = g + s[m]
@@ -118,14 +118,14 @@ def developed(s, k):
 
 @compiled
 def upscale_rows(first, last, image, rows, row_taps, columns, column_taps, base, out):
-    """Rows base + first .. base + last of the enlarged picture, in out from `first` on; see `stage.enlarge`.
+    """Upscale rows base + first .. base + last of the image, in out from `first` on; see `stage.upscale`.
 
-    Row o is made of four rows from rows[o] on, repeated beyond the border, with row_taps[o], and each of them so of columns.
+    Row o is the sum of four rows from rows[o] on, repeated beyond the border, weighted by row_taps[o]; columns likewise.
     """
     height, width = image.shape[:2]
     wide = columns.shape[0]
-    line = np.empty(3 * (width + 4), f4)  # square roots of a row, two pixels more on either side
-    ring = np.empty((4, 3 * wide), f4)  # rows of the picture, enlarged along x; row r in r % 4
+    line = np.empty(3 * (width + 4), f4)  # square roots of a row, with two more pixels on either side
+    ring = np.empty((4, 3 * wide), f4)  # rows of the image, upscaled along x; row r in r % 4
     held = np.full(4, -1)
     starts = np.empty(wide, u8)
     for o in range(wide):

@@ -1,4 +1,4 @@
-"""Demosaicing and enlarging in plain NumPy and OpenCV, whole pictures at a time. `loops.py` must agree."""
+"""Demosaicing and upscaling in plain NumPy and OpenCV, whole images at a time. The oracle of `loops.py`."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def demosaic_rows(first: int, last: int, samples: Floats, cfa: NDArray[np.uint8]
 def upscale_rows(
     first: int, last: int, image: Floats, rows: NDArray[np.int64], row_taps: Floats, columns: NDArray[np.int64], column_taps: Floats, base: int, out: Floats
 ) -> None:
-    """See `stage.enlarge`. Row o of the result, out[o - base], is made of four rows from rows[o] on, repeated beyond the border, with row_taps[o]."""
+    """See `stage.upscale`. Row o of the result, out[o - base], is the sum of four rows from rows[o] on, repeated beyond the border, weighted by row_taps[o]."""
     root = np.sqrt(np.maximum(image, 0.0)).astype(np.float64)
     tap = np.arange(4)
     wanted = slice(base + first, base + last)
@@ -52,7 +52,7 @@ def _sites(cfa: NDArray[np.uint8], channel: int) -> list[tuple[int, int]]:
 
 
 def _green(x: Floats, cfa: NDArray[np.uint8]) -> tuple[Floats, NDArray[np.bool_]]:
-    """Green everywhere, and where it was interpolated along rows."""
+    """Interpolate green; also return where it was interpolated along rows."""
     along = np.asarray(cv2.sepFilter2D(x, cv2.CV_32F, _GREEN_TAPS, _ONE, borderType=cv2.BORDER_REFLECT_101), np.float32)
     down = np.asarray(cv2.sepFilter2D(x, cv2.CV_32F, _ONE, _GREEN_TAPS, borderType=cv2.BORDER_REFLECT_101), np.float32)
     for i, j in _sites(cfa, GREEN):
@@ -62,7 +62,7 @@ def _green(x: Floats, cfa: NDArray[np.uint8]) -> tuple[Floats, NDArray[np.bool_]
 
 
 def _differences(x: Floats, green: Floats, cfa: NDArray[np.uint8], channel: int) -> Floats:
-    """Colour less green, known at the colour's sites, bilinear between them."""
+    """Interpolate colour minus green bilinearly between the sites of the colour."""
     difference = np.zeros_like(x)
     for i, j in _sites(cfa, channel):
         difference[i::2, j::2] = x[i::2, j::2] - green[i::2, j::2]
@@ -70,14 +70,14 @@ def _differences(x: Floats, green: Floats, cfa: NDArray[np.uint8], channel: int)
 
 
 def _directional(difference: Floats, along_rows: NDArray[np.bool_]) -> Floats:
-    """Mean of three neighbours in the direction of interpolation."""
+    """Average three neighbours in the direction of interpolation."""
     rows = cv2.blur(difference, (3, 1), borderType=cv2.BORDER_REFLECT_101)
     columns = cv2.blur(difference, (1, 3), borderType=cv2.BORDER_REFLECT_101)
     return np.where(along_rows, rows, columns).astype(np.float32)
 
 
 def _variation(difference: Floats, axis: int) -> Floats:
-    """Mean over 5 x 5 of how much the colour difference changes over two pixels along the axis (it is 0 on green)."""
+    """Return the mean over 5 x 5 of the change of the colour difference over two pixels along the axis (it is 0 on green)."""
     step = np.zeros_like(difference)
     if axis == 1:
         np.abs(difference[:, 2:] - difference[:, :-2], out=step[:, 1:-1])

@@ -1,4 +1,4 @@
-"""One frame to a picture of its own size: the fallback where a burst gives a colour no sample, and all there is for a burst of one."""
+"""Demosaicing of one frame: the fallback where a burst has no sample of a colour, and for bursts of a single frame."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from burstsr.core.sensor import clipped_samples
 from burstsr.demosaic import loops
 
 Floats = NDArray[np.float32]
-_SHARPNESS = -0.75  # the bicubic's free parameter: its slope at distance one (Keys 1981; OpenCV's choice)
-_STRIP = 32  # rows that one thread enlarges at a time
+_SHARPNESS = -0.75  # free parameter of the bicubic kernel: its derivative at distance 1 (Keys 1981; OpenCV's choice)
+_STRIP = 32  # rows that one thread upscales at a time
 
 
 def demosaic(frame: Frame, mosaic: Floats | None = None) -> Floats:
-    """(H, W, 3) float32 linear camera RGB of one frame, in samples' units, clipped to 0 .. 1.
+    """Demosaic one frame: (H, W, 3) float32 linear camera RGB in units of samples, clipped to 0 .. 1.
 
     mosaic: (H, W) float32 samples to use instead of the frame's own.
 
     Directional: green along rows and along columns with second-order correction (Hamilton & Adams 1997), per pixel the direction whose colour
     differences vary less in its neighbourhood (Menon et al. 2007, section III), then red and blue as green plus bilinear colour differences, then green
     once more from colour differences smoothed in its direction (section IV).
-    Works on the square root of white-balanced samples: colour differences are smoother there, and noise even.
+    Works on the square root of white-balanced samples: colour differences are smoother there, and noise is uniform.
     """
     gain = (1.0 / np.maximum(frame.info.colour.as_shot_neutral, 1e-3)).astype(np.float32)
     x = clipped_samples(frame) if mosaic is None else mosaic
@@ -33,12 +33,12 @@ def demosaic(frame: Frame, mosaic: Floats | None = None) -> Floats:
 
 
 def upscale(image: Floats, scale: float) -> Floats:
-    """(round(s H), round(s W), 3), values from 0: bicubic on square roots, where edges ring less; output pixel o at (o + 0.5) / s - 0.5."""
+    """Upscale to (round(s H), round(s W), 3), non-negative: bicubic on square roots, where edges ring less; output pixel o at (o + 0.5) / s - 0.5."""
     return upscale_rows(image, scale, 0, round(scale * image.shape[0]))
 
 
 def upscale_rows(image: Floats, scale: float, first: int, last: int, out: Floats | None = None) -> Floats:
-    """Rows first .. last of `enlarge`, the same to the last bit. out: where to write them, (last - first, round(s W), 3)."""
+    """Compute rows first .. last of `upscale`, identical to the last bit, into out (last - first, round(s W), 3)."""
     height, width = image.shape[:2]
     if out is None:
         out = np.empty((last - first, round(scale * width), 3), np.float32)
@@ -50,7 +50,7 @@ def upscale_rows(image: Floats, scale: float, first: int, last: int, out: Floats
 
 
 def _taps(length: int, scale: float) -> tuple[NDArray[np.int64], Floats]:
-    """For every output pixel along an axis, the first of the four pixels that it is made of (n,), which may lie outside, and their weights (n, 4)."""
+    """Return, per output pixel along an axis, the first of its four source pixels (n,), possibly outside the image, and their weights (n, 4)."""
     position = (np.arange(round(scale * length)) + 0.5) / scale - 0.5
     first = np.floor(position).astype(np.int64) - 1
     distance = np.abs(first[:, None] + np.arange(4) - position[:, None])

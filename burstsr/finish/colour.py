@@ -1,4 +1,4 @@
-"""Camera RGB to sRGB: the arithmetic, on blocks of (..., 3) float32."""
+"""Conversion of camera RGB to sRGB, on blocks of (..., 3) float32."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from burstsr.core.srgb import camera_to_srgb as camera_to_srgb
 Pixels = NDArray[np.float32]
 
 LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)  # ITU-R BT.709
-SATURATION_NEAR, SATURATION = 0.95, 1.0  # raw level from which, and at which, a colour no longer counts
-COLOURED, PALE = 0.2, 0.8  # least balanced channel of a clipped pixel that keeps its colour (a red lamp), and of one that becomes white (a sky)
-CONTRAST, PIVOT = 0.9, 0.35  # of the tone curve; its slope stays above 1 - CONTRAST * (1 - PIVOT) = 0.4
+SATURATION_NEAR, SATURATION = 0.95, 1.0  # raw levels between which a colour fades to neutral
+COLOURED, PALE = 0.2, 0.8  # smallest balanced channel of a clipped pixel that keeps its colour (a red lamp), and of one that becomes white (a sky)
+CONTRAST, PIVOT = 0.9, 0.35  # of the tone curve; its gradient stays above 1 - CONTRAST * (1 - PIVOT) = 0.4
 
 
 def balance_gains(colour: Colour) -> NDArray[np.float64]:
-    """(3,) white balance, the least gain 1: saturation reaches 1 in every channel, so that clipped highlights are white."""
+    """Return (3,) white balance gains with minimum 1: saturation reaches 1 in every channel, so that clipped highlights are white."""
     gains = 1.0 / colour.as_shot_neutral
     return np.asarray(gains / gains.min())
 
 
 def linear_srgb(rgb: Pixels, gains: NDArray[np.float64], matrix: NDArray[np.float64]) -> Pixels:
-    """(..., 3) linear sRGB of camera RGB, at most 1 before the matrix; pale pixels turn white as any raw channel nears saturation."""
+    """Convert camera RGB to (..., 3) linear sRGB, clipped at 1 before the matrix; pale pixels fade to white as any raw channel nears saturation."""
     balanced = np.minimum(rgb * gains.astype(np.float32), np.float32(1))
     return np.asarray(_without_casts(rgb, balanced) @ matrix.T.astype(np.float32))
 
 
 def _without_casts(rgb: Pixels, balanced: Pixels) -> Pixels:
-    """Blend `balanced`, which is overwritten, to neutral where a channel clipped. Monotone in every channel, since both weights and their target are."""
-    peak = np.maximum(np.maximum(rgb[..., 0], rgb[..., 1]), rgb[..., 2])  # thrice as fast as rgb.max(axis=-1)
+    """Blend `balanced`, which is overwritten, to neutral where a channel clipped. Monotonic in every channel, since the weights and their target are."""
+    peak = np.maximum(np.maximum(rgb[..., 0], rgb[..., 1]), rgb[..., 2])  # three times as fast as rgb.max(axis=-1)
     clipped = peak > SATURATION_NEAR
     if not clipped.any():
         return balanced
@@ -54,7 +54,7 @@ def encode_srgb(linear: Pixels) -> Pixels:
 
 
 def tone_curve(encoded: Pixels, strength: float) -> Pixels:
-    """Contrast on encoded values: v + 0.9 strength v (1 - v) (v - 0.35). Monotone, 0 and 1 stay; strength 0 = identity."""
+    """Apply contrast to encoded values: v + 0.9 strength v (1 - v) (v - 0.35). Monotonic; 0 and 1 are fixed; strength 0 = identity."""
     if strength == 0:
         return encoded
     return np.asarray(encoded + np.float32(CONTRAST * strength) * encoded * (1 - encoded) * (encoded - np.float32(PIVOT)))

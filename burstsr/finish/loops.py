@@ -1,4 +1,4 @@
-"""`paper` in one pass over each row, since a pass over 48 MP costs as much as its arithmetic.
+"""`naive` in one pass over each row, since a pass over 48 MP costs as much as its arithmetic.
 
 The power 1/2.4 of the encoding is a polynomial in the eighth root, which is three square roots and vectorises.
 """
@@ -16,14 +16,14 @@ _PIVOT = f4(PIVOT)
 _R, _G, _B = np.uint64(0), np.uint64(1), np.uint64(2)
 _RED, _GREEN, _BLUE = LUMA
 _LINEAR_BELOW, _LINEAR, _GAIN, _OFFSET = f4(0.0031308), f4(12.92), f4(1.055), f4(0.055)
-# t^(8/2.4) on 0.0031308^(1/8) .. 1, interpolated at Chebyshev's points; wrong by 1e-8
+# t^(8/2.4) on 0.0031308^(1/8) .. 1, interpolated at Chebyshev nodes; error 1e-8
 _P0, _P1, _P2, _P3 = f4(-0.00136148), f4(0.01665142), f4(-0.10281367), f4(0.76551367)
 _P4, _P5, _P6 = f4(0.39650222), f4(-0.0867135), f4(0.01222135)
 
 
 @inlined
 def _unit(x):
-    """x in 0 .. 1, in a form that vectorises."""
+    """Clip x to 0 .. 1 in a form that vectorises."""
     x = x if x > _ZERO else _ZERO
     return x if x < _ONE else _ONE
 
@@ -36,7 +36,7 @@ def _smooth_step(t):
 
 @inlined
 def _encoded(x, contrast):
-    """Linear light to sRGB, then contrast."""
+    """Encode a linear value as sRGB, then apply contrast."""
     x = _unit(x)
     t = np.sqrt(np.sqrt(np.sqrt(x)))
     power = _P0 + t * (_P1 + t * (_P2 + t * (_P3 + t * (_P4 + t * (_P5 + t * _P6)))))
@@ -47,9 +47,9 @@ def _encoded(x, contrast):
 
 @compiled
 def encode_rows(first, last, rgb, gains, matrix, contrast, encoded, luma) -> None:
-    """Rows of (H, W, 3) linear camera RGB to `encoded` (H, W, 3) sRGB in 0 .. 1 and its `luma` (H, W).
+    """Convert rows of (H, W, 3) linear camera RGB to `encoded` (H, W, 3) sRGB in 0 .. 1 and its `luma` (H, W).
 
-    gains (3,): white balance. matrix (3, 3): from balanced camera RGB to linear sRGB, times the brightening. contrast: CONTRAST times the strength.
+    gains (3,): white balance. matrix (3, 3): from balanced camera RGB to linear sRGB, times the exposure gain. contrast: CONTRAST times the strength.
     """
     width = np.uint64(rgb.shape[1])
     planes = np.empty((3, rgb.shape[1]), np.float32)
@@ -87,7 +87,7 @@ def encode_rows(first, last, rgb, gains, matrix, contrast, encoded, luma) -> Non
 
 @compiled
 def sharpen_rows(first, last, luma, blurred, strength, encoded) -> None:
-    """Rows of `encoded` (H, W, 3), in place: plus what `luma` exceeds its blur by, clipped to 0 .. 1."""
+    """Sharpen rows of `encoded` (H, W, 3) in place: add the difference of `luma` and its blur, clipped to 0 .. 1."""
     width = encoded.shape[1]
     for y in range(np.uint64(first), np.uint64(last)):
         for x in range(np.uint64(width)):

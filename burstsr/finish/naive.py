@@ -1,4 +1,4 @@
-"""Plain NumPy twin of `loops`."""
+"""Finishing in plain NumPy, the oracle of `loops.py`."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from burstsr.finish.colour import CONTRAST, LUMA, Pixels, encode_srgb, linear_sr
 def encode_rows(
     first: int, last: int, rgb: Pixels, gains: NDArray[np.float32], matrix: NDArray[np.float32], contrast: np.float32, encoded: Pixels, luma: Pixels
 ) -> None:
-    """White balance, highlights, matrix, sRGB encoding and contrast."""
+    """Apply white balance, highlights, matrix, sRGB encoding and contrast."""
     linear = linear_srgb(rgb[first:last], gains.astype(np.float64), matrix.astype(np.float64))
     encoded[first:last] = tone_curve(encode_srgb(linear), float(contrast) / CONTRAST)
     luma[first:last] = encoded[first:last] @ LUMA
 
 
 def sharpen_rows(first: int, last: int, luma: Pixels, blurred: Pixels, strength: np.float32, encoded: Pixels) -> None:
-    """Unsharp mask: every channel gets the same detail added, so that colours keep their hue."""
+    """Apply an unsharp mask: the same detail is added to every channel, so that hues are kept."""
     detail = strength * (luma[first:last] - blurred[first:last])
     encoded[first:last] = np.clip(encoded[first:last] + detail[:, :, None], 0, 1)

@@ -1,1 +1,1 @@
-"""The only room that knows file formats: raw frames in (`raw`, `discover`), DNG out (`dng`), display pictures in and out (`picture`)."""
+"""File formats: raw frames in (`raw`, `discover`), DNG out (`dng`), display images in and out (`images`, `display`)."""

@@ -1,4 +1,4 @@
-"""Which files are one and the same: by what the file system calls them, and by their content."""
+"""Identification of identical files: by the file system's identity, and by content."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ _SAMPLE_BYTES = 4096
 
 
 def identity(path: Path) -> Identity:
-    """What links to one file or folder have in common. Raises OSError."""
+    """Return what all links to one file or folder have in common. Raises OSError."""
     status = path.stat()
-    return (status.st_dev, status.st_ino) if status.st_ino else os.path.realpath(path)  # some network drives give no number
+    return (status.st_dev, status.st_ino) if status.st_ino else os.path.realpath(path)  # some network drives provide no inode number
 
 
 def copies(infos: Iterable[FrameInfo]) -> list[tuple[FrameInfo, FrameInfo]]:
-    """Frames whose files equal another's byte by byte, each with the one that counts: that of the shortest name, `a.dng` before `a (1).dng`.
+    """Find frames whose files are byte-identical to another's, each with the original: the one with the shortest name, `a.dng` before `a (1).dng`.
 
-    Files are read whole only where size, capture time and samples of the content are the same. A file that cannot be read is no copy.
+    Files are read completely only where size, capture time and samples of the content agree. A file that cannot be read is no copy.
     """
     alike: dict[tuple[object, ...], list[FrameInfo]] = {}
     for info in infos:
@@ -59,7 +59,7 @@ def _same_content(a: Path, b: Path) -> bool:
 
 
 def _samples(path: Path) -> bytes:
-    """A digest of blocks spread over a file; empty where it cannot be read."""
+    """Return a digest of blocks spread over a file; empty where it cannot be read."""
     digest = hashlib.blake2b(digest_size=16)
     try:
         with open(path, "rb") as file:

@@ -1,4 +1,4 @@
-"""Folders and files to bursts."""
+"""Discovery of bursts in folders and files."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from burstsr.io.sniff import RAW_SUFFIXES as RAW_SUFFIXES
 from burstsr.io.tags import is_own_result
 
 log = logging.getLogger(__name__)
-FEW = "bursts of few frames"  # kind of what min_frames leaves out
+FEW = "bursts of few frames"  # kind of bursts ignored by min_frames
 
 
 @dataclass(frozen=True)
 class BurstFiles:
-    """A burst found, not yet read. name: distinct within a discovery, fit for a file name. infos: its frames, sorted by file name."""
+    """A burst found, not yet read. name: unique within a discovery, valid as a file name. infos: its frames, sorted by file name."""
 
     name: str
     infos: tuple[FrameInfo, ...]
@@ -34,7 +34,7 @@ class BurstFiles:
 
 @dataclass(frozen=True)
 class Discovery:
-    """What inputs hold. problems: what cannot be used. passed_over: what is left out on purpose: results, copies, what was reached before, short bursts."""
+    """Result of a discovery. problems: unusable inputs. passed_over: deliberately ignored inputs: results, copies, files reached before, short bursts."""
 
     bursts: tuple[BurstFiles, ...]
     problems: tuple[Problem, ...]
@@ -42,15 +42,15 @@ class Discovery:
 
 
 def discover(inputs: Sequence[str | Path], grouping: Grouping | None = None) -> Discovery:
-    """Bursts in folders and files.
+    """Find bursts in folders and files.
 
-    Every folder, at any depth, and the files named one by one are grouped each for itself: by camera, size, CFA order, exposure, ISO and levels (not
-    orientation), then by time, see `group_frames`. A folder's only burst has the folder's name. Of several, each has the stem of its first frame,
-    after the folder's name where that is a sub-folder of one that was named: adding or removing frames elsewhere changes no name.
-    What is raw is told by suffix (upper or lower case), else by content; hidden files and folders are left alone. Passed over, and named, are results of
+    Every folder, at any depth, and the files given individually are grouped separately: by camera, size, CFA order, exposure, ISO and levels (not
+    orientation), then by time, see `group_frames`. The only burst of a folder has the folder's name. Several bursts are named after their first frames,
+    prefixed by the folder's name where it is a sub-folder of a given folder: adding or removing other frames changes no name.
+    Raw files are recognised by suffix (ignoring case), else by content; hidden files and folders are skipped. Ignored, and listed, are results of
     this program, copies of frames in the same folder, files and folders reached before (links), and bursts of fewer than `min_frames`.
     Nothing is raised: files and folders that cannot be read, missing inputs and folders without frames become problems, and so do, with `one_burst`,
-    frames that cannot belong to the others.
+    frames that do not match the others.
     """
     grouping = grouping or Grouping()
     named = [Path(i) for i in inputs]
@@ -77,12 +77,12 @@ def discover(inputs: Sequence[str | Path], grouping: Grouping | None = None) -> 
 
 
 def read_burst(paths: str | Path | Iterable[str | Path]) -> Burst:
-    """The frames of a folder, or the given files, as one burst sorted by file name; numbers in names count as numbers (frame_2 before frame_10).
+    """Read the frames of a folder, or the given files, as one burst sorted by file name in natural order (frame_2 before frame_10).
 
-    A folder is not grouped; copies and results of this program in it are left out, and a warning says so.
-    DNGs' pixels are decoded in the background: who asks for a frame's `mosaic` waits for it, and gets the InputFileError of damaged pixels. What exceeds
-    400 MB of mosaics lies in a temporary file, and is an array all the same.
-    Raises InputFileError for a file that cannot be used, BurstError for none at all, or for frames that do not belong together.
+    A folder is not grouped; copies and results of this program in it are ignored with a warning.
+    Pixels of DNGs are decoded in the background: accessing `mosaic` of a frame waits for it, and raises the InputFileError of damaged pixels. Mosaics
+    beyond 400 MB are kept in a temporary file, as memory-mapped arrays.
+    Raises InputFileError for a file that cannot be used, BurstError for no frames, or for frames that do not match.
     """
     if isinstance(paths, str | Path):
         folder = Path(paths)
@@ -97,19 +97,19 @@ def read_burst(paths: str | Path | Iterable[str | Path]) -> Burst:
 
 
 def _frames_in(folder: Path) -> list[Path]:
-    """Files of a folder's frames, in natural order. Raises InputFileError where one cannot be read."""
+    """Return the files of a folder's frames, in natural order. Raises InputFileError where one cannot be read."""
     walk = Walk([folder], deep=False)
     passed_over = list(walk.passed_over)
     infos = _frames(walk.units[0], walk.problems, passed_over)
     for passed in passed_over:
-        log.warning("passed over: %s", passed.reason)
+        log.warning("ignored: %s", passed.reason)
     if walk.problems:
         raise InputFileError(walk.problems[0].reason)
     return [info.path for info in infos]
 
 
 def _frames(unit: Unit, problems: list[Problem], passed_over: list[Problem]) -> list[FrameInfo]:
-    """Descriptions of a unit's frames; the other files become problems, or, as results that nobody named and copies, are passed over."""
+    """Read the descriptions of a unit's frames; other files become problems or, as unnamed results and copies, are ignored."""
     found: list[FrameInfo] = []
     with ThreadPoolExecutor(thread_count()) as pool:
         for result in pool.map(_info, unit.files):
@@ -136,7 +136,7 @@ def _folder_name(folder: Path) -> str:
 
 
 def _distinct(name: str, taken: set[str]) -> str:
-    """`name`, or with _2, _3 ... the first that is not taken (file systems may ignore case)."""
+    """Return `name`, or the first of name_2, name_3 ... that is free (file systems may ignore case)."""
     number, result = 1, name
     while result.casefold() in taken:
         number += 1

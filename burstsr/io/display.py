@@ -59,13 +59,13 @@ def read_display(path: str | Path) -> Display:
     found = _tiff(file) if data[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+") else _coded(file, data)
     pixels = found.pixels[:, :, None] if found.pixels.ndim == 2 else found.pixels
     if pixels.ndim != 3 or not 1 <= pixels.shape[2] <= 4 or not pixels.size:
-        raise InputFileError(f"{file}: pixels of shape {pixels.shape}; grey or RGB, with or without alpha, is needed")
+        raise InputFileError(f"{file}: pixels of shape {pixels.shape}; must be grey or RGB, with or without alpha")
     if pixels.dtype in (np.float16, np.float64):
         pixels = pixels.astype(np.float32)
     if pixels.dtype not in (np.uint8, np.uint16, np.float32):
-        raise InputFileError(f"{file}: pixels of type {pixels.dtype}; 8 or 16 bits or floating point are needed")
+        raise InputFileError(f"{file}: pixels of type {pixels.dtype}; must be 8 or 16 bits or floating point")
     if pixels.dtype == np.float32 and not np.isfinite(pixels).all():
-        raise InputFileError(f"{file}: holds NaN or infinite values")
+        raise InputFileError(f"{file}: contains NaN or infinite values")
     return replace(found, pixels=np.ascontiguousarray(pixels))
 
 
@@ -79,7 +79,7 @@ def write_display(path: str | Path, kind: str, image: Display) -> None:
     first, inner = _upright_exif(blocks.get("exif", b""), pixels.shape)
     exif = _exif_block(first, inner) if "exif" in blocks else None
     if kind == "jpg" and max(pixels.shape) > _JPEG_LIMIT:
-        raise OutputError(f"{path}: {pixels.shape[1]} x {pixels.shape[0]} pixels; JPEG holds at most {_JPEG_LIMIT} along a side; use png or tiff")
+        raise OutputError(f"{path}: {pixels.shape[1]} x {pixels.shape[0]} pixels; JPEG is limited to {_JPEG_LIMIT} per side; use png or tiff")
     with atomic(path) as temporary:
         try:
             if kind == "tiff":
@@ -104,7 +104,7 @@ def _tiff(file: Path) -> Display:
         with tifffile.TiffFile(file) as open_raw:
             page: Any = open_raw.pages[0]
             if page.photometric not in _TIFF_COLOURS:
-                raise InputFileError(f"{file}: a TIFF of kind {page.photometric!r}; grey or RGB is needed")
+                raise InputFileError(f"{file}: TIFF of type {page.photometric!r}; must be grey or RGB")
             pixels = np.asarray(page.asarray())
             if page.samplesperpixel > 1 and page.planarconfig == tifffile.PLANARCONFIG.SEPARATE:
                 pixels = np.moveaxis(pixels, 0, -1)
@@ -139,7 +139,7 @@ def _coded(file: Path, data: bytes) -> Display:
     except (cv2.error, ValueError, RuntimeError) as error:
         raise InputFileError(f"{file}: cannot be read ({error})") from error
     if pixels is None:
-        raise InputFileError(f"{file}: not a picture that can be read; PNG, TIFF, JPEG, BMP and WebP are known")
+        raise InputFileError(f"{file}: not a readable image; supported are PNG, TIFF, JPEG, BMP and WebP")
     return Display(pixels[:, :, [2, 1, 0, 3][: pixels.shape[2]]] if pixels.ndim == 3 else pixels, blocks)
 
 

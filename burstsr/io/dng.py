@@ -105,7 +105,7 @@ def _write(path: str | Path, images: list[Image], inner: dict[int, Directory]) -
         try:
             tiff.write_tiff(file, images[0], inner, images[1:])
         except OverflowError as error:
-            raise OutputError(f"{path}: the picture is too large for a DNG ({error})") from error
+            raise OutputError(f"{path}: the image is too large for a DNG ({error})") from error
 
 
 def _tile_shape(height: int, width: int) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""A DNG's description from its tags alone."""
+"""Description of a DNG from its tags alone."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from burstsr.io.tags import FileTags, as_shot_neutral, camera_name, capture_time
 
 _SMALLEST = 32  # pixels along a side; LibRaw itself stops at 22
 _LARGEST = 65535  # LibRaw counts in 16 bits
-_LEAST_CROP = 0.1  # of the area; less is no frame of a photograph but damage
+_LEAST_CROP = 0.1  # of the area; less indicates damage
 
 
 def dng_info(path: Path, tags: FileTags) -> tuple[FrameInfo, Rescaling]:
-    """Description of a DNG, and how its numbers must be rescaled. Raises InputFileError for what is refused, and for tags that make no sense."""
+    """Read the description of a DNG, and how its DN must be rescaled. Raises InputFileError for unsupported files and invalid tags."""
     try:
         return _described(path, tags)
     except (ValueError, IndexError, OverflowError, struct.error) as error:
-        raise InputFileError(f"{path}: corrupt: its tags make no sense ({error})") from error
+        raise InputFileError(f"{path}: corrupt: invalid tags ({error})") from error
 
 
 def _described(path: Path, tags: FileTags) -> tuple[FrameInfo, Rescaling]:
@@ -69,49 +69,49 @@ def _dng_cfa(path: Path, tags: FileTags) -> NDArray[np.uint8]:
         raise InputFileError(f"{path}: a DNG without raw data (no CFA or LinearRaw directory)")
     if kind == t.LINEAR_PHOTOMETRIC:
         if tags.numbers(t.SAMPLES)[:1] == (1,):
-            raise InputFileError(f"{path}: monochrome LinearRaw; a Bayer mosaic is needed")
-        raise InputFileError(f"{path}: already demosaiced (LinearRaw); a Bayer mosaic is needed")
+            raise InputFileError(f"{path}: monochrome LinearRaw; must be a Bayer mosaic")
+        raise InputFileError(f"{path}: already demosaiced (LinearRaw); must be a Bayer mosaic")
     if (tags.numbers(t.SAMPLE_FORMAT) or (1,))[0] == 3:
-        raise InputFileError(f"{path}: floating-point mosaic; whole numbers of up to 16 bits are needed")
+        raise InputFileError(f"{path}: floating-point mosaic; must be integers of up to 16 bits")
     repeat = tuple(int(v) for v in tags.numbers(t.CFA_REPEAT))
     pattern = [int(v) for v in tags.numbers(t.CFA_PATTERN)]
     if repeat == (6, 6):
-        raise InputFileError(f"{path}: X-Trans sensor (6 x 6 pattern); a Bayer mosaic (2 x 2) is needed")
+        raise InputFileError(f"{path}: X-Trans sensor (6 x 6 pattern); must be a Bayer mosaic (2 x 2)")
     if repeat == (4, 4):
-        raise InputFileError(f"{path}: quad Bayer sensor (4 x 4 pattern); a Bayer mosaic (2 x 2) is needed")
+        raise InputFileError(f"{path}: quad Bayer sensor (4 x 4 pattern); must be a Bayer mosaic (2 x 2)")
     if repeat != (2, 2) or len(pattern) != 4:
-        raise InputFileError(f"{path}: colour filter array of {repeat} sites; a Bayer mosaic (2 x 2) is needed")
+        raise InputFileError(f"{path}: colour filter array of {repeat} sites; must be a Bayer mosaic (2 x 2)")
     return bayer([pattern[:2], pattern[2:]], path)
 
 
 def dng_area(path: Path, tags: FileTags) -> tuple[int, int, int, int]:
-    """Top, left, bottom and right of the active area, in pixels of the sensor."""
+    """Return top, left, bottom and right of the active area, in sensor pixels."""
     size = (int((tags.numbers(t.HEIGHT) or (0,))[0]), int((tags.numbers(t.WIDTH) or (0,))[0]))
     area = [int(v) for v in tags.numbers(t.ACTIVE_AREA)] or [0, 0, *size]
     if max(size) > _LARGEST:
-        raise InputFileError(f"{path}: {size[1]} x {size[0]} pixels; at most {_LARGEST} along a side")
+        raise InputFileError(f"{path}: {size[1]} x {size[0]} pixels; must be at most {_LARGEST} per side")
     if len(area) != 4 or not (0 <= area[0] < area[2] <= size[0] and 0 <= area[1] < area[3] <= size[1]):
         raise InputFileError(f"{path}: active area {area} of {size[1]} x {size[0]} pixels")
     return area[0], area[1], area[2], area[3]
 
 
 def bayer(sites: Sequence[Sequence[int]], path: Path) -> NDArray[np.uint8]:
-    """(2, 2) uint8 colours of `sites`, where 3 is the second green; InputFileError unless they are one of the four Bayer orders."""
+    """Return (2, 2) uint8 colours of `sites`, where 3 is the second green; InputFileError unless they are one of the four Bayer orders."""
     cfa = tuple(tuple(1 if c == 3 else c for c in row) for row in sites)
     if cfa not in CFA_ORDERS.values():
-        raise InputFileError(f"{path}: colour filter array {sites}; allowed are {', '.join(CFA_ORDERS)}")
+        raise InputFileError(f"{path}: colour filter array {sites}; must be one of {', '.join(CFA_ORDERS)}")
     return np.array(cfa, np.uint8)
 
 
 def even_shape(height: int, width: int, path: Path) -> tuple[int, int]:
-    """The size without an odd last row and column, so that it holds whole CFA quads; InputFileError below 32 pixels."""
+    """Return the size without an odd last row and column, so that it holds complete CFA cells; InputFileError below 32 pixels."""
     if min(height, width) < _SMALLEST:
-        raise InputFileError(f"{path}: {width} x {height} pixels; at least {_SMALLEST} x {_SMALLEST} are needed")
+        raise InputFileError(f"{path}: {width} x {height} pixels; must be at least {_SMALLEST} x {_SMALLEST}")
     return height // 2 * 2, width // 2 * 2
 
 
 def _default_crop(tags: FileTags) -> tuple[float, ...]:
-    """DefaultCropOrigin and DefaultCropSize as top, left, bottom and right of the active area; () where they are not both there."""
+    """Return DefaultCropOrigin and DefaultCropSize as top, left, bottom and right of the active area; () unless both exist."""
     origin, size = tags.numbers(t.CROP_ORIGIN), tags.numbers(t.CROP_SIZE)
     if len(origin) != 2 or len(size) != 2:
         return ()
@@ -119,7 +119,7 @@ def _default_crop(tags: FileTags) -> tuple[float, ...]:
 
 
 def inner_crop(edges: Sequence[float], shape: tuple[int, int]) -> tuple[float, float, float, float] | None:
-    """Top, left, bottom and right within an image of `shape`, which may have lost an odd row or column; None for all of it, and for nonsense."""
+    """Clip top, left, bottom and right to an image of `shape`, which may have lost an odd row or column; None for the whole image, and for invalid crops."""
     if len(edges) != 4 or not np.isfinite(edges).all():
         return None
     top, left, bottom, right = edges[0], edges[1], min(edges[2], shape[0]), min(edges[3], shape[1])

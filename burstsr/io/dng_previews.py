@@ -1,4 +1,4 @@
-"""The display images inside a DNG: a thumbnail that any TIFF reader shows, and a larger JPEG (DNG 1.4, chapters 2 and 4)."""
+"""Display images inside a DNG: a thumbnail for any TIFF reader, and a larger JPEG (DNG 1.4, chapters 2 and 4)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SRGB = 2  # PreviewColorSpace
 
 
 def reduced(pixels: NDArray[Any], longest: int) -> NDArray[Any]:
-    """(H, W, 3) pixels averaged down until the longer side has at most `longest`; as they are where it has."""
+    """Average (H, W, 3) pixels down until the longer side has at most `longest`; unchanged where it does already."""
     height, width = pixels.shape[:2]
     factor = longest / max(height, width)
     if factor >= 1:
@@ -31,7 +31,7 @@ def reduced(pixels: NDArray[Any], longest: int) -> NDArray[Any]:
 
 
 def thumbnail_image(preview: NDArray[np.uint8], camera: Directory) -> Image:
-    """The first directory of a file: what is said of the camera, and a small uncompressed RGB image."""
+    """Return the first directory of a file: camera tags and a small uncompressed RGB image."""
     small = np.ascontiguousarray(reduced(preview, _THUMBNAIL_PX))
     height, width = small.shape[:2]
     directory = {
@@ -43,7 +43,7 @@ def thumbnail_image(preview: NDArray[np.uint8], camera: Directory) -> Image:
 
 
 def preview_image(preview: NDArray[np.uint8]) -> Image:
-    """A sub-directory with `preview` as a JPEG."""
+    """Return a sub-directory with `preview` as a JPEG."""
     height, width = preview.shape[:2]
     directory = {
         **_layout(height, width, _JPEG, t.YCBCR_PHOTOMETRIC),

@@ -1,4 +1,4 @@
-"""Folders to lists of raw files: which there are, which are passed over, and what cannot be read."""
+"""Folders to lists of raw files, ignored files, and problems."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from burstsr.io.copies import Identity, identity
 from burstsr.io.sniff import holds_raw, is_backup_name, is_raw_name
 
 _DELETED = frozenset({"$recycle.bin", "recycler"})
-_OF_THE_SYSTEM = frozenset({"system volume information", "lost+found"})  # nobody misses what is in them where they cannot be read
+_OF_THE_SYSTEM = frozenset({"system volume information", "lost+found"})  # unreadable system folders, which are not reported
 
 
 @dataclass(frozen=True)
 class Problem:
-    """An input that gave no frame, and why. kind: a word or two by which several can be told in one line, '' where each is told alone."""
+    """An input without a usable frame, and the reason. kind: a category by which several are summarised in one line, '' where each is reported individually."""
 
     path: Path
     reason: str
@@ -26,7 +26,7 @@ class Problem:
 
 @dataclass
 class Unit:
-    """Raw files that lie or were named together, in natural order. top: the folder that was named, of which `folder` is one; None for files named."""
+    """Raw files of one folder, or given together, in natural order. top: the given folder that contains `folder`; None for files given individually."""
 
     folder: Path
     top: Path | None
@@ -34,14 +34,14 @@ class Unit:
 
     @property
     def below(self) -> bool:
-        """Whether the folder was found in one that was named."""
+        """Whether the folder was found inside a given one."""
         return self.top not in (None, self.folder)
 
 
 class Walk:
-    """What the inputs hold, every file once. problems: what cannot be read. passed_over: raw files and folders that are no frames of their own.
+    """Collects the contents of inputs, every file once. problems: what cannot be read. passed_over: raw files and folders that are ignored.
 
-    deep: whether folders below those that are named count too. Hidden files and folders are left alone.
+    deep: include folders below the given ones. Hidden files and folders are skipped.
     """
 
     def __init__(self, inputs: Sequence[Path], *, deep: bool = True) -> None:
@@ -50,7 +50,7 @@ class Walk:
         self.problems: list[Problem] = []
         self.passed_over: list[Problem] = []
         self._seen: dict[Identity, Path] = {}
-        self._links: list[tuple[Path, Unit]] = []  # to files and folders: followed last, so that what they lead to goes before them
+        self._links: list[tuple[Path, Unit]] = []  # links: followed last, so that their targets come first
         named = {path: _is_folder(path) for path in inputs}
         loose = [path for path, is_folder in named.items() if not is_folder]
         if loose:
@@ -63,7 +63,7 @@ class Walk:
             unit.files.sort(key=natural_order)
 
     def empty(self) -> list[Path]:
-        """Folders that were named in which, and below which, there is nothing to read and nothing to tell."""
+        """Return the given folders that contain nothing to read or report, at any depth."""
         filled = {unit.top for unit in self.units if unit.files}
         told = {place for told in (*self.problems, *self.passed_over) for place in (told.path, *told.path.parents)}
         return [unit.folder for unit in self.units if unit.folder == unit.top and unit.top not in filled | told]
@@ -94,11 +94,11 @@ class Walk:
             self._take(unit, [link])
 
     def _take(self, unit: Unit, files: Iterable[Path]) -> None:
-        """Short names first: of two hard links in a folder that is the original, most likely."""
+        """Take files, short names first: of two hard links in a folder the shorter name is most likely the original."""
         unit.files += [path for path in sorted(files, key=lambda p: (len(p.name), natural_order(p))) if not self._is_known(path, "file")]
 
     def _is_known(self, path: Path, what: str) -> bool:
-        """Whether a file or folder was reached before, which is noted; missing ones are told by who reads them."""
+        """Whether a file or folder was reached before; registers it. Missing ones are reported when they are read."""
         try:
             known = self._seen.setdefault(identity(path), path)
         except OSError:
@@ -108,7 +108,7 @@ class Walk:
         return known is not path
 
     def _listed(self, folder: Path) -> tuple[list[Path], list[Path]]:
-        """Raw files and folders in a folder; problems are noted."""
+        """List raw files and folders in a folder; register problems."""
         files: list[Path] = []
         inner: list[Path] = []
         try:

@@ -1,4 +1,4 @@
-"""Frames of one folder to bursts: what is alike and was taken in one go belongs together."""
+"""Grouping of the frames of one folder into bursts, by similarity and time."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from burstsr.core.burst import FrameInfo
 from burstsr.core.errors import SettingsError
 from burstsr.io.raw import first_mismatch
 
-PAUSE_S = 2.0  # nobody frames another picture sooner
-_WHOLE_SECONDS = 1.0  # by which a pause seems longer than it was, where cameras write no sub-seconds
+PAUSE_S = 2.0  # minimum pause between separate photographs
+_WHOLE_SECONDS = 1.0  # maximum error of a pause where cameras record no sub-seconds
 _LONGEST_NAME = 200  # bytes: suffixes and temporary names must fit into a file system's 255
 
 
@@ -20,9 +20,9 @@ _LONGEST_NAME = 200  # bytes: suffixes and temporary names must fit into a file 
 class Grouping:
     """How the frames of a folder are grouped.
 
-    gap_s: longest pause within a burst, from the end of one exposure to the beginning of the next, s; inf: times do not
-    matter; None: 2 s plus the exposure.
-    one_burst: whatever their times, the frames of a folder are one burst. min_frames: bursts of fewer frames are passed over.
+    gap_s: longest pause within a burst, from the end of one exposure to the start of the next, s; inf: times are
+    ignored; None: 2 s plus the exposure.
+    one_burst: the frames of a folder are one burst, whatever their times. min_frames: bursts of fewer frames are ignored.
     Raises SettingsError for what is out of range, and for gap_s with one_burst.
     """
 
@@ -32,26 +32,26 @@ class Grouping:
 
     def __post_init__(self) -> None:
         if self.gap_s is not None and not self.gap_s >= 0:
-            raise SettingsError(f"gap_s = {self.gap_s}: must be 0 or more seconds")
+            raise SettingsError(f"gap_s must be 0 or more seconds, not {self.gap_s}")
         if self.gap_s is not None and self.one_burst:
-            raise SettingsError("gap_s and one_burst: a burst that is never split by time has no longest pause")
+            raise SettingsError("gap_s and one_burst are mutually exclusive")
         if self.min_frames < 1:
-            raise SettingsError(f"min_frames = {self.min_frames}: must be 1 or more")
+            raise SettingsError(f"min_frames must be 1 or more, not {self.min_frames}")
 
 
 def group_frames(infos: Iterable[FrameInfo], gap_s: float | None = None) -> list[list[FrameInfo]]:
-    """Frames that make bursts, the earliest burst first, each burst in the order in which its frames came.
+    """Group frames into bursts, the earliest burst first, each in order of capture.
 
-    Frames of a burst agree in camera, size, CFA order, exposure, ISO and levels (not in orientation), and between the end of one exposure and the
-    beginning of the next there are at most gap_s seconds. By default that is 2 s plus the exposure: a camera that takes a dark after a long exposure, or a
-    telescope that saves and settles, is busy for about as long again, while single photographs are seconds apart. Only the two frames count, so that
-    no frame elsewhere changes what belongs together. A frame without a time goes with the one before it; without any times there is no split.
+    Frames of a burst agree in camera, size, CFA order, exposure, ISO and levels (not in orientation), and the pause between the end of one exposure and the
+    start of the next is at most gap_s seconds. By default that is 2 s plus the exposure: a camera that takes a dark after a long exposure, or a
+    telescope that saves and settles, is busy for about as long again, while single photographs are seconds apart. Only consecutive frames matter, so that
+    no other frame changes a burst. A frame without a time goes with the one before it; without any times there is no split.
     """
     frames = list(infos)
     times = _filled_times(frames)
     order = sorted(range(len(frames)), key=lambda n: (times[n] or datetime.min, n))
     groups: list[list[int]] = []
-    open_groups: list[list[int]] = []  # those that a later frame may still belong to: few, however many frames there are
+    open_groups: list[list[int]] = []  # open bursts: few, however many frames there are
     for n in order:
         open_groups = [group for group in open_groups if not _ends_before(frames[group[-1]], times[group[-1]], times[n], gap_s)]
         home = next((group for group in open_groups if first_mismatch(frames[group[0]], frames[n]) is None), None)
@@ -64,7 +64,7 @@ def group_frames(infos: Iterable[FrameInfo], gap_s: float | None = None) -> list
 
 
 def belonging(infos: Sequence[FrameInfo]) -> tuple[list[FrameInfo], list[tuple[FrameInfo, str]]]:
-    """The largest set of frames that agree, whatever their times, and the others, each with what keeps it out."""
+    """Return the largest set of matching frames, whatever their times, and the others, each with its mismatch."""
     alike: list[list[FrameInfo]] = []
     for info in infos:
         home = next((group for group in alike if first_mismatch(group[0], info) is None), None)
@@ -83,9 +83,9 @@ def belonging(infos: Sequence[FrameInfo]) -> tuple[list[FrameInfo], list[tuple[F
 
 
 def names_of(groups: Sequence[Sequence[FrameInfo]], folder: str, *, below: bool) -> list[str]:
-    """Names for the bursts of a folder: its own for an only one, else the first frames' stems, after the folder's name where it is below the one named.
+    """Name the bursts of a folder: a single one by the folder, others by first frames' stems, prefixed by the folder's name below a given one.
 
-    A stem that two bursts begin with (`IMG_1.CR2` and `IMG_1.DNG`) goes with its suffix. No name depends on how many bursts or frames there are besides.
+    A stem at the start of two bursts (`IMG_1.CR2` and `IMG_1.DNG`) keeps its suffix. No name depends on the other bursts or frames.
     """
     if len(groups) == 1:
         return [folder]
@@ -100,7 +100,7 @@ def _fitting(name: str, short: str) -> str:
 
 
 def _filled_times(frames: Sequence[FrameInfo]) -> list[datetime | None]:
-    """Capture times; that of the frame before, else of the one after, for those that have none, where the two agree."""
+    """Return capture times; frames without one take that of the frame before, else after, if they match."""
     times = [info.time for info in frames]
     for order in (range(1, len(frames)), range(len(frames) - 2, -1, -1)):
         for n in order:
@@ -111,7 +111,7 @@ def _filled_times(frames: Sequence[FrameInfo]) -> list[datetime | None]:
 
 
 def _ends_before(last: FrameInfo, end: datetime | None, start: datetime | None, gap_s: float | None) -> bool:
-    """Whether a burst with that last frame, begun at `end`, is over when another frame begins."""
+    """Whether a burst with that last frame, ended at `end`, is over when another frame starts."""
     if end is None or start is None:
         return (end is None) != (start is None)
     pause = (start - end).total_seconds() - last.exposure_s

@@ -1,4 +1,4 @@
-"""The sRGB colour profile, made from its numbers (IEC 61966-2-1; ICC.1:2001-04, version 2.4, matrix and tone curve)."""
+"""The sRGB colour profile, generated from its specification (IEC 61966-2-1; ICC.1:2001-04, version 2.4, matrix and tone curve)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _CURVE_POINTS = 1024
 
 @cache
 def srgb_profile() -> bytes:
-    """An ICC profile for sRGB-encoded pictures."""
+    """Return an ICC profile for sRGB-encoded images."""
     encoded = np.linspace(0, 1, _CURVE_POINTS)
     linear = np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
     curve = b"curv" + bytes(4) + struct.pack(">I", _CURVE_POINTS) + np.rint(linear * 65535).astype(">u2").tobytes()

@@ -1,4 +1,4 @@
-"""Display and linear pictures, out and in. Every writer is atomic and raises OutputError, every reader InputFileError, naming the file."""
+"""Reading and writing of display and linear images. Every writer is atomic and raises OutputError, every reader InputFileError, naming the file."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ from burstsr.io.rgb_tiff import write_image
 from burstsr.io.xmp import packet
 
 _TIFF_COLOURS = (1, 2)  # grey with black at 0, RGB
-_JPEG_LIMIT = 65500  # pixels along a side that the format can say
+_JPEG_LIMIT = 65500  # maximum pixels per side of the format
 
 
 class LoadedImage(NamedTuple):
-    """A picture as read. rgb: (H, W, 3) float32. was_integer: whole numbers of a display picture, mapped to 0 .. 1; False: linear values."""
+    """An image as read. rgb: (H, W, 3) float32. was_integer: integers of a display image, mapped to 0 .. 1; False: linear values."""
 
     rgb: NDArray[np.float32]
     was_integer: bool
@@ -85,7 +85,7 @@ def write_jpeg(path: str | Path, srgb: NDArray[np.uint8], info: FrameInfo | None
     """(H, W, 3) uint8 sRGB, upright, as JPEG with ICC profile and the EXIF of `info`, orientation 1; XMP from `provenance`."""
     _check(path, srgb, np.uint8)
     if max(srgb.shape) > _JPEG_LIMIT:
-        raise OutputError(f"{path}: {srgb.shape[1]} x {srgb.shape[0]} pixels; JPEG holds at most {_JPEG_LIMIT} along a side; use png or tiff")
+        raise OutputError(f"{path}: {srgb.shape[1]} x {srgb.shape[0]} pixels; JPEG is limited to {_JPEG_LIMIT} per side; use png or tiff")
     with _writing(path) as temporary:
         # full colour resolution: chroma subsampling would undo what the merge recovered
         data = bytes(imagecodecs.jpeg8_encode(np.ascontiguousarray(srgb), level=quality, subsampling="444"))
@@ -98,7 +98,7 @@ def write_exr(path: str | Path, linear_rgb: NDArray[np.float32]) -> None:
     try:
         import OpenEXR  # noqa: PLC0415  an extra that most do not install
     except ImportError as error:
-        raise OutputError(f"{path}: writing EXR needs the OpenEXR package: pip install burstsr[exr]") from error
+        raise OutputError(f"{path}: writing EXR requires the OpenEXR package: pip install burstsr[exr]") from error
     header = {"compression": OpenEXR.ZIP_COMPRESSION, "type": OpenEXR.scanlineimage}
     half = np.clip(linear_rgb, -65504, 65504).astype(np.float16)
     with _writing(path) as temporary:
@@ -106,7 +106,7 @@ def write_exr(path: str | Path, linear_rgb: NDArray[np.float32]) -> None:
 
 
 def read_image(path: str | Path) -> LoadedImage:
-    """A PNG, TIFF, JPEG, BMP or WebP picture as float32; 8 and 16 bits mapped to 0 .. 1, floats as they are. Grey becomes RGB, alpha is dropped.
+    """Read a PNG, TIFF, JPEG, BMP or WebP image as float32; 8 and 16 bits mapped to 0 .. 1, floats as they are. Grey becomes RGB, alpha is dropped.
 
     The LinearRaw of a DNG that `write_dng` wrote is read too: linear camera RGB, 1.0 = saturation. EXIF orientation of JPEGs is applied.
     Raises InputFileError for a missing, broken or unknown file, and for NaN or infinite values.
@@ -120,15 +120,15 @@ def read_image(path: str | Path) -> LoadedImage:
     if pixels.ndim == 2:
         pixels = np.repeat(pixels[:, :, None], 3, axis=2)
     if pixels.ndim != 3 or pixels.shape[2] not in (3, 4):
-        raise InputFileError(f"{file}: pixels of shape {pixels.shape}; grey, RGB or RGBA is needed")
+        raise InputFileError(f"{file}: pixels of shape {pixels.shape}; must be grey, RGB or RGBA")
     pixels = pixels[:, :, :3]
     if pixels.dtype in (np.uint8, np.uint16):
         return LoadedImage(np.ascontiguousarray(pixels, np.float32) / np.float32(np.iinfo(pixels.dtype).max), True)
     if pixels.dtype not in (np.float16, np.float32, np.float64):
-        raise InputFileError(f"{file}: pixels of type {pixels.dtype}; 8 or 16 bits or floating point are needed")
+        raise InputFileError(f"{file}: pixels of type {pixels.dtype}; must be 8 or 16 bits or floating point")
     rgb = np.ascontiguousarray(pixels, np.float32)
     if not np.isfinite(rgb).all():
-        raise InputFileError(f"{file}: holds NaN or infinite values")
+        raise InputFileError(f"{file}: contains NaN or infinite values")
     return LoadedImage(rgb, False)
 
 
@@ -137,7 +137,7 @@ def _decoded_tiff(file: Path) -> NDArray[Any]:
         with tifffile.TiffFile(file) as open_raw:
             page: Any = open_raw.pages[0]
             if page.photometric not in _TIFF_COLOURS:
-                raise InputFileError(f"{file}: a TIFF of kind {page.photometric!r}; grey or RGB is needed")
+                raise InputFileError(f"{file}: TIFF of type {page.photometric!r}; must be grey or RGB")
             pixels = page.asarray()
             if page.samplesperpixel > 1 and page.planarconfig == tifffile.PLANARCONFIG.SEPARATE:
                 pixels = np.moveaxis(pixels, 0, -1)
@@ -156,13 +156,13 @@ def _decoded(file: Path) -> NDArray[Any]:
     except (OSError, cv2.error) as error:
         raise InputFileError(f"{file}: cannot be read ({error})") from error
     if pixels is None:
-        raise InputFileError(f"{file}: not a picture that can be read; PNG, TIFF, JPEG, BMP and WebP are known")
+        raise InputFileError(f"{file}: not a readable image; supported are PNG, TIFF, JPEG, BMP and WebP")
     return np.ascontiguousarray(pixels[:, :, ::-1])
 
 
 @contextmanager
 def _writing(path: str | Path) -> Iterator[Path]:
-    """`atomic`, with the errors of encoders as OutputError."""
+    """`atomic`, with errors of encoders as OutputError."""
     with atomic(path) as temporary:
         try:
             yield temporary
@@ -175,4 +175,4 @@ def _writing(path: str | Path) -> Iterator[Path]:
 def _check(path: str | Path, pixels: NDArray[Any], *kinds: type) -> None:
     if pixels.ndim != 3 or pixels.shape[2] != 3 or not pixels.size or pixels.dtype not in kinds:
         allowed = " or ".join(kind.__name__ for kind in kinds)
-        raise OutputError(f"{path}: pixels of shape {pixels.shape} and type {pixels.dtype}; (H, W, 3) {allowed} is needed")
+        raise OutputError(f"{path}: pixels of shape {pixels.shape} and type {pixels.dtype}; must be (H, W, 3) {allowed}")

@@ -1,4 +1,4 @@
-"""Frames that are decoded while the program is busy with others."""
+"""Frames decoded in the background."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ Taken = Callable[[], Mosaic]
 
 
 class LazyFrame(Frame):
-    """A Frame whose mosaic is decoded on another thread, and may then lie in a temporary file: `mosaic` waits, and raises what decoding raised.
+    """A Frame whose mosaic is decoded on another thread, and may be kept in a temporary file: `mosaic` waits, and raises the errors of decoding.
 
-    It is there for as long as somebody holds it: hold the frame, and ask for its mosaic where it is used. Copied to another process it is a Frame.
+    The array exists while it is referenced: hold the frame, and access its mosaic where it is used. Copied to another process it becomes a Frame.
     """
 
     def __init__(self, info: FrameInfo, mosaic: Mosaic | Future[Taken], shelf: MosaicStore | None = None) -> None:
         vars(self).update(info=info, _mosaic=mosaic, _shelf=shelf)
         if isinstance(mosaic, Future):
-            weakref.finalize(self, mosaic.cancel).atexit = False  # what nobody waits for need not be begun
+            weakref.finalize(self, mosaic.cancel).atexit = False  # cancel decoding that nobody waits for
 
     @property
     def mosaic(self) -> Mosaic:  # noqa: D102
@@ -36,7 +36,7 @@ class LazyFrame(Frame):
         return mosaic.result()() if isinstance(mosaic, Future) else mosaic
 
     def with_mosaic(self, mosaic: Mosaic) -> Frame:
-        """The frame with other pixels, which go to the file too once the burst's memory is full."""
+        """Return the frame with other pixels, which are stored in the file too once the burst's memory is full."""
         shelf: MosaicStore | None = vars(self)["_shelf"]
         if shelf is None:
             return Frame(self.info, mosaic)
@@ -45,7 +45,7 @@ class LazyFrame(Frame):
         return LazyFrame(self.info, taken, shelf)
 
     def with_info(self, info: FrameInfo) -> Frame:
-        """The frame under another description; it keeps this one, with which the decoding would end."""
+        """Return the frame with another description; the original one is kept for decoding."""
         frame = LazyFrame(info, vars(self)["_mosaic"], vars(self)["_shelf"])
         vars(frame)["_origin"] = self
         return frame
@@ -58,9 +58,9 @@ class LazyFrame(Frame):
 
 
 def read_frames(files: Sequence[Path]) -> tuple[Frame, ...]:
-    """The frames of one burst: all descriptions are read, and the mosaics of DNGs left to threads that go on.
+    """Read the frames of one burst: all descriptions immediately, mosaics of DNGs on background threads.
 
-    The threads are not those on which loops run: these may wait for a mosaic. Raises InputFileError, and BurstError for what does not belong together.
+    These are not the threads that run loops, which may wait for a mosaic. Raises InputFileError, and BurstError for frames that do not match.
     """
     pool = ThreadPoolExecutor(thread_count(), thread_name_prefix="burstsr-read")
     try:
@@ -71,14 +71,14 @@ def read_frames(files: Sequence[Path]) -> tuple[Frame, ...]:
     except BaseException:
         pool.shutdown(wait=False, cancel_futures=True)
         raise
-    pool.shutdown(wait=False)  # it ends with the last mosaic
+    pool.shutdown(wait=False)  # the pool ends with the last mosaic
     return frames
 
 
 def read_sound_frames(files: Sequence[Path]) -> tuple[tuple[Frame, ...], tuple[Problem, ...]]:
-    """The frames whose files can be read and decoded, all of them waited for, and the other files, each with the reason.
+    """Read and decode the frames of a burst, waiting for all; return the valid frames, and the other files with the reasons.
 
-    For a burst that `read_frames` could not read to its end: it costs more. Raises BurstError for what does not belong together.
+    For a burst with which `read_frames` failed: it is slower. Raises BurstError for frames that do not match.
     """
     damaged: list[Problem] = []
 
@@ -97,7 +97,7 @@ def read_sound_frames(files: Sequence[Path]) -> tuple[tuple[Frame, ...], tuple[P
 
 
 def _begun(shelf: MosaicStore, index: int, file: Path) -> tuple[FrameInfo, Callable[[], Taken]]:
-    """Description of a file, and what puts its mosaic on the shelf, where it is not already."""
+    """Return the description of a file, and a function that stores its mosaic, unless it is stored already."""
     info, pixels = open_raw(file)
     if callable(pixels):
         decode = pixels

@@ -1,8 +1,8 @@
-"""What LibRaw prints: it names damage on standard error, from C, and raises an error that says less.
+"""Capture of LibRaw's messages: it reports damage on standard error, from C, and raises a less specific error.
 
-Neither LibRaw's flag against it nor its callback can be reached through rawpy. So while files are decoded, standard error's descriptor leads to a
-temporary file. Several threads may decode at once: LibRaw's lines name the file, and by that go to the one they are of. What else was written
-meanwhile, by whomever, goes on to where it was meant for; the command line's own output has another descriptor and is not touched.
+rawpy exposes neither LibRaw's flag against it nor its callback. So, while files are decoded, the descriptor of standard error is redirected to a
+temporary file. Several threads may decode at once: LibRaw's lines contain the file name, by which they are assigned. Anything else written
+meanwhile, by whomever, is forwarded to the original descriptor; the command line's own output uses another descriptor.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from typing import Self
 
 _STDERR = 2
 _LINE = re.compile(rb"(?P<file>.*): (?P<text>Unexpected end of file|data corrupted at -?\d+|Out of memory in .*)\r?\n")
-_NAMELESS = b"unknown file"  # LibRaw's word where it was opened by a wide-character name, as on Windows
+_NAMELESS = b"unknown file"  # LibRaw's name of files opened by a wide-character path, as on Windows
 
 
 class LibRawLines:
-    """A context in which one file is decoded. `text`: what LibRaw printed about the file so far, '' for nothing."""
+    """A context in which one file is decoded. `text`: what LibRaw printed about the file so far, or ''."""
 
     def __init__(self, path: Path) -> None:
         self._name = str(path).encode("utf-8", "surrogateescape")  # as rawpy passes it
@@ -41,7 +41,7 @@ class LibRawLines:
 
 
 class _Redirection:
-    """Standard error led to a file, for as long as anybody decodes."""
+    """Standard error redirected to a file while any thread decodes."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -73,13 +73,13 @@ class _Redirection:
             return own or [nameless.pop(0)] if own or nameless else []
 
     def _lead_away(self) -> None:
-        """Where there is no standard error, or no room for the file, all stays as it is."""
+        """Redirect; without a standard error, or space for the file, nothing changes."""
         try:
             self._real = os.dup(_STDERR)
             handle, path = tempfile.mkstemp(prefix="burstsr-")
             os.close(handle)
             self._file = os.open(path, os.O_RDWR | os.O_APPEND | getattr(os, "O_TEMPORARY", 0) | getattr(os, "O_BINARY", 0))
-            if os.name != "nt":  # there the file goes when it is closed
+            if os.name != "nt":  # the file is deleted when it is closed
                 os.unlink(path)
             os.dup2(self._file, _STDERR)
         except OSError:
@@ -99,10 +99,10 @@ class _Redirection:
         self._file = self._real = -1
 
     def _collect(self) -> None:
-        """Sort what was written since the last time."""
+        """Assign what was written since the last call."""
         if self._file < 0:
             return
-        os.lseek(self._file, self._read, os.SEEK_SET)  # writing is at the end, wherever reading is
+        os.lseek(self._file, self._read, os.SEEK_SET)  # writes append, whatever the read position
         written = b""
         while piece := os.read(self._file, 1 << 16):
             written += piece

@@ -1,4 +1,4 @@
-"""What LibRaw calls a camera whose file has no tags to say it (CIFF of old Canons, QuickTake). rawpy does not tell, so LibRaw's own C interface is asked."""
+"""LibRaw's camera name for files without tags (CIFF of old Canons, QuickTake), through its C interface, since rawpy does not expose it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class _Parameters(ctypes.Structure):
 
 
 def libraw_name(path: Path) -> str:
-    """Make and model; '' where LibRaw does not know them either, or cannot be asked."""
+    """Return make and model; '' where LibRaw does not know them, or is unavailable."""
     library = _library()
     try:
         data = path.read_bytes() if library else b""
@@ -41,7 +41,7 @@ def libraw_name(path: Path) -> str:
 
 @cache
 def _library() -> Any:  # noqa: ANN401  functions of a library that ctypes knows when it is there
-    """LibRaw as rawpy has it in this process, or None: its extension is linked with it, else it lies beside."""
+    """Return the LibRaw that rawpy uses in this process, or None: its extension is linked with it, or it is beside it."""
     home = Path(rawpy.__file__).parent
     for file in (getattr(rawpy, "_rawpy", rawpy).__file__, *(str(p) for pattern in _LIBRARIES for p in sorted(home.glob(pattern)))):
         try:

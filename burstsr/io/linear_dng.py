@@ -1,4 +1,4 @@
-"""Our own linear images of camera RGB, DNG and float TIFF, read back."""
+"""Reading of our own linear images of camera RGB, DNG and float TIFF."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class LinearDng(NamedTuple):
 
 
 def is_linear_dng(path: str | Path) -> bool:
-    """Whether a file is a DNG of colours, not of a mosaic."""
+    """Whether a file is a DNG of RGB pixels, not of a mosaic."""
     try:
         tags = t.read_tags(Path(path))
     except (OSError, ValueError, IndexError):
@@ -37,7 +37,7 @@ def is_linear_dng(path: str | Path) -> bool:
 
 
 def linear_info(path: str | Path, image: LinearDng) -> FrameInfo:
-    """What is known of the shot of a picture that `read_linear_dng` read; its mosaic, which is gone, as RGGB of 16 bits."""
+    """Return the metadata of an image read by `read_linear_dng`; its mosaic, which no longer exists, is described as RGGB of 16 bits."""
     tags = t.read_tags(Path(path))
     levels = Levels(np.zeros((2, 2)), 65535.0)
     height, width = image.rgb.shape[:2]
@@ -58,13 +58,13 @@ def linear_info(path: str | Path, image: LinearDng) -> FrameInfo:
 
 
 def read_linear_dng(path: str | Path) -> LinearDng:
-    """The picture of a DNG that `write_dng` wrote. Raises InputFileError for any other file."""
+    """Read the image of a DNG that `write_dng` wrote. Raises InputFileError for any other file."""
     path = Path(path)
     try:
         tags = t.read_tags(path)
         photometric = tags.numbers(t.PHOTOMETRIC)
         if not tags.is_dng or not photometric or photometric[0] != t.LINEAR_PHOTOMETRIC:
-            raise InputFileError(f"{path}: not a linear DNG, such as burstsr process writes")
+            raise InputFileError(f"{path}: not a linear DNG as written by burstsr process")
         pixels = _linear_raw(path)
     except BurstsrError:
         raise
@@ -72,12 +72,12 @@ def read_linear_dng(path: str | Path) -> LinearDng:
         raise InputFileError(f"{path}: cannot be read ({error})") from error
     white = tags.numbers(t.WHITE)
     if pixels.dtype != np.uint16 or pixels.ndim != 3 or pixels.shape[2] != 3 or any(tags.numbers(t.BLACK)) or not white:
-        raise InputFileError(f"{path}: a linear DNG of another kind than burstsr writes (3 x 16 bits, black level 0)")
+        raise InputFileError(f"{path}: not a linear DNG as written by burstsr (3 x 16 bits, black level 0)")
     return _described(pixels.astype(np.float32) / np.float32(white[0]), tags)
 
 
 def camera_colours(info: FrameInfo) -> tiff.Directory:
-    """Levels and colour, as a float TIFF says them with the tags of DNG."""
+    """Read levels and colour from the DNG tags of a float TIFF."""
     directory = {
         t.BLACK: tiff.integers(tiff.LONG, 0),
         t.WHITE: tiff.integers(tiff.LONG, 1),
@@ -90,7 +90,7 @@ def camera_colours(info: FrameInfo) -> tiff.Directory:
 
 
 def read_linear_tiff(path: str | Path) -> LinearDng | None:
-    """The picture of a TIFF that `picture.write_camera_tiff` wrote; None for another file. Raises InputFileError for a damaged one."""
+    """Read the image of a TIFF that `images.write_camera_tiff` wrote; None for another file. Raises InputFileError for a damaged one."""
     path = Path(path)
     try:
         tags = t.read_tags(path)
@@ -100,17 +100,17 @@ def read_linear_tiff(path: str | Path) -> LinearDng | None:
     except (OSError, ValueError, IndexError, RuntimeError, tifffile.TiffFileError) as error:
         raise InputFileError(f"{path}: cannot be read ({error})") from error
     if pixels.dtype != np.float32 or pixels.ndim != 3 or pixels.shape[2] != 3 or not np.isfinite(pixels).all():
-        raise InputFileError(f"{path}: a linear TIFF of another kind than burstsr writes (3 x 32 bits, finite)")
+        raise InputFileError(f"{path}: not a linear TIFF as written by burstsr (3 x 32 bits, finite)")
     return _described(pixels, tags)
 
 
 def _linear_raw(path: Path) -> NDArray[np.generic]:
-    """The LinearRaw pixels, in the first directory or in one inside it."""
+    """Return the LinearRaw pixels, from the first directory or one of its sub-directories."""
     with tifffile.TiffFile(path) as file:
         first: Any = file.pages[0]
         full = [page for page in (first, *(first.pages or ())) if page.photometric == t.LINEAR_PHOTOMETRIC and not page.subfiletype & _REDUCED]
         if not full:
-            raise InputFileError(f"{path}: no LinearRaw pixels of full size in its first directory, nor inside it")
+            raise InputFileError(f"{path}: no full-size LinearRaw image in its first directory or its sub-directories")
         return np.asarray(full[0].asarray())
 
 

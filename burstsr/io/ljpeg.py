@@ -1,6 +1,6 @@
-"""Mosaics of DNGs in lossless JPEG, decoded at about three times LibRaw's speed, to the same numbers.
+"""Decoding of DNG mosaics in lossless JPEG, about three times as fast as LibRaw, to the same values.
 
-What is not wholly regular is left to LibRaw, whose word on damaged files counts: decoders of JPEG make up what is missing, and say nothing.
+Anything irregular is left to LibRaw, whose errors for damaged files count: JPEG decoders silently invent missing data.
 LibRaw 0.22 itself misreads mosaics of twice a tile's width.
 """
 
@@ -22,13 +22,13 @@ from burstsr.io.tags import FileTags
 _LOSSLESS_JPEG = 7
 _MARKER = re.compile(rb"\xff[^\x00]")
 _START, _END, _SCAN, _FRAME_LOSSLESS, _TABLES = b"\xff\xd8", 0xD9, 0xDA, 0xC3, {0xC4, 0xFE, *range(0xE0, 0xF0)}
-_PADDING = 16  # bytes behind a JPEG's end that writers fill up with
+_PADDING = 16  # padding bytes after the end of a JPEG
 
 
 def decoded(path: Path, tags: FileTags) -> NDArray[np.uint16] | None:
-    """(H, W) uint16 of the whole sensor, as stored; None where LibRaw must be asked.
+    """Decode the (H, W) uint16 mosaic of the whole sensor, as stored; None where LibRaw must decode it.
 
-    Raises OSError, and InputFileError for a tile or strip without a JPEG's head, of which LibRaw makes zeros without a word.
+    Raises OSError, and InputFileError for a tile or strip without a JPEG header, which LibRaw silently decodes as zeros.
     """
     grid = _grid(tags)
     if grid is None:
@@ -44,7 +44,7 @@ def decoded(path: Path, tags: FileTags) -> NDArray[np.uint16] | None:
             file.seek(offset)
             data = file.read(count)
             if not _has_scan(data):
-                raise InputFileError(f"{path}: damaged: its pixels from row {y}, column {x} on are no JPEG, as its tags promise")
+                raise InputFileError(f"{path}: damaged: pixel data from row {y}, column {x} is not JPEG as the tags say")
             piece = _piece(data, bits)
             rows, columns = min(piece_height, height - y), min(piece_width, width - x)
             if piece is None or piece.shape[1] != piece_width or not rows <= piece.shape[0] <= piece_height:
@@ -54,12 +54,12 @@ def decoded(path: Path, tags: FileTags) -> NDArray[np.uint16] | None:
 
 
 def _grid(tags: FileTags) -> tuple[int, int, int, int, int] | None:
-    """Height and width of the sensor and of a tile or strip, and bits; None for what is no lossless JPEG of one plane of plain numbers."""
+    """Return height and width of the sensor and of a tile or strip, and the bit depth; None unless it is lossless JPEG of one plane of integers."""
     numbers = [tags.numbers(code)[:1] for code in (t.HEIGHT, t.WIDTH, t.BITS, t.COMPRESSION)]
     if not all(numbers) or t.LINEARIZATION in tags.raw or tags.numbers(t.SAMPLES)[:1] not in ((), (1,)):
         return None
     height, width, bits, compression = (int(n[0]) for n in numbers)
-    if compression != _LOSSLESS_JPEG or not 8 < bits < 16:  # 16 leave no room in which damage shows
+    if compression != _LOSSLESS_JPEG or not 8 < bits < 16:  # with 16 bits damage cannot be detected
         return None
     if tiff.TILE_OFFSETS in tags.raw:
         piece = [tags.numbers(code)[:1] for code in (t.TILE_HEIGHT, t.TILE_WIDTH)]
@@ -71,7 +71,7 @@ def _grid(tags: FileTags) -> tuple[int, int, int, int, int] | None:
 
 
 def _piece(data: bytes, bits: int) -> NDArray[np.uint16] | None:
-    """(h, w) of one JPEG, its components side by side; None unless it is whole, lossless, of these bits, in one scan without restarts."""
+    """Decode (h, w) of one JPEG, its components side by side; None unless it is complete, lossless, of these bits, in one scan without restarts."""
     start = _scan_start(data, bits)
     end = _MARKER.search(data, start) if start else None
     if end is None or end.group() != b"\xff\xd9" or len(data) - end.end() > _PADDING:
@@ -86,7 +86,7 @@ def _piece(data: bytes, bits: int) -> NDArray[np.uint16] | None:
 
 
 def _has_scan(data: bytes) -> bool:
-    """Whether bytes begin as a JPEG of any kind, with markers up to that of its coded numbers."""
+    """Whether bytes start as a JPEG of any kind, with markers up to the entropy-coded data."""
     position = 2
     while data[:2] == _START and position + 4 <= len(data):
         mark, kind, length = struct.unpack_from(">BBH", data, position)
@@ -99,7 +99,7 @@ def _has_scan(data: bytes) -> bool:
 
 
 def _scan_start(data: bytes, bits: int) -> int:
-    """Where the coded numbers of a lossless JPEG of that many bits begin; 0 for any other."""
+    """Return the start of the entropy-coded data of a lossless JPEG of that bit depth; 0 for any other."""
     position, lossless = 2, False
     while data[:2] == _START and position + 6 <= len(data):
         mark, kind, length = struct.unpack_from(">BBH", data, position)

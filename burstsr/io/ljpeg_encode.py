@@ -1,4 +1,4 @@
-"""Lossless JPEG tiles as DNG has them (ITU-T T.81, process 14, predictor 1, which every reader knows), six times as fast as libjpeg-turbo's."""
+"""Encoding of lossless JPEG tiles for DNG (ITU-T T.81, process 14, predictor 1, which every reader supports), six times as fast as libjpeg-turbo."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _LONGEST = 16  # bits of a code
 
 
 def encoded(tile: NDArray[np.uint16], bits: int) -> bytes:
-    """(h, w, c) uint16 `tile` of 1 to 4 channels, no value of more than `bits` (2 to 16), as a lossless JPEG with Huffman codes of its own."""
+    """Encode a (h, w, c) uint16 `tile` of 1 to 4 channels, with values of at most `bits` (2 to 16), as lossless JPEG with optimised Huffman codes."""
     tile = np.ascontiguousarray(tile)
     height, width, channels = tile.shape
     found, counts = np.empty(tile.size, np.int32), np.zeros(_CATEGORIES, np.int64)
@@ -39,14 +39,14 @@ def _segment(code: int, data: bytes) -> bytes:
 
 @cache
 def _categories() -> NDArray[np.uint8]:
-    """Bits of a residual's magnitude, by its lowest 16 bits; 16 for -32768."""
+    """Return the number of bits of a residual's magnitude, by its lowest 16 bits; 16 for -32768."""
     residual = np.arange(65536)
     magnitude = np.where(residual < 32768, residual, 65536 - residual)
     return np.asarray(np.ceil(np.log2(magnitude + 1)), np.uint8)
 
 
 def huffman_lengths(counts: Sequence[int]) -> list[int]:
-    """Code length of each symbol, 0 where it does not occur, at most 16 (T.81, annex K.2 and K.3). The code of all ones is left free.
+    """Return the code length of each symbol, 0 where it does not occur, at most 16 (T.81, annex K.2 and K.3). The code of all ones is left free.
 
     >>> huffman_lengths([8, 4, 0, 2, 1])
     [1, 2, 0, 3, 4]
@@ -64,7 +64,7 @@ def huffman_lengths(counts: Sequence[int]) -> list[int]:
 
 
 def _limited(lengths: list[int]) -> list[int]:
-    """The same symbols in the same order of length, none longer than 16: pairs of too long codes give one up and split a shorter one."""
+    """Limit code lengths to 16, keeping symbols and order: pairs of too long codes give up one code and split a shorter one."""
     of_length = [lengths.count(n) for n in range(max(*lengths, _LONGEST) + 1)]
     of_length[0] = 0
     for n in range(len(of_length) - 1, _LONGEST, -1):
@@ -83,7 +83,7 @@ def _limited(lengths: list[int]) -> list[int]:
 
 
 def _codes(lengths: Sequence[int]) -> tuple[NDArray[np.int64], list[int]]:
-    """Canonical codes by symbol, and the symbols in order of their codes."""
+    """Return canonical codes by symbol, and the symbols in order of their codes."""
     symbols = sorted((s for s in range(len(lengths)) if lengths[s]), key=lambda s: (lengths[s], s))
     codes, code, before = np.zeros(len(lengths), np.int64), 0, 0
     for symbol in symbols:

@@ -1,4 +1,4 @@
-"""Lossless JPEG's two passes over a tile: residuals of the predictor, and their bits (ITU-T T.81, annex H)."""
+"""The two passes of lossless JPEG over a tile: prediction residuals, and their bits (ITU-T T.81, annex H)."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from burstsr.core.jit import compiled
 
 @compiled
 def residuals(tile, bits, categories, found, counts):
-    """Residuals of the left neighbour (of the one above in the first column) of (h, w, c) uint16 `tile` into `found`, int32 of as many values.
+    """Compute residuals of the left neighbour (of the one above in the first column) of (h, w, c) uint16 `tile` into `found`, int32 of as many values.
 
-    categories: (65536,) uint8, the number of bits of a residual by its lowest 16. counts: (17,) int64, increased by how often each category occurs.
+    categories: (65536,) uint8, the number of bits of a residual by its lowest 16. counts: (17,) int64, incremented by the counts of each category.
     """
     height, width, channels = tile.shape
     i = 0
@@ -30,9 +30,9 @@ def residuals(tile, bits, categories, found, counts):
 
 @compiled
 def pack(found, categories, codes, lengths, out):
-    """Huffman codes and extra bits of residuals, a zero after every byte of ones, into uint8 `out`; the number of bytes.
+    """Write Huffman codes and extra bits of residuals, a zero after every 0xFF byte, into uint8 `out`; return the number of bytes.
 
-    codes, lengths: (17,) int64 of each category. out: at least 8 bytes a residual, and 16.
+    codes, lengths: (17,) int64 of each category. out: at least 8 bytes per residual, plus 16.
     """
     held_bits, held, place = 0, 0, 0
     for i in range(found.shape[0]):

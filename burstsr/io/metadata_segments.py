@@ -1,4 +1,4 @@
-"""The blocks that PNG and JPEG files are made of: put in beside the pixels, and read back."""
+"""Metadata segments of PNG and JPEG files: inserted beside the pixels, and read back."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from burstsr.core.errors import InputFileError
 
 _PNG_XMP = b"XML:com.adobe.xmp"
 _JPEG_XMP, _JPEG_EXIF, _JPEG_ICC = b"http://ns.adobe.com/xap/1.0/\0", b"Exif\0\0", b"ICC_PROFILE\0"
-_JPEG_MOST = 65533  # bytes of a block
+_JPEG_MOST = 65533  # bytes of a segment
 _PNG_HEAD = 8 + 4 + 4 + 13 + 4  # signature, and the header with its checksum
 _BARE_MARKERS = {0x01, *range(0xD0, 0xD9)}
 
 
 def png_with(data: bytes, icc: bytes | None, exif: bytes | None = None, xmp: bytes | None = None) -> bytes:
-    """A PNG with a colour profile, an EXIF block (a TIFF) and an XMP packet."""
+    """Insert a colour profile, an EXIF block (a TIFF) and an XMP packet into a PNG."""
     chunks = b""
     if icc:
         chunks += _chunk(b"iCCP", b"icc\0\0" + zlib.compress(icc))
@@ -32,7 +32,7 @@ def _chunk(kind: bytes, data: bytes) -> bytes:
 
 
 def jpeg_with(data: bytes, icc: bytes | None, exif: bytes | None = None, xmp: bytes | None = None) -> bytes:
-    """A JPEG with the same, behind JFIF's own block; what is too long for a block is left out, a profile is cut into several."""
+    """Insert the same into a JPEG, after the JFIF segment; what is too long for a segment is dropped, a profile is split into several."""
     blocks = []
     if exif and len(exif) <= _JPEG_MOST - len(_JPEG_EXIF):
         blocks.append(_marker(0xE1, _JPEG_EXIF + exif))
@@ -49,14 +49,14 @@ def _marker(code: int, data: bytes) -> bytes:
 
 
 def read_blocks(data: bytes, path: object) -> Mapping[str, bytes]:
-    """What of "icc", "exif" and "xmp" a PNG or JPEG carries; {} for other files. Damaged ones are passed over. InputFileError for one cut short."""
+    """Read "icc", "exif" and "xmp" of a PNG or JPEG; {} for other files. Damaged segments are ignored. InputFileError for a truncated file."""
     try:
         if data[:8] == b"\x89PNG\r\n\x1a\n":
             return dict(_png_blocks(data))
         if data[:2] == b"\xff\xd8":
             return _joined(_jpeg_blocks(data))
     except (struct.error, IndexError) as error:
-        raise InputFileError(f"{path}: ends inside its metadata") from error
+        raise InputFileError(f"{path}: truncated inside its metadata") from error
     return {}
 
 
@@ -92,7 +92,7 @@ def _jpeg_blocks(data: bytes) -> Iterator[tuple[str, bytes]]:
 
 
 def _joined(blocks: Iterable[tuple[str, bytes]]) -> dict[str, bytes]:
-    """The pieces of a profile, each with its number and their count before it, put together in order."""
+    """Join the chunks of a profile, each preceded by its number and their count, in order."""
     found: dict[str, bytes] = {}
     pieces: dict[int, bytes] = {}
     for name, body in blocks:

@@ -1,4 +1,4 @@
-"""The gain maps of OpcodeList2 (lens shading), in and out; LibRaw leaves them out (DNG 1.4, chapter 7, opcode 9)."""
+"""Gain maps of OpcodeList2 (lens shading correction), read and written; LibRaw ignores them (DNG 1.4, chapter 7, opcode 9)."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ class GainMap:
 
 
 def whole_frame(gain: NDArray[np.float32], shape: tuple[int, int]) -> GainMap:
-    """The map of all sites of a frame of `shape` (H, W), with `gain` (points down, points across) spread evenly from corner to corner."""
+    """Return the map of all sites of a frame of `shape` (H, W), with `gain` (points down, points across) spaced evenly from corner to corner."""
     spacing = (1 / max(gain.shape[0] - 1, 1), 1 / max(gain.shape[1] - 1, 1))
     return GainMap(0, 0, *shape, 1, 1, spacing, (0.0, 0.0), np.asarray(gain, np.float32))
 
 
 def written_gain_maps(maps: Sequence[GainMap]) -> bytes:
-    """An opcode list of `maps`: what `read_gain_maps` reads."""
+    """Encode `maps` as an opcode list for `read_gain_maps`."""
     data = struct.pack(">I", len(maps))
     for m in maps:
         area = (m.top, m.left, m.bottom, m.right, 0, 1, m.row_pitch, m.column_pitch)
@@ -55,14 +55,14 @@ def written_gain_maps(maps: Sequence[GainMap]) -> bytes:
 
 
 def read_gain_maps(data: bytes, path: Path) -> list[GainMap]:
-    """The gain maps of an opcode list (always big-endian). Optional opcodes that we do not know are left out with a warning.
+    """Read the gain maps of an opcode list (always big-endian). Unknown optional opcodes are ignored with a warning.
 
-    Raises InputFileError for a broken list, and for an unknown opcode that is not optional.
+    Raises InputFileError for an invalid list, and for an unknown opcode that is not optional.
     """
     try:
         return _gain_maps(data, path)
     except (struct.error, ValueError) as error:
-        raise InputFileError(f"{path}: OpcodeList2 is broken ({error})") from error
+        raise InputFileError(f"{path}: invalid OpcodeList2 ({error})") from error
 
 
 def _gain_maps(data: bytes, path: Path) -> list[GainMap]:
@@ -77,7 +77,7 @@ def _gain_maps(data: bytes, path: Path) -> list[GainMap]:
         elif flags & _OPTIONAL:
             log.warning("%s: optional opcode %d of OpcodeList2 is not applied", path, opcode)
         else:
-            raise InputFileError(f"{path}: OpcodeList2 demands opcode {opcode}; only gain maps (9) are known")
+            raise InputFileError(f"{path}: OpcodeList2 requires opcode {opcode}; only gain maps (9) are supported")
     return maps
 
 
@@ -87,14 +87,14 @@ def _gain_map(body: bytes) -> GainMap:
     (planes,) = struct.unpack_from(">I", body, 72)
     values = np.frombuffer(body, ">f4", down * across * planes, 76).reshape(down, across, planes)[:, :, 0]
     if min(down, across, row_pitch, column_pitch) < 1 or not np.isfinite((spacing_y, spacing_x, origin_y, origin_x)).all():
-        raise ValueError("a gain map is empty or lies nowhere")
+        raise ValueError("a gain map is empty or outside the image")
     if not ((values >= 0) & (values <= _LARGEST_GAIN)).all():
-        raise ValueError(f"a gain map with gains beyond 0 to {_LARGEST_GAIN}")
+        raise ValueError(f"a gain map with gains outside 0 to {_LARGEST_GAIN}")
     return GainMap(top, left, bottom, right, row_pitch, column_pitch, (spacing_y, spacing_x), (origin_y, origin_x), np.ascontiguousarray(values, np.float32))
 
 
 def gain_rows(maps: list[GainMap], shape: tuple[int, int], first: int, last: int) -> NDArray[np.float32]:
-    """(last - first, W) float32 product of all maps at the rows first .. last of a mosaic of `shape` (H, W), bilinear between the maps' points."""
+    """Return the (last - first, W) float32 product of all maps at rows first .. last of a mosaic of `shape` (H, W), bilinear between the maps' points."""
     height, width = shape
     result = np.ones((last - first, width), np.float32)
     for m in maps:
@@ -110,7 +110,7 @@ def gain_rows(maps: list[GainMap], shape: tuple[int, int], first: int, last: int
 
 
 def _between_points(pixels: NDArray[np.intp], length: int, spacing: float, origin: float, points: int) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
-    """Map point at or before the centre of each pixel, and the fraction of the way to the next; constant beyond the ends."""
+    """Return the map point at or before the centre of each pixel, and the fraction of the way to the next; constant beyond the ends."""
     place = np.clip(((pixels + 0.5) / length - origin) / spacing if spacing > 0 else np.zeros(len(pixels)), 0, points - 1)
     whole = np.minimum(place.astype(np.intp), max(points - 2, 0))
     return whole, (place - whole).astype(np.float32)

@@ -18,7 +18,7 @@ from burstsr.core.schema import with_both_names
 
 OUTPUTS, EARLIER = "outputs", "earlier_outputs"  # keys of a record: files of this result; files of ours that an earlier one left
 _SLACK_NS = 2_000_000_000  # file systems of cards keep times to 2 s
-ADVICE = "it is not replaced; move it away, or choose another output folder"
+ADVICE = "not replaced; move it, or choose another output folder"
 
 
 @dataclass(frozen=True)
@@ -77,16 +77,16 @@ class ResultFiles:
         if path.is_dir():
             return "is a directory"
         if name == self.record:
-            return "" if value is not None else "exists, and is no complete record of burstsr"
+            return "" if value is not None else "exists, and is not a complete record of burstsr"
         if name not in listed:
             other = self._other_record(name)
             if other:
-                return f"belongs to another result of burstsr, as {other} says"
-            return f"exists, and no record of burstsr names it ({self.record} would)"
-        return "" if unchanged(path, listed[name], known, thorough=thorough) else f"is not what burstsr wrote, as {self.record} says: edited or replaced since"
+                return f"belongs to another result of burstsr (see {other})"
+            return f"exists, and is not listed in a record of burstsr ({self.record})"
+        return "" if unchanged(path, listed[name], known, thorough=thorough) else f"was edited or replaced after burstsr wrote it (see {self.record})"
 
     def _other_record(self, name: str) -> str:
-        """The record of another kind, of `process` or of `single`, that names a file; '' where there is none."""
+        """Return the name of a record of the other kind, `process` or `single`, that lists a file, or ''."""
         for record in (f"{name}.json", f"{Path(name).stem}.json"):
             try:
                 value = json.loads((self.folder / record).read_bytes())

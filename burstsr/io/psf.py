@@ -1,4 +1,4 @@
-"""A lens's measured point spread function in."""
+"""Reading of measured point spread functions."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _TEXT = (".txt", ".csv")
 
 
 def read_psf(path: Path) -> NDArray[np.float64]:
-    """(odd, odd) weights that sum to 1: rows of numbers in a .txt or .csv, an .npy array, or a grey picture whose values are the weights as they are.
+    """Read (odd, odd) weights, normalised to sum 1: rows of numbers in a .txt or .csv, an .npy array, or a greyscale image whose values are the weights.
 
     Raises InputFileError for anything else.
     """
@@ -31,5 +31,5 @@ def read_psf(path: Path) -> NDArray[np.float64]:
         raise InputFileError(f"{path}: not a readable point spread function ({error})") from error
     weights = np.asarray(weights, np.float64)
     if weights.ndim != 2 or not all(length % 2 for length in weights.shape) or not np.isfinite(weights).all() or not weights.sum() > 0:
-        raise InputFileError(f"{path}: point spread function of shape {weights.shape}; two odd lengths, finite numbers and a positive sum are needed")
+        raise InputFileError(f"{path}: point spread function of shape {weights.shape}; must have odd side lengths, finite values and a positive sum")
     return np.asarray(weights / weights.sum())

@@ -1,4 +1,4 @@
-"""Raw files to frames: pixels from LibRaw, numbers from the file's own tags where it has them."""
+"""Reading of raw files: pixels from LibRaw, metadata from the file's own tags where it has them."""
 
 from __future__ import annotations
 
@@ -29,22 +29,22 @@ log = logging.getLogger(__name__)
 Mosaic = NDArray[np.uint16]
 _FLIP_TO_ORIENTATION = {0: 1, 3: 3, 5: 8, 6: 6}
 _EXPOSURE_TOLERANCE = 0.02  # cameras round the same exposure differently from frame to frame
-_BLACK_TOLERANCE = 0.002  # of full scale: cameras that measure black in each frame wander by a fraction of this
+_BLACK_TOLERANCE = 0.002  # of full scale: black levels measured per frame drift by a fraction of this
 
 
 def read_info(path: str | Path) -> FrameInfo:
-    """Description of a raw file. A DNG's pixels are not decoded; of other files they are, since LibRaw learns some levels on the way.
+    """Read the description of a raw file. Pixels are decoded only if it is no DNG, since LibRaw determines some levels while decoding.
 
-    A file that is not read at all, or refused, raises InputFileError: see `read_frame`.
+    Raises InputFileError for unreadable or unsupported files: see `read_frame`.
     """
     return open_raw(path)[0]
 
 
 def read_frame(path: str | Path) -> Frame:
-    """A raw file of a Bayer sensor: description and mosaic of the visible area (an odd last row or column is left out).
+    """Read a raw file of a Bayer sensor: description and mosaic of the visible area (without an odd last row or column).
 
-    A mosaic with gain maps, or a black level that varies over the frame, comes rescaled to 16 bits (`files.levels`), and `info.levels` says so.
-    Raises InputFileError, naming the file, for one that is missing, empty, truncated or no raw file, and for what the program refuses: X-Trans and
+    A mosaic with gain maps, or a black level that varies over the frame, is rescaled to 16 bits (`io.rescaling`), and `info.levels` describes the result.
+    Raises InputFileError, naming the file, for one that is missing, empty, truncated or no raw file, and for unsupported sensors: X-Trans and
     other patterns than the four Bayer orders, quad Bayer, monochrome, already demosaiced (LinearRaw, sRAW), Foveon, floating point.
     """
     info, pixels = open_raw(path)
@@ -52,7 +52,7 @@ def read_frame(path: str | Path) -> Frame:
 
 
 def open_raw(path: str | Path) -> tuple[FrameInfo, Mosaic | Callable[[], Mosaic]]:
-    """Description of a raw file, and its mosaic, or, for a DNG, what decodes that. Both raise InputFileError: see `read_frame`."""
+    """Read the description of a raw file, and its mosaic or, for a DNG, a function that decodes it. Both raise InputFileError: see `read_frame`."""
     file = Path(path)
     tags = _checked_tags(file)
     if tags.is_dng:
@@ -64,7 +64,7 @@ def open_raw(path: str | Path) -> tuple[FrameInfo, Mosaic | Callable[[], Mosaic]
 
 
 def _dng_mosaic(path: Path, tags: FileTags, info: FrameInfo, scaling: Rescaling) -> Mosaic:
-    top, left = dng_area(path, tags)[:2]  # LibRaw begins the visible area of a DNG at even margins only: an odd one it rounds up
+    top, left = dng_area(path, tags)[:2]  # LibRaw starts the visible area of a DNG at even margins only, rounding odd ones up
     try:
         sensor = ljpeg.decoded(path, tags)
     except BurstsrError:
@@ -79,16 +79,16 @@ def _dng_mosaic(path: Path, tags: FileTags, info: FrameInfo, scaling: Rescaling)
     else:
         mosaic = np.array(sensor[top : top + info.shape[0], left : left + info.shape[1]], order="C")
     if not mosaic.any():
-        raise InputFileError(f"{path}: damaged: every pixel is 0, which no sensor gives")
+        raise InputFileError(f"{path}: damaged: every pixel is 0")
     return scaling.apply(mosaic) if scaling.needed else mosaic
 
 
 def _libraw_mosaic(raw: Any, info: FrameInfo, top: int, left: int) -> Mosaic:  # noqa: ANN401  rawpy has no types
-    """A copy of the visible area, which begins at (top, left) of the sensor: LibRaw's memory ends with the file."""
+    """Copy the visible area, which begins at (top, left) of the sensor: LibRaw's memory is freed with the file."""
     bottom, right = top + info.shape[0], left + info.shape[1]
     pixels = raw.raw_image
     if pixels.shape[0] < bottom or pixels.shape[1] < right or pixels.dtype != np.uint16:
-        raise InputFileError(f"{info.path}: LibRaw decodes {pixels.shape} {pixels.dtype}, the tags promise ({bottom}, {right}) of 16 bits")
+        raise InputFileError(f"{info.path}: LibRaw decodes {pixels.shape} {pixels.dtype}, but the tags say ({bottom}, {right}) of 16 bits")
     decoded = _cfa_of(raw, top, left, info.path)
     if not np.array_equal(decoded, info.cfa):
         raise InputFileError(f"{info.path}: CFA order {info.cfa_order} by its tags, {''.join('RGB'[c] for c in decoded.ravel())} by LibRaw")
@@ -98,7 +98,7 @@ def _libraw_mosaic(raw: Any, info: FrameInfo, top: int, left: int) -> Mosaic:  #
 def check_burst(infos: Sequence[FrameInfo]) -> None:
     """Raise BurstError, naming two files and what differs, unless all frames have one camera, size, CFA order, exposure, ISO, black and white level."""
     if not infos:
-        raise BurstError("a burst needs at least one frame, and there is none")
+        raise BurstError("a burst must have at least one frame")
     first = infos[0]
     for info in infos[1:]:
         different = first_mismatch(first, info)
@@ -108,7 +108,7 @@ def check_burst(infos: Sequence[FrameInfo]) -> None:
 
 
 def first_mismatch(a: FrameInfo, b: FrameInfo) -> tuple[str, str, str] | None:
-    """What keeps two frames from being of one burst: its name, as it is in `a`, as it is in `b`. None if nothing does."""
+    """Return the first property in which two frames of one burst must agree but do not: its name, its value in `a` and in `b`; else None."""
     size_a, size_b = (f"{i.shape[1]} x {i.shape[0]}" for i in (a, b))
     for what, in_a, in_b in (("camera", a.camera, b.camera), ("size", size_a, size_b), ("CFA order", a.cfa_order, b.cfa_order)):
         if in_a != in_b:
@@ -129,7 +129,7 @@ def _close(a: float, b: float) -> bool:
 
 
 def _checked_tags(path: Path) -> FileTags:
-    """Tags of a file that exists, is not empty and ends where its tags say."""
+    """Read the tags of a file that exists, is not empty and is not truncated."""
     if not path.exists():
         raise InputFileError(f"{path}: no such file")
     if not path.is_file():
@@ -143,35 +143,35 @@ def _checked_tags(path: Path) -> FileTags:
     except OSError as error:
         raise InputFileError(f"{path}: cannot be read ({error.strerror or error})") from error
     except (ValueError, IndexError, OverflowError, struct.error) as error:
-        raise InputFileError(f"{path}: corrupt: its tags make no sense ({error})") from error
+        raise InputFileError(f"{path}: corrupt: invalid tags ({error})") from error
     if missing:
-        raise InputFileError(f"{path}: truncated: {missing} bytes of its pixel data lie beyond its end at {size}")
+        raise InputFileError(f"{path}: truncated: {missing} bytes of its pixel data are beyond the end of the file at {size}")
     if lacks_pixels(tags):
-        raise InputFileError(f"{path}: damaged: its pixel data is cut out")
+        raise InputFileError(f"{path}: damaged: its pixel data is missing")
     return tags
 
 
 @contextmanager
 def _decoded_by_libraw(path: Path) -> Iterator[Any]:
-    """The file decoded by LibRaw, refused unless it is one flat mosaic of red, green and blue."""
+    """Decode the file with LibRaw, and check that it is a single flat mosaic of red, green and blue."""
     with LibRawLines(path) as lines:
         try:
             raw = _opened_by_libraw(path)
             raw.unpack()
         except (rawpy.LibRawFileUnsupportedError, rawpy.NotSupportedError) as error:
-            raise InputFileError(f"{path}: not a raw file that LibRaw {_libraw_version()} can read ({_reason(error, lines.text)})") from error
+            raise InputFileError(f"{path}: unsupported raw format (LibRaw {_libraw_version()}: {_reason(error, lines.text)})") from error
         except rawpy.LibRawError as error:
             raise InputFileError(f"{path}: truncated or corrupt ({_reason(error, lines.text)})") from error
         if printed := lines.text:
             log.warning("%s: LibRaw: %s", path, printed)
     with raw:
         if raw.raw_type != rawpy.RawType.Flat or raw.raw_image is None:
-            raise InputFileError(f"{path}: already demosaiced or a layered sensor (LinearRaw, sRAW, Foveon); a Bayer mosaic is needed")
+            raise InputFileError(f"{path}: already demosaiced or a layered sensor (LinearRaw, sRAW, Foveon); must be a Bayer mosaic")
         yield raw
 
 
 def _opened_by_libraw(path: Path) -> Any:  # noqa: ANN401  rawpy has no types
-    """rawpy passes names on as UTF-8; a file whose name is not that is read here."""
+    """Open a file with rawpy, which passes names as UTF-8; files with other names are read here."""
     try:
         str(path).encode("utf-8")
     except UnicodeEncodeError:
@@ -185,37 +185,37 @@ def _libraw_version() -> str:
 
 
 def _reason(error: Exception, printed: str) -> str:
-    """What rawpy raised, and what LibRaw printed."""
+    """Combine rawpy's exception with LibRaw's messages."""
     text = error.args[0] if error.args else error
     raised = text.decode("utf-8", "replace") if isinstance(text, bytes) else str(text)
     return f"{raised}; LibRaw: {printed}" if printed else raised
 
 
 def _cfa_of(raw: Any, top: int, left: int, path: Path) -> NDArray[np.uint8]:  # noqa: ANN401  rawpy has no types
-    """(2, 2) colours of the sites from (top, left) of the sensor; InputFileError for what is no Bayer pattern."""
+    """Return (2, 2) colours of the sites from (top, left) of the sensor; InputFileError unless they are a Bayer pattern."""
     try:
         pattern = raw.raw_pattern
     except NotImplementedError as error:
-        raise InputFileError(f"{path}: a colour filter array that is not known ({error}); a Bayer mosaic (2 x 2) is needed") from error
+        raise InputFileError(f"{path}: unknown colour filter array ({error}); must be a Bayer mosaic (2 x 2)") from error
     if pattern is None:
-        raise InputFileError(f"{path}: monochrome, without a colour filter array; a Bayer mosaic is needed")
+        raise InputFileError(f"{path}: monochrome, without a colour filter array; must be a Bayer mosaic")
     if pattern.shape == (6, 6):
-        raise InputFileError(f"{path}: X-Trans sensor (6 x 6 pattern); a Bayer mosaic (2 x 2) is needed")
+        raise InputFileError(f"{path}: X-Trans sensor (6 x 6 pattern); must be a Bayer mosaic (2 x 2)")
     if pattern.shape != (2, 2) or raw.num_colors != 3 or raw.color_desc[:3] != b"RGB" or raw.color_desc[3:] not in (b"G", b""):
         colours = raw.color_desc.decode("ascii", "replace")
-        raise InputFileError(f"{path}: colour filter array of {pattern.shape[0]} x {pattern.shape[1]} sites and colours {colours}; Bayer RGB is needed")
+        raise InputFileError(f"{path}: colour filter array of {pattern.shape[0]} x {pattern.shape[1]} sites and colours {colours}; must be Bayer RGB")
     return bayer([[int(raw.raw_color(top + y, left + x)) for x in (0, 1)] for y in (0, 1)], path)
 
 
 def _libraw_info(path: Path, tags: FileTags, raw: Any) -> FrameInfo:  # noqa: ANN401  rawpy has no types
-    """Description of a file that is no DNG."""
+    """Read the description of a file other than DNG."""
     sizes, top, left = raw.sizes, raw.sizes.top_margin, raw.sizes.left_margin
     cfa = _cfa_of(raw, top, left, path)
     if abs(sizes.pixel_aspect - 1) > 0.01:
-        log.warning("%s: pixels are %.3f times as high as wide; the picture keeps the sensor's grid", path, sizes.pixel_aspect)
+        log.warning("%s: pixel aspect ratio is %.3f (height / width); the result keeps the sensor's grid", path, sizes.pixel_aspect)
     black = np.array([[raw.black_level_per_channel[raw.raw_color(top + y, left + x)] for x in (0, 1)] for y in (0, 1)], np.float64)
     stated = raw.camera_white_level_per_channel or []
-    # per-channel levels are where the sensor saturates; files that state nonsense there exist
+    # per-channel levels are the saturation levels; some files contain invalid ones
     white = float(min(stated)) if stated and 0.75 * raw.white_level <= min(stated) <= raw.white_level else float(raw.white_level)
     matrix = np.array(raw.rgb_xyz_matrix[:3], np.float64)
     other = getattr(raw, "other", None)  # rawpy >= 0.25
@@ -238,7 +238,7 @@ def _libraw_info(path: Path, tags: FileTags, raw: Any) -> FrameInfo:  # noqa: AN
 
 
 def _libraw_crop(sizes: Any) -> tuple[float, ...]:  # noqa: ANN401  rawpy has no types
-    """Top, left, bottom and right, in the visible area, of what the camera's own JPEG shows; () where it is not known."""
+    """Return top, left, bottom and right, in the visible area, of the camera's own JPEG; () where unknown."""
     height, width = getattr(sizes, "crop_height", 0), getattr(sizes, "crop_width", 0)  # rawpy >= 0.25
     if not height or not width:
         return ()
@@ -257,7 +257,7 @@ def _time_of(other: object) -> datetime | None:
 
 
 def _neutral_of(raw: Any) -> NDArray[np.float64]:  # noqa: ANN401  rawpy has no types
-    """Inverse of the white balance of the shot, else of daylight, else (1, 1, 1); green = 1."""
+    """Return the inverse of the shot's white balance, else of daylight, else (1, 1, 1); green = 1."""
     for balance in (raw.camera_whitebalance, raw.daylight_whitebalance):
         gains = np.array(balance[:3], np.float64)
         if np.isfinite(gains).all() and (gains > 0).all():

@@ -1,4 +1,4 @@
-"""From a DNG's tags to sample units: black, white, noise, and the rescaling of mosaics whose black or gain varies over the frame."""
+"""DNG levels to sample units: black, white, noise, and the rescaling of mosaics whose black level or gain varies over the frame."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Rescaling:
 
     @property
     def needed(self) -> bool:
-        """Whether the file has anything that a (2, 2) black and a white cannot say."""
+        """Whether the file has anything beyond a (2, 2) black and a white level."""
         return bool(self.maps) or bool(np.any(self.delta_rows)) or bool(np.any(self.delta_columns))
 
     def mean_gain(self) -> float:
@@ -58,7 +58,7 @@ class Rescaling:
 
 
 def rescaling(tags: FileTags, shape: tuple[int, int], path: Path) -> Rescaling:
-    """Levels, black deltas and gain maps of a DNG. Raises InputFileError for levels that make no sense."""
+    """Read levels, black deltas and gain maps of a DNG. Raises InputFileError for invalid levels."""
     height, width = shape
     repeat = tuple(int(v) for v in tags.numbers(t.BLACK_REPEAT)) or (1, 1)
     black = tags.numbers(t.BLACK) or (0.0,)
@@ -69,12 +69,12 @@ def rescaling(tags: FileTags, shape: tuple[int, int], path: Path) -> Rescaling:
     tiled = np.tile(pattern, (int(period[0]) // repeat[0], int(period[1]) // repeat[1]))
     sites = np.array([[tiled[y::2, x::2].mean() for x in (0, 1)] for y in (0, 1)])
     if not np.allclose(tiled, np.tile(sites, (int(period[0]) // 2, int(period[1]) // 2)), atol=1e-6):
-        raise InputFileError(f"{path}: the black level repeats every {repeat[0]} x {repeat[1]} pixels; 1 or 2 are known")
+        raise InputFileError(f"{path}: the black level repeats every {repeat[0]} x {repeat[1]} pixels; must be 1 or 2")
     bits = (tags.numbers(t.BITS) or (16.0,))[0]
     white = float((tags.numbers(t.WHITE) or (2.0**bits - 1,))[0])
     rows, columns = (_fitted(tags.numbers(code), length) for code, length in ((t.BLACK_DELTA_V, height), (t.BLACK_DELTA_H, width)))
     if not (np.isfinite(sites).all() and white > sites.max() + rows.max() + columns.max()):
-        raise InputFileError(f"{path}: black level {sites.ravel().tolist()} and white level {white:g}; black must lie below white")
+        raise InputFileError(f"{path}: black level must be below white level, not {sites.ravel().tolist()} and {white:g}")
     opcodes = tags.raw.get(t.OPCODES_2)
     return Rescaling(Levels(sites, white), rows, columns, read_gain_maps(opcodes.data, path) if opcodes else [], shape)
 
@@ -86,7 +86,7 @@ def _fitted(values: tuple[float, ...], length: int) -> NDArray[np.float64]:
 
 
 def noise_profile(tags: FileTags, cfa: NDArray[np.uint8]) -> Noise | None:
-    """NoiseProfile per channel: one pair for all, three in the order of CFAPlaneColor, or four in the order of the CFA's sites (greens averaged)."""
+    """Read NoiseProfile per channel: one pair for all, three in the order of CFAPlaneColor, or four in the order of the CFA's sites (greens averaged)."""
     values = np.array(tags.numbers(t.NOISE_PROFILE), float)
     if values.size not in (2, 6, 8) or not np.isfinite(values).all() or (values < 0).any() or not values[::2].any():
         return None

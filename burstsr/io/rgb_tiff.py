@@ -1,4 +1,4 @@
-"""TIFF images for other programs: LZW, the one effective compression that baseline readers and the Exif standard both know."""
+"""TIFF images for other programs: LZW, the only effective compression that baseline readers and the Exif standard support."""
 
 from __future__ import annotations
 

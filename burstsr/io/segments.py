@@ -1,4 +1,4 @@
-"""Strips and tiles, coded on all cores and handed out in order."""
+"""Strips and tiles, encoded on all cores and returned in order."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _PIECES_PER_THREAD = 4
 
 
 def in_order(code: Callable[[int], bytes], count: int) -> Iterator[bytes]:
-    """`code(0)` to `code(count - 1)`, computed on all cores, a few at a time so that memory does not fill with them."""
+    """Yield `code(0)` to `code(count - 1)`, computed on all cores, a few at a time to limit memory."""
     batch = _PIECES_PER_THREAD * thread_count()
     for start in range(0, count, batch):
         done = [b""] * (min(start + batch, count) - start)
@@ -31,12 +31,12 @@ def in_order(code: Callable[[int], bytes], count: int) -> Iterator[bytes]:
 
 
 def rows_per_strip(pixels: NDArray[Any]) -> int:
-    """Rows of a strip of (H, W, C) pixels that fills half a megabyte."""
+    """Return the number of rows of a strip of (H, W, C) pixels of half a megabyte."""
     return max(1, _STRIP_BYTES // int(pixels[0].nbytes))
 
 
 def lzw_strips(pixels: NDArray[Any]) -> Iterator[bytes]:
-    """Strips of (H, W, C) unsigned or float32 pixels, in LZW after horizontal differences (TIFF predictor 2) or, of floats, predictor 3."""
+    """Encode strips of (H, W, C) unsigned or float32 pixels as LZW after horizontal differences (TIFF predictor 2) or, for floats, predictor 3."""
     rows = rows_per_strip(pixels)
 
     def strip(number: int) -> bytes:
@@ -48,7 +48,7 @@ def lzw_strips(pixels: NDArray[Any]) -> Iterator[bytes]:
 
 
 def linear_tiles(rgb: NDArray[np.float32], tile: tuple[int, int]) -> Iterator[bytes]:
-    """Lossless JPEG tiles, row by row, of (H, W, 3) values, clipped to 0 .. 1 and mapped to 16 bits; tiles at the edges are filled up with what costs least."""
+    """Encode (H, W, 3) values, clipped to 0 .. 1 and mapped to 16 bits, as lossless JPEG tiles, row by row; edge tiles are padded at least cost."""
     columns = -(-rgb.shape[1] // tile[1])
 
     def one(number: int) -> bytes:
@@ -63,7 +63,7 @@ def linear_tiles(rgb: NDArray[np.float32], tile: tuple[int, int]) -> Iterator[by
 
 
 def cfa_tiles(mosaic: NDArray[np.uint16], tile: tuple[int, int], bits: int) -> Iterator[bytes]:
-    """Lossless JPEG tiles of an (H, W) mosaic as two components of half the width, so that the predictor compares sites of one colour."""
+    """Encode an (H, W) mosaic as lossless JPEG tiles of two components of half the width, so that the predictor uses sites of one colour."""
     columns = -(-mosaic.shape[1] // tile[1])
 
     def one(number: int) -> bytes:

@@ -1,4 +1,4 @@
-"""Which files of a folder are raw: by suffix, else by content."""
+"""Detection of raw files in a folder: by suffix, else by content."""
 
 from __future__ import annotations
 
@@ -32,17 +32,17 @@ _HEAD = 64
 
 
 def is_raw_name(path: Path) -> bool:
-    """Whether a file's suffix, in upper or lower case, is that of a raw format."""
+    """Whether a file's suffix, ignoring case, is that of a raw format."""
     return path.suffix.lower() in RAW_SUFFIXES
 
 
 def is_backup_name(path: Path) -> bool:
-    """Whether a name ends as those of backups and unfinished downloads do (`a.dng_original`, `a.dng.bak`)."""
+    """Whether a name is that of a backup or an unfinished download (`a.dng_original`, `a.dng.bak`)."""
     return path.name.lower().endswith(_BACKUPS)
 
 
 def holds_raw(path: Path) -> bool:
-    """Whether LibRaw opens a regular file whose suffix says nothing. No pixels are decoded; of other formats 64 bytes are read. Never raises."""
+    """Whether LibRaw opens a regular file with an unknown suffix. No pixels are decoded; of other formats 64 bytes are read. Never raises."""
     if path.suffix.lower() in OTHER_SUFFIXES:
         return False
     try:
@@ -58,7 +58,7 @@ def holds_raw(path: Path) -> bool:
 
 
 def _names_a_camera(path: Path) -> bool:
-    """LibRaw takes any grey TIFF of 16 bits for a mosaic: one of a camera says so."""
+    """Whether the tags name a camera: LibRaw takes any grey TIFF of 16 bits for a mosaic."""
     tags = read_tags(path)
     return tags.is_dng or bool(tags.shot_text(MAKE))
 

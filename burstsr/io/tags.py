@@ -1,4 +1,4 @@
-"""What the tags of a raw file say: the numbers that LibRaw rounds, drops or ignores (DNG 1.4, chapters 3 and 4; EXIF 2.3)."""
+"""Tags of raw files: values that LibRaw rounds, drops or ignores (DNG 1.4, chapters 3 and 4; EXIF 2.3)."""
 
 from __future__ import annotations
 
@@ -47,24 +47,24 @@ class FileTags:
         return DNG_VERSION in self.first
 
     def numbers(self, code: int) -> tuple[float, ...]:
-        """Values of a tag of the raw or the first directory; () where absent."""
+        """Return the values of a tag of the raw or the first directory; () where absent."""
         entry = self.raw.get(code) or self.first.get(code)
         return entry.numbers() if entry else ()
 
     def shot(self, code: int) -> float:
-        """A number of the EXIF directory, or, as some writers have it, of the first; 0 where absent, NaN or infinite."""
+        """Return a number of the EXIF directory or, as some writers store it, of the first; 0 where absent, NaN or infinite."""
         entry = self.exif.get(code) or self.first.get(code)
         value = entry.numbers()[0] if entry and entry.count and entry.kind != tiff.ASCII else 0.0
         return float(value) if np.isfinite(value) else 0.0
 
     def shot_text(self, code: int) -> str:
-        """A text of the EXIF directory, or of the first; '' where absent."""
+        """Return a text of the EXIF directory, or of the first; '' where absent."""
         entry = self.exif.get(code) or self.first.get(code)
         return entry.text() if entry else ""
 
 
 def read_tags(path: Path) -> FileTags:
-    """Tags of a TIFF-based raw file, or of the EXIF blocks inside CR3 and RAF; empty where there are none. Raises OSError."""
+    """Read the tags of a TIFF-based raw file, or of the EXIF blocks inside CR3 and RAF; empty where there are none. Raises OSError."""
     with open(path, "rb") as file:
         directories = tiff.read_directories(file)
         if not directories:
@@ -116,13 +116,13 @@ def is_own_result(path: Path) -> bool:
 
 
 def missing_bytes(path: Path, tags: FileTags) -> int:
-    """Bytes of pixel data that the tags promise beyond the end of the file; 0 = all there."""
+    """Return the number of bytes of pixel data beyond the end of the file; 0 = complete."""
     end = max((offset + count for offset, count in tiff.segments(tags.raw)), default=0)
     return max(0, end - path.stat().st_size)
 
 
 def lacks_pixels(tags: FileTags) -> bool:
-    """Whether a DNG's pixel data is far too short for its size: cut out. LibRaw then gives what happens to be in memory, without an error.
+    """Whether a DNG's pixel data is far too short for its size. LibRaw then returns uninitialised memory without an error.
 
     Lossless JPEG needs a bit per sample even where all are equal; other compressions are left to their decoders.
     """
@@ -131,14 +131,14 @@ def lacks_pixels(tags: FileTags) -> bool:
 
 
 def camera_name(tags: FileTags) -> str:
-    """Make and model in one string, without saying the make twice."""
+    """Join make and model in one string, without repeating the make."""
     make, model = tags.shot_text(MAKE), tags.shot_text(MODEL)
     both = model if model.lower().startswith(make.lower()) else f"{make} {model}"
     return both.strip() or tags.shot_text(UNIQUE_MODEL)
 
 
 def capture_time(tags: FileTags) -> datetime | None:
-    """DateTimeOriginal (else DateTime) with its sub-seconds, in the camera's own clock; None where absent or unreadable."""
+    """Return DateTimeOriginal (else DateTime) with its sub-seconds, in the camera's clock; None where absent or unreadable."""
     for code, fraction_code in ((TAKEN, SUBSECONDS_TAKEN), (DATE_TIME, SUBSECONDS)):
         try:
             moment = datetime.strptime(tags.shot_text(code), "%Y:%m:%d %H:%M:%S")
@@ -150,7 +150,7 @@ def capture_time(tags: FileTags) -> datetime | None:
 
 
 def xyz_to_camera(tags: FileTags) -> NDArray[np.float64] | None:
-    """(3, 3) AnalogBalance x CameraCalibration x ColorMatrix for the illuminant nearest to daylight: D65, else the second, else the first."""
+    """Return (3, 3) AnalogBalance x CameraCalibration x ColorMatrix for the illuminant nearest to daylight: D65, else the second, else the first."""
     matrices = {1: tags.numbers(MATRIX_1), 2: tags.numbers(MATRIX_2)}
     illuminants = {1: tags.numbers(ILLUMINANT_1), 2: tags.numbers(ILLUMINANT_2)}
     usable = [n for n in (2, 1) if len(matrices[n]) == 9 and np.isfinite(matrices[n]).all() and np.any(matrices[n])]
@@ -166,7 +166,7 @@ def xyz_to_camera(tags: FileTags) -> NDArray[np.float64] | None:
 
 
 def as_shot_neutral(tags: FileTags, matrix: NDArray[np.float64] | None) -> NDArray[np.float64] | None:
-    """(3,) camera RGB of a neutral object, green = 1, from AsShotNeutral or AsShotWhiteXY, else of white in daylight; None where nothing is usable."""
+    """Return (3,) camera RGB of a neutral object, green = 1, from AsShotNeutral or AsShotWhiteXY, else of daylight white; None where unavailable."""
     neutral = np.array(tags.numbers(NEUTRAL), float)
     xy = tags.numbers(WHITE_XY)
     if len(xy) != 2 or not xy[1] > 0:

@@ -177,7 +177,7 @@ def write_tiff(file: BinaryIO, image: Image, inner: Mapping[int, Directory], ins
             file.write(bytes(len(piece) % 2))
             position += len(piece) + len(piece) % 2
             if position > CLASSIC_LIMIT and not big:
-                raise OverflowError("a classic TIFF ends at 4 GB")
+                raise OverflowError("a classic TIFF is limited to 4 GB")
         tags = (TILE_OFFSETS, TILE_COUNTS) if one.tiled else (STRIP_OFFSETS, STRIP_COUNTS)
         complete.append({**one.directory, tags[0]: integers(form.kind, *offsets), tags[1]: integers(LONG, *counts)})
     _finish(file, complete, inner, position, form)

@@ -1,4 +1,4 @@
-"""XMP packets that say where a picture comes from (XMP Specification, part 1; IPTC Photo Metadata 2025.1: DigitalSourceType, AISystemUsed)."""
+"""XMP packets with the provenance of an image (XMP Specification, part 1; IPTC Photo Metadata 2025.1: DigitalSourceType, AISystemUsed)."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _EMPTY = '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.
 
 
 def packet(provenance: Provenance, inherited: bytes | None = None) -> bytes:
-    """An XMP packet, UTF-8, with the picture's provenance.
+    """Return an XMP packet, UTF-8, with the image's provenance.
 
-    The sentence becomes the caption (dc:description) only where detail is learned and there is no other. inherited: the source's own packet; all it
-    says is kept, but for what is said anew. One that cannot be understood is dropped.
+    The sentence becomes the caption (dc:description) only where detail is learned and there is no other. inherited: the source's own packet, whose
+    properties are kept unless they are replaced. An invalid one is dropped.
     """
     old = _understood(inherited)
     body = _without_ours(old) if old else _EMPTY
@@ -43,7 +43,7 @@ def _description(provenance: Provenance, about: str, with_words: bool) -> str:
 
 
 def _understood(inherited: bytes | None) -> str:
-    """The <x:xmpmeta> or <rdf:RDF> element of a packet; '' where there is none that may be added to."""
+    """Return the <x:xmpmeta> or <rdf:RDF> element of a packet; '' where there is none that can be extended."""
     if not inherited:
         return ""
     try:
@@ -55,7 +55,7 @@ def _understood(inherited: bytes | None) -> str:
 
 
 def _without_ours(body: str) -> str:
-    """Without the properties that are said anew, be they elements or attributes, under whatever prefix their namespace has."""
+    """Remove the properties that are replaced, elements or attributes, whatever the prefix of their namespace."""
     for prefix in re.findall(rf"xmlns:([\w.-]+)\s*=\s*[\"']{re.escape(_EXT)}[\"']", body):
         for name in _OURS:
             tag = rf"{re.escape(prefix)}:{name}"

@@ -1,4 +1,4 @@
-"""Covariance: a frame's structure to one merge kernel per CFA quad."""
+"""Merge kernels from the local structure of a frame, one per CFA cell."""
 
 from burstsr.kernels.stage import kernels
 

@@ -1,4 +1,4 @@
-"""Covariance's loops. Same arithmetic as `paper.py`."""
+"""Loops of the merge kernels. The same arithmetic as `naive.py`."""
 
 import math
 
@@ -13,9 +13,9 @@ STRIP = 8  # rows whose tensors stay in cache
 
 @compiled
 def tensor_rows(first, last, cells, base, out):
-    """Structure tensors of rows first .. last, in out[y - base]: means of (gy gy, gy gx, gx gx) at each quad's four corners.
+    """Compute structure tensors of rows first .. last, in out[y - base]: means of (gy gy, gy gx, gx gx) over the four corners of each cell.
 
-    quads (h, w); slopes are forward differences over 2 x 2 quads, borders repeated.
+    quads (h, w); gradients are forward differences over 2 x 2 cells, borders repeated.
     """
     height, width = cells.shape
     half, quarter = f4(0.5), f4(0.25)
@@ -48,7 +48,7 @@ def tensor_rows(first, last, cells, base, out):
 
 @compiled
 def inverse_covariances(first, last, tensor, k_detail, k_denoise, d_threshold, d_transition, k_stretch, k_shrink, out):
-    """Inverse merge covariance (yy, yx, xx) in 1/px^2 per quad from structure tensors (yy, yx, xx)."""
+    """Compute the inverse kernel covariance (yy, yx, xx) in 1/px^2 per cell from structure tensors (yy, yx, xx)."""
     for y in range(first, last):
         for x in range(tensor.shape[1]):
             tyy = tensor[y, x, 0]
@@ -87,7 +87,7 @@ def inverse_covariances(first, last, tensor, k_detail, k_denoise, d_threshold, d
 
 @compiled
 def kernel_rows(first, last, cells, k_detail, k_denoise, d_threshold, d_transition, k_stretch, k_shrink, out):
-    """`inverse_covariances` of the structure tensors of quads (h, w), a few rows at a time."""
+    """Compute `inverse_covariances` from the structure tensors of cells `quads` (h, w), a few rows at a time."""
     tensor = np.empty((STRIP, cells.shape[1], 3), f4)
     for y in range(first, last, STRIP):
         end = min(y + STRIP, last)

@@ -1,4 +1,4 @@
-"""Merge kernels in plain NumPy (Wronski 2019, section 5.1.2, and supplement). `loops.py` must agree."""
+"""Merge kernels in plain NumPy (Wronski 2019, section 5.1.2, and supplement). The oracle of `loops.py`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ Array = NDArray[np.float64]
 
 
 def tensor_rows(first: int, last: int, cells: Array, base: int, out: Array) -> None:
-    """Mean of grad grad^T, as (yy, yx, xx), over the corners of each quad."""
+    """Compute the mean of grad grad^T, as (yy, yx, xx), over the corners of each cell."""
     q = np.pad(cells.astype(np.float64), 1, mode="edge")
     gy = 0.5 * (q[1:, :-1] + q[1:, 1:] - q[:-1, :-1] - q[:-1, 1:])
     gx = 0.5 * (q[:-1, 1:] + q[1:, 1:] - q[:-1, :-1] - q[1:, :-1])
@@ -30,7 +30,7 @@ def inverse_covariances(
     k_shrink: float,
     out: Array,
 ) -> None:
-    """Omega^-1 = k1^-2 e1 e1^T + k2^-2 e2 e2^T per quad, as (yy, yx, xx)."""
+    """Compute Omega^-1 = k1^-2 e1 e1^T + k2^-2 e2 e2^T per cell, as (yy, yx, xx)."""
     t = tensor[first:last].astype(np.float64)
     matrices = np.stack([t[..., [0, 1]], t[..., [1, 2]]], axis=-2)
     lambdas, e = np.linalg.eigh(matrices)
@@ -40,7 +40,7 @@ def inverse_covariances(
     edge = np.clip((A - 1.85) * 10, 0, 1)
     k_along = k_detail * ((1 - D) * (1 + edge * (k_stretch - 1)) + D * k_denoise)
     k_across = k_detail * ((1 - D) * (1 + edge * (1 / k_shrink - 1)) + D * k_denoise)
-    across, along = e[..., :, 1], e[..., :, 0]  # the larger eigenvalue's vector points across the edge
+    across, along = e[..., :, 1], e[..., :, 0]  # the eigenvector of the larger eigenvalue points across the edge
     inverse = _outer(across) / k_across[..., None, None] ** 2 + _outer(along) / k_along[..., None, None] ** 2
     out[first:last] = np.stack([inverse[..., 0, 0], inverse[..., 0, 1], inverse[..., 1, 1]], axis=-1)
 
@@ -57,7 +57,7 @@ def kernel_rows(
     k_shrink: float,
     out: Array,
 ) -> None:
-    """Omega^-1 per quad."""
+    """Compute Omega^-1 per cell."""
     tensor = np.empty((*cells.shape, 3))
     tensor_rows(first, last, cells, 0, tensor)
     inverse_covariances(first, last, tensor, k_detail, k_denoise, d_threshold, d_transition, k_stretch, k_shrink, out)

@@ -1,4 +1,4 @@
-"""Frame to merge kernels: one anisotropic Gaussian per CFA quad (Wronski 2019, section 5.1.2)."""
+"""Frame to merge kernels: one anisotropic Gaussian per CFA cell (Wronski 2019, section 5.1.2)."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from burstsr.settings import KernelSettings
 
 
 def kernels(frame: Frame, noise: Noise, settings: KernelSettings) -> NDArray[np.float32]:
-    """Inverse covariance per quad: (H/2, W/2, 3) float32, (yy, yx, xx) in 1/px^2 of raw pixels, positive definite.
+    """Compute the inverse covariance per CFA cell: (H/2, W/2, 3) float32, (yy, yx, xx) in 1/px^2 of raw pixels, positive definite.
 
-    The structure tensor is of quads (2 x 2 decimation) in units of noise deviations, so settings' thresholds mean the same at every ISO.
-    Departs: anisotropy switches between round and stretched over A = 1.85 .. 1.95 (as the published re-implementation does at 1.95) instead of
+    The structure tensor is of CFA cells (2 x 2 decimation) in units of the noise sigma, so that thresholds have the same meaning at every ISO.
+    Departs: anisotropy switches between isotropic and elongated over A = 1.85 .. 1.95 (as the published re-implementation does at 1.95) instead of
     scaling with A.
     """
     cells = stabilised_cells(frame, noise)
@@ -29,7 +29,7 @@ def kernels(frame: Frame, noise: Noise, settings: KernelSettings) -> NDArray[np.
 
 
 def structure_tensor(cells: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(h, w, 3) mean of (gy gy, gy gx, gx gx) over 2 x 2 forward differences around each quad of (h, w) `quads`."""
+    """Return the (h, w, 3) mean of (gy gy, gy gx, gx gx) over 2 x 2 forward differences around each of (h, w) cells `quads`."""
     out = np.empty((*cells.shape, 3), np.float32)
     over_rows(loops.tensor_rows, len(cells), cells, 0, out)
     return out

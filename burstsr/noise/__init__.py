@@ -1,4 +1,4 @@
-"""Noise: what a burst's samples are worth."""
+"""Noise estimation."""
 
 from burstsr.noise.agreement import LooksOf
 from burstsr.noise.fit import NoiseFit, Points, fit

@@ -1,7 +1,7 @@
-"""Whether frames that fit each other agree as well as the noise model promises.
+"""Consistency of aligned frames with the noise model.
 
-Lossy compression takes away the fine noise that a model is measured by, and leaves errors that are coarser. Frames then differ everywhere by more than
-their noise, robustness rejects them, and nothing is merged. Where structure fits and even smooth ground differs, it is the model that is wrong.
+Lossy compression removes the fine noise from which a model is measured, and leaves coarser errors. Frames then differ everywhere by more than the
+model predicts, robustness rejects them, and nothing is merged. Where structure matches but even flat areas differ, the model is wrong.
 """
 
 from __future__ import annotations
@@ -21,31 +21,31 @@ from burstsr.noise.from_burst import cut, windows
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
-LooksOf = Callable[[Frame, Noise], Callable[[Frame], tuple[Flow, Floats]]]  # a reference and its noise, to what finds a frame's flow and trust
-_FRAMES, _WINDOWS = 2, 2  # that are asked
-_REJECTED = 0.5  # mean trust of what both frames see below which a frame counts as rejected
-_RAISED_TO_ALIGN = 16.0  # variances for alignment of frames that were rejected: noise that is too small misleads it too
-_TILE = 16  # quads along the tiles whose correlation says whether frames fit
+LooksOf = Callable[[Frame, Noise], Callable[[Frame], tuple[Flow, Floats]]]  # a reference and its noise, to a function that finds a frame's flow and robustness
+_FRAMES, _WINDOWS = 2, 2  # that are compared
+_REJECTED = 0.5  # mean robustness, where both frames overlap, below which a frame counts as rejected
+_RAISED_TO_ALIGN = 16.0  # factor on the variance to align rejected frames again: underestimated noise misleads alignment too
+_TILE = 16  # CFA cells per side of the tiles whose correlation tells whether frames match
 _FITS = 0.75  # correlation of the median tile
-_SMOOTH = 0.25  # share of the quads, those of least local variance, that are compared
-_INTERPOLATED = 0.1  # share of the local variance that frames may differ by where they are interpolated
-_LEAST = 3.0  # times by which differences must exceed the model before it is raised
-_GAIN_SHARE = 3.0  # times that a difference in brightness may add to what frames differ by without it
+_SMOOTH = 0.25  # share of the CFA cells, those of least local variance, that are compared
+_INTERPOLATED = 0.1  # share of the local variance by which interpolated frames may differ
+_LEAST = 3.0  # factor by which differences must exceed the model before it is raised
+_GAIN_SHARE = 3.0  # maximum factor that a difference in brightness may contribute
 _ROUNDS = 3
-_GREENS = np.array([1.0, 2.0, 1.0])  # samples of a colour in a quad
+_GREENS = np.array([1.0, 2.0, 1.0])  # samples of a colour in a CFA cell
 _MEDIAN_OF_SQUARE = 0.455  # of a standard normal variable
 
 
 @dataclass(frozen=True)
 class _Compared:
-    """fit: correlation of structure. factor: (3,) squared differences on smooth ground over what the noise model expects."""
+    """fit: correlation of structure. factor: (3,) squared differences in flat areas relative to the noise model."""
 
     fit: float
     factor: Doubles
 
 
 def raised(burst: Burst, noise: Noise, looks_of: LooksOf) -> tuple[Noise, float]:
-    """The noise model, raised where most frames that fit the reference would be rejected, and by how much (variance, mean over channels; 1: not at all)."""
+    """Raise the noise model where most frames that match the reference would be rejected; also return the factor (variance, mean over channels)."""
     total = np.ones(3)
     if len(burst) < 2:
         return noise, 1.0
@@ -63,7 +63,7 @@ def raised(burst: Burst, noise: Noise, looks_of: LooksOf) -> tuple[Noise, float]
 
 
 def _compared(burst: Burst, noise: Noise, looks_of: LooksOf) -> list[_Compared | None]:
-    """Each pair of reference and frame in the windows that are asked, one only where it raises no question: None where the frame is accepted."""
+    """Compare pairs of reference and frame in the test windows, only one where it is unsuspicious; None where the frame is accepted."""
     index = len(burst) // 2
     others = [i for i in np.unique(np.linspace(0, len(burst) - 1, _FRAMES + 1).astype(int)) if i != index]
     found: list[_Compared | None] = []
@@ -79,13 +79,13 @@ def _compared(burst: Burst, noise: Noise, looks_of: LooksOf) -> list[_Compared |
                 continue
             flows = (flow, looks_of(reference, noise.scaled(_RAISED_TO_ALIGN))(frame)[0])
             found.append(max((_compare(reference, frame, f, noise) for f in flows), key=lambda c: c.fit))
-        if not any(found):  # what differs everywhere differs here
+        if not any(found):  # what differs everywhere differs here too
             break
     return found
 
 
 def _visible(flow: Flow, shape: tuple[int, int]) -> NDArray[np.bool_]:
-    """(H/2, W/2) which quads of the reference the frame shows."""
+    """Return (H/2, W/2) bool, the CFA cells of the reference that the frame covers."""
     y, x = np.mgrid[: shape[0] // 2, : shape[1] // 2]
     at = flow.at(2 * y + 0.5, 2 * x + 0.5)
     return np.asarray((2 * y + at[..., 0] >= 0) & (2 * x + at[..., 1] >= 0) & (2 * y + at[..., 0] < shape[0] - 1) & (2 * x + at[..., 1] < shape[1] - 1))
@@ -109,9 +109,9 @@ def _compare(reference: Frame, frame: Frame, flow: Flow, noise: Noise) -> _Compa
 
 
 def _excess(here: Floats, there: Floats, local: Floats, noise: Noise, channel: int) -> float:
-    """Squared differences over what noise explains, where neither brightness nor structure does.
+    """Return squared differences relative to the noise model, after excluding differences of brightness and structure.
 
-    A difference in brightness counts, but not alone: that is not noise. local: variance around, of which interpolation leaves a part.
+    A difference in brightness alone is not noise. local: local variance, a share of which is interpolation error.
     """
     expected = 2 * noise.variance(here, channel) / (9 * _GREENS[channel])
     gain = float(np.median(there) / max(float(np.median(here)), 1e-6))
@@ -124,7 +124,7 @@ def _excess(here: Floats, there: Floats, local: Floats, noise: Noise, channel: i
 
 
 def _fit(here: Floats, there: Floats, seen: NDArray[np.bool_]) -> float:
-    """Median correlation of the half of the tiles that have most structure."""
+    """Return the median correlation over the half of the tiles with most structure."""
     rows, columns = (n // _TILE for n in here.shape)
     whole = (v[: rows * _TILE, : columns * _TILE].reshape(rows, _TILE, columns, _TILE) for v in (here, there, seen))
     a, b, s = (v.swapaxes(1, 2).reshape(rows * columns, -1) for v in whole)

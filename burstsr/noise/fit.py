@@ -1,4 +1,4 @@
-"""Points of a photon-transfer curve to the line that they lie on, clipping undone."""
+"""Fit of the line of a photon-transfer curve, corrected for clipping."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from burstsr.core.censored_normal import clipped_moments
 from burstsr.core.noise import Noise
 
 Doubles = NDArray[np.float64]
-_STEPS = 400  # levels at which the clipped mean is known, when it is inverted
+_STEPS = 400  # levels at which the clipped mean is tabulated for inversion
 _ROUNDS = 3
-_SHARE = (1.0, 2.5)  # of structure that measured structure may be
-_USUAL_READ_E = 3.0  # read noise of usual sensors, electrons
-_USUAL_WEIGHT, _USUAL_UNCERTAIN = 3.0, 100.0  # how much that counts: at least, and by the squared error of beta over the variance
-_HUBER = 2.0  # deviations from which a point counts less
+_SHARE = (1.0, 2.5)  # factor of structure that may be contained in the variance
+_USUAL_READ_E = 3.0  # typical read noise, electrons
+_USUAL_WEIGHT, _USUAL_UNCERTAIN = 3.0, 100.0  # weight of that prior: minimum, and factor on the squared relative error of beta
+_HUBER = 2.0  # standard errors beyond which a point is down-weighted
 
 
 @dataclass(frozen=True)
 class Points:
     """Measured variances of one channel, normalised units.
 
-    level: (n,) mean of clipped samples. variance: (n,) of clipped samples, structure included. relative_error: (n,) standard error of `variance`, over
-    noise's variance. structure: (n,) what of `variance` is structure, up to a factor common to all points; zeros where there is none.
-    doubt: (n,) standard error of that.
+    level: (n,) mean of clipped samples. variance: (n,) of clipped samples, structure included. relative_error: (n,) standard error of `variance`, relative to
+    the noise variance. structure: (n,) the part of `variance` due to structure, up to a common factor; zeros where there is none.
+    doubt: (n,) its standard error.
     """
 
     level: Doubles
@@ -36,13 +36,13 @@ class Points:
     check_noise_profile: Doubles
 
     def error(self, expected: Doubles | None = None) -> Doubles:
-        """(n,) standard error of `variance`, given what the variance should be (default: as measured)."""
+        """Return the (n,) standard error of `variance`, given the expected variance (default: as measured)."""
         return np.asarray(np.hypot(self.relative_error * (self.variance if expected is None else expected), self.check_noise_profile))
 
 
 @dataclass(frozen=True)
 class NoiseFit:
-    """A noise model with its standard errors, (3,) each for R, G, B, and the points of each channel that it was fitted to."""
+    """A noise model with its standard errors, (3,) each for R, G, B, and the points of each channel."""
 
     noise: Noise
     alpha_error: Doubles
@@ -51,11 +51,11 @@ class NoiseFit:
 
 
 def fit(points: tuple[Points, Points, Points], low: float, high: float = 1.0) -> NoiseFit:
-    """The line variance = alpha x + beta, both at least 0, through each channel's points: least squares over their errors, outliers weighed down (Huber).
+    """Fit variance = alpha x + beta, both at least 0, to each channel's points: weighted least squares with Huber weights for outliers.
 
-    low, high: levels at which the sensor's numbers end. Near them the model is clipped as the samples are (Foi 2008, section IV). A channel without
-    points takes the line of green, else of any other. Where the levels hardly differ, what of the variance is shot noise is told by a sensor of usual
-    read noise (3 electrons): a prior that changes beta by some (3 error of beta / variance)^2 where they do differ.
+    low, high: clipping levels of the sensor. Near them the model is clipped as the samples are (Foi 2008, section IV). A channel without points takes the
+    line of green, else of any other. Where the levels hardly differ, a prior of typical read noise (3 electrons) separates shot noise from read noise;
+    where they do differ it changes beta by about (3 error of beta / variance)^2.
     """
     lines = [_line(p, low, high) if p.level.size else None for p in points]
     spare = next((line for line in (lines[1], lines[0], lines[2]) if line is not None), (1e-4, 1e-6, 1e-4, 1e-6))
@@ -64,7 +64,7 @@ def fit(points: tuple[Points, Points, Points], low: float, high: float = 1.0) ->
 
 
 def _line(points: Points, low: float, high: float) -> tuple[float, float, float, float]:
-    """alpha, beta and their standard errors."""
+    """Return alpha, beta and their standard errors."""
     level, variance = points.level, points.variance
     unit = np.array([max(float(np.median(variance)) / max(float(np.median(np.abs(level))), 1e-6), 1e-12), max(float(np.median(variance)), 1e-14)])
     expected, trust_usual = np.full(level.shape, unit[1]), 0.0
@@ -76,10 +76,10 @@ def _line(points: Points, low: float, high: float) -> tuple[float, float, float,
 
     p = np.array([0.5, 0.5, 1.01])
     limits = ((0.0, 0.0, _SHARE[0]), (np.inf, np.inf, _SHARE[1]))
-    for _ in range(_ROUNDS):  # errors go with what is expected, not with what was found: what came out low by chance must not count more
+    for _ in range(_ROUNDS):  # errors follow the expected, not the measured variance: a point that is low by chance must not get more weight
         result = least_squares(misfit, p, bounds=limits, loss="huber", f_scale=_HUBER)
         p = result.x
-        excess = max(float(2 * result.cost) / max(level.size - 2, 1), 1.0)  # points that scatter more than their errors say
+        excess = max(float(2 * result.cost) / max(level.size - 2, 1), 1.0)  # points scatter more than their errors predict
         errors = np.sqrt(np.maximum(np.diag(np.linalg.pinv(result.jac.T @ result.jac)) * excess, 0.0))
         if trust_usual == 0:
             trust_usual = _USUAL_WEIGHT + _USUAL_UNCERTAIN * float(errors[1]) ** 2
@@ -89,7 +89,7 @@ def _line(points: Points, low: float, high: float) -> tuple[float, float, float,
 
 
 def clipped_at(mean: Doubles, line: Doubles, low: float, high: float) -> Doubles:
-    """Variance after clipping of noise alpha x + beta, line = (alpha, beta), at the levels x whose mean after clipping is `mean`."""
+    """Return the variance after clipping of noise alpha x + beta, line = (alpha, beta), at the levels x whose clipped mean is `mean`."""
     alpha, beta = float(line[0]), float(line[1])
     reach = 4 * np.sqrt(alpha * max(high, 0.0) + beta)
     below, above = np.linspace(min(low, 0.0) - reach, 0.0, _STEPS // 4, endpoint=False), np.linspace(high, high + reach, _STEPS // 4)

@@ -1,8 +1,8 @@
-"""The floor of many blocks' variances: noise has the same variance in all blocks of a level, and what is left of structure only adds to it.
+"""Noise variance as the floor of the variances of many blocks: at a given level noise has the same variance in all blocks, and structure only adds to it.
 
-A block's variance is noise's times a chi-squared variable, where noise is all there is; elsewhere it has an unknown part more, log-normal over blocks (as
-texture is in photographs). The likelihood of noise's variance is summed over what the share of such blocks, and their structure, may be. Where a group
-has structure in every block, its floor is above the noise: a group says surely only what noise's variance is at most.
+The variance of a block without structure is the noise variance times a chi-squared variable; other blocks have an additional, unknown part, log-normal
+over blocks (as texture in photographs is). The likelihood of the noise variance is marginalised over the share of such blocks and their structure. Where
+all blocks of a group have structure, its floor is above the noise: a group gives a reliable upper bound only.
 """
 
 from __future__ import annotations
@@ -21,30 +21,30 @@ from scipy.special import gammaln, ndtr
 from burstsr.noise.structure import Split
 
 Doubles = NDArray[np.float64]
-STEP = 0.03  # of the logarithm of noise's variance
-_COARSE = 5  # steps between those that are computed: between them the logarithm of likelihood is smooth
+STEP = 0.03  # grid step of the logarithm of the noise variance
+_COARSE = 5  # grid steps between computed values: the log-likelihood is smooth in between
 _GRID = _COARSE * STEP
-_BINS, _BIN_BLOCKS = 16, 90  # of level: at most, and blocks in one at least
-_CALM = (0.0, 0.2, 0.5)  # shares of a bin's blocks, from those of least structure on, that make a group
+_BINS, _BIN_BLOCKS = 16, 90  # level bins: maximum number, and minimum number of blocks in each
+_CALM = (0.0, 0.2, 0.5)  # quantiles of a bin's blocks, ordered by structure, that form the groups
 _FEWEST = 8  # blocks in a group
-_LOW = 0.98  # of white noise alone, by simulation: what scatters upwards is taken for texture
-_STRUCTURES = np.arange(-0.5, 5.1, 0.75)  # logarithm of the median structure over noise
+_LOW = 0.98  # bias for white noise only, by simulation: upward scatter is taken for texture
+_STRUCTURES = np.arange(-0.5, 5.1, 0.75)  # logarithm of the median ratio of structure to noise
 _SPREAD = 1.0  # standard deviation of that logarithm over blocks
 _FLAT = (0.02, 0.4, 0.85, 0.98)  # share of blocks without structure
-_TOP = 6.0  # logarithm of the most variance over noise's that is looked at
+_TOP = 6.0  # logarithm of the largest ratio of variance to noise variance considered
 _OUTLIERS, _OUTLIER_DENSITY = 0.01, 0.1
-_TEXTURED, _TEXTURE_ABOVE = 0.7, 1.5  # how probable a group without a flat block is, and the mean logarithm of its floor over noise's variance
-_UNSURE = 0.05  # relative error of a group's variance that is no chance: light that wavers, unlike pixels
-_BELOW, _ABOVE = 6.0, 1.2  # how far the grid reaches around the blocks' variances
-_STEEP = 30.0  # fall of the logarithm of likelihood beyond
+_TEXTURED, _TEXTURE_ABOVE = 0.7, 1.5  # probability of a group without a flat block, and the mean logarithm of its floor relative to the noise variance
+_UNSURE = 0.05  # systematic relative error of a group's variance: flicker, pixel non-uniformity
+_BELOW, _ABOVE = 6.0, 1.2  # extent of the grid beyond the blocks' variances
+_STEEP = 30.0  # decrease of the log-likelihood beyond it
 
 
 @dataclass(frozen=True)
 class Floors:
     """Groups of blocks of one level, by channel.
 
-    level, ceiling, spread: per channel (groups,): mean level; the floor that the group itself has, which noise's variance is at most; its relative error.
-    likelihood: per channel (groups, steps): logarithm of how likely noise's variance is exp(start + STEP i). low: level at which the sensor's numbers end.
+    level, ceiling, spread: per channel (groups,): mean level; the floor of the group, an upper bound of the noise variance; its relative error.
+    likelihood: per channel (groups, steps): log-likelihood of the noise variance exp(start + STEP i). low: lower clipping level of the sensor.
     """
 
     level: tuple[Doubles, ...]
@@ -56,11 +56,11 @@ class Floors:
 
     @property
     def known(self) -> bool:
-        """Whether there is anything to go by."""
+        """Whether there are any groups."""
         return any(level.size for level in self.level)
 
     def of(self, channel: int, variance: Doubles) -> float:
-        """Logarithm of the likelihood of `variance` (groups,)."""
+        """Return the log-likelihood of `variance` (groups,)."""
         table = self.likelihood[channel]
         at = (np.log(np.maximum(variance, 1e-30)) - self.start) / STEP
         index = np.clip(at.astype(int), 0, table.shape[1] - 2)
@@ -71,7 +71,7 @@ class Floors:
 
 
 def floors(channels: Sequence[Sequence[Split]], low: float, most_blocks: int = 100) -> Floors:
-    """What the blocks of each channel say of its noise; up to `most_blocks` of a group are looked at, which costs time and makes it more certain."""
+    """Compute the floors of each channel from its blocks, of which up to `most_blocks` per group are used: more are slower and more precise."""
     grouped = [_groups(sites, most_blocks) for sites in channels]
     everything = np.concatenate([group.variance for groups in grouped for group in groups] or [np.ones(1)])
     start = _GRID * np.floor((np.log(everything.min()) - _BELOW) / _GRID)
@@ -87,7 +87,7 @@ def floors(channels: Sequence[Sequence[Split]], low: float, most_blocks: int = 1
 
 
 def _groups(sites: Sequence[Split], most_blocks: int) -> list[Split]:
-    """Blocks alike in level and in rank."""
+    """Group blocks of similar level and rank."""
     blocks = Split(*(np.concatenate([getattr(site, name) for site in sites] or [np.zeros(0)]) for name in ("level", "variance", "freedom", "rank")))
     blocks = replace(blocks, variance=blocks.variance / _LOW)[np.flatnonzero(blocks.variance > 0)]
     found = []
@@ -101,7 +101,7 @@ def _groups(sites: Sequence[Split], most_blocks: int) -> list[Split]:
 
 
 def _mixtures() -> Doubles:
-    """(steps, hypotheses) probabilities of the logarithm of a block's variance over noise's, 0 to _TOP in steps."""
+    """Return (steps, hypotheses) probabilities of the log ratio of a block's variance to the noise variance, 0 to _TOP in steps."""
     edges = np.append(0.0, (np.arange(round(_TOP / _GRID)) + 0.5) * _GRID)
     ends = np.append(np.log(np.maximum(np.expm1(edges), 1e-300)), np.inf)
     rows = []
@@ -118,7 +118,7 @@ _MIXTURES = _mixtures()
 
 
 def _floor(group: Split, start: float, steps: int) -> tuple[float, float, Doubles]:
-    """The group's own floor, its relative error, and the logarithm of the likelihood of noise's variance on the grid."""
+    """Return the floor of the group, its relative error, and the log-likelihood of the noise variance on the grid."""
     low, middle = (float(np.log(np.quantile(group.variance, q))) for q in (0.02, 0.5))
     first = int((low - 1.5 - start) / _GRID)
     last = min(int(np.ceil((max(middle, low + 0.5) + 1.2 - start) / _GRID)), (steps - 1) // _COARSE)
@@ -137,7 +137,7 @@ def _floor(group: Split, start: float, steps: int) -> tuple[float, float, Double
 
 
 def _likelihood(group: Split, logs: NDArray[np.floating]) -> Doubles:
-    """Logarithm of how likely the group is for noise's variances exp(`logs`), but for the last of them, which blocks with structure need."""
+    """Return the log-likelihood of the group for noise variances exp(`logs`), without the last ones, which blocks with structure need."""
     half = group.freedom[:, None] / 2
     z = np.log(group.variance)[:, None] - logs
     density = np.exp(half * np.log(half) + half * (z - np.exp(np.minimum(z, 30.0))) - gammaln(half))

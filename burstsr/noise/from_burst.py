@@ -1,8 +1,8 @@
-"""Noise of a burst from the burst itself: structure is the same in all frames, noise is not.
+"""Noise estimation from a burst: structure is the same in all frames, noise is not.
 
-In each frame a second difference along both axes removes what is smooth. Blocks of the scene are followed through the frames; what the frames share of a
-block is removed (`structure`), and the rest is noise, plus what is left of structure: movers, misregistration, alias. How much of that there is nobody
-knows, but it only adds: the noise is the floor of what is found at each level (`floor`), and one line below the floors of all levels (`line`).
+In each frame a second difference along both axes removes smooth content. Blocks of the scene are tracked through the frames; the part of a block common
+to the frames is removed (`structure`), and the rest is noise plus remaining structure: moving objects, misregistration, aliasing. Its amount is unknown,
+but it only adds: the noise is the floor of the variances at each level (`floor`), and one line below the floors of all levels (`line`).
 """
 
 from __future__ import annotations
@@ -26,27 +26,27 @@ from burstsr.noise.line import line_below
 from burstsr.noise.structure import Blocks, Split, reach_of, split
 
 Doubles = NDArray[np.float64]
-FlowsOf = Callable[[Frame, Noise], Callable[[Frame], Flow]]  # a reference and what noise it has, to what finds flows against it
+FlowsOf = Callable[[Frame, Noise], Callable[[Frame], Flow]]  # a reference and its noise, to a function that estimates flows
 FEWEST_FRAMES = 3
 _BLOCK = 4
-_WINDOW = 512  # raw pixels along the parts of a large frame that are looked at
-_MOST_BLOCKS = 600  # of a group, where noise is measured for its own sake
-_CLIPPED_HIGH, _CLIPPED_LOW = 0.05, 0.4  # share of a block's samples that may end at the sensor's limits
-_LAPLACIAN = np.array([1.0, -2.0, 1.0]) / np.sqrt(6.0)  # applied along both axes: noise gain 1, blind to planes (Immerkaer 1996, eq. 2)
+_WINDOW = 512  # side of the windows of a large frame that are used, raw pixels
+_MOST_BLOCKS = 600  # per group, for a calibration measurement
+_CLIPPED_HIGH, _CLIPPED_LOW = 0.05, 0.4  # share of a block's samples that may be clipped
+_LAPLACIAN = np.array([1.0, -2.0, 1.0]) / np.sqrt(6.0)  # applied along both axes: unit noise gain, zero response to planes (Immerkaer 1996, eq. 2)
 
 
 def measure(burst: Burst, rough: Noise, flows_of: FlowsOf, most_windows: int = 4) -> NoiseFit:
-    """Noise model of a burst of at least three frames, with standard errors, from up to `most_windows` parts of 512 x 512 raw pixels.
+    """Estimate the noise model of a burst of at least three frames, with standard errors, from up to `most_windows` windows of 512 x 512 raw pixels.
 
-    rough: a first guess, for alignment. flows_of: the aligner. Raises BurstError for fewer frames.
+    rough: an initial estimate, for alignment. flows_of: the aligner. Raises BurstError for fewer frames.
     """
     if len(burst) < FEWEST_FRAMES:
-        raise BurstError(f"burst {burst.name!r} has {len(burst)} frames: at least {FEWEST_FRAMES} are needed to tell noise from structure")
+        raise BurstError(f"burst {burst.name!r} has {len(burst)} frames: at least {FEWEST_FRAMES} are required to separate noise from structure")
     return line_below(floors_of(burst, rough, flows_of, most_windows, _MOST_BLOCKS))
 
 
 def floors_of(burst: Burst, rough: Noise, flows_of: FlowsOf, most_windows: int, most_blocks: int = 100) -> Floors:
-    """How likely each noise variance is at the levels of a burst of at least two frames, by channel."""
+    """Compute the likelihood of noise variances at the levels of a burst of at least two frames, per channel."""
     seen = []
     for window in windows(burst.info.shape, most_windows):
         frames = [cut(frame, window) for frame in burst]
@@ -64,7 +64,7 @@ def floors_of(burst: Burst, rough: Noise, flows_of: FlowsOf, most_windows: int, 
 
 
 def windows(shape: tuple[int, int], most: int) -> list[tuple[slice, slice]]:
-    """The whole frame where it is small; else up to `most` squares spread over it."""
+    """Return the whole frame if it is small, else up to `most` windows spread over it."""
     rows, columns = (max(1, length // _WINDOW) for length in shape)
     if rows * columns <= most:
         edges = [np.linspace(0, length, n + 1).astype(int) // 2 * 2 for length, n in zip(shape, (rows, columns), strict=True)]
@@ -76,7 +76,7 @@ def windows(shape: tuple[int, int], most: int) -> list[tuple[slice, slice]]:
 
 
 def cut(frame: Frame, window: tuple[slice, slice]) -> Frame:
-    """The part of a frame in `window` (rows, columns), which begins at an even row and column."""
+    """Crop a frame to `window` (rows, columns), which begins at an even row and column."""
     mosaic = np.ascontiguousarray(frame.mosaic[window])
     return Frame(replace(frame.info, shape=(mosaic.shape[0], mosaic.shape[1])), mosaic)
 

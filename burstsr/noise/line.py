@@ -11,17 +11,17 @@ from burstsr.noise.fit import NoiseFit, Points, clipped_at
 from burstsr.noise.floor import Floors
 
 Doubles = NDArray[np.float64]
-_READ_E, _READ_SPREAD = 5.0, 0.5  # read noise of usual sensors, electrons, and the standard deviation of its logarithm
-_ALIKE = np.array([0.2, 0.4])  # by which the channels' alpha and beta usually differ, as a logarithm; more is believed where the data say so
+_READ_E, _READ_SPREAD = 5.0, 0.5  # typical read noise, electrons, and the standard deviation of its logarithm
+_ALIKE = np.array([0.2, 0.4])  # typical log ratio of the channels' alpha and beta; heavy-tailed, so that the data can override it
 _SWEEPS = 2
-_BEND = 0.1  # step of logarithms at which the likelihood's curvature is taken
+_BEND = 0.1  # logarithmic step for the curvature of the likelihood
 _SCALES = np.exp(np.arange(-4.0, 4.01, 0.1))
 
 
 def line_below(floors: Floors) -> NoiseFit:
-    """variance = alpha x + beta per channel, the most likely. A channel without blocks takes the line of green, else of any other.
+    """Return the most likely variance = alpha x + beta per channel. A channel without blocks takes the line of green, else of any other.
 
-    What the floors leave open is settled by a sensor of usual read noise (5 electrons) whose channels have the same gain.
+    The prior, where the floors do not decide: typical read noise (5 electrons) and equal gain in all channels.
     """
     known = [c for c in range(3) if floors.level[c].size]
     logs = {c: _most_likely(floors, c, [], _first(floors, c)) for c in known}
@@ -36,7 +36,7 @@ def line_below(floors: Floors) -> NoiseFit:
 
 
 def scale_of(floors: Floors, told: Noise) -> float:
-    """How many times larger the variances are than `told`, the most likely."""
+    """Return the most likely ratio of the variances to those of `told`."""
     known = [c for c in range(3) if floors.level[c].size]
     totals = [sum(floors.of(c, _variance(floors, c, told.alpha[c] * k, told.beta[c] * k)) for c in known) for k in _SCALES]
     return float(_SCALES[int(np.argmax(totals))]) if known else 1.0
@@ -47,7 +47,7 @@ def _variance(floors: Floors, channel: int, alpha: float, beta: float) -> Double
 
 
 def _likelihood(floors: Floors, channel: int, others: list[Doubles], logs: Doubles) -> float:
-    """Logarithm of how likely a channel's (ln alpha, ln beta) are; others: those of the other channels."""
+    """Return the log-likelihood of a channel's (ln alpha, ln beta); others: those of the other channels."""
     alpha, beta = np.exp(np.clip(logs, -40.0, 5.0))
     read = 0.5 * logs[1] - logs[0]
     prior = 0.5 * ((read - np.log(_READ_E)) / _READ_SPREAD) ** 2 + sum(float(np.log1p(((logs - other) / _ALIKE) ** 2).sum()) for other in others)
@@ -55,7 +55,7 @@ def _likelihood(floors: Floors, channel: int, others: list[Doubles], logs: Doubl
 
 
 def _first(floors: Floors, channel: int) -> Doubles:
-    """Where to begin: the best of a coarse grid."""
+    """Return the starting point: the best of a coarse grid."""
     middle = float(np.median(np.log(floors.ceiling[channel] / (np.maximum(floors.level[channel], 0.0) + 0.02))))
     tries = [np.array([a, 2 * (a + np.log(_READ_E) + r)]) for a in middle + np.arange(-3.0, 1.1, 0.5) for r in (-1.0, 0.0, 1.0)]
     return max(tries, key=lambda logs: _likelihood(floors, channel, [], logs))
@@ -68,7 +68,7 @@ def _most_likely(floors: Floors, channel: int, others: list[Doubles], start: Dou
 
 
 def _with_errors(floors: Floors, channel: int, others: list[Doubles], logs: Doubles) -> tuple[float, float, float, float]:
-    """alpha, beta and their standard errors, from the likelihood's curvature."""
+    """Return alpha, beta and their standard errors, from the curvature of the likelihood."""
 
     def value(a: float, b: float) -> float:
         return _likelihood(floors, channel, others, logs + _BEND * np.array([a, b]))
@@ -84,6 +84,6 @@ def _with_errors(floors: Floors, channel: int, others: list[Doubles], logs: Doub
 
 
 def _points(floors: Floors, channel: int) -> Points:
-    """The floors, for records and plots."""
+    """Return the floors, for records and plots."""
     none = np.zeros(floors.level[channel].shape)
     return Points(floors.level[channel], floors.ceiling[channel], floors.spread[channel], none, none)

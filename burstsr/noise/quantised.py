@@ -1,4 +1,4 @@
-"""What quantisation alone makes of noise: samples that were stored in steps are uncertain by a twelfth of the step squared, however quiet the sensor."""
+"""Quantisation noise: the variance of samples stored in steps is at least step^2 / 12, however quiet the sensor."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from burstsr.core.burst import Frame
 from burstsr.core.noise import Noise
 
 Doubles = NDArray[np.float64]
-_PARTS = 8  # of the DN that occur, by level: companded data have steps that grow
-_SMALL_STEPS = 0.1  # share of the gaps between DN that occur that are smaller: where samples are few, most gaps are chance
-_FEWEST = 16  # DN in a part
+_PARTS = 8  # level intervals of the occurring DN: steps of companded data grow with the level
+_SMALL_STEPS = 0.1  # quantile of the gaps between occurring DN taken as the step: where samples are few, most gaps are chance
+_FEWEST = 16  # DN per interval
 
 
 def at_least_quantised(noise: Noise, frame: Frame) -> Noise:
-    """The model raised, where it is below it, to step^2 / 12 with the step between the DN that really occur in `frame` at each level."""
+    """Raise the model to at least step^2 / 12, with the step between the DN that occur in `frame` at each level."""
     alpha, beta = noise.alpha.copy(), noise.beta.copy()
     for site in np.ndindex(2, 2):
         channel = int(frame.info.cfa[site])
@@ -31,7 +31,7 @@ def at_least_quantised(noise: Noise, frame: Frame) -> Noise:
 
 
 def _floor(frame: Frame, site: tuple[int, ...]) -> tuple[Doubles, Doubles]:
-    """Levels, and the variance of quantisation there."""
+    """Return levels and the variance of quantisation at each."""
     found = np.flatnonzero(np.bincount(frame.mosaic[site[0] :: 2, site[1] :: 2].ravel())).astype(np.float64)
     parts = np.array_split(found, int(np.clip(found.size // _FEWEST, 1, _PARTS)))
     steps = np.array([float(np.quantile(np.diff(part), _SMALL_STEPS, method="lower")) if part.size > 1 else 1.0 for part in parts])

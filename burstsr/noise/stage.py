@@ -1,4 +1,4 @@
-"""What noise a burst has: its files' NoiseProfile, or, where there is none, an estimate from the frames themselves."""
+"""Noise model of a burst: the NoiseProfile of its files or, where there is none, an estimate from the frames."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from burstsr.noise.line import line_below, scale_of
 from burstsr.noise.quantised import at_least_quantised
 
 _LOG = logging.getLogger(__name__)
-_BLOCK = 8  # samples of one colour along a block's side
+_BLOCK = 8  # side of a block, in samples of one colour
 _BINS = 16
 _QUANTILE = 0.2
 _MEASURED_FRAMES, _MEASURED_WINDOWS = 8, 4
 _CHECKED_FRAMES, _CHECKED_WINDOWS = 6, 1
-_SMALLER, _LARGER = 0.55, 2.75  # times that the variances may be those that are told before these are doubted
-_LAPLACIAN = np.array([1.0, -2.0, 1.0]) / np.sqrt(6.0)  # applied along both axes: noise gain 1, blind to planes (Immerkaer 1996, eq. 2)
-_QUANTILE_OF_FLAT = 0.772  # the 0.2 quantile of a flat block's mean square over its true variance, by simulation of white noise
+_SMALLER, _LARGER = 0.55, 2.75  # ratios of measured to given variance beyond which the given model is questioned
+_LAPLACIAN = np.array([1.0, -2.0, 1.0]) / np.sqrt(6.0)  # applied along both axes: unit noise gain, zero response to planes (Immerkaer 1996, eq. 2)
+_QUANTILE_OF_FLAT = 0.772  # 0.2 quantile of the ratio of a flat block's mean square to its true variance, by simulation of white noise
 
 
 def estimate_noise(burst: Burst, flows_of: FlowsOf | None = None) -> tuple[Noise, str]:
-    """Noise of the burst's samples and where it is from ("NoiseProfile", "estimated from the burst" or "estimated").
+    """Return the noise model of the burst's samples and its source ("NoiseProfile", "estimated from the burst" or "estimated").
 
-    The profile is the first frame's: exposures are equal. Without one, and with an aligner (`flows_of`: a reference and its noise to what finds flows
-    against it), structure is told from noise over up to eight frames (`burst.floors_of`; "estimated" where there are only two); else the estimate is the
-    mean of up to three frames'. An estimate is never below what quantisation alone makes (`quantised`).
+    The NoiseProfile is that of the first frame: exposures are equal. Without one, and with an aligner (`flows_of`: a reference and its noise, to a function
+    that estimates flows), structure is separated from noise over up to eight frames (`from_burst.floors_of`; "estimated" where there are only two); else
+    the estimate is the mean of up to three frames. An estimate is never below the noise of quantisation (`quantised`).
     """
     known = burst.info.noise
     if known is not None and np.all(known.alpha + known.beta > 0):
@@ -52,15 +52,15 @@ def estimate_noise(burst: Burst, flows_of: FlowsOf | None = None) -> tuple[Noise
 
 
 def _some(burst: Burst, most: int) -> tuple[Frame, ...]:
-    """Up to `most` frames, spread over the burst."""
+    """Return up to `most` frames, spread over the burst."""
     return tuple(burst.frames[i] for i in np.unique(np.linspace(0, len(burst) - 1, min(len(burst), most)).astype(int)))
 
 
 def check_noise_profile(burst: Burst, told: Noise, flows_of: FlowsOf) -> str:
-    """What speaks against the noise model that a burst's files, or a profile, tell: "" where it may be right.
+    """Compare the given noise model of a burst with a measurement; return a warning, or "" where they are consistent.
 
-    A few frames and parts of them are measured, and by how much all variances must be scaled to be most likely. Texture that fills the frame can only make
-    that too large, so more is allowed there.
+    The most likely common factor on all variances is estimated from a few frames and windows. Texture that fills the frame can only make it too large, so
+    the upper tolerance is wider.
     """
     if len(burst) < FEWEST_FRAMES:
         return ""
@@ -69,32 +69,32 @@ def check_noise_profile(burst: Burst, told: Noise, flows_of: FlowsOf) -> str:
     if not found.known or _SMALLER < factor < _LARGER:
         return ""
     level = max(float(np.median(np.concatenate(found.level))), 1e-3)
-    many = f"{factor:.1f} times as large as" if factor > 1 else f"{1 / factor:.1f} times smaller than"
+    ratio = f"{factor:.1f} times the" if factor > 1 else f"1/{1 / factor:.1f} of the"
     return (
-        f"the noise looks {many} the noise profile says (variance at level {level:.2g}); the profile may be wrong: "
-        "burstsr calibrate noise measures it, process --profile FILE uses what was measured"
+        f"measured noise is {ratio} NoiseProfile (variance at level {level:.2g}); the NoiseProfile may be wrong: "
+        "measure the noise with burstsr calibrate noise, and use process --profile FILE"
     )
 
 
 def questioned(burst: Burst, noise: Noise, looks_of: LooksOf) -> tuple[Noise, float, str]:
-    """The noise model, raised where frames that are well aligned differ everywhere by more than it explains.
+    """Raise the noise model where well-aligned frames differ everywhere by more than it predicts.
 
-    With it, by how many times (variance, mean over channels; 1: not at all), and what is to be said of that.
+    Also returns the factor (variance, mean over channels; 1: not raised), and a warning, or "".
     """
     found, factor = raised(burst, noise, looks_of)
     if factor == 1.0:
         return noise, factor, ""
     said = (
-        f"frames that are well aligned differ everywhere by {factor:.0f} times the variance that the noise model explains (lossy compression, or a noise "
-        "profile that is too low): the model was raised to that, so that the frames are used; detail of low contrast may be smoothed"
+        f"well-aligned frames differ everywhere by {factor:.0f} times the variance of the noise model (lossy compression, or a NoiseProfile that is "
+        "too low): the noise model was raised accordingly, so that the frames are used; low-contrast detail may be smoothed"
     )
     return found, factor, said
 
 
 def estimate(frame: Frame) -> Noise:
-    """Noise model of one frame per channel, from the mean square of a second difference in its calmest blocks at each level (Foi 2008, section III).
+    """Estimate the noise model of one frame per channel, from the mean square second difference of its flattest blocks at each level (Foi 2008, section III).
 
-    Structure that fills every block makes the estimate too high, never too low by more than sampling error.
+    Structure in every block makes the estimate too high; it is never too low by more than the sampling error.
     """
     x = samples(frame.mosaic, frame.info.levels)
     levels: list[list[NDArray[np.float64]]] = [[], [], []]
@@ -110,7 +110,7 @@ def estimate(frame: Frame) -> Noise:
 
 
 def _blocks(plane: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Mean level, and mean square second difference, of the plane's whole blocks that are not clipped."""
+    """Return the mean level and the mean square second difference of the complete, unclipped blocks of a plane."""
     residual = cv2.sepFilter2D(plane, cv2.CV_32F, _LAPLACIAN, _LAPLACIAN)[1:-1, 1:-1]
     plane = plane[1:-1, 1:-1]
     h, w = (n // _BLOCK * _BLOCK for n in plane.shape)
@@ -135,7 +135,7 @@ def _fit(level: NDArray[np.float64], square: NDArray[np.float64]) -> tuple[float
     a, b = np.maximum(np.array(x), 0.0), np.array(y)
     solution = np.zeros(2)
     weight = 1.0 / b
-    for _ in range(5):  # relative errors; bins full of structure lie above the line and are weighed down
+    for _ in range(5):  # relative errors; bins dominated by structure are above the line and are down-weighted
         solution, _ = nnls(np.column_stack([a, np.ones_like(a)]) * weight[:, None], b * weight)
         model = np.maximum(solution[0] * a + solution[1], 1e-12)
         weight = 1.0 / (model * (1.0 + np.maximum(b / model - 1.0, 0.0) * 4.0))
@@ -143,6 +143,6 @@ def _fit(level: NDArray[np.float64], square: NDArray[np.float64]) -> tuple[float
 
 
 def estimate_snr(frame: Frame, noise: Noise) -> float:
-    """Mean level over the noise deviation at that level (dimensionless), on green; what settings depend on."""
+    """Return the ratio of the mean level to the noise sigma at that level, on green, on which the settings depend."""
     level = mean_sample(frame)
     return max(level, 0.0) / float(np.sqrt(max(float(noise.variance(level, 1)), 1e-18)))

@@ -1,7 +1,7 @@
-"""What frames share of a block, and what they do not.
+"""Separation of the structure common to the frames from noise, block by block.
 
-Two frames see a block's structure the more alike the closer their sampling grids come to lie upon each other (the nugget of a variogram: Matheron 1963).
-Combinations of frames that are blind to their mean, and see little of what is alike, show noise; the mean shows where structure is.
+The closer the sampling grids of two frames coincide, the more similar is the structure of a block in both (the nugget of a variogram: Matheron 1963).
+Combinations of frames with zero mean that suppress similar content show noise; the mean shows where structure is.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
-_LIKENESS = np.array([1.0, -4.0, 6.0, -4.0, 1.0]) / 6.0  # of second differences of white noise, along an axis, over lags of -2 to 2 samples
-_REACHES_PX = (0.3, 0.45, 0.6, 0.8, 1.1, 1.5, 2.0)  # of structure's likeness, raw pixels
+_LIKENESS = np.array([1.0, -4.0, 6.0, -4.0, 1.0]) / 6.0  # autocorrelation of second differences of white noise along an axis, at lags of -2 to 2 samples
+_REACHES_PX = (0.3, 0.45, 0.6, 0.8, 1.1, 1.5, 2.0)  # correlation length of structure, raw pixels
 _STEPS_PER_PX = 50
 _MOST_STEPS = 6 * _STEPS_PER_PX - 1
-_BLOCKS_ASKED = 300  # of a site for its reach
-_STRUCTURE = 60.0  # structure over noise at which the combination of frames that shows noise is best
+_BLOCKS_ASKED = 300  # blocks per site for the correlation length
+_STRUCTURE = 60.0  # ratio of structure to noise for which the combination of frames is optimal
 
 
 @dataclass(frozen=True)
 class Blocks:
     """Blocks of one CFA site followed through the frames.
 
-    index: (n,) which of the blocks of the reference they are, the same for all sites. level: (frames, n) mean. residual: (frames, n, samples) second
-    differences. offset: (frames, n, 2) how far each frame's block is from where it should be, raw pixels.
+    index: (n,) indices of the reference's blocks, the same for all sites. level: (frames, n) mean. residual: (frames, n, samples) second
+    differences. offset: (frames, n, 2) distance of each frame's block from its exact position, raw pixels.
     """
 
     index: NDArray[np.int64]
@@ -41,8 +41,8 @@ class Blocks:
 class Split:
     """Blocks of one CFA site.
 
-    level, variance, freedom: (n,) noise variance with what is left of structure, and its degrees of freedom. rank: (n,) small where the frames' mean and
-    the other sites, which have other noise, see little structure.
+    level, variance, freedom: (n,) mean level; noise variance including remaining structure; its degrees of freedom. rank: (n,) small where the mean of
+    the frames and the other sites, whose noise is independent, show little structure.
     """
 
     level: Doubles
@@ -55,7 +55,7 @@ class Split:
 
 
 def split(sites: Sequence[Blocks], reach: float) -> list[Split]:
-    """The blocks of the four sites of one part of the scene, each with what the other three know of them."""
+    """Split the blocks of the four sites of one window into noise and structure, each ranked by the other three."""
     count = max((int(blocks.index.max(initial=-1)) + 1 for blocks in sites), default=0)
     shared, rest, freedoms = np.full((len(sites), count), np.nan), np.full((len(sites), count), np.nan), []
     for k, blocks in enumerate(sites):
@@ -71,7 +71,7 @@ def split(sites: Sequence[Blocks], reach: float) -> list[Split]:
 
 
 def reach_of(seen: Sequence[Blocks]) -> float:
-    """How far structure's likeness reaches, raw pixels: what explains the products of frames best."""
+    """Estimate the correlation length of structure, raw pixels, that best explains the products of frames."""
     gained = np.zeros(len(_REACHES_PX))
     for blocks in seen:
         frames, count = blocks.level.shape
@@ -89,7 +89,7 @@ def reach_of(seen: Sequence[Blocks]) -> float:
 
 
 def _parts(blocks: Blocks, reach: float) -> tuple[Doubles, Doubles, Doubles]:
-    """Mean square (n,) of the frames' mean, and of what they do not share (n,), which is independent of it, with its degrees of freedom (n,)."""
+    """Return the mean square (n,) of the frames' mean and, independent of it, of their differences (n,), with its degrees of freedom (n,)."""
     frames = len(blocks.level)
     products = _products(blocks.residual)
     without_mean = np.eye(frames) - 1.0 / frames
@@ -102,20 +102,20 @@ def _parts(blocks: Blocks, reach: float) -> tuple[Doubles, Doubles, Doubles]:
 
 
 def _products(residual: Floats) -> Doubles:
-    """(n, frames, frames) mean products of the blocks' residuals in any two frames."""
+    """Return (n, frames, frames) mean products of the blocks' residuals in any two frames."""
     r = residual.transpose(1, 0, 2)
     return np.asarray(np.matmul(r, r.transpose(0, 2, 1)) / r.shape[2], np.float64)
 
 
 def _apart(offset: Doubles) -> NDArray[np.int64]:
-    """(2, n, frames, frames) how far apart the grids of any two frames are, in steps."""
+    """Return (2, n, frames, frames) distances of the sampling grids of any two frames, in steps."""
     at = offset.transpose(2, 1, 0)
     return np.asarray(np.minimum(np.rint(np.abs(at[..., :, None] - at[..., None, :]) * _STEPS_PER_PX).astype(np.int64), _MOST_STEPS))
 
 
 @cache
 def _likeness_along(reach: float) -> Doubles:
-    """How alike second differences of structure are along an axis, by distance of the grids: from 0 px in steps of 1 / _STEPS_PER_PX; 1 at none."""
+    """Return the correlation of second differences of structure along an axis, by distance of the grids: from 0 px in steps of 1 / _STEPS_PER_PX."""
     d = np.arange(_MOST_STEPS + 1) / _STEPS_PER_PX
     lags = 2 * np.arange(-2, 3)[:, None]
     alike = _LIKENESS @ np.exp(-((d + lags) ** 2) / (2 * reach**2))
@@ -123,14 +123,14 @@ def _likeness_along(reach: float) -> Doubles:
 
 
 def _likeness(steps: NDArray[np.int64], reach: float) -> Doubles:
-    """The same in two frames whose grids are `steps` (2, ...) apart."""
+    """Return that correlation for two frames whose grids are `steps` (2, ...) apart."""
     along = _likeness_along(reach)
     return np.asarray(along[steps[0]] * along[steps[1]])
 
 
 @cache
 def _freedom_of_samples(side: int = 4) -> float:
-    """Degrees of freedom of the mean square of side x side second differences of white noise, which overlap."""
+    """Return the degrees of freedom of the mean square of side x side second differences of white noise, which overlap."""
     lag = np.abs(np.subtract.outer(np.arange(side), np.arange(side)))
     along = np.where(lag <= 2, _LIKENESS[2 + np.minimum(lag, 2)], 0.0)
     return float(side**4 / (along**2).sum() ** 2)

@@ -1,1 +1,1 @@
-"""What calibration measured: records, the user's folder of them, and applying them to a burst."""
+"""Calibration records, the user's profile folder, and their application to a burst."""

@@ -61,7 +61,7 @@ def known_of(profiles: Sequence[str], motion: Path | None) -> CalibrationInputs:
 
     if NONE in (name.lower() for name in profiles):
         if len(profiles) > 1:
-            raise SettingsError(f"--profile {NONE} must stand alone, not with {len(profiles) - 1} more; FILE may be given more than once")
+            raise SettingsError(f"--profile {NONE} cannot be combined with {len(profiles) - 1} other profiles")
         return CalibrationInputs(motion=motion)
     for path in (*map(Path, profiles), *([motion] if motion else [])):
         if not path.is_file():
@@ -70,7 +70,7 @@ def known_of(profiles: Sequence[str], motion: Path | None) -> CalibrationInputs:
         read_motions(motion)  # which is said before anything is computed, or skipped
     for name in profiles:
         if read_record(Path(name)).kind == "motion":
-            raise InputFileError(f"{name}: a motion; --motion takes it")
+            raise InputFileError(f"{name}: is a motion file; use --motion")
     return CalibrationInputs(tuple(map(Path, profiles)), profile_folder(), motion)
 
 
@@ -117,17 +117,17 @@ def _matched(known: CalibrationInputs, burst: Burst) -> Matched:
     for path in known.profiles:
         record = read_record(path)
         if record.camera and burst.info.camera and record.camera.casefold() != burst.info.camera.casefold():
-            log.warning("%s: of camera %s; the burst %s is of %s", path, record.camera, burst.name, burst.info.camera)
+            log.warning("%s: measured on camera %s, but burst %s is from %s", path, record.camera, burst.name, burst.info.camera)
         if isinstance(record, NoiseRecord):
             if record.iso and burst.info.iso and abs(record.iso - burst.info.iso) > 0.02 * burst.info.iso:
-                log.warning("%s: at ISO %g; the burst %s is at ISO %g", path, record.iso, burst.name, burst.info.iso)
+                log.warning("%s: measured at ISO %g, but burst %s is at ISO %g", path, record.iso, burst.name, burst.info.iso)
             found = replace(found, noise=record)
         elif isinstance(record, LensRecord):
             found = replace(found, lens=record)
         elif isinstance(record, DefectRecord):
             if record.shape != burst.info.shape:
                 height, width = record.shape
-                raise SettingsError(f"{path}: defects of {width} x {height} pixels; {burst.name} has {burst.info.shape[1]} x {burst.info.shape[0]}")
+                raise SettingsError(f"{path}: defects of {width} x {height} pixels, but {burst.name} has {burst.info.shape[1]} x {burst.info.shape[0]}")
             found = replace(found, defects=record)
         found = replace(found, sources={**found.sources, record.kind: str(path)})
     return found
@@ -176,7 +176,7 @@ def _flows(path: Path, burst: Burst, settings: Settings, omitted: Sequence[int])
 
     motions = read_motions(path)
     if len(motions) != len(burst) + len(omitted):
-        raise InputFileError(f"{path}: {len(motions)} motions, and {burst.name} has {len(burst) + len(omitted)} frames; one per frame is needed")
+        raise InputFileError(f"{path}: {len(motions)} motions, but {burst.name} has {len(burst) + len(omitted)} frames; there must be one per frame")
     motions = tuple(motion for n, motion in enumerate(motions) if n not in omitted)
     reference = settings.reference or 0
     if reference >= len(motions):
@@ -184,4 +184,4 @@ def _flows(path: Path, burst: Burst, settings: Settings, omitted: Sequence[int])
     try:
         return check_flows(flows_from_motions(motions, reference, burst.info.shape), burst)
     except SettingsError as error:
-        raise InputFileError(f"{path}: motion that leaves every frame behind ({error})") from error
+        raise InputFileError(f"{path}: motion larger than the frames ({error})") from error

@@ -1,4 +1,4 @@
-"""Records to files and back: JSON or, by the suffix .toml, TOML. A `units` table in the file says what every number is; it is not read."""
+"""Reading and writing of records: JSON or, by the suffix .toml, TOML. The `units` table in a file is documentation and is not read."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from burstsr.io.atomic import atomic
 from burstsr.profiles.records import KINDS, Record
 
 SUFFIXES = (".json", ".toml")
-_SPOKEN = {float: "a finite number", int: "an integer", str: "text"}
+_TYPE_NAMES = {float: "a finite number", int: "an integer", str: "text"}
 
 
 def to_dict(record: Record) -> dict[str, Any]:
-    """A record ready for JSON: its kind, its known fields, their units."""
+    """Return a record ready for JSON: its kind, its known fields, their units."""
     known = {f.name: getattr(record, f.name) for f in fields(record) if getattr(record, f.name) is not None}
     units = {f.name: f.metadata["unit"] for f in fields(record) if f.name in known}
     return {"kind": record.kind, **_lists(known), "units": units}
 
 
 def write_record(path: Path, record: Record) -> None:
-    """Write a record, whole or not at all. Raises SettingsError for another suffix than .json and .toml, OutputError."""
+    """Write a record atomically. Raises SettingsError for a suffix other than .json and .toml, OutputError."""
     if path.suffix.lower() not in SUFFIXES:
-        raise SettingsError(f"{path}: a record's file ends in {' or '.join(SUFFIXES)}")
+        raise SettingsError(f"{path}: the name of a record must end in {' or '.join(SUFFIXES)}")
     value = to_dict(record)
     text = _toml_text(value) if path.suffix.lower() == ".toml" else json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     with atomic(path) as temporary:
@@ -38,7 +38,7 @@ def write_record(path: Path, record: Record) -> None:
 
 
 def read_record(path: Path) -> Record:
-    """The record of a file. Raises InputFileError, naming the file, for what is none, or has fields that are absent, unknown, or of another kind."""
+    """Read a record. Raises InputFileError, naming the file, for other files, and for missing, unknown or invalid fields."""
     value = read_toml(path) if path.suffix.lower() == ".toml" else read_json(path)
     kind = value.get("kind") if isinstance(value, Mapping) else None
     if not isinstance(kind, str) or kind not in KINDS:
@@ -57,14 +57,14 @@ def read_record(path: Path) -> Record:
 
 
 def _converted(value: Any, hint: Any, name: str) -> Any:  # noqa: ANN401  any field
-    """`value` of a file as a field of type `hint` holds it. Raises ValueError."""
+    """Convert `value` of a file to a field of type `hint`. Raises ValueError."""
     origin, arguments = get_origin(hint), get_args(hint)
     if origin in (Union, types.UnionType):
         return _converted(value, next(a for a in arguments if a is not type(None)), name)
     if origin is tuple and isinstance(value, list):
         endless = len(arguments) == 2 and arguments[1] is Ellipsis
         if not endless and len(value) != len(arguments):
-            raise ValueError(f"{name} has {len(value)} values; {len(arguments)} are needed")
+            raise ValueError(f"{name} must have {len(arguments)} values, not {len(value)}")
         return tuple(_converted(v, arguments[0] if endless else arguments[i], name) for i, v in enumerate(value))
     if origin is dict and isinstance(value, Mapping):
         return {str(key): _converted(v, arguments[1], f"{name}.{key}") for key, v in value.items()}
@@ -72,14 +72,14 @@ def _converted(value: Any, hint: Any, name: str) -> Any:  # noqa: ANN401  any fi
         return float(value)
     if hint in (int, str) and type(value) is hint:
         return value
-    raise ValueError(f"{name} must be {_SPOKEN.get(hint, 'a list')}, not {shown(value)}")
+    raise ValueError(f"{name} must be {_TYPE_NAMES.get(hint, 'a list')}, not {shown(value)}")
 
 
 def _lists(value: Any) -> Any:  # noqa: ANN401
     if isinstance(value, Mapping):
         return {key: _lists(v) for key, v in value.items()}
     if isinstance(value, float):
-        return float(value)  # NumPy's floats are floats, but do not write themselves as such
+        return float(value)  # NumPy's floats are floats, but their repr differs
     return [_lists(v) for v in value] if isinstance(value, tuple | list) else value
 
 

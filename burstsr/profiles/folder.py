@@ -1,4 +1,4 @@
-"""The user's folder of records, and which of them are right for a burst."""
+"""The user's profile folder, and the selection of records for a burst."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from burstsr.profiles.records import DefectRecord, LensRecord, NoiseRecord, Reco
 
 _LOG = logging.getLogger("burstsr.calibration")
 FOLDER_VARIABLE = "BURSTSR_PROFILES"
-_SAME_ISO = 0.02  # relative difference up to which ISOs are the same
-_FARTHEST_ISO = 4.0  # times beyond what was measured, up to which a fit over ISO is believed
+_SAME_ISO = 0.02  # relative tolerance for equal ISO
+_FARTHEST_ISO = 4.0  # maximum extrapolation factor of a fit over ISO
 
 
 @dataclass(frozen=True)
 class Matched:
-    """What is known of a burst's camera; None where nothing is. sources: which file each of `noise`, `lens` and `defects` is from."""
+    """Calibration of a burst's camera; None where unknown. sources: the file of each of `noise`, `lens` and `defects`."""
 
     noise: NoiseRecord | None
     lens: LensRecord | None
@@ -35,7 +35,7 @@ class Matched:
 
 
 def profile_folder(environment: Mapping[str, str] = os.environ, platform: str = sys.platform) -> Path:
-    """Where a user's records are kept: BURSTSR_PROFILES, else what is usual on the platform for configuration, `burstsr/profiles` below it."""
+    """Return the folder of the user's records: BURSTSR_PROFILES, else `burstsr/profiles` in the platform's configuration folder."""
     if environment.get(FOLDER_VARIABLE):
         return Path(environment[FOLDER_VARIABLE])
     home = Path(environment.get("USERPROFILE" if platform == "win32" else "HOME") or Path.home())
@@ -49,7 +49,7 @@ def profile_folder(environment: Mapping[str, str] = os.environ, platform: str = 
 
 
 def file_name(record: Record) -> str:
-    """What a record is called in the folder: camera, kind, ISO, without blanks or signs."""
+    """Return the file name of a record in the folder: camera, kind, ISO, without blanks or special characters."""
     camera = re.sub(r"[^a-z0-9]+", "-", record.camera.casefold()).strip("-") or "unknown"
     if isinstance(record, LensRecord):
         last = "".join([f"-{record.focal_mm:g}mm" if record.focal_mm else "", f"-f{record.aperture:g}" if record.aperture else ""])
@@ -59,19 +59,19 @@ def file_name(record: Record) -> str:
 
 
 def read_profiles(folder: Path) -> list[tuple[Path, Record]]:
-    """All records of a folder, by name; what is none is passed over, and said in the log. [] where there is no such folder."""
+    """Read all records of a folder, by name; other files are ignored and logged. [] where the folder does not exist."""
     found = []
     for path in sorted(folder.iterdir()) if folder.is_dir() else []:
         if path.suffix.lower() in SUFFIXES and not path.name.startswith("."):
             try:
                 found.append((path, read_record(path)))
             except InputFileError as error:
-                _LOG.warning("passed over: %s", error)
+                _LOG.warning("ignored: %s", error)
     return found
 
 
 def match(records: Iterable[tuple[Path, Record]], info: FrameInfo) -> Matched:
-    """The records of a frame's camera: noise at its ISO, or fitted over ISO; the lens at its aperture and focal length; defects of its size."""
+    """Select the records for a frame's camera: noise at its ISO, or fitted over ISO; the lens at its aperture and focal length; defects of its size."""
     own = [(path, record) for path, record in records if _same_camera(record.camera, info.camera)]
     noises = [(path, r) for path, r in own if isinstance(r, NoiseRecord)]
     exact = [(path, r) for path, r in noises if abs(r.iso - info.iso) <= _SAME_ISO * info.iso]
@@ -88,13 +88,13 @@ def match(records: Iterable[tuple[Path, Record]], info: FrameInfo) -> Matched:
 
 
 def over_iso(records: Sequence[NoiseRecord], iso: float) -> NoiseRecord:
-    """Noise at `iso` from what was measured at others: alpha = a0 + a1 ISO, beta = b0 + b1 ISO + b2 ISO^2, no coefficient negative.
+    """Interpolate noise at `iso` from records at other ISOs: alpha = a0 + a1 ISO, beta = b0 + b1 ISO + b2 ISO^2, no coefficient negative.
 
     Least squares of relative errors. From a single record alpha grows with the ISO and beta with its square; from two beta has no linear term.
     Raises SettingsError for no records, or for an ISO that is not above 0.
     """
     if not records or not iso > 0 or min(r.iso for r in records) <= 0:
-        raise SettingsError(f"iso = {iso:g}: noise over ISO needs records with an ISO above 0, and an ISO above 0")
+        raise SettingsError(f"iso = {iso:g}: a fit of noise over ISO requires ISO values above 0")
     isos, unit = np.array([r.iso for r in records]), float(np.mean([r.iso for r in records]))
     powers = {1: ((1,), (2,)), 2: ((0, 1), (0, 2))}.get(len({r.iso for r in records}), ((0, 1), (0, 1, 2)))
     found = []
@@ -111,7 +111,7 @@ def over_iso(records: Sequence[NoiseRecord], iso: float) -> NoiseRecord:
 
 
 def _same_camera(a: str, b: str) -> bool:
-    """Whether two names are of one camera; makers' names may be there or not, capitals and blanks do not count."""
+    """Whether two names mean the same camera, ignoring the maker, case and blanks."""
     a, b = (" ".join(name.casefold().split()) for name in (a, b))
     return bool(a and b) and (a == b or a.endswith(f" {b}") or b.endswith(f" {a}"))
 

@@ -1,4 +1,4 @@
-"""What was measured, as frozen records that are written to files and read back equal.
+"""Calibration records: frozen dataclasses that are written to files and read back equal.
 
 Normalised units: 0 = black, 1 = sensor saturation. Triples are in the order R, G, B. Fields that were not measured are None, and absent in files.
 """
@@ -26,17 +26,17 @@ _VARIANCE = "variance at no light, normalised units; R, G, B"
 
 
 def _measured(unit: str) -> Any:  # noqa: ANN401  dataclasses.field keeps its type to itself
-    """A field that must be given."""
+    """Declare a required field."""
     return field(metadata={"unit": unit})
 
 
 def _optional(unit: str) -> Any:  # noqa: ANN401
-    """A field that may be unknown."""
+    """Declare an optional field."""
     return field(default=None, metadata={"unit": unit})
 
 
 def now() -> str:
-    """The present moment as a record's `date`: ISO 8601, UTC, whole seconds."""
+    """Return the current time as a record's `date`: ISO 8601, UTC, in seconds."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
@@ -70,7 +70,7 @@ class NoiseRecord:
             if len(values) != 3 or not np.isfinite(values).all() or min(values) < 0 or max(values) >= 1:
                 raise RangeError(name, f"must be three numbers from 0 to below 1, not {values}")
         if not any(a + b > 0 for a, b in zip(self.alpha, self.beta, strict=True)):
-            raise SettingsError(f"alpha {self.alpha} and beta {self.beta} are all 0; no camera is without noise")
+            raise SettingsError(f"alpha {self.alpha} and beta {self.beta} are all 0; no camera is free of noise")
         check_range("iso", self.iso, 0, _LARGEST_ISO)
         if self.white_dn is not None:
             check_range("white_dn", self.white_dn, 1, 65535)
@@ -79,13 +79,13 @@ class NoiseRecord:
 
     @property
     def noise(self) -> Noise:
-        """The model as the pipeline takes it."""
+        """Return the noise model for the pipeline."""
         return Noise(np.array(self.alpha, np.float64), np.array(self.beta, np.float64))
 
 
 @dataclass(frozen=True)
 class DefectRecord:
-    """Pixels, rows and columns of a sensor that lie."""
+    """Defective pixels, and row and column offsets, of a sensor."""
 
     kind: ClassVar[str] = "defects"
     camera: str = _measured("make and model, as the files name them")
@@ -114,13 +114,13 @@ class DefectRecord:
 
     @property
     def positions(self) -> NDArray[np.int64]:
-        """(n, 2) int64 (y, x) of all defects."""
+        """Return (n, 2) int64 (y, x) of all defects."""
         return np.array([*self.hot, *self.dead], np.int64).reshape(-1, 2)
 
 
 @dataclass(frozen=True)
 class LensRecord:
-    """How wide a point is on the sensor: the lens's blur, the pixel's own square beside."""
+    """Blur of the lens: its point spread function, without the pixel area."""
 
     kind: ClassVar[str] = "lens"
     camera: str = _measured("make and model, as the files name them")
@@ -144,7 +144,7 @@ class LensRecord:
 
 @dataclass(frozen=True)
 class MotionRecord:
-    """How a camera moved between frames. A motion file as well: `simulate --motion` and `process --motion` take it."""
+    """Camera motion between frames. Also a motion file: `simulate --motion` and `process --motion` take it."""
 
     kind: ClassVar[str] = "motion"
     camera: str = _measured("make and model, as the files name them")
@@ -176,5 +176,5 @@ KINDS: dict[str, type[Record]] = {c.kind: c for c in (NoiseRecord, DefectRecord,
 
 
 def triple(values: NDArray[np.floating]) -> Triple:
-    """Three numbers as a record's field."""
+    """Convert three numbers to a record's field."""
     return (float(values[0]), float(values[1]), float(values[2]))

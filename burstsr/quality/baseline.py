@@ -1,4 +1,4 @@
-"""What one frame gives: the picture every burst must beat."""
+"""Single-frame baseline, which every burst must beat."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _GAMMA = 2.2
 
 
 def single_frame(path: str | Path, neutral: NDArray[np.float64], scale: float) -> NDArray[np.float32]:
-    """(round(s H), round(s W), 3) float32 linear camera RGB of one raw file: LibRaw's DHT demosaicing, white-balanced, enlarged by Lanczos (8 x 8).
+    """Develop one raw file to (round(s H), round(s W), 3) float32 linear camera RGB: LibRaw's DHT demosaicing, white-balanced, upscaled by Lanczos (8 x 8).
 
-    neutral: (3,) camera RGB of a neutral object. Enlarged in a gamma of 1/2.2, where ringing at bright edges is smaller; the same output geometry as
-    a burst's picture. Not clipped; not oriented. Raises InputFileError.
+    neutral: (3,) camera RGB of a neutral object. Upscaled in a gamma of 1/2.2, where ringing at bright edges is smaller; the same output geometry as
+    the result of a burst. Not clipped; not oriented. Raises InputFileError.
     """
     curved = np.power(developed(path, neutral), np.float32(1 / _GAMMA))
     large = np.asarray(cv2.resize(curved, None, fx=scale, fy=scale, interpolation=cv2.INTER_LANCZOS4))
@@ -27,7 +27,7 @@ def single_frame(path: str | Path, neutral: NDArray[np.float64], scale: float) -
 
 
 def developed(path: str | Path, neutral: NDArray[np.float64]) -> NDArray[np.float32]:
-    """(H, W, 3) float32 of one raw file by LibRaw's DHT, linear, 0 .. 1, white-balanced by gains of at most 1. Raises InputFileError."""
+    """Develop one raw file with LibRaw's DHT to (H, W, 3) float32, linear, 0 .. 1, white-balanced by gains of at most 1. Raises InputFileError."""
     balance = neutral.max() / neutral
     try:
         with rawpy.imread(str(path)) as raw:
@@ -43,5 +43,5 @@ def developed(path: str | Path, neutral: NDArray[np.float64]) -> NDArray[np.floa
                 user_flip=0,
             )
     except (rawpy.LibRawError, OSError) as error:
-        raise InputFileError(f"{path}: LibRaw cannot develop it ({error})") from error
+        raise InputFileError(f"{path}: LibRaw cannot process it ({error})") from error
     return np.asarray(rgb, np.float32) / np.float32(65535)

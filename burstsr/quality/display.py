@@ -1,7 +1,7 @@
-"""How far one display picture is from another, as papers on single-picture super-resolution measure it: PSNR, SSIM and MS-SSIM, on RGB and on luma.
+"""PSNR, SSIM and MS-SSIM of display images, on RGB and on luma, as in the literature on single-image super-resolution.
 
-Pictures are (H, W, 3) sRGB, 0 to 1. Luma is BT.601 with studio swing (16 to 235 of 255), as in MATLAB's rgb2ycbcr, by which published figures are made; its
-peak is 255 all the same.
+Images are (H, W, 3) sRGB, 0 to 1. Luma is BT.601 with studio swing (16 to 235 of 255), as in MATLAB's rgb2ycbcr, as in published figures; its
+peak is 255 nevertheless.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ _FOOT = 16 / 255
 _WINDOW, _SIGMA = 11, 1.5  # Wang 2004, §III.B
 _C1, _C2 = 0.01**2, 0.03**2
 _SCALES = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # Wang, Simoncelli, Bovik 2003, "Multi-scale structural similarity", §3.2: alpha_M, beta_j = gamma_j
-LEAST_PX = _WINDOW * 2 ** (len(_SCALES) - 1)  # shorter side that MS-SSIM needs
+LEAST_PX = _WINDOW * 2 ** (len(_SCALES) - 1)  # minimum length of the shorter side for MS-SSIM
 
 
 def luma(srgb: Floats) -> NDArray[np.float64]:
-    """(H, W) luma of (H, W, 3), 16/255 to 235/255.
+    """Return (H, W) luma of (H, W, 3), 16/255 to 235/255.
 
     >>> (luma(np.ones((1, 1, 3))) * 255).round(3).tolist()
     [[235.0]]
@@ -31,7 +31,7 @@ def luma(srgb: Floats) -> NDArray[np.float64]:
 
 
 def cropped(image: Floats, border: int) -> Floats:
-    """Without a frame of `border` pixels. Raises SettingsError where nothing is left."""
+    """Crop a border of `border` pixels. Raises SettingsError where nothing is left."""
     height, width = image.shape[:2]
     if not 0 <= 2 * border < min(height, width):
         raise RangeError("border", f"must be at least 0 and less than half of {height} x {width} pixels, not {border}")
@@ -39,18 +39,18 @@ def cropped(image: Floats, border: int) -> Floats:
 
 
 def psnr(image: Floats, truth: Floats) -> float:
-    """Peak signal to noise ratio in dB, peak 1; inf where equal."""
+    """Return the peak signal-to-noise ratio in dB, peak 1; inf where equal."""
     error = float(np.mean(np.square(np.asarray(image, np.float64) - truth)))
     return float("inf") if error == 0 else -10 * float(np.log10(error))
 
 
 def ssim(image: Floats, truth: Floats) -> float:
-    """Structural similarity (Wang 2004), mean over channels and over all places where the window fits; NaN below 11 x 11 pixels."""
+    """Return the structural similarity (Wang 2004), mean over channels and over all positions where the window fits; NaN below 11 x 11 pixels."""
     return float(np.mean([_similarity(a, b)[0] for a, b in _planes(image, truth)])) if min(image.shape[:2]) >= _WINDOW else float("nan")
 
 
 def ms_ssim(image: Floats, truth: Floats) -> float:
-    """Multi-scale structural similarity (Wang 2003, eq. 7), mean over channels; NaN where the shorter side has fewer than LEAST_PX pixels."""
+    """Return the multi-scale structural similarity (Wang 2003, eq. 7), mean over channels; NaN where the shorter side has fewer than LEAST_PX pixels."""
     if min(image.shape[:2]) < LEAST_PX:
         return float("nan")
     return float(np.mean([_over_scales(a, b) for a, b in _planes(image, truth)]))
@@ -66,13 +66,13 @@ def _over_scales(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
 
 
 def _halved(plane: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Every mean of 2 x 2 pixels; an odd last row or column is left out."""
+    """Average 2 x 2 pixels; an odd last row or column is dropped."""
     height, width = (n // 2 * 2 for n in plane.shape)
     return np.asarray(plane[:height, :width].reshape(height // 2, 2, width // 2, 2).mean((1, 3)))
 
 
 def _similarity(a: NDArray[np.float64], b: NDArray[np.float64]) -> tuple[float, float]:
-    """Means of SSIM and of its contrast-structure part over all places where the window fits (Wang 2004, eqs. 6, 9, 10, 13)."""
+    """Return the means of SSIM and of its contrast-structure part over all positions where the window fits (Wang 2004, eqs. 6, 9, 10, 13)."""
     mean_a, mean_b = _windowed(a), _windowed(b)
     variance_a, variance_b = _windowed(a * a) - mean_a**2, _windowed(b * b) - mean_b**2
     structure = (2 * (_windowed(a * b) - mean_a * mean_b) + _C2) / (variance_a + variance_b + _C2)
@@ -87,13 +87,13 @@ def _windowed(plane: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _planes(image: Floats, truth: Floats) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
     if image.shape != truth.shape:
-        raise SettingsError(f"pictures of shapes {image.shape} and {truth.shape}: expected the same")
+        raise SettingsError(f"images of shapes {image.shape} and {truth.shape}: expected the same")
     pair = [np.asarray(p, np.float64).reshape(*p.shape[:2], -1) for p in (image, truth)]
     return [(np.ascontiguousarray(pair[0][:, :, c]), np.ascontiguousarray(pair[1][:, :, c])) for c in range(pair[0].shape[2])]
 
 
 def figures(image: Floats, truth: Floats, border: int) -> dict[str, float]:
-    """psnr_rgb, psnr_y, ssim_rgb, ssim_y, ms_ssim_rgb, ms_ssim_y of two pictures without a frame of `border` pixels; NaN where they are too small."""
+    """psnr_rgb, psnr_y, ssim_rgb, ssim_y, ms_ssim_rgb, ms_ssim_y of two images without a border of `border` pixels; NaN where they are too small."""
     inside, true = cropped(image, border), cropped(truth, border)
     bright, truly = luma(inside), luma(true)
     found = {"psnr_rgb": psnr(inside, true), "psnr_y": psnr(bright, truly), "ssim_rgb": ssim(inside, true), "ssim_y": ssim(bright, truly)}

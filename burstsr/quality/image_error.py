@@ -1,4 +1,4 @@
-"""How far a picture is from the truth, and a flow from the true one. Thin wrappers; all pictures are (H, W, 3) linear camera RGB, 1.0 = saturation."""
+"""Errors of an image and of a flow against the truth. All images are (H, W, 3) linear camera RGB, 1.0 = saturation."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class FlowError(NamedTuple):
 def display_srgb(image: NDArray[np.floating], colour: Colour) -> NDArray[np.float32]:
     """(H, W, 3) float32 sRGB, 0 to 1: white balance, clip at saturation, camera matrix with white kept white, sRGB curve; no tone curve.
 
-    Without a matrix, or with one that has no inverse, the balanced camera RGB counts as sRGB.
+    Without a matrix, or with one that has no inverse, the balanced camera RGB is taken as sRGB.
     """
     neutral = np.asarray(colour.as_shot_neutral, np.float64)
     balanced = np.minimum(np.asarray(image, np.float32) / (neutral / neutral.max()).astype(np.float32), 1)
@@ -36,28 +36,28 @@ def display_srgb(image: NDArray[np.floating], colour: Colour) -> NDArray[np.floa
 
 
 def psnr_linear(image: NDArray[np.floating], truth: NDArray[np.floating], border: int = 0) -> float:
-    """Peak signal to noise ratio in dB, peak 1, of linear camera RGB, without a frame of `border` pixels; inf where equal."""
+    """Return the PSNR in dB, peak 1, of linear camera RGB, without a border of `border` pixels; inf where equal."""
     return _psnr(*_cropped(image, truth, border))
 
 
 def psnr_srgb(image: NDArray[np.floating], truth: NDArray[np.floating], colour: Colour, border: int = 0) -> float:
-    """Peak signal to noise ratio in dB, peak 1, of both pictures as `display_srgb` shows them."""
+    """Return the PSNR in dB, peak 1, of both images after `display_srgb`."""
     return _psnr(*_displayed(image, truth, colour, border))
 
 
 def ssim(image: NDArray[np.floating], truth: NDArray[np.floating], colour: Colour, border: int = 0) -> float:
-    """Structural similarity of both as `display_srgb` shows them, mean over channels; Gaussian window of 1.5 px (Wang 2004). At least 11 x 11 pixels."""
+    """Return the structural similarity of both images after `display_srgb`, mean over channels; Gaussian window of 1.5 px (Wang 2004). At least 11 x 11 pixels."""
     from skimage.metrics import structural_similarity
 
     shown, true = _displayed(image, truth, colour, border)
     if min(shown.shape[:2]) < 11:
-        raise SettingsError(f"pictures of {shown.shape[0]} x {shown.shape[1]} pixels inside the border: SSIM needs 11 x 11")
+        raise SettingsError(f"images of {shown.shape[0]} x {shown.shape[1]} pixels inside the border: SSIM requires at least 11 x 11")
     similarity: Callable[..., float] = structural_similarity
     return float(similarity(shown, true, channel_axis=2, data_range=1.0, gaussian_weights=True, sigma=1.5, use_sample_covariance=False))
 
 
 def chroma_error(image: NDArray[np.floating], truth: NDArray[np.floating], colour: Colour, border: int = 0) -> float:
-    """RMS error of Cb and Cr (BT.601, full range 1) of both as `display_srgb` shows them; false colour shows here first."""
+    """Return the RMS error of Cb and Cr (BT.601, full range 1) of both images after `display_srgb`; sensitive to false colour."""
     shown, true = _displayed(image, truth, colour, border)
     error = shown - true
     luma = error @ LUMA
@@ -65,7 +65,7 @@ def chroma_error(image: NDArray[np.floating], truth: NDArray[np.floating], colou
 
 
 def flow_error(flow: NDArray[np.floating], true_flow: NDArray[np.floating]) -> FlowError:
-    """Error of `flow` (..., 2) against `true_flow` (..., 2) at the same points, raw pixels."""
+    """Return the error of `flow` (..., 2) against `true_flow` (..., 2) at the same points, raw pixels."""
     if flow.shape != true_flow.shape or flow.shape[-1:] != (2,) or not flow.size:
         raise SettingsError(f"flows of shapes {flow.shape} and {true_flow.shape}: expected the same, (..., 2)")
     length = np.linalg.norm(np.asarray(flow, np.float64) - true_flow, axis=-1)
@@ -79,7 +79,7 @@ def _psnr(image: NDArray[np.floating], truth: NDArray[np.floating]) -> float:
 
 def _cropped(image: NDArray[np.floating], truth: NDArray[np.floating], border: int) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
     if image.shape != truth.shape or image.ndim != 3 or image.shape[2] != 3:
-        raise SettingsError(f"pictures of shapes {image.shape} and {truth.shape}: expected the same, (height, width, 3)")
+        raise SettingsError(f"images of shapes {image.shape} and {truth.shape}: expected the same, (height, width, 3)")
     height, width = image.shape[:2]
     if not 0 <= 2 * border < min(height, width):
         raise RangeError("border", f"must be at least 0 and less than half of {height} x {width} pixels, not {border}")

@@ -24,7 +24,7 @@ def camera_noise(table: Path, camera: str, iso: float) -> Noise:
     try:
         isos, alphas, betas = (np.array([profile[name] for profile in profiles], np.float64) for name in ("iso", "a", "b"))
         if alphas.shape != (len(isos), 3) or betas.shape != alphas.shape or not np.isfinite([*isos, *alphas.flat, *betas.flat]).all() or isos.min() <= 0:
-            raise ValueError(f"{camera}: an ISO, three a and three b are needed in every profile")
+            raise ValueError(f"{camera}: every profile must have an ISO, three a and three b")
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise InputFileError(f"{table}: not a darktable table of noise profiles ({type(error).__name__}: {error})") from error
     order = np.argsort(isos, kind="stable")

@@ -38,7 +38,7 @@ def unprocess(srgb: NDArray[np.floating], colour: Colour) -> NDArray[np.float32]
     saturated highlights (section 3.4): clipped before the pixels average them, edges of white would turn magenta, which no camera shows.
     """
     if colour.xyz_to_camera is None:
-        raise SettingsError("colour.xyz_to_camera = None: a matrix is needed to turn sRGB into camera RGB")
+        raise SettingsError("colour.xyz_to_camera must be a matrix to convert sRGB to camera RGB, not None")
     neutral = np.asarray(colour.as_shot_neutral, np.float32)
     matrix = (colour.xyz_to_camera @ SRGB_TO_XYZ / neutral[:, None]).astype(np.float32)
     camera = np.empty(srgb.shape, np.float32)
@@ -59,7 +59,7 @@ def frame_shape(picture_shape: tuple[int, int], scale: float) -> tuple[int, int]
         lengths.append(frame)
     if min(lengths) < LEAST_SIDE_PX:
         size, frame_size = (" x ".join(map(str, lengths)) for lengths in (picture_shape, lengths))
-        raise SettingsError(f"picture of {size} pixels at scale {scale}: frames would be {frame_size}; at least 16 x 16 are needed")
+        raise SettingsError(f"image of {size} pixels at scale {scale}: frames would be {frame_size}, and must be at least 16 x 16")
     return lengths[0], lengths[1]
 
 
@@ -88,7 +88,7 @@ def apply_psf(image: NDArray[np.float32], sigma: float, psf: NDArray[np.floating
         plane = image[..., channel]
         if psf is not None:
             if psf.ndim != 2 or not all(length % 2 for length in psf.shape) or not psf.sum() > 0:
-                raise SettingsError(f"psf of shape {psf.shape} and sum {psf.sum()}: allowed are two odd lengths and a positive sum")
+                raise SettingsError(f"psf must have odd side lengths and a positive sum, not shape {psf.shape} and sum {psf.sum()}")
             plane = ndimage.convolve(plane, np.asarray(psf, np.float64) / psf.sum(), output=np.float32, mode="reflect")
         elif sigma > 0:
             weights = gaussian_psf(sigma)

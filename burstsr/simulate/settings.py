@@ -100,10 +100,10 @@ class SimulateSettings:
             raise RangeError("cfa", f"must be one of {', '.join(CFA_ORDERS)}, not {self.cfa!r}")
         if isinstance(self.motion, str):
             if self.motion not in MOTIONS:
-                raise RangeError("motion", f"must be one of {', '.join(MOTIONS)}, or motions, not {self.motion!r}")
+                raise RangeError("motion", f"must be one of {', '.join(MOTIONS)}, or a sequence of motions, not {self.motion!r}")
         elif len(self.motion) < self.frames:
-            raise RangeError("motion", f"has {len(self.motion)} motions for {self.frames} frames: one per frame is needed")
+            raise RangeError("motion", f"has {len(self.motion)} motions for {self.frames} frames; there must be one per frame")
         if self.noise is not None:
             check_noise(self.noise)
         if self.black_dn is not None and not 0 <= np.min(self.black_dn) <= np.max(self.black_dn) < 2**self.bits - 1:
-            raise RangeError("black_dn", f"must be from 0 to below the white level {2**self.bits - 1}, not {self.black_dn}")
+            raise RangeError("black_dn", f"must be at least 0 and below the white level {2**self.bits - 1}, not {self.black_dn}")

@@ -61,7 +61,7 @@ def simulate_burst(image: NDArray[Any], settings: SimulateSettings, rng: np.rand
     colour = settings.colour or camera_colour()
     noise = settings.noise or Noise.of_iso(settings.iso)
     if image.ndim != 3 or image.shape[2] != 3:
-        raise SettingsError(f"picture of shape {image.shape}: expected (height, width, 3)")
+        raise SettingsError(f"image must have shape (height, width, 3), not {image.shape}")
     shape = frame_shape((image.shape[0], image.shape[1]), settings.scale)
     light = _light(crop_truth(image, shape, settings.scale))
     background = light if settings.linear else unprocess(light, colour)
@@ -115,7 +115,7 @@ def _light(image: NDArray[Any]) -> NDArray[np.float32]:
     if image.dtype.kind == "u":
         return image.astype(np.float32) / np.float32(np.iinfo(image.dtype).max)
     if not np.isfinite(image).all():
-        raise SettingsError("picture has NaN or infinite pixels")
+        raise SettingsError("image has NaN or infinite pixels")
     return np.asarray(image, np.float32)
 
 
@@ -134,7 +134,7 @@ def _margin(motions: tuple[FrameMotion, ...], shape: tuple[int, int], scale: flo
     margin = margin_for(motions, shape, scale)
     most = max(_MARGIN_PX, *(round(length * scale) for length in shape))
     if margin > most:
-        raise SettingsError(f"motion must stay within {most / scale:.0f} raw pixels of the first frame in pictures of this size, not {margin / scale:.0f}")
+        raise SettingsError(f"motion must stay within {most / scale:.0f} raw pixels of the first frame for images of this size, not {margin / scale:.0f}")
     return margin
 
 

@@ -35,13 +35,13 @@ class PatchDataset:
             try:
                 rgb, _ = read_image(path)
             except InputFileError as error:
-                log.warning("left out: %s", error)
+                log.warning("ignored: %s", error)
                 continue
             if min(rgb.shape[:2]) >= least_px:
                 self.paths.append(path)
                 self.images.append(np.clip(np.rint(rgb * 255), 0, 255).astype(np.uint8))
         if not self.images:
-            raise InputFileError(f"{', '.join(map(str, places))}: no picture of at least {least_px} x {least_px} pixels; allowed is {', '.join(SUFFIXES)}")
+            raise InputFileError(f"{', '.join(map(str, places))}: no image of at least {least_px} x {least_px} pixels (types: {', '.join(SUFFIXES)})")
         self._weigh()
 
     def _weigh(self) -> None:
@@ -51,7 +51,7 @@ class PatchDataset:
     def split_off(self, every: int) -> PatchDataset:
         """Every so many-th picture, taken out of this folder. Raises InputFileError where none would be left."""
         if len(self.images) < 2:
-            raise InputFileError(f"{self.paths[0]}: one picture alone cannot be divided into training and validation; name pictures with --validation")
+            raise InputFileError(f"{self.paths[0]}: a single image cannot be split into training and validation; give validation images with --validation")
         other = copy(self)
         other.paths, other.images = self.paths[every - 1 :: every] or self.paths[-1:], self.images[every - 1 :: every] or self.images[-1:]
         kept = [i for i, path in enumerate(self.paths) if path not in other.paths]

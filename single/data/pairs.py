@@ -94,7 +94,7 @@ class AlignedPairs:
 
     def __init__(self, place: str | Path, scale: int) -> None:
         if not Path(place).is_dir():
-            raise InputFileError(f"{place}: {'is a file; a folder of raw files is needed' if Path(place).exists() else 'no such folder'}")
+            raise InputFileError(f"{place}: {'is a file; must be a folder of raw files' if Path(place).exists() else 'no such folder'}")
         self.scale = scale
         self.pairs: list[tuple[NDArray[np.float32], NDArray[np.float32]]] = []
         for raw in sorted(path for path in Path(place).rglob("*") if path.suffix.lower() in self.RAW):
@@ -102,7 +102,7 @@ class AlignedPairs:
             if image is not None:
                 self.pairs.append(self._pair(raw, image))
         if not self.pairs:
-            raise InputFileError(f"{place}: no raw file ({', '.join(self.RAW)}) with a picture of its name (.png, .jpg, .tif) beside it")
+            raise InputFileError(f"{place}: no raw file ({', '.join(self.RAW)}) with an image of the same name (.png, .jpg, .tif) beside it")
 
     def _pair(self, raw: Path, path: Path) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         frame = read_frame(raw)

@@ -60,9 +60,9 @@ class Upscaler:
         """
         channels = pixels.shape[2]
         if channels not in (1, 2, 3, 4):
-            raise SettingsError(f"a picture of {channels} channels; allowed is 1 to 4: grey or RGB, with or without alpha")
+            raise SettingsError(f"image has {channels} channels; must have 1 to 4: grey or RGB, with or without alpha")
         if self.kind == "bayer":
-            raise SettingsError(f"model {self.model.name} takes raw frames, straight from the mosaic; for display pictures choose another")
+            raise SettingsError(f"model {self.model.name} takes raw mosaics; choose another model for display images")
         alpha = channels % 2 == 0
         colours = pixels[:, :, :-1] if alpha else pixels
         made = self._at_scale(self._colours(colours, progress), pixels.shape[:2])
@@ -74,7 +74,7 @@ class Upscaler:
     def planes(self, planes: Floats, progress: Progress | None = None) -> Floats:
         """(round(2 s H), round(2 s W), 3) float32 of Bayer planes (4, H, W); only for kind "bayer"."""
         if self.run is None or self.kind != "bayer":
-            raise SettingsError(f"model {self.model.name} takes pictures, no mosaics")
+            raise SettingsError(f"model {self.model.name} takes images, not mosaics")
         made = np.ascontiguousarray(self.run(planes, progress).transpose(1, 2, 0))
         return self._at_scale(made, (2 * planes.shape[1], 2 * planes.shape[2]))
 

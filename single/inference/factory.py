@@ -48,11 +48,11 @@ def check(request: Request) -> None:
     """Raise what `enlarger` would raise for a model that is unknown, or whose weights or torch are missing; nothing is loaded."""
     if request.model in METHODS:
         if request.blend is not None:
-            raise SettingsError(f"--blend: {request.model} has no weights to mix")
+            raise SettingsError(f"--blend: {request.model} has no weights to interpolate")
         return
     weights = find(request.model, request.scale)
     if find_spec("torch") is None or find_spec("safetensors") is None:
-        raise SettingsError(f"model {request.model!r} needs torch: pip install 'burstsr[single]'; without it there are {', '.join(METHODS)}")
+        raise SettingsError(f"model {request.model!r} requires torch: pip install 'burstsr[single]'; available without it: {', '.join(METHODS)}")
     if request.blend is not None:
         _partner(request, weights)
 
@@ -89,4 +89,4 @@ def _partner(request: Request, weights: Weights) -> Weights:
     for name, partner in BASE_MODELS.items():
         if weights.name == name or weights.name.startswith(f"{name}-"):
             return find(weights.name.replace(name, partner, 1), weights.scale)
-    raise SettingsError(f"--blend: nothing is known that {request.model} was trained from; say --blend {request.blend:g},FILE")
+    raise SettingsError(f"--blend: the base model of {request.model} is unknown; specify its weights: --blend {request.blend:g},FILE")

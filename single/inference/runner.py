@@ -58,7 +58,7 @@ class Runner:
                 if self.tile <= _SMALLEST_TILE:
                     raise BurstsrError(f"{self.descriptor.name}: not enough memory for a tile of {self.tile} pixels on {self.device}") from error
             self.tile = max(_SMALLEST_TILE, min(self.tile, max(planes.shape[1:])) // 2)
-            log.info("%s: memory ran out; once more with tiles of %d pixels", self.descriptor.name, self.tile)
+            log.info("%s: out of memory; retrying with tiles of %d pixels", self.descriptor.name, self.tile)
             if self.device.type == "cuda":
                 torch.cuda.empty_cache()
 
@@ -78,7 +78,9 @@ def chosen_device(name: str) -> torch.device:
     if name == "auto":
         return torch.device(next(kind for kind in ("cuda", "mps", "cpu") if there[kind]))
     if not there[kind] or (colon and int(index) >= torch.cuda.device_count()):
-        raise SettingsError(f"--device {name}: this machine, or this build of torch, has none; allowed is auto, {', '.join(k for k, v in there.items() if v)}")
+        raise SettingsError(
+            f"--device {name}: not available on this machine or in this build of torch; must be one of auto, {', '.join(k for k, v in there.items() if v)}"
+        )
     return torch.device(name)
 
 

@@ -39,7 +39,7 @@ def read_ncnn(param: Path) -> dict[str, NDArray[np.float32]]:
     blocks, rest = divmod(len(layers) - _AROUND, _CONVOLUTIONS_A_BLOCK)
     if rest or blocks < 1:
         allowed = f"{_CONVOLUTIONS_A_BLOCK} a block and {_AROUND} around them"
-        raise InputFileError(f"{param}: {len(layers)} convolutions; the RRDB generator of ESRGAN, which is all that is imported from ncnn, has {allowed}")
+        raise InputFileError(f"{param}: {len(layers)} convolutions; only the RRDB generator of ESRGAN, which has {allowed}, can be imported from ncnn")
     found: dict[str, NDArray[np.float32]] = {}
     data = _read(param.with_suffix(".bin"))
     place = 0
@@ -73,7 +73,7 @@ def _convolutions(param: Path) -> list[_Convolution]:
         if len(parts) < 4:
             continue
         if parts[0] not in _RRDB_LAYERS:
-            raise InputFileError(f"{param}: has a layer {parts[0]}; the RRDB generator of ESRGAN, which is all that is imported from ncnn, has none")
+            raise InputFileError(f"{param}: has a layer {parts[0]}; only the RRDB generator of ESRGAN, which has none, can be imported from ncnn")
         if parts[0] == "Convolution":
             found.append(_convolution(parts, param))
     return found
@@ -86,7 +86,7 @@ def _convolution(parts: list[str], param: Path) -> _Convolution:
         layer = _Convolution(parts[1], int(said["0"]), int(said["1"]), said.get("5", "0") == "1", int(said["6"]))
         valid = layer.kernel > 0 and layer.outputs > 0 and layer.count > 0 and layer.count % (layer.outputs * layer.kernel**2) == 0
     except (ValueError, KeyError) as error:
-        raise InputFileError(f"{param}: the convolution {' '.join(parts)} makes no sense ({error!r})") from error
+        raise InputFileError(f"{param}: the convolution {' '.join(parts)} is invalid ({error!r})") from error
     if not valid:
         raise InputFileError(f"{param}: the convolution {layer.name} has {layer.count} weights for {layer.outputs} outputs of {layer.kernel} x {layer.kernel}")
     return layer
@@ -96,7 +96,9 @@ def _one(data: bytes, place: int, layer: _Convolution, path: Path) -> tuple[NDAr
     """Weights and bias of the convolution at byte `place`, and where the next one begins."""
     tag = int.from_bytes(data[place : place + 4], "little")
     if tag not in (_FLOAT16, _FLOAT32):
-        raise InputFileError(f"{path}: {layer.name} is stored as 0x{tag:08X}; 16-bit (0x{_FLOAT16:08X}) and 32-bit floats (0) are known, not quantised ones")
+        raise InputFileError(
+            f"{path}: {layer.name} is stored as 0x{tag:08X}; only 16-bit (0x{_FLOAT16:08X}) and 32-bit (0) floats are supported, not quantised weights"
+        )
     kind, width = (np.dtype("<f2"), 2) if tag == _FLOAT16 else (np.dtype("<f4"), 4)
     start = place + 4
     behind = start + -(-layer.count * width // 4) * 4

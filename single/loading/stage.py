@@ -64,7 +64,7 @@ def _unpickled(path: Path) -> object:
         return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         first = str(error).strip().splitlines()[0]
-        raise InputFileError(f"{path}: refused: it holds more than weights, and loading that could run code ({first})") from error
+        raise InputFileError(f"{path}: rejected: it holds more than weights, and loading it could execute code ({first})") from error
     except Exception as error:  # torch raises many classes for damaged files
         raise InputFileError(f"{path}: not a readable file of weights ({error})") from error
 
@@ -76,7 +76,7 @@ def _filled(descriptor: Descriptor, tensors: dict[str, Any], weights: Weights) -
         network.load_state_dict({key: value.float() if value.is_floating_point() else value for key, value in tensors.items()}, strict=True, assign=True)
     except (RuntimeError, TypeError, SettingsError) as error:
         lines = [line.strip() for line in str(error).splitlines()]
-        raise InputFileError(f"{weights.path}: is no {descriptor.architecture} of {dict(descriptor.sizes)}: {' '.join(lines[:3])[:300]}") from error
+        raise InputFileError(f"{weights.path}: not a {descriptor.architecture} of {dict(descriptor.sizes)}: {' '.join(lines[:3])[:300]}") from error
     return network.requires_grad_(False).eval()
 
 
@@ -85,14 +85,16 @@ def _foreign(weights: Weights, tensors: dict[str, Any]) -> Loaded:
     names = ", ".join(list(tensors)[:4])
     known = "RRDB (ESRGAN in any of its key styles), or a file that burstsr train wrote"
     if find_spec("spandrel") is None:
-        raise InputFileError(f"{weights.path}: weights of an unknown network ({names} ...); known is {known}; others need pip install 'burstsr[spandrel]'")
+        raise InputFileError(
+            f"{weights.path}: weights of an unknown network ({names} ...); known architectures are {known}; others require pip install 'burstsr[spandrel]'"
+        )
     spandrel: Any = import_module("spandrel")
     try:
         model = spandrel.ModelLoader(device="cpu").load_from_state_dict(tensors)
     except Exception as error:  # of spandrel's own classes
-        raise InputFileError(f"{weights.path}: weights of a network that spandrel does not know either ({names} ...: {error})") from error
+        raise InputFileError(f"{weights.path}: weights of a network that is unknown to spandrel too ({names} ...: {error})") from error
     if model.input_channels != 3 or model.output_channels != 3 or not 1 <= model.scale <= 8:
-        allowed = f"{model.input_channels} to {model.output_channels} channels at x{model.scale}; allowed is 3 to 3 and x1 to x8"
+        allowed = f"{model.input_channels} to {model.output_channels} channels at x{model.scale}; must be 3 to 3 channels at x1 to x8"
         raise InputFileError(f"{weights.path}: {model.architecture.name}, {allowed}")
     multiple = int(model.size_requirements.multiple_of)
     descriptor = Descriptor(weights.name, "foreign", int(model.scale), "rgb", {"spandrel": model.architecture.name}, 32, multiple, True)

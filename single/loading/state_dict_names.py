@@ -38,7 +38,7 @@ def unwrapped(stored: object, path: Path) -> dict[str, Any]:
         stored = inner
     found = ", ".join(map(str, list(stored)[:6])) if isinstance(stored, Mapping) else type(stored).__name__
     inside = f" inside {'/'.join(seen)}" if seen else ""
-    raise InputFileError(f"{path}: holds {found or 'nothing'}{inside}; weights by name are needed, alone or under {', '.join(_WRAPPERS)}")
+    raise InputFileError(f"{path}: holds {found or 'nothing'}{inside}; expected named weights, at the top level or under {', '.join(_WRAPPERS)}")
 
 
 def _without_prefix(tensors: dict[str, Any]) -> dict[str, Any]:
@@ -88,6 +88,6 @@ def rrdb_descriptor(tensors: Mapping[str, Shaped], name: str, gan: bool, path: P
     blocks = 1 + max(int(found[1]) for key in tensors if (found := re.match(r"body\.(\d+)\.", key)))
     scale = {3: 4, 12: 2, 48: 1}.get(inputs)  # below 4 the input comes pixel-unshuffled
     if scale is None or outputs != 3:
-        raise InputFileError(f"{path}: an RRDB network of {inputs} input and {outputs} output channels; allowed is 3 (or 12 or 48, unshuffled) and 3")
+        raise InputFileError(f"{path}: an RRDB network of {inputs} input and {outputs} output channels; must be 3 (or 12 or 48, pixel-unshuffled) and 3")
     sizes = {"channels": channels, "blocks": blocks, "growth": growth}
     return Descriptor(name, "rrdb", scale, "rgb", sizes, _REACH_PX * (4 // scale), 4 // scale, gan)

@@ -28,5 +28,5 @@ def pixel_loss(name: str) -> Callable[[Tensor, Tensor], Tensor]:
         "cobi": rgb_patch_loss,
     }
     if name not in losses:
-        raise SettingsError(f"loss {name!r}: allowed is {', '.join(losses)}")
+        raise SettingsError(f"loss must be one of {', '.join(losses)}, not {name!r}")
     return losses[name]

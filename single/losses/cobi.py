@@ -23,7 +23,7 @@ def cobi(made: Tensor, wanted: Tensor, spatial_weight: float = SPATIAL_WEIGHT, b
     places in units of the larger side. 0 spatial weight: the contextual loss. Memory grows with (H W)^2. Raises SettingsError beyond 96 x 96.
     """
     if made.shape != wanted.shape or max(made.shape[2:]) > _LARGEST:
-        raise SettingsError(f"CoBi of features {tuple(made.shape)} and {tuple(wanted.shape)}: equal shapes with sides up to {_LARGEST} are allowed")
+        raise SettingsError(f"CoBi of features {tuple(made.shape)} and {tuple(wanted.shape)}: shapes must be equal, with sides up to {_LARGEST}")
     centre = wanted.mean((0, 2, 3), keepdim=True)
     p, q = (functional.normalize((x - centre).flatten(2), dim=1) for x in (made, wanted))
     distance = (1 - torch.einsum("nci,ncj->nij", q, p)).clamp(min=0)  # of wanted i and made j
@@ -43,7 +43,7 @@ def rgb_patch_loss(made: Tensor, wanted: Tensor, scale: int = 2, most: int = 48)
     """
     side = PATCHES.get(scale, 5)
     if min(made.shape[2:]) < side:
-        raise SettingsError(f"CoBi on patches of {side} pixels: pictures of {made.shape[3]} x {made.shape[2]} are smaller")
+        raise SettingsError(f"CoBi on patches of {side} pixels: images of {made.shape[3]} x {made.shape[2]} are too small")
     step = max(1, -(-max(made.shape[2:]) // most))
 
     def patches(x: Tensor) -> Tensor:

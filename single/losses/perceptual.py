@@ -27,7 +27,7 @@ class VGG19(nn.Module):
         super().__init__()
         unknown = set(layers) - set(NAMES)
         if unknown or not layers:
-            raise SettingsError(f"VGG-19 layers {', '.join(sorted(unknown)) or 'none'}: allowed is {', '.join(NAMES)}")
+            raise SettingsError(f"VGG-19 layers must be some of {', '.join(NAMES)}, not {', '.join(sorted(unknown)) or 'none'}")
         self.wanted, self.before = tuple(layers), before_activation
         modules: list[nn.Module] = []
         self.places: dict[str, int] = {}
@@ -55,7 +55,7 @@ class VGG19(nn.Module):
         needed = net.state_dict()
         lacking = [name for name, value in needed.items() if name not in state or state[name].shape != value.shape]
         if lacking:
-            raise InputFileError(f"{source}: not the weights of a VGG-19 (features.N.weight and .bias): {lacking[0]} is missing or has another shape")
+            raise InputFileError(f"{source}: not VGG-19 weights (features.N.weight and .bias): {lacking[0]} is missing or has another shape")
         net.load_state_dict({name: state[name] for name in needed})
         return net
 
@@ -95,7 +95,7 @@ def cobi_loss(vgg: VGG19, made: Tensor, wanted: Tensor) -> Tensor:
 
 def _from_file(path: Path) -> Mapping[str, Tensor]:
     if not path.is_file():
-        raise InputFileError(f"{path}: no such file; the perceptual loss needs the weights of a VGG-19, as torchvision's vgg19-dcbb9e9d.pth")
+        raise InputFileError(f"{path}: no such file; the perceptual loss requires VGG-19 weights, such as torchvision's vgg19-dcbb9e9d.pth")
     if path.suffix == ".safetensors":
         from single.weights_file import read_weights
 
@@ -103,13 +103,13 @@ def _from_file(path: Path) -> Mapping[str, Tensor]:
     try:
         state: Mapping[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
-        raise InputFileError(f"{path}: weights cannot be read without running code ({error})") from error
+        raise InputFileError(f"{path}: weights cannot be loaded without executing code ({error})") from error
     return state
 
 
 def _torchvision_file() -> Path:
-    """Where torchvision keeps the weights once it has them. Raises InputFileError where it has not: nothing is downloaded that nobody asked for."""
+    """Return the path of torchvision's downloaded weights. Raises InputFileError where it does not exist: nothing is downloaded without request."""
     path = Path(torch.hub.get_dir()) / "checkpoints" / _TORCHVISION.rpartition("/")[2]
     if not path.is_file():
-        raise InputFileError(f"--vgg torchvision: {path} is not there, and nothing is downloaded; get it from {_TORCHVISION} (575 MB), or give --vgg FILE")
+        raise InputFileError(f"--vgg torchvision: no such file: {path}; download it from {_TORCHVISION} (575 MB), or use --vgg FILE")
     return path

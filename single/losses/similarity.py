@@ -24,7 +24,7 @@ def ms_ssim(a: Tensor, b: Tensor) -> Tensor:
     smaller = min(a.shape[-2:])
     count = sum(smaller // 2**i >= WINDOW for i in range(len(SCALES)))
     if count == 0:
-        raise SettingsError(f"MS-SSIM of pictures of {a.shape[-1]} x {a.shape[-2]} pixels: at least {WINDOW} along a side are needed")
+        raise SettingsError(f"MS-SSIM of images of {a.shape[-1]} x {a.shape[-2]} pixels: sides must be at least {WINDOW}")
     weights = torch.tensor(SCALES[:count], dtype=a.dtype, device=a.device)
     weights = weights / weights.sum()
     result = torch.ones((), dtype=a.dtype, device=a.device)
@@ -39,7 +39,7 @@ def ms_ssim(a: Tensor, b: Tensor) -> Tensor:
 def _parts(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
     """Luminance, and contrast times structure, per place and channel."""
     if min(a.shape[-2:]) < WINDOW:
-        raise SettingsError(f"SSIM of pictures of {a.shape[-1]} x {a.shape[-2]} pixels: at least {WINDOW} along a side are needed")
+        raise SettingsError(f"SSIM of images of {a.shape[-1]} x {a.shape[-2]} pixels: sides must be at least {WINDOW}")
     line = torch.exp(-0.5 * ((torch.arange(WINDOW, dtype=a.dtype, device=a.device) - WINDOW // 2) / SIGMA) ** 2)
     line = (line / line.sum()).repeat(a.shape[1], 1, 1, 1)
 

@@ -65,7 +65,7 @@ class RRDBNet(nn.Module):
     def __init__(self, scale: int = 4, channels: int = 64, blocks: int = 23, growth: int = 32, inputs: int = 3, outputs: int = 3) -> None:
         super().__init__()
         if scale not in (1, 2, 4):
-            raise SettingsError(f"RRDBNet scale {scale}: allowed is 1, 2, 4")
+            raise SettingsError(f"RRDBNet scale must be 1, 2 or 4, not {scale}")
         self.scale = scale
         self.unshuffle = 4 // scale
         self.conv_first = nn.Conv2d(inputs * self.unshuffle**2, channels, 3, padding=1)

@@ -20,7 +20,7 @@ class SRCNN(nn.Module):
     def __init__(self, scale: int = 4, kernels: tuple[int, int, int] = (9, 5, 5), widths: tuple[int, int] = (64, 32)) -> None:
         super().__init__()
         if len(kernels) != 3 or any(k % 2 == 0 for k in kernels):
-            raise SettingsError(f"SRCNN kernels {kernels}: three odd numbers are allowed")
+            raise SettingsError(f"SRCNN kernels must be three odd integers, not {kernels}")
         self.scale = scale
         channels = (1, *widths, 1)
         self.layers = nn.ModuleList(

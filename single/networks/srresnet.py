@@ -51,7 +51,7 @@ class SRResNet(nn.Module):
     ) -> None:
         super().__init__()
         if scale not in _STAGES:
-            raise SettingsError(f"SRResNet scale {scale}: allowed is {', '.join(map(str, _STAGES))}")
+            raise SettingsError(f"SRResNet scale must be one of {', '.join(map(str, _STAGES))}, not {scale}")
         self.scale, self.skip = scale, skip
         self.head = nn.Sequential(nn.Conv2d(inputs, channels, kernel, padding=kernel // 2), nn.PReLU())
         self.blocks = nn.Sequential(*(ResidualBlock(channels, norm) for _ in range(blocks)))

@@ -17,13 +17,13 @@ def begin(log: Path, head: str, others: Sequence[str]) -> None:
     So a folder in which nothing can be written is noticed before the training, too. Raises OutputError for a file of these names that no training wrote.
     """
     if os.path.lexists(log.parent) and not log.parent.is_dir():
-        raise OutputError(f"{log.parent}: is a file; the training needs a folder")
+        raise OutputError(f"{log.parent}: is a file; must be a folder")
     if _begins_with(log, head):
         return
     for name in (log.name, *others):
         path = log.with_name(name)
         if os.path.lexists(path):
-            raise OutputError(f"{path}: exists, and no training's {log.name} is beside it; {ADVICE}")
+            raise OutputError(f"{path}: exists, and there is no {log.name} of a training beside it; {ADVICE}")
     with atomic(log) as temporary:
         temporary.write_text(head + "\n", encoding="utf-8")
 

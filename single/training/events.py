@@ -13,7 +13,7 @@ def events(out: Path) -> Callable[[Mapping[str, float]], None]:
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError as error:
-        raise SettingsError("--tensorboard needs its package: pip install tensorboard") from error
+        raise SettingsError("--tensorboard requires the tensorboard package: pip install tensorboard") from error
     try:
         writer = SummaryWriter(out)
     except OSError as error:

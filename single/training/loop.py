@@ -45,7 +45,7 @@ class Training:
 
     def __init__(self, plan: Plan, pairs: Pairs, validation: Validation, out: Path, start: str | Path = "") -> None:
         if plan.gan and not start and not (out / CHECKPOINT).is_file():
-            raise SettingsError("--gan starts from a trained network: --start FILE (from random weights it collapses)")
+            raise SettingsError("GAN training must start from a pre-trained network: --start FILE (from random weights it collapses)")
         if not (out / CHECKPOINT).is_file():
             begin(out / LOG, ",".join(FIELDS), (BEST, VALIDATION))
         torch.manual_seed(plan.seed)
@@ -177,9 +177,9 @@ class Training:
             state = torch.load(path, map_location=self.device, weights_only=True)
             other = {name for name, value in _plain(self.plan).items() if state["plan"].get(name) != value} - {"threads", "device", "bf16", "validate_every"}
         except Exception as error:
-            raise InputFileError(f"{path}: not a checkpoint that can be read ({error}); choose another folder") from error
+            raise InputFileError(f"{path}: not a readable checkpoint ({error}); choose another folder") from error
         if other - {"steps"}:
-            raise SettingsError(f"{path} was begun with another {', '.join(sorted(other))}; choose another folder")
+            raise SettingsError(f"{path} was started with different settings ({', '.join(sorted(other))}); choose another folder")
         try:
             self.step, self.seconds, self.best = int(state["step"]), float(state["seconds"]), float(state["best"])
             self.net.load_state_dict(state["net"])
@@ -189,7 +189,7 @@ class Training:
                 self.discriminator.load_state_dict(state["judge"])
                 self.judge_optimiser.load_state_dict(state["judge_optimiser"])
         except (KeyError, ValueError, TypeError, RuntimeError) as error:
-            raise InputFileError(f"{path}: a checkpoint that is damaged ({error}); choose another folder") from error
+            raise InputFileError(f"{path}: damaged checkpoint ({error}); choose another folder") from error
 
 
 def _plain(plan: Plan) -> dict[str, Any]:
@@ -204,7 +204,7 @@ def _lines(path: Path, before: int) -> list[dict[str, Any]]:
         with path.open(newline="", encoding="utf-8") as file:
             return [row for row in csv.DictReader(file) if float(row["step"]) < before and all(float(row[name]) is not None for name in FIELDS)]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputFileError(f"{path}: not the log of a training ({error!r}); move it away, or choose another folder") from error
+        raise InputFileError(f"{path}: not a training log ({error!r}); move it away, or choose another folder") from error
 
 
 def writable(folder: Path) -> None:
@@ -214,7 +214,7 @@ def writable(folder: Path) -> None:
         with tempfile.TemporaryFile(dir=folder):
             pass
     except FileExistsError as error:
-        raise OutputError(f"{folder}: is a file; the training needs a folder") from error
+        raise OutputError(f"{folder}: is a file; must be a folder") from error
     except OSError as error:
         raise OutputError(f"{folder}: cannot be written ({error.strerror or error})") from error
 

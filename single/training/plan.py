@@ -54,4 +54,4 @@ class Plan:
             check_range(name, getattr(self, name), low, high)
         object.__setattr__(self, "loss", check_choice("loss", self.loss, PIXEL_LOSSES))
         if self.perceptual_weight and not self.vgg:
-            raise SettingsError("--perceptual-weight needs the weights of a VGG-19: --vgg FILE, or --vgg torchvision where torchvision has downloaded them")
+            raise SettingsError("--perceptual-weight requires VGG-19 weights: --vgg FILE, or --vgg torchvision if torchvision has downloaded them")

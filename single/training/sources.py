@@ -28,5 +28,5 @@ def of_pictures(descriptor: Descriptor, data: Sequence[Path], held_back: Sequenc
 def of_raw_files(descriptor: Descriptor, data: Path, held_back: Path) -> tuple[Pairs, Pairs]:
     """The same from folders of raw files with a picture beside each. Raises SettingsError for a network that takes no raw, InputFileError."""
     if descriptor.input != "bayer":
-        raise SettingsError(f"--raw-data: {descriptor.name} takes pictures; allowed with zoom models")
+        raise SettingsError(f"--raw-data requires a zoom model; {descriptor.name} is trained on images")
     return AlignedPairs(data, descriptor.scale), AlignedPairs(held_back, descriptor.scale)

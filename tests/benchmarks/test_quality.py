@@ -124,7 +124,7 @@ def test_the_same_seed_gives_the_same_figures(image, tmp_path):
 
 def test_command_line_writes_table_json_and_crops(image, tmp_path, capsys):
     out = tmp_path / "out"
-    status = main(["benchmark", "quality", str(image), "--iso", "100", "--frames", "2", "--rows", "dht,ours", "--out", str(out), "--json"])
+    status = main(["benchmark", "quality", str(image), "--iso", "100", "--frames", "2", "--rows", "dht,ours", "--output", str(out), "--json"])
     found = json.loads(capsys.readouterr().out)
     assert status == 0 and [record["row"] for record in found["records"]] == ["dht", "ours"]
     assert json.loads((out / "quality.json").read_text()) == found

@@ -101,8 +101,8 @@ def test_without_a_profile_the_pipeline_measures():
 def test_a_profile_wrong_by_four_is_said_and_a_right_one_not(iso):
     simulated = made(iso, frames=5)
     assert check_noise_profile(simulated.burst, simulated.noise, flows_of) == ""
-    assert "times as large" in check_noise_profile(simulated.burst, simulated.noise.scaled(0.25), flows_of)
-    assert "times smaller" in check_noise_profile(simulated.burst, simulated.noise.scaled(4), flows_of)
+    assert " times the NoiseProfile" in check_noise_profile(simulated.burst, simulated.noise.scaled(0.25), flows_of)
+    assert "noise is 1/" in check_noise_profile(simulated.burst, simulated.noise.scaled(4), flows_of)
     assert check_noise_profile(Burst("b", simulated.burst.frames[:2]), simulated.noise.scaled(4), flows_of) == ""
 
 

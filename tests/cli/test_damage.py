@@ -59,7 +59,7 @@ def test_what_is_left_of_a_job(bursts, spoilt):
     job = job_of(bursts / "birch", reference=3)
     sound, burst = without_damaged_frames(job, "why")
     assert (sound.omitted, sound.job.settings.reference, len(burst), burst.name) == ((2,), 2, 3, "birch")
-    assert sound.job.paths == tuple(path for path in job.paths if path != spoilt) and sound.job.marks == job.marks
+    assert sound.job.paths == tuple(path for path in job.paths if path != spoilt) and sound.job.fingerprints == job.fingerprints
     with pytest.raises(BurstError, match=r"reference frame is damaged.*frame_002\.dng"):
         without_damaged_frames(job_of(bursts / "birch", reference=2), "why")
 
@@ -85,5 +85,5 @@ def test_coverage_is_that_of_the_sound_frames(run_json, run, bursts, spoilt):
 def test_pixels_that_were_never_written_are_damage(data):
     from burstsr.io.raw import read_frame
 
-    with pytest.raises(InputFileError, match="pixel data is cut out"):
+    with pytest.raises(InputFileError, match="pixel data is missing"):
         read_frame(data / "raw_more" / "traps" / "no_pixels.dng")

@@ -104,7 +104,7 @@ def test_an_interrupt_of_one_job_does_not_wait_for_threads(begin):
     process = begin(bursts=1)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=TIMEOUT_S)
-    assert process.returncode == 130 and "a re-run goes on from there" in err and "Traceback" not in err
+    assert process.returncode == 130 and "a re-run continues from there" in err and "Traceback" not in err
 
 
 def test_the_exit_status_of_an_interrupt_is_documented(run):

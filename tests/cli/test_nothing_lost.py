@@ -96,7 +96,7 @@ def test_an_edited_preview_is_not_replaced(run, done):
     folder, out = done
     (out / "apple.jpg").write_bytes(THEIRS)
     before = contents(out)
-    assert "done already" in run("process", folder, "-o", out)[1] and contents(out) == before
+    assert "already processed" in run("process", folder, "-o", out)[1] and contents(out) == before
     status, _, err = run("process", folder, "-o", out, "--overwrite")
     assert status == 1 and "apple.jpg" in err and "edited" in err and contents(out) == before
 
@@ -104,7 +104,7 @@ def test_an_edited_preview_is_not_replaced(run, done):
 def test_a_record_of_an_earlier_version_names_the_standard_outputs(run, done):
     folder, out = done
     edited(out / "apple.json", outputs=None, below_black=None)
-    assert "done already" in run("process", folder, "-o", out)[1]
+    assert "already processed" in run("process", folder, "-o", out)[1]
     assert run("process", folder, "-o", out, "--overwrite")[0] == 0
     edited(out / "apple.json", outputs=None)
     later = (out / "apple.json").stat().st_mtime_ns + 10**10
@@ -140,7 +140,7 @@ def test_a_format_added_later_computes_only_what_is_missing(run, tmp_path, monke
         linear = [np.where(v <= 0.04045, v / 12.92, ((v + 0.055) / 1.055) ** 2.4) for v in (added, anew)]
         assert np.abs(linear[0] - linear[1]).max() < 12 / 65535, "half a step of the DNG, through white balance, matrix, contrast and sharpening"
         assert np.abs(linear[0] - linear[1]).mean() < 1 / 65535
-    assert "done already" in run("process", folder, "-o", out, "--format", "png")[1]
+    assert "already processed" in run("process", folder, "-o", out, "--format", "png")[1]
 
 
 @pytest.mark.parametrize("spoilt", ["clips", "edited", "earlier version"])
@@ -199,7 +199,7 @@ def test_a_run_killed_between_two_moves_is_completed_by_the_next(run, done, monk
     assert subprocess.run(command, check=False).returncode == 9 and not (out / "apple.json").exists()
     forbid_merging(monkeypatch)
     status, text, err = run("process", folder, "-o", out, "--scale", 1)
-    assert status == 0 and "done already" in text, err
+    assert status == 0 and "already processed" in text, err
     assert sorted(p.name for p in out.iterdir()) == ["apple.dng", "apple.jpg", "apple.json"]
     assert read_image(out / "apple.jpg").rgb.shape == (80, 96, 3)
 
@@ -369,7 +369,7 @@ def test_single_names_results_by_model_and_scale_where_another_is_there(run, tmp
     assert sorted(contents(out)) == ["a-nearest-x2.png", "a-nearest-x2.png.json", "a.png", "a.png.json"]
     assert contents(out).items() >= before.items()
     for options in ((), ("--model", "nearest", "--scale", 2)):
-        assert "done already" in run(*base, *options)[1]
+        assert "already processed" in run(*base, *options)[1]
     assert run(*base, "--model", "bicubic", "--format", "jpg")[0] == 0
     assert (out / "a.jpg").exists(), "no other result is there"
     assert run(*base, "--format", "png", "--format", "tiff")[0] == 0

@@ -52,7 +52,7 @@ def test_rerun_skips_what_is_done(run, run_json, bursts, tmp_path):
     run("process", bursts, "-o", out)
     before = stamps(out)
     status, text, _ = run("process", bursts, "-o", out)
-    assert status == 0 and text.count("done already") == 3 and stamps(out) == before
+    assert status == 0 and text.count("already processed") == 3 and stamps(out) == before
     (out / "birch.jpg").unlink()
     for suffix in EACH:
         (out / f"cedar{suffix}").unlink()
@@ -103,7 +103,7 @@ def test_results_of_the_version_before_are_resumed_and_give_their_settings(run, 
     run(*options)
     as_version_1(record)
     assert "fingerprints" not in json.loads(record.read_text()) and "covariance" in json.loads(record.read_text())["settings_asked"]
-    assert run_json(*options)[1]["bursts"][0]["reason"] == "done already"
+    assert run_json(*options)[1]["bursts"][0]["reason"] == "already processed"
     assert "other settings" in run(*options[:-1], "merge.step_size=1.1")[1]
     assert run(*options, "--format", "png")[0] == 0 and (out / "apple.png").is_file()
     again = json.loads(record.read_text())
@@ -119,7 +119,7 @@ def test_results_of_other_frames_are_no_results_of_these(run, bursts, tmp_path):
     old = contents(tmp_path / "out")
     shutil.copytree(bursts / "birch", tmp_path / "elsewhere" / "apple")
     status, _, err = run("process", tmp_path / "elsewhere" / "apple", "-o", tmp_path / "out")
-    assert status == 1 and "of other frames" in err and contents(tmp_path / "out") == old
+    assert status == 1 and "made from different frames" in err and contents(tmp_path / "out") == old
 
 
 def test_a_failing_burst_costs_itself_only(run, bursts, tmp_path):
@@ -164,7 +164,7 @@ def test_results_under_an_old_name_are_not_orphaned_in_silence(run, run_json, bu
         shutil.copy(bursts / "birch" / f"frame_00{n}.dng", bursts / "apple" / f"later_00{n}.dng")
     _retimed(bursts / "apple", "later")
     status, _, err = run("process", bursts / "apple", "-o", out, "--dry-run")
-    assert status == 0 and f"frame_000: the same frames were done before under another name, {out / 'apple.json'}" in err and "later" not in err
+    assert status == 0 and f"frame_000: the same frames were already processed under another name, {out / 'apple.json'}" in err and "later" not in err
     assert run_json("process", bursts / "apple", "-o", out, "--dry-run")[1]["renamed"] == {"frame_000": str(out / "apple.json")}
     assert run("process", bursts / "birch", "-o", out, "--dry-run")[2] == ""
 
@@ -173,8 +173,8 @@ def test_what_to_do_with_single_shots_is_said(run, bursts):
     frames = sorted((bursts / "apple").glob("*.dng"))[:3]
     for path, hour in zip(frames, (b"13", b"14", b"15"), strict=True):
         path.write_bytes(path.read_bytes().replace(b"2025:01:01 12:", b"2025:01:01 " + hour + b":"))
-    assert "3 bursts have one frame only: --gap SECONDS or --one-burst" not in run("inspect", bursts / "birch")[2]
-    assert "4 bursts have one frame only: --gap SECONDS or --one-burst" in run("inspect", bursts)[2]
+    assert "3 bursts have a single frame: --gap SECONDS or --one-burst" not in run("inspect", bursts / "birch")[2]
+    assert "4 bursts have a single frame: --gap SECONDS or --one-burst" in run("inspect", bursts)[2]
     assert "one frame only" not in run("inspect", bursts, "--one-burst")[2]
 
 
@@ -196,7 +196,7 @@ def test_process_and_inspect_group_by_the_same_options(run, run_json, bursts, co
     reasons = [passed["reason"] for passed in result["passed_over"]]
     assert len(reasons) == 4 and "frame_001 (1).dng: the same content as" in reasons[0] and "burst birch_frame_000" in reasons[1]
     status, out, err = run(*command, bursts, "--one-burst", "--min-frames", 4)
-    assert status == 0 and "birch" not in out and "passed over, copies: apple/frame_001 (1).dng" in err and "few frames: birch/frame_000.dng" in err
+    assert status == 0 and "birch" not in out and "ignored, copies: apple/frame_001 (1).dng" in err and "few frames: birch/frame_000.dng" in err
     status, out, err = run(*command, bursts, "--min-frames", 9)
     assert status == 0 and err.count("few frames") == 1
     for wrong in (["--gap", "-1"], ["--gap", "soon"], ["--min-frames", "0"], ["--gap", "1", "--one-burst"]):

@@ -20,7 +20,7 @@ def test_the_reference_may_be_named(run, bursts, tmp_path):
     """By its name, in all bursts that have such a frame, or by its path."""
     (bursts / "apple" / "frame_002.dng").rename(bursts / "apple" / "other.dng")
     status, _, err = run("process", bursts, "-o", tmp_path / "out", "--dry-run", "--reference", "frame_002.dng")
-    assert status == 0 and "no frame of apple; the reference is chosen automatically there" in err
+    assert status == 0 and "not a frame of apple; the reference is chosen automatically there" in err
     found = find([bursts]).bursts
     for asked, indices in (("frame_002", [None, 2, 2]), (bursts / "birch" / "frame_001.dng", [None, 1, None]), ("2", [2, 2, 2]), ("auto", [None] * 3)):
         assert [s.reference for s in settings_of_bursts(Settings(), found, str(asked))] == indices
@@ -32,7 +32,7 @@ def test_a_reference_that_two_frames_have_is_refused(run, bursts, tmp_path):
     """Frames that are named one by one may come from two folders."""
     frames = [bursts / "apple" / "frame_000.dng", bursts / "apple" / "frame_001.dng", bursts / "birch" / "frame_001.dng"]
     status, _, err = run("process", *frames, "-o", tmp_path / "out", "--dry-run", "--reference", "frame_001.dng")
-    assert status == 2 and "2 frames of that name" in err and "give a path" in err
+    assert status == 2 and "2 frames of that name" in err and "specify a path" in err
 
 
 def test_threads_are_those_asked_for(run, made, tmp_path, monkeypatch):

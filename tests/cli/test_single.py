@@ -75,7 +75,7 @@ def test_a_folder_keeps_its_shape_and_formats(run, run_json, images, tmp_path):
     assert read_display(out / "deep" / "cedar.tif").pixels.shape == (48, 60, 4) and read_display(out / "deep" / "cedar.tif").pixels.dtype == np.uint16
     before = contents(out)
     status, result = run_json("single", images, "-o", out, "--scale", 3)
-    assert status == 0 and [p["status"] for p in result["pictures"]] == ["skipped"] * 3 and contents(out) == before
+    assert status == 0 and [p["status"] for p in result["images"]] == ["skipped"] * 3 and contents(out) == before
     assert run("single", images, "-o", out, "--scale", 2, "--overwrite")[0] == 0
     assert read_display(out / "apple.png").pixels.shape == (48, 60, 3)
 
@@ -90,14 +90,14 @@ def test_networks_say_that_they_learned(run_json, images, tmp_path, model, scale
     wanted = scale or 2
     assert record["shape"] == [round(24 * wanted), round(30 * wanted)] and record["model"]["gan"] is (model == "srgan")
     assert len(record["model"]["sha256"]) == 64 and record["provenance"]["digital_source_type"] == "compositeWithTrainedAlgorithmicMedia"
-    assert result["pictures"][0]["model"] == record["model"] and result["pictures"][0]["provenance"] == record["provenance"]
+    assert result["images"][0]["model"] == record["model"] and result["pictures"][0]["provenance"] == record["provenance"]
     xmp = read_blocks((out / "apple.png").read_bytes(), "x")["xmp"]
     assert b"compositeWithTrainedAlgorithmicMedia" in xmp and record["model"]["sha256"].encode() in xmp
 
 
 def test_classical_models_claim_nothing(run_json, images, tmp_path):
     status, result = run_json("single", images / "apple.png", "-o", tmp_path / "out", "--model", "nearest", "--scale", 2)
-    assert status == 0 and result["pictures"][0]["provenance"] is None
+    assert status == 0 and result["images"][0]["provenance"] is None
     assert "xmp" not in read_blocks((tmp_path / "out" / "apple.png").read_bytes(), "x")
     assert np.array_equal(read_display(tmp_path / "out" / "apple.png").pixels, read_display(images / "apple.png").pixels.repeat(2, 0).repeat(2, 1))
 
@@ -112,7 +112,7 @@ def test_failures_are_named_and_the_others_go_on(run_json, images, tmp_path):
     (images / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n broken")
     shutil.copy(images / "birch.jpg", images / "birch.jpeg")
     status, result = run_json("single", images, "-o", tmp_path / "out", "--scale", 2)
-    by_name = {p["name"]: p for p in result["pictures"]}
+    by_name = {p["name"]: p for p in result["images"]}
     assert status == 1 and sorted(result["failed"]) == ["birch.jpg", "broken.png"] or sorted(result["failed"]) == ["birch.jpeg", "broken.png"]
     assert "broken.png" in by_name["broken.png"]["reason"] and by_name["apple.png"]["status"] == "done"
     assert not [n for n in contents(tmp_path / "out") if "broken" in n or ".part" in n]
@@ -128,19 +128,19 @@ def test_a_write_that_fails_leaves_the_old_file(run_json, images, tmp_path, monk
 
     monkeypatch.setattr("burstsr.io.display.write_display", full)
     status, result = run_json("single", images / "apple.png", "-o", out, "--scale", 2, "--overwrite")
-    assert status == 1 and "No space left" in result["pictures"][0]["reason"] and contents(out) == before
+    assert status == 1 and "No space left" in result["images"][0]["reason"] and contents(out) == before
 
 
 def test_sources_are_never_overwritten(run_json, images):
     before = contents(images)
     status, result = run_json("single", images / "apple.png", "-o", images, "--overwrite")
-    assert status == 1 and "over itself" in result["pictures"][0]["reason"] and contents(images) == before
+    assert status == 1 and "overwritten by its own result" in result["images"][0]["reason"] and contents(images) == before
 
 
 def test_results_inside_the_input_folder_are_no_sources(run_json, images):
     for _ in range(2):
         status, result = run_json("single", images, "-o", images / "large", "--scale", 2)
-        assert status == 0 and len(result["pictures"]) == 3
+        assert status == 0 and len(result["images"]) == 3
 
 
 def test_results_in_a_relative_folder_are_no_sources(run_json, images, monkeypatch):
@@ -181,7 +181,7 @@ def test_raw_frames_become_linear_dngs(run_json, made, tmp_path, model):
     assert image.rgb.shape == (2 * info.shape[0], 2 * info.shape[1], 3)
     assert np.allclose(image.colour.as_shot_neutral, info.colour.as_shot_neutral, atol=1e-4)
     learned = model != "lanczos"
-    assert result["pictures"][0]["provenance"]["digital_source_type"] == ("compositeWithTrainedAlgorithmicMedia" if learned else "digitalCapture")
+    assert result["images"][0]["provenance"]["digital_source_type"] == ("compositeWithTrainedAlgorithmicMedia" if learned else "digitalCapture")
     assert (b"compositeWithTrained" in (tmp_path / "out" / "frame_000.dng").read_bytes()) is learned
     truth = tifffile.imread(made / "apple" / "truth.tif")
     assert np.abs(image.rgb.mean((0, 1)) / truth.mean((0, 1)) - 1).max() < 0.25, "the colours are the camera's"
@@ -193,7 +193,7 @@ def test_a_linear_dng_of_process_can_be_enlarged(run, run_json, made, tmp_path):
     assert status == 0 and read_linear_dng(tmp_path / "out" / "apple.dng").rgb.shape == (160, 192, 3)
     assert b"computationalCapture" in (tmp_path / "out" / "apple.dng").read_bytes(), "it stays what it was"
     status, result = run_json("single", tmp_path / "merged" / "apple.dng", "-o", tmp_path / "z", "--model", "zoom")
-    assert status == 1 and "already demosaiced" in result["pictures"][0]["reason"]
+    assert status == 1 and "already demosaiced" in result["images"][0]["reason"]
 
 
 def test_linear_pictures_stay_linear(run_json, tmp_path):
@@ -209,17 +209,17 @@ def test_linear_pictures_stay_linear(run_json, tmp_path):
 def test_weights_are_mixed(run, run_json, images, tmp_path, models):
     arguments = ("single", images / "apple.png", "-o", tmp_path / "out", "--model", "srgan", "--overwrite")
     status, result = run_json(*arguments, "--blend", 0.5)
-    assert status == 0 and result["pictures"][0]["model"]["name"] == "0.5 srgan-lite-x2 + 0.5 srresnet-lite-x2"
+    assert status == 0 and result["images"][0]["model"]["name"] == "0.5 srgan-lite-x2 + 0.5 srresnet-lite-x2"
     write_weights(models / "stranger.safetensors", tame(DESCRIPTORS[1], 9), DESCRIPTORS[1])
     status, _, err = run(*arguments, "--blend", f"0.5,{models / 'stranger.safetensors'}")
-    assert status == 2 and "strangers" in err
+    assert status == 2 and "unrelated weights" in err
     assert run("single", images, "-o", tmp_path / "out", "--model", "srcnn", "--blend", 0.5)[0] == 2
 
 
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["--model", "nonesuch"], "unknown; allowed is"),
+        (["--model", "nonesuch"], "unknown; must be one of"),
         (["--model", "gone.pth"], "no such file"),
         (["--scale", "0"], "--scale must be"),
         (["--blend", "2"], "share"),
@@ -292,7 +292,7 @@ class TestFallback:
     @pytest.mark.parametrize("fallback", ["srcnn", "srgan", "zoom"])
     def test_one_frame_through_a_network(self, run, one, tmp_path, fallback):
         status, out, _ = run("process", one, "-o", tmp_path / "out", "--fallback", fallback)
-        assert status == 0 and f"one frame: enlarged by {fallback}" in out and ("invents detail" in out) is (fallback == "srgan")
+        assert status == 0 and f"one frame: upscaled by {fallback}" in out and ("invents detail" in out) is (fallback == "srgan")
         record = json.loads((tmp_path / "out" / "one.json").read_text())
         assert record["fallback"]["method"] == fallback and len(record["fallback"]["sha256"]) == 64
         assert record["provenance"]["digital_source_type"] == "compositeWithTrainedAlgorithmicMedia"
@@ -306,7 +306,7 @@ class TestFallback:
             assert run("process", tripod, "-o", tmp_path / "out", "--fallback", fallback)[0] == 2, "not among the fallbacks"
             return
         status, out, _ = run("process", tripod, "-o", tmp_path / "out", "--fallback", fallback)
-        assert status == 0 and "no sub-pixel phase: enlarged by zoom" in out
+        assert status == 0 and "no sub-pixel phase: upscaled by zoom" in out
         record = json.loads((tmp_path / "out" / "still.json").read_text())
         assert record["fallback"]["why"] == "no sub-pixel phase" and len(record["frames"]) == 3
         assert read_linear_dng(tmp_path / "out" / "still.dng").rgb.shape == (120, 128, 3)

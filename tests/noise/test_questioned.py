@@ -59,7 +59,7 @@ def test_noise_that_is_plainly_too_small_drops_no_frames_in_silence(frames):
     burst = compressed(made.__wrapped__(frames=frames, noise=quiet, smooth=0.6).burst)
     noise, _ = estimate_noise(burst, flows_of)
     raised, factor, why = questioned(burst, noise, looks_of)
-    assert factor > 3 and "well aligned" in why
+    assert factor > 3 and "well-aligned" in why
     assert np.all(raised.alpha >= noise.alpha)
     report = super_resolve(burst, Settings(scale=1)).report
     assert all(frame["robustness"] > 0.4 for frame in report["frames"])
@@ -99,8 +99,8 @@ def test_frames_of_another_scene_and_brighter_ones_question_nothing():
 def test_exact_profiles_are_not_doubted_on_fine_texture_and_with_movers(more):
     simulated = made(**more)
     assert check_noise_profile(simulated.burst, simulated.noise, flows_of) == ""
-    assert "times as large" in check_noise_profile(simulated.burst, simulated.noise.scaled(0.25), flows_of)
-    assert "times smaller" in check_noise_profile(simulated.burst, simulated.noise.scaled(4), flows_of)
+    assert " times the NoiseProfile" in check_noise_profile(simulated.burst, simulated.noise.scaled(0.25), flows_of)
+    assert "noise is 1/" in check_noise_profile(simulated.burst, simulated.noise.scaled(4), flows_of)
 
 
 @pytest.mark.parametrize("more", [{}, {"moving_object": MovingObject()}, {"frames": 9, "iso": 400}])

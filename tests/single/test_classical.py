@@ -55,7 +55,7 @@ def test_opencv_agrees_where_it_is_the_same_kernel(rng):
 
 def test_wrong_values_are_named():
     image = np.zeros((4, 4), np.float32)
-    for arguments, says in (((image, 2, "sinc"), "sinc"), ((image, 0), "above 0"), ((image, np.nan), "above 0"), ((image, 0.01), "leaves nothing")):
+    for arguments, says in (((image, 2, "sinc"), "sinc"), ((image, 0), "above 0"), ((image, np.nan), "above 0"), ((image, 0.01), "leaves no pixels")):
         with pytest.raises(SettingsError, match=says):
             resize(*arguments)
 

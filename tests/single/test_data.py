@@ -25,7 +25,7 @@ def test_unusable_pictures_are_left_out(folder):
 
 
 def test_an_empty_folder_is_refused(tmp_path):
-    with pytest.raises(InputFileError, match="no picture"):
+    with pytest.raises(InputFileError, match="no image"):
         PatchDataset([tmp_path])
 
 

@@ -129,9 +129,9 @@ def test_luma_networks_leave_colour_differences_to_bicubic():
 
 
 def test_display_pictures_are_no_mosaics():
-    with pytest.raises(SettingsError, match="raw frames"):
+    with pytest.raises(SettingsError, match="raw mosaics"):
         made_by("bayer").image(smooth(8, 8))
-    with pytest.raises(SettingsError, match="no mosaics"):
+    with pytest.raises(SettingsError, match="not mosaics"):
         made_by("rgb").planes(smooth(8, 8, 4).transpose(2, 0, 1))
     with pytest.raises(SettingsError, match="5 channels"):
         made_by("rgb").image(smooth(8, 8, 5))
@@ -190,5 +190,5 @@ def test_requests_are_checked():
     ):
         with pytest.raises(SettingsError, match=says):
             Request("lanczos", **named)
-    with pytest.raises(SettingsError, match="no weights to mix"):
+    with pytest.raises(SettingsError, match="no weights to interpolate"):
         enlarger(Request("lanczos", blend=0.5))

@@ -109,7 +109,7 @@ def test_code_in_a_file_is_refused_not_run(tmp_path, capsys):
     torch.save({"params": Evil()}, tmp_path / "evil.pth")
     (tmp_path / "worse.pth").write_bytes(pickle.dumps(Evil(), protocol=2))
     for name in ("evil.pth", "worse.pth"):
-        with pytest.raises(InputFileError, match=rf"{name}.*refused"):
+        with pytest.raises(InputFileError, match=rf"{name}.*rejected"):
             load(find(tmp_path / name))
     assert "executed" not in capsys.readouterr().out
 
@@ -122,7 +122,12 @@ def test_files_that_make_no_network_say_why(tmp_path):
     broken = network().state_dict()
     broken["body.1.rdb2.conv3.weight"] = torch.zeros(4, 4, 3, 3)
     torch.save(broken, tmp_path / "broken.pth")
-    says = {"cut.pth": "not a readable", "cut.safetensors": "not a safetensors", "empty.pth": "epoch", "foreign.pth": "spandrel|known is RRDB"}
+    says = {
+        "cut.pth": "not a readable",
+        "cut.safetensors": "not a readable safetensors",
+        "empty.pth": "epoch",
+        "foreign.pth": "spandrel|known architectures are RRDB",
+    }
     for name, text in {**says, "broken.pth": r"body.1.rdb2.conv3"}.items():
         with pytest.raises(InputFileError, match=text) as raised:
             load(find(tmp_path / name))
@@ -166,7 +171,7 @@ def test_broken_ncnn_pairs_say_why(tmp_path):
         (text.replace("Interp", "PReLU"), data, "PReLU"),
         (text.replace("Convolution conv_hr", "ReLU conv_hr"), data, "convolutions"),
         (text.replace("7767517", "7767518"), data, "text form"),
-        (text.replace("0=8 ", "0=x ", 1), data, "makes no sense"),
+        (text.replace("0=8 ", "0=x ", 1), data, "is invalid"),
         (text.replace("0=8 ", "0=7 ", 1), data, "weights for 7 outputs"),
     ]
     for changed, bytes_, says in cases:
@@ -191,7 +196,7 @@ def test_names_find_files(models):
 def test_missing_weights_say_where_to_put_them(models, monkeypatch, tmp_path):
     monkeypatch.setattr("single.loading.registry.find_spec", lambda name: None)
     monkeypatch.setattr("single.loading.registry._BUNDLED", tmp_path / "none")
-    for name, says in (("esrgan", r"burstsr\[esrgan\]"), ("srgan", "put srgan-x2"), ("nonesuch", "unknown; allowed is nearest")):
+    for name, says in (("esrgan", r"burstsr\[esrgan\]"), ("srgan", "put srgan-x2"), ("nonesuch", "unknown; must be one of nearest")):
         with pytest.raises(SettingsError, match=says) as raised:
             find(name)
         assert str(models) in str(raised.value)
@@ -218,9 +223,9 @@ def test_relatives_mix_and_strangers_do_not():
     mixed = blended(of(first, "a"), of(child, "b", gan=True), 0.25)
     assert torch.allclose(mixed.network.state_dict()[key], 0.25 * a + 0.75 * b, atol=1e-6)
     assert mixed.descriptor.gan and mixed.descriptor.name == "0.25 a + 0.75 b" and mixed.sha256 == "a b"
-    with pytest.raises(SettingsError, match=r"strangers.*correlate by -?0\.\d\d"):
+    with pytest.raises(SettingsError, match=r"unrelated weights.*correlation is -?0\.\d\d"):
         blended(of(network(seed=0)), of(network(seed=1)), 0.5)
-    with pytest.raises(SettingsError, match="different kinds"):
+    with pytest.raises(SettingsError, match="different architecture"):
         blended(of(network()), Loaded(OURS, network(OURS), "x"), 0.5)
 
 
@@ -265,5 +270,5 @@ def test_other_networks_go_through_spandrel(tmp_path, monkeypatch):
     torch.save({"other.weight": torch.zeros(2, 2)}, tmp_path / "odd.pth")
     loaded = load(find(tmp_path / "swin.pth"))
     assert (loaded.descriptor.architecture, loaded.descriptor.scale, loaded.descriptor.multiple, loaded.descriptor.gan) == ("foreign", 2, 8, True)
-    with pytest.raises(InputFileError, match="spandrel does not know"):
+    with pytest.raises(InputFileError, match="unknown to spandrel"):
         load(find(tmp_path / "odd.pth"))

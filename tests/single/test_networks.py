@@ -70,7 +70,7 @@ def test_the_discriminator_takes_any_size():
 
 @pytest.mark.parametrize(
     ("change", "words"),
-    [({"architecture": "vdsr"}, "vdsr.*allowed is srcnn"), ({"input": "cmyk"}, "cmyk.*allowed is y"), ({"scale": 99}, "between 1 and 8, not 99")],
+    [({"architecture": "vdsr"}, "must be one of srcnn.*vdsr"), ({"input": "cmyk"}, "must be one of y.*cmyk"), ({"scale": 99}, "between 1 and 8, not 99")],
 )
 def test_a_wrong_descriptor_says_what_is_allowed(change, words):
     with pytest.raises(SettingsError, match=words):
@@ -79,5 +79,5 @@ def test_a_wrong_descriptor_says_what_is_allowed(change, words):
 
 def test_impossible_scales_are_refused():
     for architecture, kind in (("srresnet", "rgb"), ("rrdb", "rgb")):
-        with pytest.raises(SettingsError, match="allowed is"):
+        with pytest.raises(SettingsError, match="must be"):
             build(Descriptor("x", architecture, 7, kind))

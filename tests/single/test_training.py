@@ -137,7 +137,7 @@ def test_the_command_trains_and_says_so(folder, tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    ("line", "words"), [(["vdsr-x4"], "MODEL must be one of"), (["srcnn-x4"], "--data"), (["srcnn-x4", "--raw-data", "x"], "takes pictures")]
+    ("line", "words"), [(["vdsr-x4"], "MODEL must be one of"), (["srcnn-x4"], "--data"), (["srcnn-x4", "--raw-data", "x"], "requires a zoom model")]
 )
 def test_wrong_commands_say_what_is_allowed(line, words, capsys):
     assert main(["train", *line]) == 2
@@ -162,7 +162,7 @@ def _line(folder, out, *more):
 def test_training_into_a_file_or_an_unwritable_folder_is_said(folder, tmp_path, capsys):
     """And before anything is read or computed."""
     (tmp_path / "file").write_text("mine")
-    for out, words in ((tmp_path / "file", "is a file; the training needs a folder"), (tmp_path / "file" / "below", "cannot be written")):
+    for out, words in ((tmp_path / "file", "is a file; must be a folder"), (tmp_path / "file" / "below", "cannot be written")):
         assert main(_line(tmp_path / "no-data", out)) == 1
         assert words in capsys.readouterr().err
     assert (tmp_path / "file").read_text() == "mine"
@@ -209,7 +209,7 @@ def test_files_that_are_no_training_data_are_said(folder, tmp_path, capsys, monk
 
 def test_raw_data_that_is_a_file_is_said(folder, tmp_path, capsys):
     assert main(["train", "zoom-lite-x2", "--raw-data", str(folder / "0.png"), "-o", str(tmp_path / "out")]) == 1
-    assert "is a file; a folder of raw files is needed" in capsys.readouterr().err
+    assert "is a file; must be a folder of raw files" in capsys.readouterr().err
 
 
 def test_a_loss_that_is_no_number_and_memory_that_ends_are_said(folder, tmp_path, monkeypatch):
