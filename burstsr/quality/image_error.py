@@ -46,7 +46,7 @@ def psnr_srgb(image: NDArray[np.floating], truth: NDArray[np.floating], colour: 
 
 
 def ssim(image: NDArray[np.floating], truth: NDArray[np.floating], colour: Colour, border: int = 0) -> float:
-    """Return the structural similarity of both images after `display_srgb`, mean over channels; Gaussian window of 1.5 px (Wang 2004). At least 11 x 11 pixels."""
+    """Return the structural similarity of both images after `display_srgb`, mean over channels; Gaussian window, sigma 1.5 px (Wang 2004), at least 11 x 11."""
     from skimage.metrics import structural_similarity
 
     shown, true = _displayed(image, truth, colour, border)

@@ -64,7 +64,7 @@ def test_darks_that_show_light_are_refused(run, flats, bursts, folder, tmp_path)
     for darks, said in ((bright, "are they swapped?"), (photographs, "not a dark frame")):
         for more in (), ("--method", "flats"):
             status, _, err = run("calibrate", "noise", flats / "flats", "--darks", *darks, "-o", tmp_path / "p.json", *more)
-            assert status == 1 and darks[0].name in err and (said in err or "do not belong together" in err)
+            assert status == 1 and darks[0].name in err and (said in err or "do not match" in err)
     status, _, err = run("calibrate", "noise", flats / "darks", "--darks", flats / "flats", "-o", tmp_path / "p.json", "--method", "flats")
     assert status == 1 and "are they swapped?" in err
     status, _, err = run("calibrate", "defects", bursts / "apple", "--method", "darks", "-o", tmp_path / "p.json")

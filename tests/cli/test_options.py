@@ -107,7 +107,7 @@ def test_a_record_is_settings(run_json, run, made, tmp_path):
         (("calibrate", "lens", "x", "--roi", "1,2"), "--roi: '1,2': expected four"),
         (("process", "x", "-o", "o", "--gap", "x"), "--gap: 'x': must be a number"),
         (("process", "x", "-o", "o", "--threads", "x"), "--threads: 'x': must be between 1 and"),
-        (("single", "x", "-o", "o", "--blend", "x"), "--blend: 'x': expected the model's share"),
+        (("single", "x", "-o", "o", "--blend", "x"), "--blend: 'x': expected the weight of the model"),
         (("benchmark", "pipeline", "--size", "x"), "--size: 'x': expected a size"),
         (("benchmark", "quality", "--iso", "x"), "--iso: 'x': expected numbers"),
     ],
@@ -131,12 +131,12 @@ def help_of(*names):
 def test_help_promises_no_file_that_is_not_written(what, file):
     """Fault 15: motion and jiggle write nothing to the user's folder of profiles."""
     text = help_of("calibrate", what)
-    assert ("in the user's folder of profiles" in text) is file and ("no file; what is found is printed" in text) is not file
+    assert ("in the user's profile folder" in text) is file and ("default: none; the result is printed" in text) is not file
 
 
 def test_the_old_name_of_the_default_fallback_warns(run, made, tmp_path):
     status, out, err = run("process", made / "apple", "-o", tmp_path, "--dry-run", "--fallback", "lanczos")
-    assert status == 0 and "--fallback lanczos is called merge now" in err
+    assert status == 0 and "--fallback lanczos is now called --fallback merge" in err
     assert "lanczos" not in help_of("process")
 
 
