@@ -1,4 +1,4 @@
-"""The fallback when there is no usable burst: one frame or picture, enlarged classically or by a network (SRCNN, SRResNet, SRGAN, ESRGAN, Zoom to Learn).
+"""Single-image upscaling, the fallback without a usable burst: by interpolation or by a network (SRCNN, SRResNet, SRGAN, ESRGAN, Zoom to Learn).
 
-`single.inference` is its door. Importing it needs no torch.
+`single.inference` is the entry point. Importing it does not require torch.
 """

@@ -1,7 +1,7 @@
-"""Network interpolation: the weights of two networks mixed (Wang et al. 2018, "ESRGAN", §3.4, eq. 4): theta = (1 - a) theta_psnr + a theta_gan.
+"""Network interpolation: a weighted mean of the weights of two networks (Wang et al. 2018, "ESRGAN", §3.4, eq. 4): theta = (1 - a) theta_psnr + a theta_gan.
 
-That works between networks of one lineage, the one trained from the other. Between strangers the same function lies elsewhere among the weights, and what is
-halfway is worse than either; how alike their weights are tells the two cases apart.
+It requires that one network was fine-tuned from the other. Unrelated networks compute the same function with different weights, and the mean is worse than
+either; the correlation of their weights tells the two cases apart.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
     from single.loading.stage import Loaded
 
-LEAST_CORRELATION = 0.8  # measured: .99 within a lineage, .37 between strangers
+LEAST_CORRELATION = 0.8  # measured: .99 after fine-tuning, .37 for unrelated weights
 
 
 def correlation(a: Mapping[str, Tensor], b: Mapping[str, Tensor]) -> float:
-    """Pearson correlation, -1 to 1, of the weights (tensors of two or more dimensions) of two networks of one architecture."""
+    """Return the Pearson correlation, -1 to 1, of the weights (tensors of two or more dimensions) of two networks of one architecture."""
     flat = [np.concatenate([tensors[key].detach().float().numpy().ravel() for key in sorted(a) if tensors[key].ndim >= 2]) for tensors in (a, b)]
     deviations = [np.asarray(values, np.float64) - values.mean(dtype=np.float64) for values in flat]
     length = float(np.linalg.norm(deviations[0]) * np.linalg.norm(deviations[1]))
@@ -31,9 +31,9 @@ def correlation(a: Mapping[str, Tensor], b: Mapping[str, Tensor]) -> float:
 
 
 def blended(first: Loaded, second: Loaded, share: float) -> Loaded:
-    """`share` (0 to 1) of the first network's weights and the rest of the second's; 1 gives the first, 0 the second, exactly.
+    """Interpolate weights: `share` (0 to 1) of the first network and the rest of the second; 1 gives the first, 0 the second, exactly.
 
-    sha256 becomes that of both and the share. Raises SettingsError for networks of different kinds or sizes, and for strangers.
+    sha256 becomes that of both and the share. Raises SettingsError for networks of different architecture or size, and for unrelated weights.
     """
     a, b = first.network.state_dict(), second.network.state_dict()
     names = f"{first.descriptor.name} and {second.descriptor.name}"

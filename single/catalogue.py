@@ -1,4 +1,4 @@
-"""Networks of known sizes, by name: the published ones, and the small ones whose weights come with the program."""
+"""Networks of known sizes, by name: the published ones, and the small ones whose weights are included."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
-"""Enlarging and shrinking without anything learned: nearest, bilinear, bicubic, Lanczos. Needs no torch.
+"""Resizing by interpolation: nearest, bilinear, bicubic, Lanczos. Does not require torch.
 
-Output pixel `o` at scale `s` lies at `(o + 0.5) / s - 0.5` of the picture, for any s > 0. Beyond its edges a picture goes on as its mirror image. When
-shrinking, kernels are stretched by 1 / s, so that nothing finer than the new pixels is left to alias (as MATLAB's imresize does, by which published
-super-resolution figures are made).
+Output pixel `o` at scale `s` is located at `(o + 0.5) / s - 0.5` of the image, for any s > 0. Images are mirrored at their borders. When downscaling,
+kernels are stretched by 1 / s to avoid aliasing (as MATLAB's imresize does, with which published super-resolution figures are made).
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ def _triangle(x: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _cubic(x: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Cubic convolution, equation 15 of Keys 1981."""
+    """Return the cubic convolution kernel (Keys 1981, eq. 15)."""
     d, a = np.abs(x), _SHARPNESS
     near = ((a + 2) * d - (a + 3)) * d**2 + 1
     far = ((a * d - 5 * a) * d + 8 * a) * d - 4 * a
@@ -37,7 +36,7 @@ def _cubic(x: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _lanczos(x: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Windowed sinc, of Duchon 1979."""
+    """Return the windowed sinc kernel (Duchon 1979)."""
     return np.where(np.abs(x) < _LOBES, np.sinc(x) * np.sinc(x / _LOBES), 0)
 
 
@@ -50,10 +49,10 @@ METHODS = ("nearest", *_KERNELS)
 
 
 def resize(image: NDArray[Any], scale: float, method: str = "bicubic", shape: tuple[int, int] | None = None) -> Floats:
-    """(round(s H), round(s W)) or (..., C) float32 of a picture (H, W) or (H, W, C); values as they come, not clipped: bicubic and Lanczos overshoot.
+    """Resize an image (H, W) or (H, W, C) to (round(s H), round(s W)) or (..., C) float32, unclipped: bicubic and Lanczos overshoot.
 
-    shape: height and width instead of those, where they come of an earlier rounding. method: one of METHODS. "nearest" takes the pixel in whose area the
-    output pixel's centre lies, also when shrinking. Scale 1 is the identity.
+    shape: height and width to use instead, where they result from an earlier rounding. method: one of METHODS. "nearest" takes the pixel whose area contains
+    the centre of the output pixel, also when downscaling. Scale 1 is the identity.
     Raises SettingsError for another method, a scale that is not above 0, or one that leaves no pixel.
     """
     if method not in METHODS:
@@ -79,7 +78,7 @@ def _nearest(length: int, outputs: int, scale: float) -> NDArray[np.intp]:
 
 
 def _separable(source: Floats, down: csr_array, across: csr_array) -> Floats:
-    """First along y, then along x, some output rows at a time."""
+    """Resize along y, then along x, some output rows at a time."""
     _, width, channels = source.shape
     result = np.empty((down.shape[0], across.shape[0], channels), np.float32)
 
@@ -97,7 +96,7 @@ def _separable(source: Floats, down: csr_array, across: csr_array) -> Floats:
 
 
 def _weights(length: int, outputs: int, scale: float, method: str) -> csr_array:
-    """(outputs, length) float32: the share of every pixel in every output pixel along one axis; rows sum to 1."""
+    """Return (outputs, length) float32 weights of all pixels in every output pixel along one axis; rows sum to 1."""
     kernel, reach = _KERNELS[method]
     shrink = min(scale, 1.0)
     position = raw_position(np.arange(outputs), scale)

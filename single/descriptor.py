@@ -1,4 +1,4 @@
-"""What a network is: its input, its scale and its sizes. Whoever runs one needs nothing else; no torch in here."""
+"""Descriptor of a network: its input, its scale and its sizes, all that is needed to run it. Does not require torch."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ INPUTS = {"y": 1, "rgb": 3, "bayer": 4}  # channels of each
 class Descriptor:
     """One network.
 
-    name: as the command line says it, with the scale ("srcnn-x4"). architecture: of ARCHITECTURES. scale: output pixels per input pixel along an axis, of
+    name: as on the command line, with the scale ("srcnn-x4"). architecture: one of ARCHITECTURES. scale: output pixels per input pixel, per axis, for
     "zoom" per raw pixel. input: "y" (BT.601 luma of sRGB), "rgb" (sRGB), both 0 to 1, or "bayer" (R, G of the red row, G of the blue row, B of
     white-balanced samples on the curve of `single.transfer`, each plane half as large as the mosaic). sizes: arguments of the network's constructor.
-    reach_px: pixels of the input (of a plane, for "bayer") that matter around a pixel; tiles overlap by as much. multiple: the input's sides are multiples of
-    it. gan: trained against a discriminator, so that it invents detail.
+    reach_px: receptive field radius in pixels of the input (of a plane, for "bayer"), which is the overlap of tiles. multiple: the input's sides must be
+    multiples of it. gan: trained against a discriminator, so that it invents detail.
     """
 
     name: str
@@ -47,16 +47,16 @@ class Descriptor:
 
     @property
     def channels(self) -> int:
-        """Channels of the input."""
+        """Return the number of input channels."""
         return INPUTS[self.input]
 
     def to_json(self) -> str:
-        """One line of JSON, read back equal by `from_json`."""
+        """Serialise to one line of JSON, read back equal by `from_json`."""
         return json.dumps({**asdict(self), "sizes": dict(self.sizes)}, sort_keys=True)
 
     @classmethod
     def from_json(cls, text: str) -> Descriptor:
-        """The inverse of `to_json`. Raises SettingsError."""
+        """Invert `to_json`. Raises SettingsError."""
         try:
             return cls(**json.loads(text))
         except BurstsrError:

@@ -1,4 +1,4 @@
-"""LPIPS, the learned perceptual distance (Zhang et al. 2018), where its package and AlexNet's weights are installed. Nothing is ever fetched."""
+"""LPIPS, the learned perceptual distance (Zhang et al. 2018), if its package and AlexNet's weights are installed. Nothing is downloaded."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 
 def lpips(image: NDArray[np.floating], truth: NDArray[np.floating]) -> float | None:
-    """Distance of two sRGB pictures (H, W, 3), 0 to 1; 0 = alike. None where the lpips package, torchvision or AlexNet's weights are missing."""
+    """Return the distance of two sRGB images (H, W, 3), 0 to 1; 0 = identical. None where the lpips package, torchvision or AlexNet's weights are missing."""
     network = _network()
     if network is None:
         return None
@@ -27,7 +27,7 @@ def _network() -> Any:  # noqa: ANN401  lpips has no types
     if any(find_spec(name) is None for name in ("lpips", "torch", "torchvision")):
         return None
     hub: Any = import_module("torch.hub")
-    if not list((Path(hub.get_dir()) / "checkpoints").glob("alexnet-*.pth")):  # it would be fetched
+    if not list((Path(hub.get_dir()) / "checkpoints").glob("alexnet-*.pth")):  # it would be downloaded
         return None
     made: Any = import_module("lpips")
     return made.LPIPS(net="alex", verbose=False)

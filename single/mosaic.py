@@ -1,4 +1,4 @@
-"""A raw mosaic as the four planes that the raw-to-RGB model takes."""
+"""Raw mosaics as the four planes of the raw-to-RGB model."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ Floats = NDArray[np.float32]
 
 
 def balance(info: FrameInfo) -> Floats:
-    """(3,) white balance, the least 1: saturation, and thereby white, reaches 1."""
+    """Return (3,) white balance gains with minimum 1: saturation, hence white, reaches 1."""
     return balance_gains(info.colour).astype(np.float32)
 
 
 def bayer_planes(mosaic: Floats, cfa: NDArray[np.uint8], gains: Floats) -> tuple[Floats, int, int]:
-    """(4, h, w) R, G of the red row, G of the blue row, B, white-balanced, of samples (H, W), and how many rows and columns were put before the first.
+    """Convert samples (H, W) to (4, h, w) white-balanced R, G of the red row, G of the blue row, B; also return the rows and columns added in front.
 
-    A mosaic that does not begin with red is mirrored outwards by a row or a column on both sides, which keeps its order, so nothing is lost.
+    A mosaic that does not begin with red is mirrored outwards by a row or a column on both sides, which keeps the CFA order, so nothing is lost.
     """
     top, left = (int(n[0]) for n in np.nonzero(cfa == RED))
     wide = np.pad(mosaic, ((top, top + mosaic.shape[0] % 2), (left, left + mosaic.shape[1] % 2)), mode="reflect")

@@ -1,4 +1,4 @@
-"""The curve on which networks see linear values: that of sRGB (IEC 61966-2-1), extended linearly below 0 so that noise around black survives."""
+"""Transfer curve of linear network inputs: sRGB (IEC 61966-2-1), extended linearly below 0 to preserve noise around black."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _SLOPE = 12.92
 
 
 def encode(linear: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Linear values, 1.0 = white, any shape, as sRGB values.
+    """Encode linear values, 1.0 = white, of any shape as sRGB values.
 
     >>> round(float(encode(np.float32([0.5]))[0]), 4)
     0.7354
@@ -20,6 +20,6 @@ def encode(linear: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def decode(srgb: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The inverse of `encode`."""
+    """Invert `encode`."""
     curved = ((np.maximum(srgb, _SLOPE * _LINEAR) + 0.055) / 1.055) ** 2.4
     return np.asarray(np.where(srgb <= _SLOPE * _LINEAR, srgb / _SLOPE, curved), np.float32)

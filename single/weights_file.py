@@ -1,4 +1,4 @@
-"""Weights in a safetensors file, with the descriptor of their network in its header. Reading never runs code."""
+"""Weights in safetensors files, with the network's descriptor in the header. Reading never executes code."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ KEY = "descriptor"
 
 
 def write_weights(path: str | Path, net: nn.Module, descriptor: Descriptor, facts: Mapping[str, str] | None = None, half: bool = False) -> None:
-    """A network's weights; half: as 16-bit floats. facts: what else the header says (training data, command). Raises OutputError."""
+    """Write a network's weights; half: as 16-bit floats. facts: further header fields (training data, command). Raises OutputError."""
     from safetensors.torch import save
 
     state = {name: (value.half() if half and value.is_floating_point() else value).contiguous().cpu() for name, value in net.state_dict().items()}
-    whole = save(state, {KEY: descriptor.to_json(), **(facts or {})})  # safetensors' own error of a full disk is no OSError
+    whole = save(state, {KEY: descriptor.to_json(), **(facts or {})})  # safetensors does not raise OSError for a full disk
     with atomic(Path(path)) as temporary:
         temporary.write_bytes(whole)
 
 
 def read_header(path: str | Path) -> tuple[Descriptor | None, dict[str, str]]:
-    """The descriptor and the other facts of a safetensors file, without its weights, and without torch; no descriptor in files of others.
+    """Read the descriptor and other header fields of a safetensors file, without its weights, and without torch; no descriptor in foreign files.
 
     Raises InputFileError.
     """
@@ -47,7 +47,7 @@ def read_header(path: str | Path) -> tuple[Descriptor | None, dict[str, str]]:
 
 
 def read_weights(path: str | Path) -> tuple[dict[str, Tensor], Descriptor | None]:
-    """Weights as float32 and the descriptor, None in files of others. Raises InputFileError."""
+    """Read weights as float32 and the descriptor, None in foreign files. Raises InputFileError."""
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 

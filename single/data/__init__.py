@@ -1,4 +1,4 @@
-"""Pictures to train on: folders of them, and what makes a training pair of a patch."""
+"""Training data: folders of images, and the degradation of patches to training pairs."""
 
 from single.data.degrade import Degradation
 from single.data.folder import PatchDataset

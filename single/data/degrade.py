@@ -1,4 +1,4 @@
-"""From a patch to what a network is given of it."""
+"""Degradation of patches to network inputs."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from torch.nn import functional
 
 from burstsr.core.fields import check_range
 
-MARGIN = 4  # low-resolution pixels beyond a patch that bicubic shrinking looks at
+MARGIN = 4  # support of bicubic downscaling beyond a patch, in low-resolution pixels
 
 
 @dataclass(frozen=True)
 class Degradation:
-    """How high resolution becomes low. At its defaults antialiased bicubic, rounded to 8 bits, as test sets are made.
+    """Degradation of high to low resolution. By default antialiased bicubic, rounded to 8 bits, as test sets are made.
 
-    blur_px: largest deviation of a Gaussian before shrinking, in high-resolution pixels, drawn per batch from 0. noise: largest deviation of white noise after
+    blur_px: maximum sigma of Gaussian blur before downscaling, in high-resolution pixels, drawn per batch from 0. noise: maximum sigma of white noise after
     it, 0 to 1. jpeg: lowest JPEG quality, drawn up to 95; 100 = none.
     """
 
@@ -30,7 +30,7 @@ class Degradation:
             check_range(name, getattr(self, name), low, high)
 
     def __call__(self, high: Tensor, scale: int, generator: torch.Generator) -> Tensor:
-        """(N, C, H, W), 0 to 1, sides multiples of `scale` -> (N, C, H / scale, W / scale), in steps of 1 / 255."""
+        """Degrade (N, C, H, W), 0 to 1, sides multiples of `scale`, to (N, C, H / scale, W / scale), in steps of 1 / 255."""
         if self.blur_px:
             high = _blurred(high, self.blur_px * float(torch.rand(1, generator=generator)))
         low = functional.interpolate(high, scale_factor=1 / scale, mode="bicubic", antialias=True) if scale > 1 else high

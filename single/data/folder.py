@@ -1,4 +1,4 @@
-"""A folder of pictures, held in memory as bytes, and patches out of it."""
+"""A folder of images, held in memory, and patches from it."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from burstsr.io.images import read_image
 log = logging.getLogger(__name__)
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 _DIV2K = ("DIV2K_train_HR", "DIV2K_valid_HR")
-_FLAT = 0.01  # mean absolute step between neighbours below which a patch teaches nothing
+_FLAT = 0.01  # mean absolute difference of neighbours below which a patch is too flat for training
 _TRIES = 4
 
 
 class PatchDataset:
-    """Pictures of folders, to draw patches from.
+    """Images of folders, to draw patches from.
 
-    places: pictures, or folders with sub-folders; of a DIV2K tree only its high-resolution pictures. least_px: shorter side that a picture needs.
-    Raises InputFileError where there is no usable picture.
+    places: images, or folders with sub-folders; of a DIV2K tree only its high-resolution images. least_px: minimum length of an image's shorter side.
+    Raises InputFileError where there is no usable image.
     """
 
     def __init__(self, places: Sequence[str | Path], least_px: int = 64) -> None:
@@ -46,10 +46,10 @@ class PatchDataset:
 
     def _weigh(self) -> None:
         areas = np.array([image.shape[0] * image.shape[1] for image in self.images], float)
-        self._share = np.sqrt(areas) / np.sqrt(areas).sum()  # large pictures more often, but not in proportion: they repeat themselves
+        self._share = np.sqrt(areas) / np.sqrt(areas).sum()  # large images more often, but less than in proportion: they are more redundant
 
     def split_off(self, every: int) -> PatchDataset:
-        """Every so many-th picture, taken out of this folder. Raises InputFileError where none would be left."""
+        """Remove every n-th image from this dataset and return them. Raises InputFileError where none would be left."""
         if len(self.images) < 2:
             raise InputFileError(f"{self.paths[0]}: a single image cannot be split into training and validation; give validation images with --validation")
         other = copy(self)
@@ -61,7 +61,7 @@ class PatchDataset:
         return other
 
     def patch(self, side: int, rng: np.random.Generator) -> NDArray[np.uint8]:
-        """(side, side, 3): a random place of a random picture, flipped and turned at random. Flat places are drawn again, a few times."""
+        """Draw a random (side, side, 3) patch of a random image, randomly flipped and rotated. Flat patches are drawn again, a few times."""
         for _ in range(_TRIES):
             image = self.images[rng.choice(len(self.images), p=self._share)]
             height, width = image.shape[:2]

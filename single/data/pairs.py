@@ -1,4 +1,4 @@
-"""Training pairs: (what the network is given, what it should answer), batch by batch."""
+"""Training pairs: (network input, target), batch by batch."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ LUMA = (65.481 / 255, 128.553 / 255, 24.966 / 255)  # BT.601, studio swing; plus
 
 
 class Pairs(Protocol):
-    """batch: (given, wanted) of `count` patches of `side` pixels of the network's input; random only by `rng`."""
+    """batch: (inputs, targets) of `count` patches of `side` input pixels; randomness only from `rng`."""
 
     def batch(self, count: int, side: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]: ...  # noqa: D102
 
 
 def luma(rgb: Tensor) -> Tensor:
-    """(N, 3, H, W) sRGB -> (N, 1, H, W) BT.601 luma, 16/255 to 235/255, the plane on which SRCNN works and papers measure."""
+    """Convert (N, 3, H, W) sRGB to (N, 1, H, W) BT.601 luma, 16/255 to 235/255, the input of SRCNN and the plane of published figures."""
     weights = torch.tensor(LUMA, dtype=rgb.dtype).view(1, 3, 1, 1)
     return (rgb * weights).sum(1, keepdim=True) + 16 / 255
 
 
 class ImagePairs:
-    """Pictures, degraded on the fly. y: as luma. scale: of the network."""
+    """Images, degraded on the fly. y: as luma. scale: of the network."""
 
     def __init__(self, folder: PatchDataset, scale: int, degradation: Degradation, y: bool = False) -> None:
         self.folder, self.scale, self.degradation, self.y = folder, scale, degradation, y
@@ -54,9 +54,9 @@ def _without(border: int, x: Tensor) -> Tensor:
 
 
 class BayerPairs:
-    """Raw patches with their truth, simulated from pictures: linear light, a pixel's square, CFA, signal-dependent noise.
+    """Raw patches with their truth, simulated from images: linear RGB, pixel area, CFA, signal-dependent noise.
 
-    alpha: noise of a sample, variance = alpha x + alpha**2 / 4 in units of saturation, drawn between these log-uniformly. White balance of 1.4 to 2.4 for red
+    alpha: noise of a sample, variance = alpha x + alpha**2 / 4 in units of saturation, drawn log-uniformly from this range. White balance of 1.4 to 2.4 for red
     and blue scales their noise, as in a camera that balances afterwards.
     """
 
@@ -73,7 +73,7 @@ class BayerPairs:
         return torch.from_numpy(np.stack(given)), torch.from_numpy(np.stack(wanted)).permute(0, 3, 1, 2).contiguous()
 
     def _planes(self, linear: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
-        """(4, side, side) white-balanced noisy samples of a (2 scale side, 2 scale side, 3) picture."""
+        """Return (4, side, side) white-balanced noisy samples of a (2 scale side, 2 scale side, 3) image."""
         height, width = (n // self.scale for n in linear.shape[:2])
         pixels = linear.reshape(height, self.scale, width, self.scale, 3).mean((1, 3))
         planes = np.stack((pixels[0::2, 0::2, 0], pixels[0::2, 1::2, 1], pixels[1::2, 0::2, 1], pixels[1::2, 1::2, 2]))
@@ -85,9 +85,9 @@ class BayerPairs:
 
 
 class AlignedPairs:
-    """Raw files and pictures of the same view, one folder each scene or `x.dng` beside `x.png`, as SR-RAW is laid out after its alignment.
+    """Raw files and images of the same view, one folder per scene or `x.dng` beside `x.png`, as SR-RAW is organised after its alignment.
 
-    The picture is `scale` times as large as the mosaic, in sRGB of that camera; a side that differs by up to 2 % is cut. Raises InputFileError.
+    The image is `scale` times as large as the mosaic, in sRGB of that camera; a side that differs by up to 2 % is cropped. Raises InputFileError.
     """
 
     RAW = (".dng", ".arw", ".cr2", ".nef")
@@ -111,12 +111,12 @@ class AlignedPairs:
         height, width = (length * self.scale for length in frame.info.shape)
         if abs(rgb.shape[0] / height - 1) > 0.02 or abs(rgb.shape[1] / width - 1) > 0.02:
             raise InputFileError(f"{path}: {rgb.shape[1]} x {rgb.shape[0]} pixels; {raw.name} at x{self.scale} needs {width} x {height}")
-        rgb = np.pad(rgb, ((top * self.scale, 0), (left * self.scale, 0), (0, 0)), mode="edge")  # as the planes begin
+        rgb = np.pad(rgb, ((top * self.scale, 0), (left * self.scale, 0), (0, 0)), mode="edge")  # aligned with the planes
         rows, columns = (min(n, length // (2 * self.scale)) for n, length in zip(planes.shape[1:], rgb.shape[:2], strict=True))
         return encode(planes[:, :rows, :columns]), rgb[: 2 * self.scale * rows, : 2 * self.scale * columns]
 
     def batch(self, count: int, side: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-        """As `BayerPairs.batch`; not turned, for the mosaic's order is part of the input."""
+        """As `BayerPairs.batch`, but without rotation: the CFA order is part of the input."""
         given, wanted = [], []
         for _ in range(count):
             planes, rgb = self.pairs[int(rng.integers(len(self.pairs)))]

@@ -1,6 +1,6 @@
-"""Models at work on pictures: classical ones, and networks tile by tile. One `Enlarger` for a picture, a raw frame or a folder of them.
+"""Inference: interpolation, and networks tile by tile. One `Upscaler` for any number of images or raw frames.
 
-`enlarger` makes one; classical models need no torch.
+`enlarger` makes one; interpolation does not require torch.
 """
 
 from single.inference.enlarger import Model, Upscaler

@@ -1,4 +1,4 @@
-"""A model at one scale, applied to pictures of any number of channels."""
+"""A model at one scale, applied to images of any number of channels."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _SWING, _FOOT = np.float32(219 / 255), np.float32(16 / 255)
 
 @dataclass(frozen=True)
 class Model:
-    """What made a picture. name: with the scale of the network ("srgan-lite-x4"). sha256: of the weights' file; None without weights.
+    """The model that made an image. name: with the scale of the network ("srgan-lite-x4"). sha256: of the weights file; None without weights.
 
-    learned: its detail comes from other pictures. gan: trained against a discriminator, so that it invents detail.
+    learned: its detail was learned from other images. gan: trained against a discriminator, so that it invents detail.
     """
 
     name: str
@@ -33,7 +33,7 @@ class Model:
     sha256: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """Ready for JSON."""
+        """Return the model ready for JSON."""
         return asdict(self)
 
 
@@ -41,9 +41,9 @@ class Model:
 class Upscaler:
     """A model at one scale.
 
-    scale: of the result, any above 0. native: that of the network; what is left, native to scale, is done by antialiased bicubic downwards and Lanczos upwards.
-    kind: what `run` takes: "y", "rgb" (both sRGB, 0 to 1) or "bayer" planes (`single.descriptor`). classical: how to enlarge what no network sees, alpha and
-    the like; run None: everything.
+    scale: of the result, any above 0. native: that of the network; the rest, native to scale, is resized by antialiased bicubic downwards and Lanczos upwards.
+    kind: input of `run`: "y", "rgb" (both sRGB, 0 to 1) or "bayer" planes (`single.descriptor`). classical: interpolation of other channels, such as
+    alpha; where run is None, of everything.
     """
 
     model: Model
@@ -54,9 +54,9 @@ class Upscaler:
     classical: str = "bicubic"
 
     def image(self, pixels: Floats, progress: Progress | None = None) -> Floats:
-        """(round(s H), round(s W), C) float32, 0 to 1, of a display picture (H, W, C), 0 to 1: grey, grey and alpha, RGB, or RGB and alpha.
+        """Upscale a display image (H, W, C), 0 to 1, to (round(s H), round(s W), C) float32, 0 to 1: grey, grey and alpha, RGB, or RGB and alpha.
 
-        Alpha is enlarged classically. Raises SettingsError for other channels, and where the model takes raw mosaics only.
+        Alpha is interpolated. Raises SettingsError for other channels, and where the model takes raw mosaics only.
         """
         channels = pixels.shape[2]
         if channels not in (1, 2, 3, 4):
@@ -72,25 +72,25 @@ class Upscaler:
         return np.clip(made, 0, 1, out=made)
 
     def planes(self, planes: Floats, progress: Progress | None = None) -> Floats:
-        """(round(2 s H), round(2 s W), 3) float32 of Bayer planes (4, H, W); only for kind "bayer"."""
+        """Upscale Bayer planes (4, H, W) to (round(2 s H), round(2 s W), 3) float32; only for kind "bayer"."""
         if self.run is None or self.kind != "bayer":
             raise SettingsError(f"model {self.model.name} takes images, not mosaics")
         made = np.ascontiguousarray(self.run(planes, progress).transpose(1, 2, 0))
         return self._at_scale(made, (2 * planes.shape[1], 2 * planes.shape[2]))
 
     def rest(self, image: NDArray[Any]) -> Floats:
-        """Enlarged classically: what no network shall see."""
+        """Interpolate channels that the network does not process."""
         return resize(image, self.scale, self.classical)
 
     def _colours(self, colours: Floats, progress: Progress | None) -> Floats:
-        """(native H, native W, C): of one or three channels."""
+        """Run the network on one or three channels: (native H, native W, C)."""
         if self.run is None:
             return resize(colours, self.native, self.classical)
         if self.kind == "y":
             luma = (colours @ _LUMA if colours.shape[2] == 3 else colours[:, :, 0] * _SWING) + _FOOT
             large = resize(colours, self.native, self.classical)
             smooth = (large @ _LUMA if colours.shape[2] == 3 else large[:, :, 0] * _SWING) + _FOOT
-            gained = (self.run(np.asarray(luma[None], np.float32), progress)[0] - smooth) / _SWING  # the same in all colours: Cb and Cr stay
+            gained = (self.run(np.asarray(luma[None], np.float32), progress)[0] - smooth) / _SWING  # the same in all channels, so that Cb and Cr are kept
             large += gained[:, :, None]
             return large
         three = colours if colours.shape[2] == 3 else np.repeat(colours, 3, axis=2)

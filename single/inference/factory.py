@@ -1,4 +1,4 @@
-"""From what a user asks for to a model ready to run."""
+"""Loading of the requested model."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ DEFAULT_SCALE = 4.0
 
 @dataclass(frozen=True)
 class Request:
-    """model: of METHODS, a model's name, or a file of weights. scale: above 0; None: the network's own, x4 where there is one.
+    """A requested model: one of METHODS, a model's name, or a file of weights. scale: above 0; None: the network's own, x4 if available.
 
-    blend: share, 0 to 1, of the model in a mix of weights with those of `partner` (None: the network that the model was trained from, where that is known).
-    device: of `runner.DEVICES`. tile: input pixels, 0 = as is fit.
+    blend: weight, 0 to 1, of the model in an interpolation with `partner` (None: the network from which the model was fine-tuned, if known).
+    device: one of `runner.DEVICES`. tile: tile size in input pixels, 0 = automatic.
     """
 
     model: str
@@ -45,7 +45,7 @@ class Request:
 
 
 def check(request: Request) -> None:
-    """Raise what `enlarger` would raise for a model that is unknown, or whose weights or torch are missing; nothing is loaded."""
+    """Raise what `enlarger` would raise for an unknown model, missing weights or missing torch; nothing is loaded."""
     if request.model in METHODS:
         if request.blend is not None:
             raise SettingsError(f"--blend: {request.model} has no weights to interpolate")
@@ -58,7 +58,7 @@ def check(request: Request) -> None:
 
 
 def enlarger(request: Request) -> Upscaler:
-    """The model of a request, loaded. Raises SettingsError where it is unknown, its weights are missing, or torch is; InputFileError for broken weights."""
+    """Load the requested model. Raises SettingsError where it is unknown, or weights or torch are missing; InputFileError for invalid weights."""
     check(request)
     if request.model in METHODS:
         scale = DEFAULT_SCALE if request.scale is None else request.scale

@@ -1,4 +1,4 @@
-"""Raw frames and linear pictures through a model: white-balanced, on the curve that networks know, and back to linear camera RGB."""
+"""Raw frames and linear images through a model: white-balanced, on the networks' transfer curve, and back to linear camera RGB."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Floats = NDArray[np.float32]
 
 
 def upscale_frame(frame: Frame, enlarger: Upscaler, progress: Progress | None = None) -> Result:
-    """A raw frame, demosaiced and enlarged, or, by a model of kind "bayer", straight from the mosaic: linear camera RGB, 1.0 = saturation."""
+    """Upscale a raw frame, demosaiced or, for a model of kind "bayer", directly from the mosaic: linear camera RGB, 1.0 = saturation."""
     rgb = demosaic(frame)
     if enlarger.kind == "bayer":
         mosaic = samples(frame.mosaic, frame.info.levels)
@@ -31,7 +31,7 @@ def upscale_frame(frame: Frame, enlarger: Upscaler, progress: Progress | None = 
 
 
 def upscale_image(image: Result, enlarger: Upscaler, progress: Progress | None = None) -> Result:
-    """A picture of linear camera RGB, enlarged. A model of kind "bayer", which only reads pictures of scale 1, sees it through the camera's colour filters."""
+    """Upscale an image of linear camera RGB. A model of kind "bayer", which requires scale 1, gets it resampled by the camera's CFA."""
     if enlarger.kind == "bayer":
         colours = np.tile(image.reference.cfa, [n // 2 + 1 for n in image.image.shape[:2]])[: image.image.shape[0], : image.image.shape[1]]
         mosaic = np.take_along_axis(image.image, colours[:, :, None].astype(np.intp), axis=2)[:, :, 0]
@@ -42,7 +42,7 @@ def upscale_image(image: Result, enlarger: Upscaler, progress: Progress | None =
 
 
 def upscale_linear(rgb: Floats, enlarger: Upscaler, progress: Progress | None = None) -> Floats:
-    """(round(s H), round(s W), 3) linear light of a linear picture whose white is (1, 1, 1)."""
+    """Upscale a linear image with white (1, 1, 1) to (round(s H), round(s W), 3)."""
     return _from_colours(rgb, np.ones(3, np.float32), enlarger, progress)
 
 
@@ -65,7 +65,7 @@ def _from_mosaic(mosaic: Floats, rgb: Floats, info: FrameInfo, enlarger: Upscale
 
 
 def _with_highlights(made: Floats, excess: Floats, enlarger: Upscaler, gains: Floats) -> Floats:
-    """Back to camera RGB. excess: what lay above white in a balanced colour, which networks were not shown; it is enlarged classically."""
+    """Convert back to camera RGB. excess: the part of a balanced colour above white, which networks do not process; it is interpolated."""
     if excess.any():
         made = made + np.maximum(enlarger.rest(excess), 0)
     return np.ascontiguousarray(made / gains, np.float32)

@@ -1,4 +1,4 @@
-"""A network on a device, in the precision that pays there."""
+"""A network on a device, in the most efficient precision."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ Floats = NDArray[np.float32]
 DEVICES = ("auto", "cpu", "cuda", "mps")
 _OVERLAP_PX = 16  # at least
 _SMALLEST_TILE = 16
-_TILE_OUTPUT_PX = 1024  # of a tile that nobody chose: 270 MB per layer of 64 channels in 32 bits; twice that where much memory is free
+_TILE_OUTPUT_PX = 1024  # automatic tile size: 270 MB per layer of 64 channels in 32 bits; doubled where much memory is free
 _MUCH_MEMORY = 8 << 30
-_HEAVY = ("rrdb", "srresnet", "zoom")  # in 16 bits where the processor multiplies them; srcnn is quick, and others have not been tried
+_HEAVY = ("rrdb", "srresnet", "zoom")  # in 16 bits where the hardware multiplies them; srcnn is fast anyway, and others have not been tested
 
 
 class Runner:
-    """Runs one network on pictures of any size. tile: input pixels along a tile, 0 = as is fit; halved for good where memory runs out."""
+    """Runs one network on images of any size. tile: tile size in input pixels, 0 = automatic; halved permanently when out of memory."""
 
     def __init__(self, loaded: Loaded, device: str = "auto", tile: int = 0, bf16: bool | None = None) -> None:
         self.descriptor = loaded.descriptor
@@ -45,9 +45,9 @@ class Runner:
             _ends_in_full(self._network)
 
     def __call__(self, planes: Floats, progress: Callable[[int, int], None] | None = None) -> Floats:
-        """(C', factor H, factor W) float32 of (C, H, W) float32. A tile that fails is never skipped.
+        """Run on (C, H, W) float32 and return (C', factor H, factor W) float32. A failing tile is never skipped.
 
-        Raises BurstsrError where even the smallest tile is too large for the memory.
+        Raises BurstsrError where even the smallest tile does not fit into memory.
         """
         while True:
             try:
@@ -70,7 +70,7 @@ class Runner:
 
 
 def chosen_device(name: str) -> torch.device:
-    """The device of --device. Raises SettingsError where it is not there."""
+    """Return the device of --device. Raises SettingsError where it is not available."""
     kind, colon, index = name.partition(":")
     if kind not in DEVICES or (colon and not (kind == "cuda" and index.isdecimal())):
         raise SettingsError(f"--device must be one of {', '.join(DEVICES)}, cuda:N, not {name!r}")
@@ -85,7 +85,7 @@ def chosen_device(name: str) -> torch.device:
 
 
 def multiplies_bf16(device: torch.device) -> bool:
-    """Whether 16-bit floats (bfloat16) are multiplied in hardware there: AVX512_BF16 or AMX on CPUs."""
+    """Whether bfloat16 is multiplied in hardware: AVX512_BF16 or AMX on CPUs."""
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     if device.type != "cpu":
@@ -99,7 +99,7 @@ def multiplies_bf16(device: torch.device) -> bool:
 
 
 def out_of_memory(error: BaseException) -> bool:
-    """Whether that, and nothing else, went wrong."""
+    """Whether an error means that memory ran out."""
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
     text = str(error).lower()
@@ -116,9 +116,9 @@ def _autocast(device: torch.device, on: bool) -> Iterator[None]:
 
 
 def _ends_in_full(network: nn.Module) -> None:
-    """The first and the last convolution in 32 bits: bfloat16 has 8 bits of precision, with which the picture itself must not be rounded.
+    """Run the first and the last convolution in 32 bits: bfloat16 has 8 bits of precision, to which the image itself must not be rounded.
 
-    What residual blocks add up stays in 32 bits then, too. Of RRDB, 23 blocks, the largest error falls from 20 to 4.3 of 255, for an eighth more time.
+    The sums of residual blocks are then in 32 bits, too. For RRDB with 23 blocks the largest error falls from 20 to 4.3 of 255, for an eighth more time.
     """
     convolutions: list[Any] = [module for module in network.modules() if isinstance(module, nn.Conv2d)]
     for layer in (convolutions[0], convolutions[-1]):
@@ -134,7 +134,7 @@ def _in_full(to_dict: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
 
 
 def _free_memory(device: torch.device) -> int:
-    """Bytes that can be had, where the system tells; 0 elsewhere."""
+    """Return the available memory in bytes, where the system reports it; else 0."""
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0])
     try:

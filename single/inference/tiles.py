@@ -1,4 +1,4 @@
-"""A picture through a network in tiles that overlap, so that memory does not grow with the picture. No torch in here."""
+"""Overlapping tiles, so that memory does not grow with the image. Does not require torch."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _GUARD = 0.875
 
 @dataclass(frozen=True)
 class Span:
-    """One tile along one axis, input pixels: what it answers for, [core_first, core_last), and what the network sees, [first, last)."""
+    """One tile along one axis, input pixels: its own part, [core_first, core_last), and the network's input, [first, last)."""
 
     first: int
     last: int
@@ -26,9 +26,9 @@ class Span:
 
 
 def spans(length: int, tile: int, overlap: int, multiple: int = 1) -> list[Span]:
-    """Tiles of about `tile` pixels, as even as can be, that cover an axis of `length`; each sees `overlap` more on both sides, where there is more.
+    """Split an axis of `length` into tiles of about `tile` pixels, as even as possible; each has `overlap` more input on both sides, within the image.
 
-    All borders lie on multiples of `multiple`, but for the axis's end.
+    All borders are multiples of `multiple`, except the end of the axis.
 
     >>> [(s.first, s.core_first, s.core_last, s.last) for s in spans(100, 40, 8)]
     [(0, 0, 33, 41), (25, 33, 67, 75), (59, 67, 100, 100)]
@@ -40,7 +40,7 @@ def spans(length: int, tile: int, overlap: int, multiple: int = 1) -> list[Span]
 
 
 def ramp(span: Span, length: int, overlap: int, factor: int) -> Floats:
-    """(factor (last - first),) weights of a tile's output pixels: 1 inside, falling linearly to 0 across its inner borders; over all tiles they sum to 1."""
+    """Return (factor (last - first),) weights of a tile's output pixels: 1 inside, falling linearly to 0 across inner borders; over all tiles they sum to 1."""
     position = (np.arange(factor * (span.last - span.first)) + 0.5) / factor + span.first
     half = max(overlap * (1 - _GUARD), 0.5 / factor)
     begun = np.clip((position - span.core_first) / (2 * half) + 0.5, 0, 1) if span.core_first > 0 else np.ones(len(position))

@@ -1,6 +1,6 @@
-"""Weights from files: whose network they are, told from their names and shapes, and the network itself. Nothing in a file is ever executed.
+"""Loading of weights: the architecture is recognised by names and shapes. Nothing in a file is executed.
 
-`find` (without torch) says which file a model's name means; `load` makes the network.
+`find` (without torch) returns the file of a model's name; `load` builds the network.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ __all__ = ["NAMES", "Weights", "find", "load", "models_folder"]
 
 
 def load(weights: Weights) -> Loaded:
-    """The network of weights that `find` found, in evaluation mode, on the CPU. Raises InputFileError, SettingsError."""
+    """Load the network of weights that `find` found, in evaluation mode, on the CPU. Raises InputFileError, SettingsError."""
     from single.loading.stage import loaded
 
     return loaded(weights)

@@ -1,6 +1,6 @@
-"""ncnn networks: a .param file of one layer a line, and a .bin file of their weights in that order. The RRDB generator of ESRGAN is what is imported.
+"""ncnn networks: a .param file of one layer per line, and a .bin file of their weights in that order. Only the RRDB generator of ESRGAN is supported.
 
-A convolution's weights begin with four bytes that say how they are stored: 0 = 32-bit floats, 0x01306B47 = 16-bit floats, padded to a multiple of four
+A convolution's weights begin with a four-byte tag of their format: 0 = 32-bit floats, 0x01306B47 = 16-bit floats, padded to a multiple of four
 bytes; its bias follows as 32-bit floats.
 """
 
@@ -34,7 +34,7 @@ class _Convolution:
 
 
 def read_ncnn(param: Path) -> dict[str, NDArray[np.float32]]:
-    """Weights and biases of an ncnn RRDB network, under the names that `RRDBNet` has for them. Raises InputFileError."""
+    """Read weights and biases of an ncnn RRDB network, with the names of `RRDBNet`. Raises InputFileError."""
     layers = _convolutions(param)
     blocks, rest = divmod(len(layers) - _AROUND, _CONVOLUTIONS_A_BLOCK)
     if rest or blocks < 1:
@@ -63,7 +63,7 @@ def _read(path: Path) -> bytes:
 
 
 def _convolutions(param: Path) -> list[_Convolution]:
-    """Convolutions in the order of the file."""
+    """Return the convolutions in file order."""
     lines = _read(param).decode("utf-8", "replace").splitlines()
     if not lines or lines[0].strip() != _MAGIC:
         raise InputFileError(f"{param}: not an ncnn network in text form (its first line must be {_MAGIC})")
@@ -93,7 +93,7 @@ def _convolution(parts: list[str], param: Path) -> _Convolution:
 
 
 def _one(data: bytes, place: int, layer: _Convolution, path: Path) -> tuple[NDArray[np.float32], NDArray[np.float32], int]:
-    """Weights and bias of the convolution at byte `place`, and where the next one begins."""
+    """Read weights and bias of the convolution at byte `place`; also return the start of the next."""
     tag = int.from_bytes(data[place : place + 4], "little")
     if tag not in (_FLOAT16, _FLOAT32):
         raise InputFileError(

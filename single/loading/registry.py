@@ -1,4 +1,4 @@
-"""Where weights are: in the package, in pip packages of weights, in the user's folder, or in a file that the user names. No torch in here."""
+"""Location of weights: in the package, in pip packages, in the user's folder, or a given file. Does not require torch."""
 
 from __future__ import annotations
 
@@ -22,15 +22,14 @@ _PACKAGED = {  # name: (pip package, its file)
     "realesrgan-anime": (_REALESRGAN, "REALESRGAN_X4PLUSANIME_UP4X.param"),
 }
 NAMES = ("srcnn", "srresnet", "srgan", "zoom", *_PACKAGED)
-BASE_MODELS = {"srgan": "srresnet"}  # networks of one lineage: the one was trained from the other
+BASE_MODELS = {"srgan": "srresnet"}  # fine-tuned network: its base model
 
 
 @dataclass(frozen=True)
 class Weights:
-    """A file of weights, found and not yet read.
+    """A file of weights, found but not read.
 
-    name: what to call the network where its file does not say; path: the file, of an ncnn pair its .param. scale: output pixels per input pixel where the
-    name says it, else None.
+    name: the network's name if its file has none; path: the file, for ncnn its .param. scale: output pixels per input pixel by the name, else None.
     """
 
     name: str
@@ -39,17 +38,17 @@ class Weights:
 
     @property
     def paths(self) -> tuple[Path, ...]:
-        """All files of the network."""
+        """Return all files of the network."""
         return (self.path, self.path.with_suffix(".bin")) if self.path.suffix == ".param" else (self.path,)
 
     def sha256(self) -> str:
-        """Of the file with the weights themselves: an ncnn pair's .bin."""
+        """Return the digest of the file of weights: for ncnn its .bin."""
         with open(self.paths[-1], "rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def models_folder() -> Path:
-    """The user's own folder of weights: BURSTSR_MODELS, else burstsr/models where the system keeps a user's data."""
+    """Return the user's folder of weights: BURSTSR_MODELS, else burstsr/models in the platform's data folder."""
     if os.environ.get("BURSTSR_MODELS"):
         return Path(os.environ["BURSTSR_MODELS"])
     if sys.platform == "win32":
@@ -62,11 +61,11 @@ def models_folder() -> Path:
 
 
 def find(model: str | Path, scale: float | None = None) -> Weights:
-    """The weights that `model` means: a file, one of NAMES, or the name of a file (without its suffix) in the user's folder or the package.
+    """Find the weights of `model`: a file, one of NAMES, or the name of a file (without its suffix) in the user's folder or the package.
 
-    scale: what the picture will be enlarged by. Of several sizes the least that reaches it is taken, else the largest; None: x4 where there is one, else the
-    largest. The user's folder goes before the package. Raises InputFileError for a file that is not there or of no known kind, SettingsError for a name
-    without weights, which says where to get or put them.
+    scale: the requested magnification. Of several networks the smallest sufficient scale is chosen, else the largest; None: x4 if available, else the
+    largest. The user's folder takes precedence. Raises InputFileError for a missing or unsupported file, SettingsError for a name
+    without weights, with instructions where to get them.
     """
     text = str(model)
     path = Path(text)
@@ -93,7 +92,7 @@ def _named_file(path: Path) -> Weights:
 
 
 def _scale_in(name: str) -> int | None:
-    """The scale that a file's name says.
+    """Parse the scale in a file's name.
 
     >>> _scale_in("srcnn-x3"), _scale_in("RealESRGAN_x4plus"), _scale_in("4x_model"), _scale_in("mine")
     (3, 4, 4, None)
@@ -116,7 +115,7 @@ def _bundled(name: str) -> list[Weights]:
 
 
 def _of_name(name: str, files: Iterable[Path], made: Callable[[Path], Weights]) -> list[Weights]:
-    """Files called NAME, else NAME-xN, else NAME-lite-xN."""
+    """Return files named NAME, else NAME-xN, else NAME-lite-xN."""
     by_stem = {path.stem: path for path in files}
     if name in by_stem:
         return [made(by_stem[name])]

@@ -1,4 +1,4 @@
-"""From a file of weights to a network. .pth files are unpickled with nothing but tensors allowed: what else they hold is refused, not run."""
+"""Files of weights to networks. .pth files are unpickled with only tensors allowed: anything else is rejected, not executed."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from single.weights_file import read_weights
 
 @dataclass(frozen=True)
 class Loaded:
-    """A network ready to run: in evaluation mode, on the CPU. sha256: of its weights' file."""
+    """A network in evaluation mode, on the CPU. sha256: of its weights file."""
 
     descriptor: Descriptor
     network: nn.Module
@@ -31,7 +31,7 @@ class Loaded:
 
 
 def loaded(weights: Weights) -> Loaded:
-    """The network of a file. Raises InputFileError, saying what the file holds and what is allowed."""
+    """Load the network of a file. Raises InputFileError, stating what the file holds and what is supported."""
     if weights.path.suffix == ".param":
         tensors: dict[str, Any] = {key: torch.from_numpy(value) for key, value in read_ncnn(weights.path).items()}
         descriptor: Descriptor | None = rrdb_descriptor(tensors, weights.name, True, weights.path)
@@ -43,7 +43,7 @@ def loaded(weights: Weights) -> Loaded:
 
 
 def _described(weights: Weights) -> tuple[dict[str, Any], Descriptor | None]:
-    """The tensors, under our names where they are an RRDB network's, and what network they make; None where that is not known here."""
+    """Return the tensors, renamed if they are an RRDB network, and their descriptor; None if unknown."""
     try:
         stored, descriptor = read_weights(weights.path) if weights.path.suffix.lower() == ".safetensors" else (_unpickled(weights.path), None)
     except SettingsError as error:
@@ -54,12 +54,12 @@ def _described(weights: Weights) -> tuple[dict[str, Any], Descriptor | None]:
     renamed = rrdb_keys(tensors)
     if renamed is None:
         return tensors, None
-    gan = "psnr" not in weights.path.stem.lower()  # nearly all that is found of this network is; who says otherwise is believed
+    gan = "psnr" not in weights.path.stem.lower()  # nearly all published weights of this network are, unless the name says otherwise
     return renamed, rrdb_descriptor(renamed, weights.name, gan, weights.path)
 
 
 def _unpickled(path: Path) -> object:
-    """What a file of torch holds, tensors alone."""
+    """Unpickle a torch file, tensors only."""
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
@@ -71,7 +71,7 @@ def _unpickled(path: Path) -> object:
 
 def _filled(descriptor: Descriptor, tensors: dict[str, Any], weights: Weights) -> nn.Module:
     try:
-        with torch.device("meta"):  # nothing is drawn at random to be replaced
+        with torch.device("meta"):  # skip random initialisation
             network = build(descriptor)
         network.load_state_dict({key: value.float() if value.is_floating_point() else value for key, value in tensors.items()}, strict=True, assign=True)
     except (RuntimeError, TypeError, SettingsError) as error:
@@ -81,7 +81,7 @@ def _filled(descriptor: Descriptor, tensors: dict[str, Any], weights: Weights) -
 
 
 def _foreign(weights: Weights, tensors: dict[str, Any]) -> Loaded:
-    """Through spandrel, which knows some forty architectures by their weights' names."""
+    """Load by spandrel, which recognises some forty architectures by the names of their weights."""
     names = ", ".join(list(tensors)[:4])
     known = "RRDB (ESRGAN in any of its key styles), or a file that burstsr train wrote"
     if find_spec("spandrel") is None:

@@ -1,4 +1,4 @@
-"""The names that others give to the parts of the RRDB generator, made ours, and its sizes, told from shapes."""
+"""Conversion of foreign parameter names of the RRDB generator to ours, and its sizes from the shapes."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ class Shaped(Protocol):
     def shape(self) -> Any: ...  # noqa: ANN401, D102
 
 
-_WRAPPERS = ("params_ema", "params", "state_dict", "model_state_dict", "generator", "model", "net_g", "ema")  # the first that is there counts
+_WRAPPERS = ("params_ema", "params", "state_dict", "model_state_dict", "generator", "model", "net_g", "ema")  # the first present one is used
 _PREFIXES = ("module.", "generator.", "model.module.")
 _AROUND = {"RRDB_trunk": "body", "trunk_conv": "conv_body", "upconv1": "conv_up1", "upconv2": "conv_up2", "HRconv": "conv_hr"}  # ESRGAN's own, 2019
-_REACH_PX = 40  # of 23 blocks, before unshuffling: with 32, tiles differ from one piece by up to 1.4 / 255, with 40 by 0.3
+_REACH_PX = 40  # for 23 blocks, before unshuffling: with 32, tiled results differ from untiled ones by up to 1.4 / 255, with 40 by 0.3
 
 
 def unwrapped(stored: object, path: Path) -> dict[str, Any]:
-    """The tensors of a file by name, out of what training programs wrap around them. Raises InputFileError where there are none."""
+    """Return the tensors of a file by name, unwrapped from training checkpoints. Raises InputFileError where there are none."""
     seen = []
     while isinstance(stored, Mapping):
         tensors = {str(key): value for key, value in stored.items() if hasattr(value, "shape")}
@@ -49,7 +49,7 @@ def _without_prefix(tensors: dict[str, Any]) -> dict[str, Any]:
 
 
 def rrdb_keys(tensors: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The tensors under the names of `RRDBNet`; None where they are no RRDB network, or one that enlarges in other steps than twice by 2.
+    """Rename tensors to the names of `RRDBNet`; None if they are not an RRDB network, or one that upscales in other steps than twice by 2.
 
     Styles: ESRGAN's first (model.1.sub.N.RDBk.convk.0), its second (RRDB_trunk.N.RDBk.convk), and BasicSR's, which is ours (body.N.rdbk.convk).
     """
@@ -78,7 +78,7 @@ def _first_style(tensors: Mapping[str, Any], trunk: str) -> dict[str, Any] | Non
 
 
 def rrdb_descriptor(tensors: Mapping[str, Shaped], name: str, gan: bool, path: Path) -> Descriptor:
-    """What the RRDB network of these weights is. Raises InputFileError where their shapes do not fit together."""
+    """Return the descriptor of the RRDB network of these weights. Raises InputFileError where their shapes are inconsistent."""
     try:
         channels, inputs = (int(n) for n in tensors["conv_first.weight"].shape[:2])
         outputs = int(tensors["conv_last.weight"].shape[0])

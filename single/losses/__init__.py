@@ -1,4 +1,4 @@
-"""Losses, each with its paper and equation. `pixel_loss` chooses one by its name in the training plan."""
+"""Losses, each with its paper and equation. `pixel_loss` selects one by its name."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["pixel_loss"]
 
 
 def pixel_loss(name: str) -> Callable[[Tensor, Tensor], Tensor]:
-    """The loss of two pictures (N, C, H, W), 0 to 1, by name: l1, mse, ssim, ms-ssim (both one minus the index), cobi (on patches of RGB).
+    """Return the loss of two images (N, C, H, W), 0 to 1, by name: l1, mse, ssim, ms-ssim (both one minus the index), cobi (on patches of RGB).
 
     Raises SettingsError.
     """

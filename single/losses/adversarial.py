@@ -11,14 +11,14 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 
 def discriminator_loss(real: Tensor, fake: Tensor, relativistic: bool = True) -> Tensor:
-    """What the discriminator is to lower: real (N, 1) logits of pictures, fake of made ones. Relativistic: real are more real than fake are on average."""
+    """Return the loss of the discriminator: real (N, 1) logits of real images, fake of generated ones. Relativistic: relative to the mean of the others."""
     if relativistic:
         real, fake = real - fake.mean(), fake - real.mean()
     return (_named(real, 1.0) + _named(fake, 0.0)) / 2
 
 
 def generator_loss(real: Tensor, fake: Tensor, relativistic: bool = True) -> Tensor:
-    """What the generator is to lower: that made pictures pass for real ones; relativistic, also that real ones pass less."""
+    """Return the loss of the generator: that generated images pass for real ones; relativistic: also that real ones pass less."""
     if relativistic:
         return (_named(real - fake.mean(), 0.0) + _named(fake - real.mean(), 1.0)) / 2
     return _named(fake, 1.0)

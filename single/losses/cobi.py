@@ -1,5 +1,5 @@
 """Contextual loss (Mechrez, Talmi, Zelnik-Manor 2018, eqs. 1 to 4), and contextual bilateral loss (Zhang et al. 2019, "Zoom to Learn, Learn to Zoom", §5,
-eqs. 4 and 5): every feature of the wanted picture must find one like it in the made picture, not at the same place, but near.
+eqs. 4 and 5): every feature of the target must have a similar one in the output, nearby but not necessarily at the same position.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from torch.nn import functional
 from burstsr.core.errors import SettingsError
 
 BANDWIDTH = 0.5  # h
-SPATIAL_WEIGHT = 0.5  # w_s; the paper says 0.1, with which matches wander
-PATCHES = {2: 5, 4: 10, 8: 15}  # side of the RGB patches at a scale
-_LARGEST = 96  # features along a side that are compared with each other, all with all
+SPATIAL_WEIGHT = 0.5  # w_s; 0.1 in the paper, with which matches drift
+PATCHES = {2: 5, 4: 10, 8: 15}  # side of the RGB patches, by scale
+_LARGEST = 96  # maximum features per side, all of which are compared with each other
 _EPSILON = 1e-5
 
 
@@ -26,7 +26,7 @@ def cobi(made: Tensor, wanted: Tensor, spatial_weight: float = SPATIAL_WEIGHT, b
         raise SettingsError(f"CoBi of features {tuple(made.shape)} and {tuple(wanted.shape)}: shapes must be equal, with sides up to {_LARGEST}")
     centre = wanted.mean((0, 2, 3), keepdim=True)
     p, q = (functional.normalize((x - centre).flatten(2), dim=1) for x in (made, wanted))
-    distance = (1 - torch.einsum("nci,ncj->nij", q, p)).clamp(min=0)  # of wanted i and made j
+    distance = (1 - torch.einsum("nci,ncj->nij", q, p)).clamp(min=0)  # of target i and output j
     height, width = made.shape[2:]
     y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
     places = torch.stack((y.flatten(), x.flatten()), 1).to(made) / max(height, width)

@@ -18,7 +18,7 @@ COBI_LAYERS = {"conv1_2": 1.0, "conv2_2": 1.0, "conv3_2": 0.5}  # Zhang 2019, §
 
 
 class VGG19(nn.Module):
-    """The convolutions of VGG-19 up to the last of `layers`, frozen. forward: (N, 3, H, W) sRGB, 0 to 1 -> one tensor a layer."""
+    """Convolutions of VGG-19 up to the last of `layers`, frozen. forward: (N, 3, H, W) sRGB, 0 to 1 -> one tensor per layer."""
 
     mean: Tensor
     deviation: Tensor
@@ -46,9 +46,9 @@ class VGG19(nn.Module):
 
     @classmethod
     def load(cls, source: str, layers: Sequence[str] = ("conv5_4",), before_activation: bool = True) -> VGG19:
-        """With weights from a file (torchvision's VGG-19 state, .pth or .safetensors), or "torchvision": the file that it has downloaded before.
+        """Load weights from a file (torchvision's VGG-19 state, .pth or .safetensors), or "torchvision": the file that it has downloaded before.
 
-        Raises InputFileError that says what is missing.
+        Raises InputFileError, naming what is missing.
         """
         net = cls(layers, before_activation)
         state = _from_file(_torchvision_file() if source == "torchvision" else Path(source))
@@ -60,7 +60,7 @@ class VGG19(nn.Module):
         return net
 
     def forward(self, x: Tensor) -> dict[str, Tensor]:
-        """Features by layer."""
+        """Return features by layer."""
         x = (x - self.mean) / self.deviation
         stops = {self.places[name] + (0 if self.before else 1): name for name in self.wanted}
         found = {}
@@ -71,7 +71,7 @@ class VGG19(nn.Module):
         return found
 
     def single(self) -> nn.Module:
-        """The network of its first layer's features alone."""
+        """Return a module of the first layer's features only."""
         return _First(self)
 
 
@@ -86,7 +86,7 @@ class _First(nn.Module):
 
 
 def cobi_loss(vgg: VGG19, made: Tensor, wanted: Tensor) -> Tensor:
-    """CoBi on VGG-19 features, layers weighted as in Zhang 2019 §5 where they are among those of `vgg`."""
+    """Return CoBi on VGG-19 features, with the layer weights of Zhang 2019 §5 where they are among those of `vgg`."""
     from single.losses.cobi import cobi
 
     a, b = vgg(made), vgg(wanted)

@@ -14,13 +14,13 @@ SCALES = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # weights of MS-SSIM's five s
 
 
 def ssim(a: Tensor, b: Tensor) -> Tensor:
-    """Mean structural similarity of (N, C, H, W) pictures, 0 to 1, sides at least 11: 1 where equal. Gaussian window of 11 x 11, deviation 1.5, no border."""
+    """Return the mean structural similarity of (N, C, H, W) images, 0 to 1, sides at least 11: 1 where equal. Gaussian window of 11 x 11, sigma 1.5."""
     luminance, structure = _parts(a, b)
     return (luminance * structure).mean()
 
 
 def ms_ssim(a: Tensor, b: Tensor) -> Tensor:
-    """The same over scales of 1, 1/2, 1/4, 1/8, 1/16, as many as leave 11 pixels; weights renormalised where they are fewer than five."""
+    """Return MS-SSIM over scales of 1, 1/2, 1/4, 1/8, 1/16, as far as 11 pixels are left; weights are renormalised for fewer than five."""
     smaller = min(a.shape[-2:])
     count = sum(smaller // 2**i >= WINDOW for i in range(len(SCALES)))
     if count == 0:
@@ -37,7 +37,7 @@ def ms_ssim(a: Tensor, b: Tensor) -> Tensor:
 
 
 def _parts(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
-    """Luminance, and contrast times structure, per place and channel."""
+    """Return luminance, and contrast times structure, per position and channel."""
     if min(a.shape[-2:]) < WINDOW:
         raise SettingsError(f"SSIM of images of {a.shape[-1]} x {a.shape[-2]} pixels: sides must be at least {WINDOW}")
     line = torch.exp(-0.5 * ((torch.arange(WINDOW, dtype=a.dtype, device=a.device) - WINDOW // 2) / SIGMA) ** 2)

@@ -1,4 +1,4 @@
-"""Networks, one a file. `build` makes one from its descriptor; `single.catalogue` names those of known sizes."""
+"""Networks, one per file. `build` makes one from its descriptor; `single.catalogue` lists known sizes."""
 
 from __future__ import annotations
 

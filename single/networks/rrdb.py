@@ -12,7 +12,7 @@ RESIDUAL_SCALING = 0.2  # Wang 2018, §3.1: beta
 
 
 class DenseBlock(nn.Module):
-    """Five convolutions, each of all that came before; the last one's output, scaled, is added to the input."""
+    """Five convolutions, each on the concatenation of all previous features; the last one's output, scaled, is added to the input."""
 
     def __init__(self, channels: int, growth: int) -> None:
         super().__init__()
@@ -27,7 +27,7 @@ class DenseBlock(nn.Module):
                 layer.weight.mul_(0.1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) -> the same."""
+        """Map (N, C, H, W) to the same shape."""
         seen = [_as_multiplied(x)]
         for layer in (self.conv1, self.conv2, self.conv3, self.conv4):
             seen.append(functional.leaky_relu(layer(torch.cat(seen, 1)), 0.2))
@@ -36,13 +36,13 @@ class DenseBlock(nn.Module):
 
 
 def _as_multiplied(x: Tensor) -> Tensor:
-    """In the 16 bits of autocast where that is on: convolutions round to them anyway, and what is concatenated is half as large. Sums stay in 32 bits."""
+    """Cast to the 16 bits of autocast if active: convolutions round to them anyway, and concatenation takes half the memory. Sums stay in 32 bits."""
     kind = x.device.type
     return x.to(torch.get_autocast_dtype(kind)) if torch.is_autocast_enabled(kind) else x
 
 
 class RRDB(nn.Module):
-    """Three dense blocks; what they change, scaled, is added to the input."""
+    """Three dense blocks; their residual, scaled, is added to the input."""
 
     def __init__(self, channels: int, growth: int) -> None:
         super().__init__()
@@ -51,7 +51,7 @@ class RRDB(nn.Module):
         self.rdb3 = DenseBlock(channels, growth)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) -> the same."""
+        """Map (N, C, H, W) to the same shape."""
         out: Tensor = x + RESIDUAL_SCALING * self.rdb3(self.rdb2(self.rdb1(x)))
         return out
 
@@ -77,7 +77,7 @@ class RRDBNet(nn.Module):
         self.conv_last = nn.Conv2d(channels, outputs, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, 3, H, W), 0 to 1 -> (N, 3, scale H, scale W). Below scale 4 the sides are multiples of 4 / scale."""
+        """Map (N, C, H, W) to the same shape."""
         first = self.conv_first(functional.pixel_unshuffle(x, self.unshuffle) if self.unshuffle > 1 else x)
         features = first + self.conv_body(self.body(first))
         for layer in (self.conv_up1, self.conv_up2):

@@ -10,10 +10,10 @@ from burstsr.core.errors import SettingsError
 
 
 class SRCNN(nn.Module):
-    """Three convolutions on the bicubically enlarged luma: F1 = max(0, W1 * Y + B1), F2 = max(0, W2 * F1 + B2), F = W3 * F2 + B3 (eqs. 1 to 3).
+    """Three convolutions on bicubically upscaled luma: F1 = max(0, W1 * Y + B1), F2 = max(0, W2 * F1 + B2), F = W3 * F2 + B3 (eqs. 1 to 3).
 
     kernels: sides of the three, (9, 1, 5) or (9, 5, 5) in the paper. widths: n1 and n2, (64, 32) in the paper.
-    Departs: borders are replicated, so that the output is as large as the input; the weights start as the identity plus noise, which saves most of the
+    Departs: borders are replicated, so that the output has the size of the input; the weights start as the identity plus noise, which saves most of the
     training time.
     """
 

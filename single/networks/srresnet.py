@@ -13,7 +13,7 @@ _STAGES = {1: (), 2: (2,), 3: (3,), 4: (2, 2), 8: (2, 2, 2), 16: (2, 2, 2, 2)}
 
 
 class ResidualBlock(nn.Module):
-    """Convolution, norm, PReLU, convolution, norm, and the input added."""
+    """Convolution, norm, PReLU, convolution, norm, plus the input."""
 
     def __init__(self, channels: int, norm: bool) -> None:
         super().__init__()
@@ -34,8 +34,8 @@ class ResidualBlock(nn.Module):
 class SRResNet(nn.Module):
     """Residual blocks at the input's size, then pixel shuffling.
 
-    The published size: channels 64, blocks 16, kernel 9, norm, no skip, a stage per factor of 2. lite: skip (the bicubic enlargement is added, so that the
-    network learns what it lacks), direct (one shuffle by the whole scale straight to colours), no norm.
+    The published size: channels 64, blocks 16, kernel 9, norm, no skip, a stage per factor of 2. lite: skip (the bicubic upscaling is added, so that the
+    network learns the residual), direct (a single shuffle by the whole scale to colours), no norm.
     """
 
     def __init__(
@@ -75,15 +75,15 @@ class SRResNet(nn.Module):
         return out + functional.interpolate(self.colours(x), scale_factor=self.scale, mode="bicubic", antialias=True) if self.skip else out
 
     def colours(self, x: Tensor) -> Tensor:
-        """(N, 3, H, W): the colours of the input that `skip` adds."""
+        """Return (N, 3, H, W), the colours of the input that `skip` adds."""
         return x
 
 
 class Discriminator(nn.Module):
-    """Real or made: logits (N, 1) of (N, 3, H, W) pictures. Eight convolutions, strides in turn, channels doubled to 8 times, two dense layers.
+    """Discriminator: logits (N, 1) of (N, 3, H, W) images. Eight convolutions, alternating strides, channels doubled to 8 times, two dense layers.
 
-    The published size: channels 64, dense 1024, pictures of 96 x 96. Departs: features are pooled to 6 x 6 (what 96 x 96 gives), so that any size of at
-    least 16 works. ESRGAN uses the same kind.
+    The published size: channels 64, dense 1024, images of 96 x 96. Departs: features are pooled to 6 x 6 (as for 96 x 96), so that any size of at
+    least 16 is possible. ESRGAN uses the same architecture.
     """
 
     def __init__(self, channels: int = 64, dense: int = 1024) -> None:

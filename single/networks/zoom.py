@@ -9,7 +9,7 @@ from single.networks.srresnet import SRResNet
 
 
 class Zoom(SRResNet):
-    """An SRResNet from four Bayer planes at half size to colours at `scale` times the mosaic's size: a pixel-shuffle stage more than the scale says.
+    """An SRResNet from four Bayer planes at half size to colours at `scale` times the mosaic's size: one more pixel-shuffle stage than for the scale.
 
     Input (N, 4, H, W): R, G of the red row, G of the blue row, B. Output (N, 3, 2 scale H, 2 scale W). Both white-balanced and on the curve of
     `single.transfer`. The published size: channels 64, blocks 16; scales 2, 4 (paper: 4 and 8).
@@ -21,5 +21,5 @@ class Zoom(SRResNet):
         super().__init__(2 * scale, channels, blocks, kernel, norm, skip, direct, inputs=4)
 
     def colours(self, x: Tensor) -> Tensor:
-        """The planes as one colour each; that they lie half a plane's pixel apart is left to the network."""
+        """Return the planes as colours; their half-pixel offsets are left to the network."""
         return torch.stack((x[:, 0], (x[:, 1] + x[:, 2]) / 2, x[:, 3]), 1)

@@ -1,1 +1,1 @@
-"""Training: a plan, a loop that can be stopped and gone on with at any step, and weights that know what they are."""
+"""Training: a plan, a loop that can be interrupted and resumed at any step, and weights with their metadata."""

@@ -1,4 +1,4 @@
-"""The folder of a training: what is in it is replaced only where a training of ours began it."""
+"""The output folder of a training: files are replaced only if a training wrote them."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from burstsr.io.owned import ADVICE
 
 
 def begin(log: Path, head: str, others: Sequence[str]) -> None:
-    """Write a log of nothing but its `head` where the folder has none: by it, files of the names `others` beside it are known as ours.
+    """Write a log with only its `head` unless the folder has one: it marks the files named `others` beside it as ours.
 
-    So a folder in which nothing can be written is noticed before the training, too. Raises OutputError for a file of these names that no training wrote.
+    So an unwritable folder is noticed before training, too. Raises OutputError for a file of these names that no training wrote.
     """
     if os.path.lexists(log.parent) and not log.parent.is_dir():
         raise OutputError(f"{log.parent}: is a file; must be a folder")

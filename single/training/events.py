@@ -1,4 +1,4 @@
-"""A training's figures for TensorBoard."""
+"""Training metrics for TensorBoard."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from burstsr.core.errors import OutputError, SettingsError
 
 
 def events(out: Path) -> Callable[[Mapping[str, float]], None]:
-    """What writes a line of the log as TensorBoard events to a folder. Raises SettingsError where its package is missing, OutputError."""
+    """Return a function that writes a line of the log as TensorBoard events to a folder. Raises SettingsError where the package is missing, OutputError."""
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError as error:

@@ -1,4 +1,4 @@
-"""From the folder of a training to weights that can be given away: half the size, and knowing how they were made."""
+"""Export of trained weights for distribution: half the size, with the metadata of their training."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from single.weights_file import read_header, read_weights, write_weights
 
 
 def export_weights(run: str | Path, folder: str | Path, command: str, data: str, licence: str = "MIT") -> Path:
-    """The best weights of a training as 16-bit floats, FOLDER/NAME.safetensors, with its curve, FOLDER/NAME.csv.
+    """Write the best weights of a training as 16-bit floats, FOLDER/NAME.safetensors, with its curve, FOLDER/NAME.csv.
 
-    command, data: what made them, and on what; they stand in the file's header. Returns the file's path. Raises InputFileError, OutputError.
+    command, data: the training command and data, stored in the file's header. Returns the file's path. Raises InputFileError, OutputError.
     """
     state, descriptor = read_weights(Path(run) / BEST)
     assert descriptor is not None, "trainings write it"

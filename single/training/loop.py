@@ -1,4 +1,4 @@
-"""The loop: batches in, steps down, checkpoints that a later run goes on from."""
+"""The training loop, with checkpoints from which a later run resumes."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ FIELDS = ("step", "seconds", "rate", "loss", "discriminator", "val_psnr", "val_s
 
 
 class Training:
-    """One network being trained in a folder. `run` goes on from the folder's checkpoint where there is one.
+    """Training of one network in a folder. `run` resumes from the folder's checkpoint if there is one.
 
-    pairs: where batches come from. validation: pictures never trained on. out: the folder: checkpoint.pt, log.csv, best.safetensors, and pictures of the
-    validation. start: weights to begin with, "" for random ones; a gan needs them. Raises SettingsError for a checkpoint of another plan or a device that
-    is not there, InputFileError for weights or a checkpoint that cannot be used, OutputError for a folder that cannot be written.
+    pairs: source of batches. validation: images not used for training. out: the folder: checkpoint.pt, log.csv, best.safetensors, and validation
+    images. start: initial weights, "" for random ones; required for a GAN. Raises SettingsError for a checkpoint of another plan or an unavailable
+    device, InputFileError for unusable weights or checkpoint, OutputError for a folder that cannot be written.
     """
 
     def __init__(self, plan: Plan, pairs: Pairs, validation: Validation, out: Path, start: str | Path = "") -> None:
@@ -73,7 +73,7 @@ class Training:
     def run(self, report: Report | None = None) -> float:
         """Train to the plan's last step. Returns the best validation PSNR, dB.
 
-        Raises BurstsrError where the loss is no number any more or memory runs out, OutputError.
+        Raises BurstsrError where the loss becomes NaN or memory runs out, OutputError.
         """
         try:
             return self._run(report)
@@ -86,7 +86,7 @@ class Training:
     def _run(self, report: Report | None) -> float:
         start, losses, judged = time.perf_counter() - self.seconds, [], []
         while self.step < self.plan.steps:
-            rng = np.random.default_rng((self.plan.seed, self.step))  # of the step, so that a resumed run sees what an unbroken one does
+            rng = np.random.default_rng((self.plan.seed, self.step))  # seeded by the step, so that a resumed run is identical to an uninterrupted one
             given, wanted = (part.to(self.device) for part in self.pairs.batch(self.plan.batch, self.plan.patch_px, rng))
             loss, discriminator = self._advance(given, wanted)
             if not math.isfinite(loss):
@@ -106,7 +106,7 @@ class Training:
 
     @property
     def rate(self) -> float:
-        """Adam's step now: half a cosine from the plan's first rate to its last."""
+        """Return the current learning rate: half a cosine from the plan's initial to its final rate."""
         done = self.step / self.plan.steps
         return self.plan.final_rate + (self.plan.rate - self.plan.final_rate) * 0.5 * (1 + math.cos(math.pi * done))
 
@@ -158,10 +158,10 @@ class Training:
             "judge": self.discriminator.state_dict() if self.discriminator else {},
             "judge_optimiser": self.judge_optimiser.state_dict() if self.judge_optimiser else {},
         }  # fmt: skip
-        if self.plan.gan or line["val_psnr"] > self.best:  # a gan gets sharper while its PSNR falls: its last weights are the ones
+        if self.plan.gan or line["val_psnr"] > self.best:  # a GAN gets sharper while its PSNR falls: its last weights are used
             self.best = state["best"] = line["val_psnr"]
             write_weights(self.out / BEST, self.average, self.plan.descriptor, {"step": str(self.step), "val_psnr": f"{line['val_psnr']:.3f}"})
-        whole = io.BytesIO()  # torch's own writing to a full disk raises RuntimeError, and says nothing of the disk
+        whole = io.BytesIO()  # torch raises an unspecific RuntimeError for a full disk
         torch.save(state, whole)
         with atomic(self.out / CHECKPOINT) as temporary:
             temporary.write_bytes(whole.getbuffer())
@@ -197,7 +197,7 @@ def _plain(plan: Plan) -> dict[str, Any]:
 
 
 def _lines(path: Path, before: int) -> list[dict[str, Any]]:
-    """Lines of a log up to the step that a resumed run went on from. Raises InputFileError for what is no such log."""
+    """Return the lines of a log up to the resumed step. Raises InputFileError for other files."""
     if not path.is_file():
         return []
     try:
@@ -208,7 +208,7 @@ def _lines(path: Path, before: int) -> list[dict[str, Any]]:
 
 
 def writable(folder: Path) -> None:
-    """Make the folder, and see that it can be written, before anything is computed for it. Raises OutputError."""
+    """Create the folder, and check that it can be written, before anything is computed. Raises OutputError."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):

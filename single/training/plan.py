@@ -1,4 +1,4 @@
-"""What a training is to do. No torch in here, so that the command line can say what it would do."""
+"""Training plan. Does not require torch, so that the command line can validate it."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ PIXEL_LOSSES = ("l1", "mse", "ssim", "ms-ssim", "cobi")
 
 @dataclass(frozen=True)
 class Plan:
-    """One training. The defaults are those of the shipped weights, but for `steps`.
+    """One training. The defaults are those of the included weights, except `steps`.
 
-    steps: batches in all. batch: patches a batch. patch_px: their side, in pixels of the network's input. rate, final_rate: Adam's step, from one to the other
-    along half a cosine. ema: weight of the past in the moving average of the weights, which is what is kept. loss: of PIXEL_LOSSES. gan: against a
-    discriminator; the weights start from those of a trained network. pixel_weight, adversarial_weight, perceptual_weight: of the losses in the gan stage.
+    steps: number of batches. batch: batch size. patch_px: patch size, in pixels of the network's input. rate, final_rate: initial and final learning rate
+    (cosine schedule). ema: decay of the exponential moving average of the weights, which is what is saved. loss: one of PIXEL_LOSSES. gan: train against a
+    discriminator, starting from a trained network. pixel_weight, adversarial_weight, perceptual_weight: weights of the losses of a GAN.
     vgg: file of VGG-19 weights for the perceptual loss, "" for none. validate_every: steps between validations, checkpoints and lines of the log.
-    bf16: None = where the processor has it.
+    bf16: None = where the device supports it.
     """
 
     descriptor: Descriptor

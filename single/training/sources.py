@@ -1,4 +1,4 @@
-"""Where a network's training pairs come from."""
+"""Sources of training pairs."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from burstsr.core.errors import SettingsError
 from single.data import AlignedPairs, BayerPairs, Degradation, ImagePairs, Pairs, PatchDataset
 from single.descriptor import Descriptor
 
-_HELD_BACK = 10  # every so many-th picture, where none are named
+_HELD_BACK = 10  # every n-th image, where none are given
 
 
 def of_pictures(descriptor: Descriptor, data: Sequence[Path], held_back: Sequence[Path] | None, degradation: Degradation) -> tuple[Pairs, Pairs]:
-    """Pairs for training and for validation from folders of pictures: degraded, or, for a raw-to-RGB network, as simulated raw patches.
+    """Return pairs for training and for validation from folders of images: degraded or, for a raw-to-RGB network, as simulated raw patches.
 
-    held_back: pictures for validation; None: every tenth of `data`. Raises InputFileError.
+    held_back: validation images; None: every tenth of `data`. Raises InputFileError.
     """
     training = PatchDataset(data)
     validation = PatchDataset(held_back) if held_back else training.split_off(_HELD_BACK)
@@ -26,7 +26,7 @@ def of_pictures(descriptor: Descriptor, data: Sequence[Path], held_back: Sequenc
 
 
 def of_raw_files(descriptor: Descriptor, data: Path, held_back: Path) -> tuple[Pairs, Pairs]:
-    """The same from folders of raw files with a picture beside each. Raises SettingsError for a network that takes no raw, InputFileError."""
+    """Return the same from folders of raw files with an image beside each. Raises SettingsError for a network without raw input, InputFileError."""
     if descriptor.input != "bayer":
         raise SettingsError(f"--raw-data requires a zoom model; {descriptor.name} is trained on images")
     return AlignedPairs(data, descriptor.scale), AlignedPairs(held_back, descriptor.scale)

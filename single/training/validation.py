@@ -1,4 +1,4 @@
-"""How good the network is, on pictures that it was not trained on."""
+"""Validation on images not used for training."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ _CROP = 4
 
 
 class Validation:
-    """A fixed batch of held-back patches, measured with PSNR and SSIM without a border of 4 pixels.
+    """A fixed batch of validation patches, measured by PSNR and SSIM without a border of 4 pixels.
 
-    pairs: of pictures that training does not see. count, side: of the patches, in pixels of the input.
+    pairs: of images not used for training. count, side: of the patches, in pixels of the input.
     """
 
     def __init__(self, pairs: Pairs, count: int = 16, side: int = 48) -> None:
         self.given, self.wanted = pairs.batch(count, side, np.random.default_rng(0))
 
     def measure(self, net: nn.Module, out: Path | None = None) -> tuple[float, float]:
-        """Mean PSNR, dB, and SSIM over the patches. out: also write what the network makes of the first of them beside the truth, as validation.png."""
+        """Return mean PSNR, dB, and SSIM over the patches. out: also write the network's output of the first ones beside the truth, as validation.png."""
         device = next(net.parameters()).device
         with torch.no_grad():
             made = torch.cat([net(part.to(device)).cpu() for part in self.given.split(4)]).clamp(0, 1)
@@ -40,5 +40,5 @@ class Validation:
 
 
 def _inner(images: Tensor) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
-    """(N, C, H, W) -> (N, H, W, C) without a border."""
+    """Permute (N, C, H, W) to (N, H, W, C) without a border."""
     return images[:, :, _CROP:-_CROP, _CROP:-_CROP].clamp(0, 1).permute(0, 2, 3, 1).float().numpy()
