@@ -1,5 +1,5 @@
-"""What the algorithm needs to know of a camera and of a hand, measured: noise, defects, the lens's blur, motion. `burstsr calibrate` is its command line.
+"""Calibration of a camera and of hand motion: noise, defects, lens blur, motion. `burstsr calibrate` is its command line.
 
-Results are frozen records (`burstsr.profiles.records`), written as JSON or TOML and read back equal; `burstsr process` takes them from files or from the
-user's folder of profiles (`burstsr.profiles.folder`). Uses burstsr; burstsr reaches it from its command line only.
+Results are frozen records (`burstsr.profiles.records`), written as JSON or TOML and read back equal; `burstsr process` reads them from files or from the
+user's profile folder (`burstsr.profiles.folder`). Uses burstsr; burstsr imports it from the command line only.
 """

@@ -1,4 +1,4 @@
-"""Whether frames show what they are given as: darks no light, flats enough of it and not too much."""
+"""Validity of calibration frames: darks without light, flats neither too dark nor saturated."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from burstsr.core.burst import Burst, Frame
 from burstsr.core.errors import BurstError
 from burstsr.core.sensor import samples
 
-_BLACK_ERROR = 0.02, 0.1  # of saturation: how far a dark's level may be off the file's black level, and off one of 0, which says nothing
-_PART = 16  # samples along a side of the parts of a dark that are compared
-_GLOW = 0.03  # of saturation: how much brighter than the whole a part may be, for amplifiers glow
+_BLACK_ERROR = 0.02, 0.1  # of saturation: tolerance of a dark's level against the file's black level, and against one of 0, which is often wrong
+_PART = 16  # side, in samples, of the parts of a dark that are compared
+_GLOW = 0.03  # of saturation: tolerated excess of a part, for amplifier glow
 _BRIGHTEST_FLAT = 0.05  # of saturation: below it read noise hides how variance grows with the signal
-_SATURATED = 0.5  # share of a channel's samples at white from which an exposure says nothing about it
-_BLIND = 0.9  # share of the samples of every channel at white from which a burst shows nothing
+_SATURATED = 0.5  # share of a channel's samples at white above which an exposure is not used for it
+_BLIND = 0.9  # share of the samples of every channel at white above which a burst is unusable
 _FEWEST = 2  # exposures
 _CHANNELS = ("red", "green", "blue")
 
 
 def check_darks(darks: Sequence[Frame], flats: Sequence[Sequence[Frame]] = ()) -> None:
-    """Raise BurstError, naming the file, for a frame that shows light. flats: the exposures that the darks go with; all must be brighter."""
+    """Raise BurstError, naming the file, for a frame that is not dark. flats: the exposures of the darks; all must be brighter."""
     dimmest = min(((_level(group[0]), group[0]) for group in flats), key=lambda found: found[0], default=None)
     for dark in darks:
         level, most = _level(dark), _BLACK_ERROR[0 if dark.info.levels.black.any() else 1]
@@ -35,7 +35,7 @@ def check_darks(darks: Sequence[Frame], flats: Sequence[Sequence[Frame]] = ()) -
 
 
 def check_flats(flats: Sequence[Sequence[Frame]], darks: int) -> None:
-    """Raise BurstError, naming files, for exposures that are all too dark, or too many of which are saturated. darks: whether there are any, 1 or 0."""
+    """Raise BurstError, naming files, if all exposures are too dark, or too many are saturated. darks: whether there are any, 1 or 0."""
     if not flats:
         return
     brightest = max((group[0] for group in flats), key=_level)
@@ -50,7 +50,7 @@ def check_flats(flats: Sequence[Sequence[Frame]], darks: int) -> None:
 
 
 def check_burst_light(burst: Burst) -> None:
-    """Raise BurstError, naming the file, for a burst that is saturated almost everywhere: noise, motion and blur cannot be seen in it."""
+    """Raise BurstError, naming the file, for a burst that is almost completely saturated, from which nothing can be measured."""
     for frame in burst.frames[:: max(1, len(burst) - 1)]:
         white = min(_at_white(frame, channel) for channel in range(3))
         if white > _BLIND:
@@ -58,7 +58,7 @@ def check_burst_light(burst: Burst) -> None:
 
 
 def _glow(frame: Frame) -> float:
-    """How much brighter than the frame its brightest parts are; medians, so that hot pixels do not count."""
+    """Return the excess of a frame's brightest parts over the frame; medians, so that hot pixels do not count."""
     x = samples(frame.mosaic, frame.info.levels)
     height, width = (length // _PART * _PART for length in x.shape)
     if not height or not width:
@@ -72,7 +72,7 @@ def _level(frame: Frame) -> float:
 
 
 def _step(frame: Frame) -> float:
-    """One DN."""
+    """Return one DN in units of samples."""
     return float(np.max(frame.info.levels.scale()))
 
 

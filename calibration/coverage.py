@@ -1,4 +1,4 @@
-"""What a burst's motion promises, before it is processed."""
+"""Expected gain of a burst from its motion, before it is processed."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from burstsr.noise import estimate_noise, estimate_snr
 from calibration.crop import crop_middle
 from calibration.noise import flows_of
 
-_PART_PX = 1024  # along the side of the middle part that is looked at
+_PART_PX = 1024  # side of the central part that is used
 TRIPOD = "no sub-pixel motion (tripod), so no gain in resolution: move the camera slightly between frames, or by the offsets of calibrate jiggle"
 
 
 @dataclass(frozen=True)
 class Coverage:
-    """How a burst's sampling grids lie. coverage: share of the sub-pixel cells that so many frames can fill.
+    """Distribution of a burst's sampling grids. coverage: filled share of the sub-pixel cells that this many frames can fill.
 
-    sampling_uniformity: 0 = all alike, 1 = no alias left.
-    expected_gain_db: of the best linear estimate over a single frame's. advice: "" where all is well.
+    sampling_uniformity: 0 = all grids coincide, 1 = no aliasing left.
+    expected_gain_db: of the best linear estimate over a single frame's. advice: "" where there is nothing to improve.
     motion_unknown: frames whose motion is uncertain by more than a quarter of a raw pixel; they count for nothing.
     """
 
@@ -34,12 +34,12 @@ class Coverage:
     motion_unknown: int = 0
 
     def to_dict(self) -> dict[str, Any]:
-        """Ready for JSON; evenness is the old name of sampling_uniformity, for one release."""
+        """Return the coverage ready for JSON; evenness is the old name of sampling_uniformity, for one release."""
         return {name: round(v, 4) if isinstance(v, float) else v for name, v in (asdict(self) | {"evenness": self.sampling_uniformity}).items()}
 
 
 def measure_coverage(burst: Burst, scale: float = 2.0) -> Coverage:
-    """Coverage from the motion of the middle of the frames, which is found as the pipeline does."""
+    """Measure the coverage from the motion of the centre of the frames, estimated as in the pipeline."""
     if len(burst) < 2:
         return Coverage(1, scale, 1.0, 0.0, 0.0, "a single frame: no gain from merging")
     part = crop_middle(burst, _PART_PX)

@@ -1,4 +1,4 @@
-"""The middle of a burst, where a part of it is enough to look at."""
+"""Central crops of bursts, where a part is sufficient."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from burstsr.core.burst import Burst, Frame
 
 
 def crop_middle(burst: Burst, part_px: int) -> Burst:
-    """The middle `part_px` raw pixels of every frame along each axis, whole quads, part_px even; all of it where frames are smaller."""
+    """Crop every frame to its central `part_px` raw pixels per axis, complete CFA cells, part_px even; the whole frame if it is smaller."""
     top, left = (max(n - part_px, 0) // 4 * 2 for n in burst.info.shape)
     parts = []
     for frame in burst:

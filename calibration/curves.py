@@ -1,4 +1,4 @@
-"""What noise and clipping make of 3 x 3 patches, by dice: what Wronski 2019, section 5.2 tabulates. `burstsr.robustness` has the same exactly."""
+"""Effect of noise and clipping on 3 x 3 patches, by Monte Carlo, as in Wronski 2019, section 5.2. `burstsr.robustness` computes the same exactly."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _DRAWS = 40_000  # patches per level
-_AWAY = 6.0  # deviations from both limits from which nothing is clipped, and the exact values are taken
+_AWAY = 6.0  # sigma from both limits beyond which nothing is clipped, and the exact values are used
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Curves:
 
 @lru_cache(maxsize=32)
 def monte_carlo(alpha: float, beta: float, low: float, levels: tuple[float, ...], seed: int = 0) -> Curves:
-    """The curves for noise of variance alpha x + beta, clipped to `low` .. 1; kept for the same numbers. Away from the limits they are exact."""
+    """Compute the curves for noise of variance alpha x + beta, clipped to `low` .. 1; cached. Away from the limits they are exact."""
     rng = np.random.default_rng(seed)
     found = []
     for level in levels:

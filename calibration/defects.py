@@ -1,4 +1,4 @@
-"""Pixels that lie, and uneven rows and columns, from darks or from a burst."""
+"""Defective pixels, and row and column offsets, from darks or from a burst."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ from calibration.checks import check_burst_light, check_darks
 from calibration.noise import flows_of
 
 Doubles = NDArray[np.float64]
-_FEWEST = 3  # frames; fewer cannot tell a defect from chance
-_DARK = 0.01  # median sample below which, and not far above its noise, a frame shows no light
-_CERTAIN = 3.0  # times by which rows or columns must differ more than noise lets them
+_FEWEST = 3  # frames; fewer cannot distinguish a defect from noise
+_DARK = 0.01  # median sample below which, and not far above its noise, a frame is dark
+_CERTAIN = 3.0  # factor by which differences of rows or columns must exceed noise
 _SMOOTH = 9  # lines
-_RIDGE = 0.02  # of offsets whose slow part a burst cannot tell from the scene
+_RIDGE = 0.02  # high-pass of offsets, whose slow part a burst cannot separate from the scene
 
 
 def measure_defects(burst: Burst, method: str = "auto", sigma: float = 8.0) -> DefectRecord:
-    """Defects of the camera from darks (frames without light) or a burst of any scene, hand-held.
+    """Measure defects of the camera from darks (frames without light) or a hand-held burst of any scene.
 
-    sigma: noise deviations by which a pixel must stand out. method: "darks", "burst", or "auto": by the frames' light. Darks see warm pixels at half of
-    sigma, and offsets of rows and columns whole; a burst sees offsets from line to line only. Raises BurstError for fewer than three frames, or for
-    darks that show light.
+    sigma: detection threshold in noise sigma. method: "darks", "burst", or "auto": by the frames' level. Darks also show warm pixels, from half of
+    sigma, and complete offsets of rows and columns; a burst shows offsets from line to line only. Raises BurstError for fewer than three frames, or for
+    darks with light.
     """
     if len(burst) < _FEWEST:
         raise BurstError(f"burst {burst.name!r} has {len(burst)} frames: at least {_FEWEST} are required to distinguish defects from noise")
@@ -64,7 +64,7 @@ def _of_darks(burst: Burst, sigma: float) -> DefectRecord:
     away -= 0 if rows is None else rows[:, None]
     columns = _uneven(np.median(away, axis=0), 1.25 * error / np.sqrt(away.shape[0]))
     away -= 0 if columns is None else columns
-    for i, j in np.ndindex(2, 2):  # what is bright over a region, amplifier glow, is no defect
+    for i, j in np.ndindex(2, 2):  # a bright region, amplifier glow, is no defect
         plane = np.ascontiguousarray(away[i::2, j::2], np.float32)
         away[i::2, j::2] -= cv2.medianBlur(plane, 5)
     limit = sigma / 2 * read
@@ -85,15 +85,15 @@ def _of_burst(burst: Burst, sigma: float) -> DefectRecord:
 
 
 def _uneven(offsets: Doubles, error: float) -> Doubles | None:
-    """Offsets as far as they are more than chance, their mean off; None where they are not."""
+    """Return offsets, without their mean, if they are significant; else None."""
     offsets = offsets - offsets.mean()
     return offsets if float(offsets.std()) > _CERTAIN * error else None
 
 
 def _line_to_line(burst: Burst, axis: int) -> Doubles | None:
-    """Offsets of rows (axis 0) or columns (1) against the next of their colour, raw numbers: what the median over the line and all frames says.
+    """Return offsets of rows (axis 0) or columns (1) relative to the next line of their colour, DN: the median over the line and all frames.
 
-    The scene moves between frames and differs along a line; what stays is the sensor's. The slow part is not seen, and left at 0.
+    The scene moves between frames and varies along a line; what is constant belongs to the sensor. Slow variations cannot be measured, and are 0.
     """
     steps = []
     for frame in burst:

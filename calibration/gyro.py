@@ -1,4 +1,4 @@
-"""A gyroscope's log: rates of rotation over time, and what they do to pictures."""
+"""Gyroscope logs: rotation rates over time, and the resulting image motion."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ _FASTEST, _LATEST = 1e3, 1e20  # rad/s, and time stamps in any unit; gyroscopes 
 
 @dataclass(frozen=True)
 class GyroLog:
-    """times_s: (n,) rising. rates: (n, 3) rad/s about x (right), y (down) and z (along the lens's axis), the log's mean taken off: gyroscopes drift."""
+    """times_s: (n,) increasing. rates: (n, 3) rad/s about x (right), y (down) and z (optical axis), minus the mean of the log, since gyroscopes drift."""
 
     times_s: Doubles
     rates: Doubles
     path: Path
 
     def angles(self) -> Doubles:
-        """(n, 3) radians since the log's begin."""
+        """Return (n, 3) radians since the start of the log."""
         return np.asarray(cumulative_trapezoid(self.rates, self.times_s, axis=0, initial=0.0))
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How a burst is taken. focal_px: focal length in raw pixels. readout_s: from the first of `rows` rows to the last."""
+    """Timing of a burst. focal_px: focal length in raw pixels. readout_s: from the first to the last of `rows` rows."""
 
     focal_px: float
     frames: int = 13
@@ -51,10 +51,10 @@ class Plan:
 
 
 def read_gyro(path: Path, time_unit_s: float | None = None) -> GyroLog:
-    """A text file of lines x, y, z in rad/s and a time stamp, commas or blanks between; other lines are passed over.
+    """Read a text file of lines x, y, z in rad/s and a time stamp, separated by commas or blanks; other lines are ignored.
 
-    time_unit_s: seconds per unit of the time stamps; None = of s, ms, us and ns the one that makes the steps those of a gyroscope.
-    Raises InputFileError for fewer than 16 such lines, or times that do not rise.
+    time_unit_s: seconds per unit of the time stamps; None = detected among s, ms, us and ns by the sampling rate.
+    Raises InputFileError for fewer than 16 such lines, or times that do not increase.
     """
     if time_unit_s is not None:
         check_range("time_unit_s", time_unit_s, 1e-12, 1e4)
@@ -81,7 +81,7 @@ def read_gyro(path: Path, time_unit_s: float | None = None) -> GyroLog:
 
 
 def bursts_from_log(log: GyroLog, plan: Plan) -> list[list[FrameMotion]]:
-    """Motions of all bursts that fit into the log one after the other, each relative to its first frame: of small turns, dy = F about x, dx = F about y.
+    """Return the motions of all consecutive bursts in the log, relative to their first frames: for small rotations, dy = F about x, dx = F about y.
 
     Raises SettingsError for a log shorter than one burst.
     """

@@ -1,4 +1,4 @@
-"""Where a driven camera should stand for each of N frames."""
+"""Optimal offsets of a driven camera for N frames."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from burstsr.profiles.records import MotionRecord, now
 from burstsr.simulate import FrameMotion, jiggle, motions_record
 
 Doubles = NDArray[np.float64]
-_SEARCHED = 12  # frames up to which offsets are searched; more fill the period evenly enough as a lattice
-_SNR = 30.0  # mean-to-noise ratio for which offsets are best; they hardly depend on it
+_SEARCHED = 12  # frames up to which offsets are optimised; more cover the period evenly enough as a lattice
+_SNR = 30.0  # mean-to-noise ratio for which offsets are optimised; they hardly depend on it
 _ROUNDS = 2
 
 
 def jiggle_offsets(frames: int, scale: float, focal_px: float | None = None) -> MotionRecord:
-    """Offsets that `frames` frames of a driven camera should have at `scale`: those that gain most (`burstsr.align.expected_gain_db`).
+    """Return the offsets of `frames` frames of a driven camera at `scale` with the highest gain (`burstsr.align.expected_gain_db`).
 
-    motions: how the picture moves on the sensor, within 1 raw pixel of the first frame. angles_rad: rotations about x (along the sensor's rows) and y
-    (along its columns) that do it at a focal length of focal_px raw pixels: atan(dy / F), atan(dx / F).
+    motions: motion of the image on the sensor, within 1 raw pixel of the first frame. angles_rad: the corresponding rotations about x (along the sensor's
+    rows) and y (along its columns) at a focal length of focal_px raw pixels: atan(dy / F), atan(dx / F).
     """
     check_range("frames", frames, 2, 1000, whole=True)
     check_range("scale", scale, 1, 4)
@@ -37,7 +37,7 @@ def jiggle_offsets(frames: int, scale: float, focal_px: float | None = None) -> 
 
 
 def _searched(frames: int, scale: float) -> Doubles:
-    """Frames placed one after the other where they gain most, then each moved as long as that helps; halves of a pixel first, then quarters."""
+    """Place frames one after the other at the best offsets, then move each while that helps; by half pixels first, then by quarters."""
     places = np.zeros((1, 2))
     coarse = [np.array(p) / 2 for p in np.ndindex(4, 4)]
     near = [np.array(p, np.float64) / 4 - 0.25 for p in np.ndindex(3, 3)]

@@ -1,4 +1,4 @@
-"""How a hand moves a camera between frames: from bursts, or from a gyroscope."""
+"""Hand motion between frames: from bursts, or from a gyroscope."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ Doubles = NDArray[np.float64]
 _TREMOR_HZ = (4.0, 14.0)
 _DEFAULT_INTERVAL_S = 1 / 30
 _LEAST_READOUT = 0.01  # of a frame interval
-_SEEN = 3.0  # standard errors from which a read-out time counts as seen
+_SEEN = 3.0  # standard errors above which a readout time is significant
 
 
 def motion_from_bursts(bursts: Sequence[Burst], interval_s: float | None = None) -> MotionRecord:
-    """Statistics of the bursts' motion, and the motions of the one that moved most nearly as all do. interval_s: where the files' times do not say it.
+    """Measure the statistics of the bursts' motion, and the motions of the most typical one. interval_s: overrides the files' times.
 
-    The read-out time of a rolling shutter is what makes the picture's shear, row by row, follow its speed. Raises BurstError for bursts of one frame only.
+    The readout time of a rolling shutter is the ratio of the image's shear over the rows to its speed. Raises BurstError for bursts of one frame only.
     """
     several = [burst for burst in bursts if len(burst) > 1]
     if not several:
@@ -46,7 +46,7 @@ def motion_from_bursts(bursts: Sequence[Burst], interval_s: float | None = None)
 
 
 def motion_from_gyro(log: GyroLog, plan: Plan) -> MotionRecord:
-    """Statistics of the motion in a log, in bursts as planned, and the motions of the one that moved most nearly as all do."""
+    """Measure the statistics of the motion in a log, in bursts as planned, and the motions of the most typical one."""
     tracks = bursts_from_log(log, plan)
     hertz = 1 / float(np.median(np.diff(log.times_s)))
     frequency, power = welch(log.rates[:, :2], hertz, nperseg=min(len(log.times_s), int(4 * hertz)), axis=0)
@@ -57,7 +57,7 @@ def motion_from_gyro(log: GyroLog, plan: Plan) -> MotionRecord:
 
 
 def _track(burst: Burst) -> list[FrameMotion]:
-    """Motions of a burst's frames relative to the first, rows' shear included."""
+    """Return the motions of a burst's frames relative to the first, including shear of rows."""
     check_burst_light(burst)
     noise, _ = estimate_noise(burst, flows_of)
     index = select_reference(burst, noise)
@@ -67,7 +67,7 @@ def _track(burst: Burst) -> list[FrameMotion]:
 
 
 def _rolling_motion(flow: Flow) -> FrameMotion:
-    """Motion of a whole frame: translation and rotation, and how far rows shift beyond what rotation does."""
+    """Return the global motion of a frame: translation, rotation, and the shift of rows beyond rotation."""
     dy, dx, _ = rigid_motion(flow)
     tiles = flow.tiles.astype(np.float64)
     y, x = np.meshgrid(*((np.arange(n) - (n - 1) / 2) * flow.tile_px for n in tiles.shape[:2]), indexing="ij")
@@ -75,7 +75,7 @@ def _rolling_motion(flow: Flow) -> FrameMotion:
     keep = np.hypot(rest[..., 0], rest[..., 1]) <= 4 * np.median(np.hypot(rest[..., 0], rest[..., 1])) + 0.05
     design = np.stack([np.ones(keep.sum()), y[keep], x[keep]], axis=1)
     _, down, right = np.linalg.lstsq(design, rest[keep], rcond=None)[0]
-    rotation = float(right[0])  # columns tell rotation from a rolling shutter: rows alone do not
+    rotation = float(right[0])  # columns distinguish rotation from a rolling shutter; rows alone do not
     return FrameMotion(dy, dx, rotation, float(down[0] - right[1]), float(down[1] + rotation))
 
 
@@ -87,7 +87,7 @@ def _readout(track: Sequence[FrameMotion], rows: int) -> tuple[float, float] | N
         return None
     speed = np.diff(np.array([(m.dy_px, m.dx_px) for m in track]), axis=0)
     shear = np.array([(m.dy_per_row, m.dx_per_row) for m in track])[:-1] * rows
-    v, s = ((a - a.mean(axis=0)).ravel() for a in (speed, shear))  # the reference's own shear is in all
+    v, s = ((a - a.mean(axis=0)).ravel() for a in (speed, shear))  # the reference's own shear is contained in all
     power = float(v @ v)
     if power < 1e-9:
         return None
@@ -96,7 +96,7 @@ def _readout(track: Sequence[FrameMotion], rows: int) -> tuple[float, float] | N
 
 
 def _combined(found: Sequence[tuple[float, float]]) -> tuple[float, float] | None:
-    """Weighted mean where it is more than chance."""
+    """Return the weighted mean if it is significant."""
     if not found:
         return None
     values, errors = (np.array(v) for v in zip(*found, strict=True))
@@ -112,7 +112,7 @@ def _interval(burst: Burst) -> float:
 
 
 def _record(tracks: Sequence[Sequence[FrameMotion]], interval_s: float, method: str, readout: tuple[float, float] | None) -> MotionRecord:
-    """The statistics of tracks, of no camera in particular. readout: seconds, and their standard error."""
+    """Return the statistics of tracks, without a camera. readout: seconds, and its standard error."""
     places = [np.array([(m.dy_px, m.dx_px, m.rotation_rad) for m in track]) for track in tracks]
     squares = np.array([p.var(axis=0, ddof=1) for p in places])
     deviation = np.sqrt(squares.mean(axis=0))
@@ -137,7 +137,7 @@ def _record(tracks: Sequence[Sequence[FrameMotion]], interval_s: float, method: 
 
 
 def _correlation_time(places: Sequence[Doubles], interval_s: float) -> float | None:
-    """Lag at which the pooled autocorrelation of y and x falls to 1/e; None for tracks too short or still."""
+    """Return the lag at which the pooled autocorrelation of y and x falls to 1/e; None for tracks that are too short or static."""
     length = min(len(p) for p in places)
     if length < 5:
         return None

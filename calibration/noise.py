@@ -1,4 +1,4 @@
-"""Noise records from whatever there is: flat fields and darks, a burst, or a table of cameras that others measured."""
+"""Noise records from flat fields and darks, from a burst, or from a published table of cameras."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from burstsr.simulate import camera_noise
 from calibration.checks import check_burst_light
 from calibration.photon_transfer import photon_transfer
 
-_GRID = 12  # places along each side of a frame at which it is asked whether it is flat
-_FLAT = 0.05  # deviation from a smooth surface, over the mean, up to which it is
+_GRID = 12  # sampled positions per side of a frame for the test of flatness
+_FLAT = 0.05  # tolerated relative standard deviation from a smooth surface
 
 
 @dataclass(frozen=True)
 class Flats:
-    """Files of one camera at one ISO by exposure."""
+    """Files of one camera at one ISO, by exposure."""
 
     camera: str
     iso: float
@@ -36,12 +36,12 @@ class Flats:
 
 
 def flows_of(reference: Frame, noise: Noise) -> Callable[[Frame], Flow]:
-    """What finds flows against a reference, as the pipeline does."""
+    """Return a function that estimates flows against a reference, as in the pipeline."""
     return Aligner(reference, noise, AlignSettings()).estimate_flow
 
 
 def noise_from_burst(burst: Burst) -> NoiseRecord:
-    """Noise from a burst of any scene, hand-held or not (`burstsr.noise.measure`). Raises BurstError for fewer than three frames."""
+    """Measure noise from a burst of any scene, hand-held or not (`burstsr.noise.measure`). Raises BurstError for fewer than three frames."""
     check_burst_light(burst)
     rough = estimate(burst.frames[len(burst) // 2])
     found = measure(burst, rough, flows_of, most_windows=8)
@@ -63,7 +63,7 @@ def noise_from_burst(burst: Burst) -> NoiseRecord:
 
 
 def noise_from_flats(flats: Flats, darks: Sequence[FrameInfo] = ()) -> NoiseRecord:
-    """Noise from flat fields and darks (`photon_transfer`). Raises BurstError where there are too few, or darks of another camera, ISO or size."""
+    """Measure noise from flat fields and darks (`photon_transfer`). Raises BurstError for too few, or for darks of another camera, ISO or size."""
     first = flats.exposures[0][0]
     for info in darks:
         if (info.camera, info.iso, info.shape) != (first.camera, first.iso, first.shape):
@@ -73,7 +73,7 @@ def noise_from_flats(flats: Flats, darks: Sequence[FrameInfo] = ()) -> NoiseReco
 
 
 def noise_from_table(table: Path, camera: str, iso: float) -> NoiseRecord:
-    """Noise of a camera from darktable's noiseprofiles.json, between the ISOs it has. Raises InputFileError, SettingsError for an unknown camera."""
+    """Read the noise of a camera from darktable's noiseprofiles.json, interpolated over ISO. Raises InputFileError, SettingsError for an unknown camera."""
     noise = camera_noise(table, camera, iso)
     if not np.any(noise.alpha + noise.beta > 0):
         raise SettingsError(f"{table}: {camera} at ISO {iso:g} has no positive alpha or beta")
@@ -81,7 +81,7 @@ def noise_from_table(table: Path, camera: str, iso: float) -> NoiseRecord:
 
 
 def combined(records: Sequence[NoiseRecord]) -> NoiseRecord:
-    """One record of several of the same camera and ISO: means weighted by their errors."""
+    """Combine records of the same camera and ISO: means weighted by their errors."""
     if len(records) == 1:
         return records[0]
     found, errors = [], []
@@ -95,7 +95,7 @@ def combined(records: Sequence[NoiseRecord]) -> NoiseRecord:
 
 
 def as_flats(infos: Sequence[FrameInfo]) -> list[Flats]:
-    """Files by camera, size and ISO, and in each by exposure time, shortest first."""
+    """Group files by camera, size and ISO, and each group by exposure time, shortest first."""
     found: dict[tuple[str, tuple[int, int], float], dict[float, list[FrameInfo]]] = {}
     for info in infos:
         found.setdefault((info.camera, info.shape, info.iso), {}).setdefault(info.exposure_s, []).append(info)
@@ -103,7 +103,7 @@ def as_flats(infos: Sequence[FrameInfo]) -> list[Flats]:
 
 
 def uneven(infos: Sequence[FrameInfo]) -> FrameInfo | None:
-    """The first frame that shows no even field: it differs from a smooth surface by 5 % of its mean or more. None if all do."""
+    """Return the first frame that is not a flat field: it differs from a smooth surface by 5 % of its mean or more. None if all are."""
     return next((info for info in infos if not _deviation(read_frame(info.path)) < _FLAT), None)
 
 

@@ -1,6 +1,6 @@
 """Noise from flat fields: variance against mean (Janesick 2007, "Photon Transfer", chapters 4 to 6; EMVA 1288, release 4.0, chapter 6).
 
-Frames of one exposure show the same but for noise: what differs between them is temporal noise, what they share is the pixels' own sensitivity.
+Differences between frames of one exposure are temporal noise; what they share is the non-uniformity of the pixels.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from burstsr.profiles.records import NoiseRecord, now, triple
 from calibration.checks import check_darks, check_flats
 
 Doubles = NDArray[np.float64]
-_BLOCK = 16  # samples of a CFA site along a block's side
-_BINS = 16  # levels per exposure, which the lens's shading spreads
+_BLOCK = 16  # side of a block, in samples of a CFA site
+_BINS = 16  # levels per exposure, spread by vignetting
 _CLIPPED = 0.002  # share of a block's samples that may be saturated
-_CERTAIN_DN = 1.0  # standard error up to which the black level that exposure times say is believed
-_OUTLIER = 6.0  # deviations beyond which a pixel's difference is no noise
-_MID = 0.5  # level at which PRNU is measured, as near as there is one
+_CERTAIN_DN = 1.0  # largest accepted standard error of the extrapolated black level
+_OUTLIER = 6.0  # sigma beyond which a pixel's difference is an outlier
+_MID = 0.5  # preferred level for measuring PRNU
 _FEWEST = 2
 _ENDLESS = 1e9
 
 
 @dataclass(frozen=True)
 class _Site:
-    """One exposure's blocks of one CFA site, raw numbers. mean, variance, fixed: (n,); fixed: variance over pixels of the mean over frames, noise off."""
+    """Blocks of one CFA site of one exposure, DN. mean, variance, fixed: (n,); fixed: variance over pixels of the mean over frames, minus noise."""
 
     mean: Doubles
     variance: Doubles
@@ -40,11 +40,11 @@ class _Site:
 
 
 def photon_transfer(flats: Sequence[Sequence[Frame]], darks: Sequence[Frame] = ()) -> NoiseRecord:
-    """Noise of the camera from flat fields, a sequence of two or more frames per exposure, and darks (none are needed).
+    """Measure the noise of the camera from flat fields, a sequence of two or more frames per exposure, and darks (optional).
 
-    Black level: the darks' mean; without darks, where exposure times differ, what no exposure would show, if that is certain to 1 DN; else the files'.
-    Shading, dust and uneven pixels do no harm; light that flickers does little: each frame's mean is taken off.
-    Raises BurstError for less than two exposures (darks count as one) of at least two frames, and for what `calibration.checks` refuses.
+    Black level: the darks' mean; without darks, where exposure times differ, the extrapolation to zero exposure, if certain to 1 DN; else the files'.
+    Vignetting, dust and PRNU do not matter; flicker matters little: each frame's mean is subtracted.
+    Raises BurstError for less than two exposures (darks count as one) of at least two frames, and for frames rejected by `calibration.checks`.
     """
     groups = [list(group) for group in flats if len(group) >= _FEWEST]
     if len(groups) + (len(darks) >= _FEWEST) < _FEWEST:
@@ -93,7 +93,7 @@ def _record(
 
 
 def _site(group: Sequence[Frame], site: tuple[int, ...], white: float) -> _Site:
-    """Means and variances of whole blocks that are not saturated."""
+    """Return means and variances of complete, unsaturated blocks."""
     planes: Doubles = np.stack([frame.mosaic[site[0] :: 2, site[1] :: 2] for frame in group]).astype(np.float64)
     count = len(planes)
     height, width = (length // _BLOCK * _BLOCK for length in planes.shape[1:])
@@ -115,7 +115,7 @@ def _site(group: Sequence[Frame], site: tuple[int, ...], white: float) -> _Site:
 
 
 def _black(groups: list[list[Frame]], sites: list[list[_Site]], darks: bool, told: Doubles) -> Doubles:
-    """(2, 2) black level, raw numbers, by site. darks: whether the last of each site's exposures is one."""
+    """Return the (2, 2) black level, DN, by site. darks: whether the last exposure of each site is a dark."""
     black = told.astype(np.float64).copy()
     seconds = np.array([group[0].info.exposure_s for group in groups])
     for k, (i, j) in enumerate(np.ndindex(2, 2)):
@@ -127,7 +127,7 @@ def _black(groups: list[list[Frame]], sites: list[list[_Site]], darks: bool, tol
         if len(set(seconds[whole].tolist())) < 3:
             continue
         means = np.array([_level_dn(seen) for seen, use in zip(sites[k], whole, strict=True) if use])
-        design = np.stack([seconds[whole], np.ones(len(means))], axis=1) / means[:, None]  # relative errors: exposure times are off by a share
+        design = np.stack([seconds[whole], np.ones(len(means))], axis=1) / means[:, None]  # relative errors, as exposure times have
         solution, _, _, _ = np.linalg.lstsq(design, np.ones(len(means)), rcond=None)
         residual = design @ solution - 1
         error = np.sqrt(np.linalg.inv(design.T @ design)[1, 1] * float(residual @ residual) / (len(means) - 2))
@@ -137,7 +137,7 @@ def _black(groups: list[list[Frame]], sites: list[list[_Site]], darks: bool, tol
 
 
 def _level_dn(seen: _Site) -> float:
-    """Mean level before clipping at 0, raw numbers; in darks, blocks with hot pixels are left out."""
+    """Return the mean level before clipping at 0, DN; in darks, blocks with hot pixels are excluded."""
     level, _ = unclipped_moments(seen.mean, seen.variance, 0.0, _ENDLESS)
     middle = float(np.median(level))
     spread = 1.4826 * float(np.median(np.abs(level - middle))) + 1e-3
@@ -146,7 +146,7 @@ def _level_dn(seen: _Site) -> float:
 
 
 def _points(of_sites: list[tuple[list[_Site], float, float]]) -> Points:
-    """Points of one channel in normalised units: blocks of every exposure, those of about one level together."""
+    """Return the points of one channel in normalised units: blocks of every exposure, grouped by level."""
     found = []
     for sites, black, scale in of_sites:
         for seen in sites:
@@ -157,17 +157,17 @@ def _points(of_sites: list[tuple[list[_Site], float, float]]) -> Points:
 
 
 def _row_noise(frames: Sequence[Frame]) -> float:
-    """Deviation of what a row shares in one frame and not in the next, raw numbers."""
+    """Return the standard deviation of temporal row noise, DN."""
     found = []
     for a, b in zip(frames, frames[1:], strict=False):
         difference = a.mosaic.astype(np.float64) - b.mosaic
         rows = np.stack([difference[:, k::2].mean(axis=1) for k in (0, 1)])
-        found.append(float(np.mean((rows[0] - rows[0].mean()) * (rows[1] - rows[1].mean()))) / 2)  # pixels' own noise is not shared by the halves
+        found.append(float(np.mean((rows[0] - rows[0].mean()) * (rows[1] - rows[1].mean()))) / 2)  # noise of individual pixels is independent in the halves
     return float(np.sqrt(max(float(np.mean(found)), 0.0)))
 
 
 def _prnu(sites: list[list[_Site]], black: Doubles, span: Doubles, of: list[NDArray[np.int64]], flats: int) -> tuple[float, float, float] | None:
-    """Deviation of pixels' sensitivity, at the flat nearest to half of saturation."""
+    """Return the standard deviation of the pixels' sensitivity, at the flat nearest to half of saturation."""
     if not flats:
         return None
     found = np.zeros(3)

@@ -1,4 +1,4 @@
-"""Records as pictures. Needs matplotlib (extra `plots`), which is loaded when something is drawn."""
+"""Plots of records. Requires matplotlib (extra `plots`), which is imported on use."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from burstsr.profiles.records import DefectRecord, LensRecord, MotionRecord, Noi
 
 _COLOURS = ("tab:red", "tab:green", "tab:blue")
 SUFFIXES = (".png", ".svg")
-MARK = "burstsr calibrate"  # in the file's metadata: whose it is
+MARK = "burstsr calibrate"  # in the file's metadata: identifies our plots
 
 
 def draw(record: Record, path: Path) -> None:
-    """Draw a record to `path`, .png or .svg: the photon-transfer curve, the MTF, where defects are, or the motion and its phases.
+    """Plot a record to `path`, .png or .svg: the photon-transfer curve, the MTF, the positions of defects, or the motion and its sub-pixel phases.
 
     Raises SettingsError for another suffix, or without matplotlib; OutputError.
     """
@@ -37,7 +37,7 @@ def draw(record: Record, path: Path) -> None:
 
 
 def _noise(figure: Any, record: NoiseRecord) -> None:  # noqa: ANN401
-    """Points and line of variance over level, and what clipping makes of the deviation."""
+    """Plot points and line of variance over level, and the standard deviation after clipping."""
     from burstsr.robustness.noise_curves import STEPS, noise_curves
 
     line, curve = figure.subplots(1, 2)

@@ -1,10 +1,10 @@
-"""The lens's blur from a burst of any scene, by two witnesses: how well frames that were left out are predicted, and the picture's spectrum (`spectrum.py`).
+"""Lens blur from a burst of any scene, by two estimators: prediction of held-out frames, and the image's spectrum (`spectrum.py`).
 
-For each of a few blurs, the frames that are left are reconstructed with it (`burstsr` mode best), the picture is blurred again and seen by square pixels
-where the frames that were left out lie, and compared with their samples, noise taken into account. Too narrow a blur predicts well too: a picture that is
-not sharpened explains the samples. Too wide a one rings. So it is the widest blur that predicts nearly as well as any that tells the lens. That works
-where noise is what limits prediction; with little noise errors of motion do, and it says too little. The spectrum is the better witness there, and sees
-little in much noise. Both count by their certainty, and together they are certain to about 0.05 px: a slanted edge is ten times as certain.
+For each of a few blurs, the remaining frames are reconstructed with it (`burstsr` mode best); the image is blurred again, integrated over square pixels
+at the sampling positions of the held-out frames, and compared with their samples, relative to the noise. Too narrow a blur predicts well, too: an
+unsharpened image explains the samples. Too wide a blur rings. So the estimate is the widest blur that predicts nearly as well as any. That works
+where prediction is limited by noise; at low noise it is limited by motion errors, and is inconclusive. The spectrum is the better estimator there, and
+fails at high noise. Both are weighted by their certainty, together about 0.05 px: a slanted edge is ten times as precise.
 """
 
 from __future__ import annotations
@@ -34,17 +34,17 @@ from calibration.spectrum import blur_from_spectrum
 Floats = NDArray[np.float32]
 SIGMAS_PX = (0.0, 0.2, 0.35, 0.5, 0.65, 0.8, 1.0)
 _FEWEST = 5
-_PART_PX, _SPECTRUM_PX = 320, 640  # along the side of the middle part that is predicted, and whose spectrum is looked at
+_PART_PX, _SPECTRUM_PX = 320, 640  # side of the central part that is predicted, and whose spectrum is used
 _OFFSET = 0.003  # added before the square root
 _SCALE = 2.0
 _CLIPPED = 0.98
 _EXCESS, _LEAST_UNEXPLAINED = 0.12, 0.02  # of misfit, in noise variances; chosen on simulated lenses of 0.2, 0.5 and 0.8 px
-_UNCERTAIN = 0.3, 0.03  # standard error of what prediction tells, beside what the frames' spread says: relative, and px
-_FINER = 4  # parts of a pixel's side over which it is averaged
+_UNCERTAIN = 0.3, 0.03  # standard error of prediction, in addition to the spread over frames: relative, and px
+_FINER = 4  # subdivisions of a pixel's side for its average
 
 
 def psf_from_burst(burst: Burst, progress: Callable[[int, int], None] | None = None) -> LensRecord:
-    """Deviation of the lens's blur from a hand-held burst of at least five frames. Raises BurstError for fewer."""
+    """Estimate the sigma of the lens blur from a hand-held burst of at least five frames. Raises BurstError for fewer."""
     if len(burst) < _FEWEST:
         raise BurstError(f"burst {burst.name!r} has {len(burst)} frames: at least {_FEWEST} are required for cross-validation")
     check_burst_light(burst)
@@ -64,7 +64,7 @@ def psf_from_burst(burst: Burst, progress: Callable[[int, int], None] | None = N
 
 
 def _of_prediction(burst: Burst, progress: Callable[[int, int], None] | None) -> tuple[float, float]:
-    """Deviation and standard error, raw pixels, by the widest blur that predicts well."""
+    """Return sigma and its standard error, raw pixels, by the widest blur that predicts well."""
     part = crop_middle(burst, _PART_PX)
     noise, _ = estimate_noise(part, flows_of)
     index = select_reference(part, noise)
@@ -87,7 +87,7 @@ def _of_prediction(burst: Burst, progress: Callable[[int, int], None] | None) ->
 
 
 def _of_spectrum(burst: Burst) -> tuple[float, float]:
-    """The same from the spectrum of green, reconstructed as the lens shows it."""
+    """Return the same from the spectrum of green, reconstructed without deblurring the lens."""
     part = crop_middle(burst, _SPECTRUM_PX)
     noise, _ = estimate_noise(part, flows_of)
     green = np.maximum(super_resolve(part, _settings(0.0, None)).image[..., 1], 0)
@@ -102,7 +102,7 @@ def _settings(sigma: float, reference: int | None) -> Settings:
 
 
 def _misfit(frame: Frame, flow: Flow, image: Floats, sigma: float, noise: Noise) -> float:
-    """Mean of squared residual over noise variance, large ones counting less."""
+    """Return the mean squared residual relative to the noise variance, with outliers down-weighted."""
     seen = image
     if sigma > 0:
         seen = np.asarray(cv2.GaussianBlur(image, (0, 0), CERTAIN_PSF * sigma * _SCALE), np.float32)
@@ -127,7 +127,7 @@ def _misfit(frame: Frame, flow: Flow, image: Floats, sigma: float, noise: Noise)
 
 
 def _widest(sigmas: NDArray[np.float64], misfits: NDArray[np.float64]) -> float:
-    """The widest blur at which the misfit exceeds the lowest by no more than a share of what noise leaves unexplained there; between blurs linear."""
+    """Return the widest blur at which the misfit exceeds the minimum by at most a share of the noise residual, interpolated linearly."""
     lowest = int(np.argmin(misfits))
     allowed = float(misfits[lowest]) + _EXCESS * max(float(misfits[lowest]) - 1, _LEAST_UNEXPLAINED)
     for k in range(lowest, len(sigmas) - 1):

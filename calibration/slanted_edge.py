@@ -1,8 +1,8 @@
-"""The lens's blur and MTF from a slanted edge (ISO 12233:2017, annex D), on raw samples: no demosaicing comes between.
+"""Lens blur and MTF from a slanted edge (ISO 12233:2017, annex D), on raw samples without demosaicing.
 
-The edge crosses the sampling grid at a small angle, so that samples near it lie at all distances from it, finer than pixels. Their values over distance
-are the edge spread function; its slope is the line spread function, whose Fourier transform is the MTF. The blur's deviation is what fits the edge spread
-function of a Gaussian lens before square pixels, all samples at once.
+The edge crosses the sampling grid at a small angle, so that samples near it have all distances from it, finer than pixels. Their values over distance
+are the edge spread function; its derivative is the line spread function, whose Fourier transform is the MTF. The sigma of the blur is the fit of the
+edge spread function of a Gaussian lens with square pixels to all samples.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ _REACH_PX = 12.0  # from the edge
 _OVERSAMPLED = 4  # bins per pixel across the edge
 _ANGLES = (2.0, 43.0)  # degrees off the nearer axis
 _LEAST_STEP = 0.02  # between the two sides, 1 = saturation
-_STRAIGHT = 0.25  # of the step: residual deviation above which it is not one straight edge
+_STRAIGHT = 0.25  # of the step: residual above which it is not a single straight edge
 _CLIPPED = 0.98
 _THINNEST = 1e-3  # pixels: narrower boxes are points
 
 
 @dataclass(frozen=True)
 class Edge:
-    """One channel of one frame. angle_rad and offset_px: x = offset + tan(angle) y about the part's middle. sigma_px and its error. distance and share:
+    """One channel of one frame. angle_rad and offset_px: x = offset + tan(angle) y about the centre of the part. sigma_px and its error. distance and share:
     of samples, share 0 on one side and 1 on the other.
     """
 
@@ -44,9 +44,9 @@ class Edge:
 
 
 def psf_from_edge(frames: Sequence[Frame], roi: tuple[int, int, int, int] | None = None) -> LensRecord:
-    """Blur and MTF from one or more frames of an edge; roi: x, y, width, height of the part that is it.
+    """Measure blur and MTF from one or more frames of an edge; roi: x, y, width, height of the part with the edge.
 
-    Raises SettingsError for a part outside the frame, or without one straight edge at 2 to 43 degrees off the rows or columns.
+    Raises SettingsError for a part outside the frame, or without a single straight edge at 2 to 43 degrees off the rows or columns.
     """
     if not frames:
         raise BurstError("no frames of an edge")
@@ -78,9 +78,9 @@ def psf_from_edge(frames: Sequence[Frame], roi: tuple[int, int, int, int] | None
 
 
 def edge_spread(distance: Doubles, sigma: float, angle: float) -> Doubles:
-    """Share, 0 to 1, that a pixel at `distance` (raw pixels, towards the bright side) sees of a step at `angle` (radians off the rows or columns).
+    """Return the response, 0 to 1, of a pixel at `distance` (raw pixels, towards the bright side) to a step at `angle` (radians off the rows or columns).
 
-    A Gaussian of deviation sigma, integrated over the pixel's unit square: across the edge that is two boxes, of the widths cos and sin of the angle.
+    A Gaussian of standard deviation sigma, integrated over the pixel's unit square: across the edge that is two boxes, of widths cos and sin of the angle.
     """
     a, b = abs(float(np.cos(angle))), abs(float(np.sin(angle)))
     sigma = max(sigma, 1e-3)
@@ -92,18 +92,18 @@ def edge_spread(distance: Doubles, sigma: float, angle: float) -> Doubles:
 
 
 def _first(x: Doubles, sigma: float) -> Doubles:
-    """Antiderivative of the normal distribution."""
+    """Return the antiderivative of the normal distribution function."""
     return np.asarray(x * ndtr(x / sigma) + sigma * np.exp(-0.5 * (x / sigma) ** 2) / np.sqrt(2 * np.pi))
 
 
 def _second(x: Doubles, sigma: float) -> Doubles:
-    """Antiderivative of `_first`."""
+    """Return the antiderivative of `_first`."""
     density = np.exp(-0.5 * (x / sigma) ** 2) / np.sqrt(2 * np.pi)
     return np.asarray(0.5 * ((x * x + sigma * sigma) * ndtr(x / sigma) + x * sigma * density))
 
 
 def _edges(frame: Frame, roi: tuple[int, int, int, int] | None) -> list[Edge]:
-    """Red, green and blue."""
+    """Fit red, green and blue."""
     height, width = frame.info.shape
     asked = roi or (0, 0, width, height)
     x0, y0, w, h = (v // 2 * 2 for v in asked)
@@ -113,7 +113,7 @@ def _edges(frame: Frame, roi: tuple[int, int, int, int] | None) -> list[Edge]:
     grey = cells(frame)[y0 // 2 : (y0 + h) // 2, x0 // 2 : (x0 + w) // 2, 1].astype(np.float64)
     gradients = [float(np.square(np.diff(grey, axis=axis)).sum()) for axis in (0, 1)]
     cfa = frame.info.cfa
-    if gradients[0] > gradients[1]:  # the edge lies along the rows: turn it upright
+    if gradients[0] > gradients[1]:  # the edge is along the rows: transpose
         x, grey, cfa = x.T, grey.T, cfa.T
     line = _line(grey, frame)
     y, across = np.meshgrid(*(np.arange(n, dtype=np.float64) for n in x.shape), indexing="ij")
@@ -125,7 +125,7 @@ def _edges(frame: Frame, roi: tuple[int, int, int, int] | None) -> list[Edge]:
 
 
 def _line(grey: Doubles, frame: Frame) -> tuple[float, float]:
-    """Slope and offset of the edge, x over y about the middle, raw pixels, from the centroids of the rows' slopes."""
+    """Return gradient and offset of the edge, x over y about the centre, raw pixels, from the centroids of the rows' gradients."""
     steps = np.abs(np.diff(grey, axis=1))
     steps = np.maximum(steps - 3 * np.median(steps, axis=1, keepdims=True), 0)
     weight = steps.sum(axis=1)
@@ -144,7 +144,7 @@ def _line(grey: Doubles, frame: Frame) -> tuple[float, float]:
 
 
 def _fitted(values: Doubles, rows: Doubles, columns: Doubles, line: tuple[float, float], frame: Frame) -> Edge:
-    """Angle, position, levels and blur of the edge, from all samples of a channel near it: (n,) values, and where they are about the part's middle."""
+    """Angle, position, levels and blur of the edge, from all samples of a channel near it: (n,) values, and where they are about the centre of the part."""
     gradient, offset = line
     first = (columns - gradient * rows - offset) * (1 / np.hypot(1, gradient))
     sides = [float(np.median(values[first * side > _REACH_PX / 2])) if (first * side > _REACH_PX / 2).any() else 0.0 for side in (-1, 1)]
@@ -177,7 +177,7 @@ def _fitted(values: Doubles, rows: Doubles, columns: Doubles, line: tuple[float,
 
 
 def _mtf(distance: Doubles, share: Doubles) -> tuple[Doubles, Doubles, float | None]:
-    """Frequencies (cycles per raw pixel, to 1), contrast at them, and where it passes a half."""
+    """Return frequencies (cycles per raw pixel, to 1), contrast at them, and the frequency of half contrast."""
     count = int(2 * _REACH_PX * _OVERSAMPLED)
     index = np.floor((distance + _REACH_PX) * _OVERSAMPLED).astype(int)
     inside = (index >= 0) & (index < count)
@@ -188,7 +188,7 @@ def _mtf(distance: Doubles, share: Doubles) -> tuple[Doubles, Doubles, float | N
     spread = np.gradient(profile) * np.hamming(count)
     contrast = np.abs(np.fft.rfft(spread, 8 * count))
     frequency = np.fft.rfftfreq(8 * count, 1 / _OVERSAMPLED)
-    step = 2 / _OVERSAMPLED  # the difference over two bins, and the bins' own width, cost contrast (ISO 12233, D.5)
+    step = 2 / _OVERSAMPLED  # correction for the difference over two bins and the width of the bins (ISO 12233, D.5)
     contrast = contrast / contrast[0] / np.maximum(np.sinc(frequency * step) * np.sinc(frequency / _OVERSAMPLED), 0.1)
     shown = frequency <= 1.0
     hertz: Doubles = np.asarray(frequency[shown], np.float64)

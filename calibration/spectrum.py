@@ -1,8 +1,8 @@
-"""The lens's blur from the spectrum of what was photographed.
+"""Lens blur from the power spectrum of a scene.
 
 Scenes of many kinds have power spectra that fall as a power of the frequency, f^-2 or nearly (Field 1987, "Relations between the statistics of natural images
-and the response properties of cortical cells", J. Opt. Soc. Am. A 4(12)). A Gaussian blur of deviation sigma multiplies power by exp(-(2 pi sigma f)^2), which
-bends that line in a log-log plot: the bend tells sigma. A scene that is soft by itself bends it too, so the lens comes out as wide as both together.
+and the response properties of cortical cells", J. Opt. Soc. Am. A 4(12)). A Gaussian blur of standard deviation sigma multiplies power by
+exp(-(2 pi sigma f)^2), which bends that line in a log-log plot: the curvature gives sigma. A soft scene bends it too, so the estimate includes its blur.
 """
 
 from __future__ import annotations
@@ -11,23 +11,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 Doubles = NDArray[np.float64]
-_BANDS = 40  # of frequency, up to half a cycle per pixel
-_LOWEST, _HIGHEST = 0.025, 0.42  # cycles per pixel: the picture's size and what is left of the pixels' own squares lie beyond
-_SLOPE = (2.0, 0.3)  # expected power of the frequency, and its deviation between scenes
-_BLUR = (0.16, 0.3)  # expected square of the blur and its deviation, raw pixels^2: most lenses are between 0 and 0.6 px
-_SCENES = 0.35  # deviation of the logarithm of a band's power from that line
+_BANDS = 40  # frequency bands, up to half a cycle per pixel
+_LOWEST, _HIGHEST = 0.025, 0.42  # cycles per pixel: beyond are the image size and residues of the pixel area
+_SLOPE = (2.0, 0.3)  # prior of the spectral exponent: mean and standard deviation over scenes
+_BLUR = (0.16, 0.3)  # prior of the squared blur: mean and standard deviation, raw pixels^2: most lenses are between 0 and 0.6 px
+_SCENES = 0.35  # standard deviation of the log power of a band about that line
 _FEWEST = 4  # bands to fit to
-_HIDDEN = 0.1  # share of the noise's power below which a band shows nothing
+_HIDDEN = 0.1  # share of the noise power below which a band is not used
 
 
 def blur_from_spectrum(plane: NDArray[np.floating], noise_variance: float, scale: float) -> tuple[float, float]:
-    """Deviation of the lens's blur and its standard error, raw pixels; what lenses usually have where noise hides the scene.
+    """Return the sigma of the lens blur and its standard error, raw pixels; typical values of lenses where noise hides the scene.
 
-    plane: (h, w) of a picture at `scale` pixels per raw pixel, in which the pixels' squares are undone but not the lens, on square roots or another scale on
-    which shadows count. noise_variance: that a pixel of it would carry if nothing had smoothed it and squares were not undone.
+    plane: (h, w) of an image at `scale` pixels per raw pixel, deconvolved by the pixel area but not by the lens, on square roots or another scale on
+    which shadows count. noise_variance: of a pixel, without any smoothing or deconvolution.
     """
     f, power = radial_power(plane)
-    noise = noise_variance / np.sinc(scale * f) ** 2  # undoing squares of `scale` pixels
+    noise = noise_variance / np.sinc(scale * f) ** 2  # deconvolution of the area of `scale` pixels
     use = (f > _LOWEST) & (f < _HIGHEST) & (scale * f < 1)
     hidden = np.flatnonzero(use & (power < _HIDDEN * noise))
     if len(hidden):
@@ -41,14 +41,14 @@ def blur_from_spectrum(plane: NDArray[np.floating], noise_variance: float, scale
     rows = np.vstack([line * certainty[:, None], expected])
     fitted = np.linalg.lstsq(rows[:, :3], rows[:, 3], rcond=None)[0]
     left = rows[:, :3] @ fitted - rows[:, 3]
-    spread = max(float(left @ left) / max(len(left) - 3, 1), 1.0)  # scenes that are not like that are less certain
+    spread = max(float(left @ left) / max(len(left) - 3, 1), 1.0)  # scenes with other spectra are less certain
     variance = float(np.linalg.inv(rows[:, :3].T @ rows[:, :3])[2, 2]) * spread
     sigma = float(np.sqrt(max(fitted[2], 1e-4)))
     return sigma, float(np.sqrt(variance)) / (2 * max(sigma, 0.1))
 
 
 def radial_power(plane: NDArray[np.floating]) -> tuple[Doubles, Doubles]:
-    """Frequencies, cycles per pixel, and mean power around them of (h, w), windowed; white noise has its variance as power at every frequency."""
+    """Return frequencies, cycles per pixel, and mean power in rings of (h, w), windowed; white noise has its variance as power at every frequency."""
     window = np.hanning(plane.shape[0])[:, None] * np.hanning(plane.shape[1])
     power = np.abs(np.fft.fft2((plane - plane.mean()) * window)) ** 2 / float((window**2).sum())
     f = np.hypot(*np.meshgrid(*(np.fft.fftfreq(n) for n in plane.shape), indexing="ij"))

@@ -1,4 +1,4 @@
-"""Flat fields, darks and edges of a camera that is known: what must be found again."""
+"""Synthetic flat fields, darks and edges of a known camera, for tests and benchmarks."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ def flat_frames(
     row_noise: float = 0.0,
     iso: float = 400.0,
 ) -> list[list[Frame]]:
-    """Flat fields at each of `levels` (green, normalised units), `frames` frames each: 14 bits, shading of a fifth, pixels uneven by `prnu`.
+    """Simulate flat fields at each of `levels` (green, normalised units), `frames` frames each: 14 bits, vignetting of a fifth, PRNU `prnu`.
 
-    Exposure times are as the levels; level 0 is a dark. Red and blue see half and 0.6 of what green sees. row_noise: normalised units.
+    Exposure times are proportional to the levels; level 0 is a dark. Red and blue get 0.5 and 0.6 of the exposure of green. row_noise: normalised units.
     """
     info = FrameInfo(
         Path("flat.dng"), shape, cfa_array("RGGB"), Levels(np.full((2, 2), black_dn), 16383.0), Colour(np.array([0.5, 1.0, 0.6])), camera=CAMERA, iso=iso
@@ -56,9 +56,9 @@ def edge_frames(
     shape: tuple[int, int] = (160, 160),
     levels: tuple[float, float] = (0.1, 0.6),
 ) -> list[Frame]:
-    """Frames of a step from dark to bright behind a Gaussian lens of sigma_px raw pixels, angle_deg off the columns; noise is new in each.
+    """Simulate frames of a step from dark to bright, blurred by a Gaussian lens of sigma_px raw pixels, angle_deg off the columns; noise is independent.
 
-    A pixel's square is summed over Gauss-Legendre points. levels: of both sides, white-balanced; red and blue see half and 0.6 of what green sees.
+    The pixel area is integrated by Gauss-Legendre quadrature. levels: of both sides, white-balanced; red and blue get 0.5 and 0.6 of the exposure of green.
     """
     neutral = np.array([0.5, 1.0, 0.6])
     info = FrameInfo(Path("edge.dng"), shape, cfa_array("RGGB"), Levels(np.full((2, 2), 512.0), 16383.0), Colour(neutral), camera=CAMERA, iso=100)
