@@ -1,4 +1,4 @@
-"""Formats that are asked for after a burst was done: made from its linear DNG, where that says as much as the merged picture did."""
+"""Formats requested after a burst was processed: made from its linear DNG, where that is equivalent to the merged image."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ if TYPE_CHECKING:
     from burstsr.batch.job import Job
     from burstsr.core.result import Result
 
-BELOW_BLACK = "below_black"  # key of a record: share of the merged samples that the DNG clips at 0
+BELOW_BLACK = "below_black"  # key of a record: share of the merged samples that are clipped at 0 in the DNG
 _FROM_LINEAR = ("jpg", "tiff", "png")
 
 
 def below_black(rgb: NDArray[np.float32]) -> float:
-    """Share of samples below 0, which a DNG cannot hold: display formats still mix them into other channels."""
+    """Return the share of samples below 0, which a DNG cannot hold, but which display formats mix into other channels."""
     import numpy as np
 
     return sum(int(np.count_nonzero(row < 0)) for row in rgb) / rgb.size
 
 
 def developed(job: Job) -> Result | None:
-    """The burst's picture, from the DNG of an earlier run; None where what is missing must be computed from the frames.
+    """Return the burst's image from the DNG of an earlier run; None where missing formats must be computed from the frames.
 
-    That is where a linear format is missing, where the DNG is gone or was edited, and where it clips: what is above 1 becomes white anyhow, but samples below
-    0 count in display formats. Without such, these are the same as computed anew, but for the DNG's 16 bits.
+    That is where a linear format is missing, where the DNG is missing or was edited, and where it is clipped: values above 1 become white anyway, but samples
+    below 0 contribute to display formats. Otherwise these are the same as if computed again, apart from the DNG's 16 bits.
     """
     from burstsr.io.owned import unchanged
 

@@ -1,4 +1,4 @@
-"""Files that belong together appear together: they are written to a hidden folder and then moved to their place, the record last."""
+"""Atomic sets of files: written to a hidden folder and then moved to their destination, the record last."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from burstsr.core.errors import BurstsrError, OutputError
 from burstsr.io.atomic import sync_folder
 from burstsr.io.owned import EARLIER, OUTPUTS, ResultFiles, entry, json_bytes, unchanged
 
-_READY = ".ready"  # all is written, and is being moved: who comes next goes on with it
+_READY = ".ready"  # suffix: completely written, being moved; the next run continues
 _PREVIOUS = "previous"
 
 
 @dataclass
 class Staging:
-    """folder: where to write the files. record: what they are; set it before leaving."""
+    """folder: where to write the files. record: their record, to be set before leaving the context."""
 
     folder: Path
     record: Mapping[str, Any]
@@ -30,7 +30,7 @@ class Staging:
 
 @dataclass(frozen=True)
 class Claim:
-    """A result that no other run touches. work: the hidden folder beside it. key: how the names of what is in there begin."""
+    """A result locked by this run. work: the hidden folder beside it. key: prefix of the names in it."""
 
     files: ResultFiles
     work: Path
@@ -38,10 +38,10 @@ class Claim:
 
     @contextmanager
     def staged(self, names: Sequence[str], *, adds: bool = False) -> Iterator[Staging]:
-        """A fresh folder for the files `names`; on leaving they replace those of the result, and then the record does, which names them.
+        """Provide an empty folder for the files `names`; on leaving the context they replace those of the result, then the record that lists them.
 
-        adds: other files that the record named go on being of this result. What is not ours is never replaced, be it that it appeared meanwhile. On an error,
-        or an interrupt, nothing is touched; a run that is killed while it moves files is completed by the next. Raises OutputError.
+        adds: other files of the record remain part of this result. Foreign files are never replaced, even if they appear meanwhile. On an error
+        or an interrupt nothing is changed; a run that is killed while moving files is completed by the next. Raises OutputError.
         """
         files = self.files
         partial: Path | None = None
@@ -70,7 +70,7 @@ class Claim:
                 shutil.rmtree(partial, ignore_errors=True)
 
     def _write_record(self, staging: Staging, names: Sequence[str], adds: bool) -> None:
-        """Write the record, which names the new files, and those of before that are still there."""
+        """Write the record, which lists the new files, and earlier ones that still exist."""
         files = self.files
         old = files.read()
         kept = {key: self._kept(old, key, names) for key in (OUTPUTS, EARLIER) if old is not None and (key == OUTPUTS or OUTPUTS in old)}
@@ -81,7 +81,7 @@ class Claim:
         (staging.folder / files.record).write_bytes(json_bytes(record))
 
     def _kept(self, old: Mapping[str, Any], key: str, names: Sequence[str]) -> list[dict[str, Any]]:
-        """What the old record said under `key` of files that are still there, but for `names`, which are being replaced."""
+        """Return the entries of the old record under `key` for files that still exist, except `names`, which are being replaced."""
         files = self.files
         kept = []
         for name, said in files.listed(old, key).items():
@@ -97,9 +97,9 @@ class Claim:
 
 @contextmanager
 def claimed(files: ResultFiles) -> Iterator[Claim]:
-    """The result for this run alone. What a killed run left is removed, or, where all was written, completed.
+    """Lock a result for this run. What a killed run left is removed or, where it was complete, moved into place.
 
-    Raises BusyError where another run is at work on it; OutputError where nothing can be written.
+    Raises BusyError where another run holds it; OutputError where nothing can be written.
     """
     with locked(files.folder, files.record) as (work, key):
         for left in sorted(work.glob(f"{key}-*")):
@@ -116,12 +116,12 @@ def claimed(files: ResultFiles) -> Iterator[Claim]:
 
 
 def unfinished(files: ResultFiles) -> bool:
-    """Whether a killed run wrote all of the result and did not come to move it: `claimed` will."""
+    """Whether a killed run wrote the complete result without moving it: `claimed` will."""
     return any((files.folder / WORK).glob(f"{key_of(files.record)}-*{_READY}"))
 
 
 def _move_in(files: ResultFiles, ready: Path) -> None:
-    """Move files to their place, the record last; what had been moved already stays. The old record goes first, so that no half of a result counts as one."""
+    """Move files into place, the record last; files already moved stay. The old record is moved first, so that no partial result counts as complete."""
     target, previous = files.folder / files.record, ready / _PREVIOUS
     new = files.read(ready / files.record)
     if new is not None:
@@ -140,20 +140,20 @@ def _move_in(files: ResultFiles, ready: Path) -> None:
 
 
 def _move(source: Path, target: Path) -> None:
-    """To where nothing is, or what is ours; what appears in between is not replaced, where the file system can tell."""
+    """Move a file to a free path, or over one of ours; a file that appears in between is not replaced, if the file system supports that."""
     if not os.path.lexists(target):
         try:
             os.link(source, target)
         except FileExistsError:
             raise OutputError(f"{target}: appeared during the run and is not replaced; move it and try again") from None
-        except OSError:  # no links here
+        except OSError:  # the file system has no hard links
             os.replace(source, target)
         return
     os.replace(source, target)
 
 
 def _same(one: Path, other: Path) -> bool:
-    """Whether a file was moved, but for its old name."""
+    """Whether a file was already moved, apart from its old name."""
     try:
         return one.samefile(other)
     except OSError:

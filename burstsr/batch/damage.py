@@ -1,4 +1,4 @@
-"""Frames whose pixels turn out to be damaged while the burst is at work: they cost themselves, not the burst."""
+"""Bursts with frames whose pixels turn out to be damaged: only these frames are left out."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Sound:
-    """What is left of a job. job: of the sound frames alone. omitted: indices, among all, of the others. reasons: why, one for each."""
+    """The remaining part of a job. job: with the valid frames only. omitted: indices, among all, of the others. reasons: one for each."""
 
     job: Job
     omitted: tuple[int, ...] = ()
@@ -22,10 +22,10 @@ class Sound:
 
 
 def without_damaged_frames(job: Job, why: str) -> tuple[Sound, Burst]:
-    """The job without the frames that cannot be decoded, and its burst.
+    """Return the job without the frames that cannot be decoded, and its burst.
 
-    why: what went wrong with it, which is raised again, as InputFileError, where no frame is to blame. A file that is gone is none that is damaged: the
-    burst then fails, and can be done when the file is back. Raises BurstError where no frame is left, or the one that --reference names is damaged.
+    why: the original error, which is raised again, as InputFileError, where no frame is damaged. A missing file does not count as damaged: the
+    burst then fails, and can be processed when the file is back. Raises BurstError where no frame is left, or where the --reference is damaged.
     """
     from burstsr.core.burst import Burst
     from burstsr.io.lazy_frames import read_sound_frames

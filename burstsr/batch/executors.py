@@ -1,4 +1,4 @@
-"""Who does the jobs: this process, a pool of processes, or a dask cluster. Outcomes come as they are ready."""
+"""Execution of jobs: in this process, in a pool of processes, or on a dask cluster. Outcomes are returned as they become ready."""
 
 from __future__ import annotations
 
@@ -26,37 +26,37 @@ from burstsr.core.errors import INTERRUPTED, SettingsError
 from burstsr.core.parallel import limited_threads, thread_count
 
 log = logging.getLogger(__name__)
-_CONTEXT = multiprocessing.get_context("spawn")  # a fork would copy threads' locks
+_CONTEXT = multiprocessing.get_context("spawn")  # fork would copy locks held by threads
 _WAIT_S = 0.5
-_GRACE_S = 2.0  # for a worker that is to stop: to remove what it has half written
+_GRACE_S = 2.0  # time for a stopping worker to remove partial files
 # in a worker process
-_events: Any = None  # the queue to the parent's bars
-_stopping = threading.Event()  # the parent wants no more, or has gone
-_busy = False  # with a job
+_events: Any = None  # queue to the parent's progress bars
+_stopping = threading.Event()  # set when the parent has stopped or ended
+_busy = False  # running a job
 _limits = ExitStack()  # for as long as the process lives
 
 
 class Display(Protocol):
-    """What shows the progress of bursts."""
+    """Progress display of bursts."""
 
     @property
     def shown(self) -> bool:
-        """Whether anybody looks."""
+        """Whether progress is visible."""
 
     def stage(self, burst: str, stage: str, done: int, total: int) -> None:
-        """A burst has come so far in a stage."""
+        """Report progress of a burst in a stage."""
 
 
 def quietly() -> None:
-    """Nothing to prepare in a worker process."""
+    """Prepare nothing in a worker process."""
 
 
 def work(
     jobs: Sequence[Job], display: Display, processes: int = 1, scheduler: str | None = None, prepare: Callable[[], None] = quietly
 ) -> Generator[Outcome, None, None]:
-    """Outcomes of all jobs, in the order in which they are ready.
+    """Yield the outcomes of all jobs as they become ready.
 
-    scheduler: address of a dask scheduler, which then does the jobs. prepare: called once in every worker process, such as to set up its log; can be pickled.
+    scheduler: address of a dask scheduler, which then runs the jobs. prepare: picklable, called once in every worker process, for example to set up its log.
     """
     if scheduler:
         with _cluster(scheduler) as cluster:
@@ -75,9 +75,9 @@ def work(
 def pooled(
     jobs: Sequence[Job], display: Display, processes: int, function: Callable[[Job], Outcome], prepare: Callable[[], None] = quietly
 ) -> Iterator[Outcome]:
-    """Outcomes of `function` on all jobs in that many processes. Where one dies, its pool is lost: what it had not done is done again, one by one.
+    """Yield outcomes of `function` for all jobs, run in that many processes. If one dies, its pool is lost: unfinished jobs are run again, one by one.
 
-    Where the caller leaves early (an interrupt), or its process ends, however that comes, the workers end too and leave what they are doing.
+    If the caller leaves early (an interrupt), or its process ends in any way, the workers abort and end too.
     """
     events = _CONTEXT.Queue() if display.shown else None
     listener = threading.Thread(target=_listen, args=(events, display), daemon=True)
@@ -96,13 +96,13 @@ def pooled(
     finally:
         if events is not None:
             events.put(None)
-            events.cancel_join_thread()  # a worker that was killed may have taken the queue's lock with it
+            events.cancel_join_thread()  # a killed worker may still hold the queue's lock
         listener.join(_WAIT_S)
 
 
 @contextmanager
 def _workers(processes: int, events: Any, prepare: Callable[[], None], threads: int) -> Iterator[Executor]:  # noqa: ANN401  a multiprocessing queue
-    """Worker processes that watch one end of a pipe. The other is held here, and nowhere else: it closes on an error or interrupt, and with this process."""
+    """Start worker processes that watch one end of a pipe. The other end exists only here: it is closed by an error or interrupt, or with this process."""
     watched, held = _CONTEXT.Pipe(duplex=False)
     with watched, held, ProcessPoolExecutor(processes, _CONTEXT, _begin, (watched, events, prepare, threads)) as pool:
         try:
@@ -114,17 +114,17 @@ def _workers(processes: int, events: Any, prepare: Callable[[], None], threads: 
 
 
 def _results(executor: Executor, jobs: Sequence[Job], function: Callable[[Job], Outcome]) -> Iterator[tuple[Job, Outcome | None]]:
-    """Jobs with their outcomes as they are ready; None where the worker is gone: killed, most likely for want of memory."""
+    """Yield jobs with their outcomes as they become ready; None where the worker died, most likely out of memory."""
     with _interrupts_held_back():
         futures: dict[Future[Outcome], Job] = {executor.submit(function, job): job for job in jobs}
     waiting = set(futures)
     try:
         while waiting:
-            ready, waiting = wait(waiting, _WAIT_S, FIRST_COMPLETED)  # by short waits: on Windows Ctrl-C comes between them only
+            ready, waiting = wait(waiting, _WAIT_S, FIRST_COMPLETED)  # short waits: on Windows Ctrl-C is handled only between them
             for future in ready:
                 try:
                     yield futures[future], future.result()
-                except Exception:  # `run` raises nothing: what arrives here comes from the executor
+                except Exception:  # `run` raises nothing: errors here are the executor's
                     log.debug("burst %s", futures[future].name, exc_info=True)
                     yield futures[future], None
     finally:
@@ -134,7 +134,7 @@ def _results(executor: Executor, jobs: Sequence[Job], function: Callable[[Job], 
 
 @contextmanager
 def _interrupts_held_back() -> Iterator[None]:
-    """For the start of processes: they begin without hearing the terminal's Ctrl-C, and hear it once they know what to do then. Not on Windows."""
+    """Block SIGINT while processes start: they ignore Ctrl-C until they can handle it. Not on Windows."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
@@ -150,7 +150,7 @@ def _lost(job: Job) -> Outcome:
 
 
 def _begin(watched: Connection, events: Any, prepare: Callable[[], None], threads: int) -> None:  # noqa: ANN401  a multiprocessing queue
-    """Start of a worker process. The terminal's Ctrl-C reaches it too, but it is the parent that decides what becomes of it."""
+    """Initialise a worker process. It receives the terminal's Ctrl-C too, but the parent decides what happens."""
     global _events
     _events = events
     signal.signal(signal.SIGINT, _interrupted)
@@ -162,13 +162,13 @@ def _begin(watched: Connection, events: Any, prepare: Callable[[], None], thread
 
 
 def _watch(parent: Connection) -> None:
-    """Wait until the parent's end of the pipe closes, then have the job at work interrupted, and end what does not leave in time."""
+    """Wait until the parent's end of the pipe is closed, then interrupt the running job, and exit if it does not end in time."""
     with suppress(OSError, EOFError):
         parent.recv_bytes()  # nothing is ever sent
     _stopping.set()
     main = threading.main_thread().ident
     if hasattr(signal, "pthread_kill") and main is not None:
-        signal.pthread_kill(main, signal.SIGINT)  # unlike interrupt_main it wakes a thread that waits for a lock
+        signal.pthread_kill(main, signal.SIGINT)  # unlike interrupt_main it wakes a thread waiting for a lock
     else:
         interrupt_main()
     time.sleep(_GRACE_S)
@@ -181,7 +181,7 @@ def _interrupted(number: int, frame: FrameType | None) -> None:
 
 
 def _in_worker(function: Callable[[Job], Outcome], job: Job) -> Outcome:
-    """Do a job, unless the parent wants no more."""
+    """Run a job, unless the parent has stopped."""
     global _busy
     if _stopping.is_set():
         return Outcome(job.name, "failed", len(job.paths), "interrupted")
@@ -209,7 +209,7 @@ def _listen(events: Any, display: Display) -> None:  # noqa: ANN401  a multiproc
 
 
 def _placed(job: Job) -> Job:
-    """The job for a machine with another working directory."""
+    """Return the job with absolute paths, for a machine with another working directory."""
     return replace(job, paths=tuple(path.absolute() for path in job.paths), out=job.out.absolute(), known=job.known.absolute())
 
 

@@ -1,4 +1,4 @@
-"""`process --fallback`: what enlarges a burst whose frames give no resolution, because one is usable, or because all saw the same."""
+"""`process --fallback`: upscaling of bursts without sub-pixel resolution, because a single frame is usable, or all have the same sub-pixel phase."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from burstsr.profiles.apply import CalibratedBurst
     from single.inference import Upscaler
 
-FALLBACK = "merge"  # nothing invented: the merge of what frames there are, as it is
+FALLBACK = "merge"  # nothing invented: the merged image, unchanged
 FALLBACKS = ("none", FALLBACK, "srcnn", "srgan", "esrgan", "zoom")
-OLD_NAMES = {"lanczos": FALLBACK}  # read for one release; nothing was ever resampled with Lanczos
+OLD_NAMES = {"lanczos": FALLBACK}  # accepted for one release; nothing was ever resampled with Lanczos
 _LEARNED = FALLBACKS[2:]
-_LEAST_TRUST = 0.05  # mean, of a frame that counts as usable
+_LEAST_ROBUSTNESS = 0.05  # mean robustness of a usable frame
 _ONE, _ONE_USABLE, _TRIPOD = "one frame", "one usable frame", "no sub-pixel phase"
 Progress = Callable[[str, int, int], None]
 
@@ -38,13 +38,13 @@ def check(fallback: str, scale: float) -> None:
 
 
 def reason(result: Result, scale: float) -> str:
-    """Why a merged picture holds no more resolution than one frame; '' if it does, or if nothing was to be gained."""
+    """Return why a merged image has no more resolution than one frame, or '' where it has, or where the scale is 1."""
     report: Mapping[str, Any] = result.report
     if scale == 1:
         return ""
     if len(report["frames"]) == 1:
         return _ONE
-    if sum(frame["reference"] or frame["robustness"] >= _LEAST_TRUST for frame in report["frames"]) == 1:
+    if sum(frame["reference"] or frame["robustness"] >= _LEAST_ROBUSTNESS for frame in report["frames"]) == 1:
         return _ONE_USABLE
     return _TRIPOD if report["subpixel_phases"] == 1 else ""
 
@@ -55,7 +55,7 @@ def is_learned(fallback: str) -> bool:
 
 
 def renamed(fallback: object) -> object:
-    """The present name of a fallback that a command line or a record may give by an old one.
+    """Return the current name of a fallback given by its old name on a command line or in a record.
 
     >>> renamed("lanczos"), renamed("zoom"), renamed(None)
     ('merge', 'zoom', None)
@@ -64,10 +64,10 @@ def renamed(fallback: object) -> object:
 
 
 def applied(result: Result, job: Job, why: str, ready: CalibratedBurst | None, progress: Progress | None) -> Result:
-    """The image that the job's fallback makes; `result` itself, with the report saying so, where that is the merge, or none on a tripod.
+    """Return the image of the job's fallback; for the merge, or none on a tripod, `result` itself with an updated report.
 
-    ready: the burst that was merged, with all that is known of it; needed where the fallback is learned.
-    Raises BurstError for none where there is one usable frame.
+    ready: the merged burst with its calibration; required where the fallback is learned.
+    Raises BurstError for none with a single usable frame.
     """
     if job.fallback == "none" and why != _TRIPOD:
         raise BurstError(f"{job.name}: {why}, and --fallback none: nothing to merge")
@@ -83,7 +83,7 @@ def applied(result: Result, job: Job, why: str, ready: CalibratedBurst | None, p
 
 
 def _upscaled(ready: CalibratedBurst, job: Job, why: str, index: int, progress: Progress | None) -> Result:
-    """Learned enlargement of what the frames show at their own size: of a tripod's, merged; of one frame, demosaiced, or straight from its mosaic."""
+    """Upscale by a network what the frames show at their own size: a tripod burst merged; a single frame demosaiced, or directly from its mosaic."""
     from burstsr.core.burst import Burst
     from burstsr.defects import repair_pixels
     from burstsr.pipeline import super_resolve
@@ -110,7 +110,7 @@ def _enlarger(model: str, scale: float) -> Upscaler:
 
 
 def _bad_pixels(ready: CalibratedBurst) -> NDArray[np.int64]:
-    """(n, 2) positions (y, x) to repair in the one usable frame: those of the profile, and those that all frames of the burst show, usable or not."""
+    """Return (n, 2) positions (y, x) to repair in the single usable frame: those of the profile, and those found in all frames of the burst."""
     import numpy as np
 
     from burstsr.defects import find_defects
@@ -123,7 +123,7 @@ def _bad_pixels(ready: CalibratedBurst) -> NDArray[np.int64]:
 
 
 def _recorded(made: Result, merged: Result, job: Job, why: str, seconds: float) -> Result:
-    """What was made, with the report of the merge and what the fallback did."""
+    """Return the upscaled image, with the report of the merge and of the fallback."""
     from burstsr.batch.single_provenance import describe, provenance_of
 
     model = _enlarger(job.fallback, job.settings.scale).model

@@ -1,4 +1,4 @@
-"""A burst to process, and what became of it."""
+"""A burst to process, and its outcome."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from burstsr.settings import Settings
 
 SUFFIX = {"dng": ".dng", "jpg": ".jpg", "tiff": ".tif", "tiff32": ".linear.tif", "png": ".png", "exr": ".exr"}
 ALWAYS = ("dng", "jpg")
-STANDARD = (".dng", ".jpg")  # what a record stands for that lists no outputs
+STANDARD = (".dng", ".jpg")  # outputs of records that list none
 Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
 class Job:
-    """A burst to process. name: of the burst and of its files. formats: keys of SUFFIX, ALWAYS included.
+    """A burst to process. name: of the burst and its files. formats: keys of SUFFIX, including ALWAYS.
 
-    fingerprints: what tells each frame from another of its name. threads: 0 = all cores. known: of the camera and its motion. fallback: of
-    `batch.fallback.FALLBACKS`. overwrite: whether results that are there are redone.
+    fingerprints: identify each frame among files of the same name. threads: 0 = all cores. known: calibration and motion. fallback: one of
+    `batch.fallback.FALLBACKS`. overwrite: replace existing results.
     """
 
     name: str
@@ -43,26 +43,26 @@ class Job:
 
     @property
     def images(self) -> dict[str, Path]:
-        """Where each format goes."""
+        """Return the path of each format."""
         return {f: self.out / (self.name + SUFFIX[f]) for f in self.formats}
 
     @property
     def record(self) -> Path:
-        """The JSON that is written last: with it, the burst is done."""
+        """Return the path of the JSON that is written last: with it, the burst is complete."""
         return self.out / (self.name + ".json")
 
     @property
     def outputs(self) -> tuple[Path, ...]:
-        """All files of the burst, the record last."""
+        """Return all files of the burst, the record last."""
         return (*self.images.values(), self.record)
 
     @property
     def files(self) -> ResultFiles:
-        """The burst's files, and the record that names them."""
+        """Return the burst's files, and the record that lists them."""
         return result_files(self.out, self.name)
 
     def other_frames(self) -> str:
-        """Why the files that are there must not count as this burst's: they are made of other frames. '' if they may."""
+        """Return why existing files do not belong to this burst (they were made from different frames), or ''."""
         old = recorded(self.record, "fingerprints")
         if old is None or old == list(self.fingerprints):
             return ""
@@ -70,25 +70,25 @@ class Job:
         return f"{self.record} was made from different frames ({what}); use --overwrite to replace it, or choose another output folder"
 
     def other_settings(self) -> bool:
-        """Whether the files that are there were made with other settings."""
+        """Whether the existing files were made with other settings."""
         asked = recorded(self.record, "settings_asked")
         if isinstance(asked, dict) and "fallback" in asked:
             asked["fallback"] = renamed(asked["fallback"])
         return asked is not None and (not isinstance(asked, dict) or with_new_setting_names(asked) != json.loads(json.dumps(self.asked)))
 
     def damaged(self) -> tuple[str, ...]:
-        """Why frames are not in the result that is there, one reason for each."""
+        """Return why frames are missing from the existing result, one reason for each."""
         reasons = recorded(self.record, "damaged_frames")
         return tuple(map(str, reasons)) if isinstance(reasons, list) else ()
 
     @property
     def asked(self) -> dict[str, Any]:
-        """Settings and files that were asked for, ready for JSON."""
+        """Return the requested settings and files, ready for JSON."""
         return {**asdict(self.settings), **self.known.to_dict(), "fallback": self.fallback}
 
 
 def recorded(record: Path, name: str) -> Any:  # noqa: ANN401  any JSON
-    """What a result's record says under `name`; None where there is no record or it says nothing."""
+    """Return the value of `name` in a result's record; None without a record or value."""
     try:
         return with_both_names(json.loads(record.read_text(encoding="utf-8")))[name]
     except (OSError, ValueError, KeyError, TypeError, RecursionError, AttributeError):
@@ -97,8 +97,8 @@ def recorded(record: Path, name: str) -> Any:  # noqa: ANN401  any JSON
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a job. reason: why it failed or was skipped. outputs: its files, when there are any. advice: what to do better
-    next time. damaged: why frames are not in the result, one reason for each.
+    """Outcome of a job. reason: why it failed or was skipped. outputs: its files, if any. advice: how to improve the
+    next capture. damaged: why frames are missing from the result, one reason for each.
     """
 
     name: str
@@ -111,12 +111,12 @@ class Outcome:
     damaged: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """Ready for JSON."""
+        """Return the outcome ready for JSON."""
         return {**asdict(self), "outputs": [str(p) for p in self.outputs], "seconds": round(self.seconds, 3)}
 
 
 def result_files(folder: Path, name: str) -> ResultFiles:
-    """The files of the burst `name`."""
+    """Return the files of the burst `name`."""
 
     def complete(record: Mapping[str, Any]) -> bool:
         return record.get("burst") == name and isinstance(record.get("fingerprints"), list)
@@ -125,7 +125,7 @@ def result_files(folder: Path, name: str) -> ResultFiles:
 
 
 def changed_frames(old: Sequence[str], new: Sequence[str]) -> str:
-    """How the frames of a record differ from those of now, by the fingerprints of `Job`.
+    """Describe how the frames of a record differ from the current ones, by the fingerprints of `Job`.
 
     >>> changed_frames(["a.dng, 9 bytes", "b.dng, 9 bytes"], ["a.dng, 9 bytes", "b.dng, 7 bytes", "c.dng, 9 bytes"])
     '1 frame added, 1 changed'

@@ -1,4 +1,4 @@
-"""One run at a time works on a result: a lock per result, in a hidden folder where its files go, which a killed run gives up."""
+"""Locks: one run at a time processes a result. A lock per result, in a hidden folder beside its files, is released when a run is killed."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _UNSUPPORTED = {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}
 
 @contextmanager
 def locked(folder: Path, title: str) -> Iterator[tuple[Path, str]]:
-    """Hold the result `title` in `folder`. Gives the folder to work in, and how names in it begin.
+    """Lock the result `title` in `folder`. Yields the folder for temporary files, and the prefix of names in it.
 
-    Raises BusyError where another run holds it, OutputError where nothing can be written: so a folder that is read-only is noticed before anything is computed.
+    Raises BusyError where another run holds it, OutputError where nothing can be written: a read-only folder is noticed before anything is computed.
     """
     key = key_of(title)
     work = folder / WORK
@@ -43,22 +43,22 @@ def locked(folder: Path, title: str) -> Iterator[tuple[Path, str]]:
         with suppress(OSError):
             work.rmdir()
             for place in new:
-                place.rmdir()  # where nothing came of it
+                place.rmdir()  # if it is empty
 
 
 def key_of(title: str) -> str:
-    """A short name for a result, whose title may be as long as a name can be."""
+    """Return a short name for a result, whose title may have the maximum length."""
     return hashlib.sha256(os.fsencode(unicodedata.normalize("NFC", title).casefold())).hexdigest()[:16]
 
 
 def check_writable(folder: Path, title: str) -> None:
-    """Raise OutputError where the result `title` cannot be written to `folder`, before anything is computed; BusyError where another run is at it."""
+    """Raise OutputError where the result `title` cannot be written to `folder`, before anything is computed; BusyError where another run holds it."""
     with locked(folder, title):
         pass
 
 
 def check_space(folder: Path, needed: int, what: str) -> None:
-    """Raise OutputError where `folder`, or what there is of it, has less than `needed` bytes free."""
+    """Raise OutputError where the file system of `folder` has less than `needed` bytes free."""
     folder = next((parent.parent for parent in (folder, *folder.parents) if parent.name == WORK), folder)
     place = folder.absolute()
     while not place.exists() and place != place.parent:
@@ -76,12 +76,12 @@ def _size(count: int) -> str:
 
 
 def _acquired(lock: Path, title: str) -> int:
-    """The open file of the lock, which is ours."""
+    """Return the open, locked file."""
     for attempt in range(_ATTEMPTS):
         try:
             lock.parent.mkdir(parents=True, exist_ok=True)
             handle = os.open(lock, os.O_RDWR | os.O_CREAT, 0o666)
-        except FileNotFoundError:  # another run left, and took the folder with it
+        except FileNotFoundError:  # another run finished and removed the folder
             if attempt + 1 < _ATTEMPTS:
                 continue
             raise
@@ -95,17 +95,17 @@ def _acquired(lock: Path, title: str) -> int:
         except BaseException:
             os.close(handle)
             raise
-        os.close(handle)  # its last owner removed it meanwhile
+        os.close(handle)  # its previous owner removed it meanwhile
     raise BusyError("being processed by another run")
 
 
 def _lock(handle: int) -> bool:
-    """Whether the file is ours now: it stays so until this process ends, however it does."""
+    """Whether the file is now locked by this process, until it ends."""
     if os.name == "nt":
         import msvcrt
 
         try:
-            os.lseek(handle, 1 << 20, os.SEEK_SET)  # beyond what others read
+            os.lseek(handle, 1 << 20, os.SEEK_SET)  # beyond the bytes that others read
             msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]
             os.lseek(handle, 0, os.SEEK_SET)
         except OSError:
@@ -125,7 +125,7 @@ def _lock(handle: int) -> bool:
 
 
 def _held(owner: str) -> bool:
-    """Where a file system knows no locks: whether the run that the file names goes on, as far as can be told."""
+    """Whether the run named in the file is still active, where the file system has no locks."""
     words = owner.split()
     if len(words) != 4 or not words[1].isdecimal():
         return False
@@ -156,8 +156,8 @@ def _same_file(handle: int, lock: Path) -> bool:
 
 
 def _release(handle: int, lock: Path) -> None:
-    """Remove the file first: who opened it before finds out."""
-    if os.name == "nt":  # where no open file can be removed
+    """Remove the file before unlocking: others that have it open detect that."""
+    if os.name == "nt":  # where open files cannot be removed
         os.close(handle)
         with suppress(OSError):
             lock.unlink()

@@ -1,4 +1,4 @@
-"""A result in each of its formats."""
+"""Writing of a result in each format."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def write_result(path: Path, kind: str, result: Result, settings: FinishSettings) -> None:
-    """Write `picture` as "dng", "tiff32" or "exr" (linear), or as "jpg" (8 bits), "tiff" or "png" (16 bits), finished with `settings`.
+    """Write `result` as "dng", "tiff32" or "exr" (linear), or as "jpg" (8 bits), "tiff" or "png" (16 bits), rendered with `settings`.
 
     Raises OutputError.
     """

@@ -1,4 +1,4 @@
-"""Which bursts there are to do, which are done, and which must not be done."""
+"""Plan of a run: which bursts to process, which are done, and which cannot be processed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Request:
-    """What is asked for all bursts alike; the fields are those of `Job`."""
+    """Options common to all bursts; the fields are those of `Job`."""
 
     out: Path
     formats: tuple[str, ...]
@@ -33,7 +33,7 @@ class Request:
 
 
 def plan(bursts: Sequence[BurstFiles], settings: Sequence[Settings], request: Request) -> tuple[list[Job], list[Outcome]]:
-    """Jobs to do, and outcomes that stand already: bursts skipped because they are done, failed because they cannot be done.
+    """Return the jobs to run, and the outcomes already known: bursts skipped because they are done, failed because they cannot be processed.
 
     settings: of each burst. Raises SettingsError where no burst at all has the frame N of --reference.
     """
@@ -66,7 +66,7 @@ def _lacks_reference(job: Job) -> str:
 
 
 def _overwritten_source(job: Job, sources: dict[tuple[int, int], Path]) -> str:
-    """Which frame, of whatever burst, the job would replace; '' if none. Compared as files, so links and upper or lower case do not deceive."""
+    """Return the frame, of any burst, that the job would overwrite, or ''. Compared as files, so that links and case do not matter."""
     for path in job.outputs:
         if os.path.exists(path) and _identity(path) in sources:
             return f"{path}: would overwrite the frame {sources[_identity(path)]}; choose another output folder"
@@ -79,7 +79,7 @@ def _identity(path: Path) -> tuple[int, int]:
 
 
 def refusal(burst: BurstFiles) -> str:
-    """Why the frames are not one burst; '' if they are."""
+    """Return why the frames are not one burst, or ''."""
     from burstsr.io.raw import check_burst
 
     try:

@@ -1,4 +1,4 @@
-"""Results of the same frames under another name: a folder that got a second burst, or an older version's numbers."""
+"""Results of the same frames under another name: a folder that got a second burst, or names of an earlier version."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from burstsr.batch.job import Job, recorded
 
 
 def same_frames_elsewhere(jobs: Sequence[Job], bursts: Sequence[str]) -> dict[str, Path]:
-    """Records in the jobs' folders that were made of a job's frames under a name that no burst has now, by the job's name.
+    """Find records in the jobs' folders made from a job's frames under a name that no burst has now, by the job's name.
 
-    bursts: names of all bursts that the inputs hold. Frames count as the same where names, sizes and times are.
+    bursts: names of all bursts of the inputs. Frames are the same if names, sizes and times agree.
     """
     current = {name.casefold() for name in bursts}
     found: dict[str, Path] = {}

@@ -1,4 +1,4 @@
-"""What of a burst's results is there already, and what must not be touched."""
+"""Resuming: which results of a burst exist, and which files must not be replaced."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from burstsr.batch.job import Job, Outcome
 from burstsr.batch.locks import check_space
 from burstsr.io.owned import OUTPUTS, ResultFiles
 
-# bytes per output pixel, as much as it may come to
+# maximum bytes per output pixel
 _PIXEL_BYTES = {"dng": 6.0, "jpg": 2.0, "tiff": 6.0, "png": 6.0, "exr": 6.0}
 _MOST_BYTES = 12.0  # three floats
 
 
 def missing(job: Job) -> dict[str, Path]:
-    """Formats that the burst's record does not name as its outputs, or that are gone, and where they go; all, where there is no record."""
+    """Return formats, with their paths, that the burst's record does not list, or whose files are missing; all without a record."""
     return unlisted(job.files, job.images)
 
 
 def unlisted(files: ResultFiles, outputs: Mapping[str, Path]) -> dict[str, Path]:
-    """Of `outputs`, by format, those that the record does not name, or that are gone; all where there is none. One that lists nothing names what is there."""
+    """Return the `outputs`, by format, that the record does not list, or that are missing; all without a record. A record without a list has all."""
     record = files.read()
     there = files.listed(record, OUTPUTS)
     lists = record is None or OUTPUTS in record
@@ -28,12 +28,12 @@ def unlisted(files: ResultFiles, outputs: Mapping[str, Path]) -> dict[str, Path]
 
 
 def to_write(job: Job) -> dict[str, Path]:
-    """Formats that the job has to write, and where they go."""
+    """Return the formats that the job has to write, and their paths."""
     return job.images if job.overwrite else missing(job)
 
 
 def settled(job: Job, *, thorough: bool = False) -> Outcome | None:
-    """What is to be said of a burst that need not, or must not, be done; None if it is to do. thorough: as `ResultFiles.obstacle`."""
+    """Return the outcome of a burst that need not, or must not, be processed; else None. thorough: as in `ResultFiles.obstacle`."""
     count = len(job.paths)
     wanted = to_write(job)
     if not job.overwrite and job.files.read() is not None:
@@ -52,13 +52,13 @@ def settled(job: Job, *, thorough: bool = False) -> Outcome | None:
 
 
 def needed_bytes(job: Job, shape: tuple[int, int]) -> int:
-    """What the results of frames of `shape` (height, width) may need on the disk."""
+    """Estimate the maximum disk space of the results of frames of `shape` (height, width)."""
     pixels = shape[0] * shape[1] * job.settings.scale**2
     return round(pixels * sum(_PIXEL_BYTES.get(kind, _MOST_BYTES) for kind in to_write(job))) + 100_000
 
 
 def check_room(job: Job) -> None:
-    """Raise OutputError where the results will not find room; InputFileError for a first frame that cannot be read."""
+    """Raise OutputError where the disk has too little space for the results; InputFileError for an unreadable first frame."""
     from burstsr.io.raw import read_info
 
     check_space(job.out, needed_bytes(job, read_info(job.paths[0]).shape), f"burst {job.name}")

@@ -1,4 +1,4 @@
-"""One burst, from its frames' paths to its finished files. What `process` and `demo` run, here, in a worker process or on another machine."""
+"""Processing of one burst, from the paths of its frames to its finished files; in this process, a worker process or on another machine."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 
 class Reader:
-    """Reads bursts of jobs that are done in turn: the next one while one is written, so that no more than two are in memory, one without its merge."""
+    """Reads the bursts of consecutive jobs: the next one while one is written, so that at most two are in memory, one of them without its merge."""
 
     def __init__(self, jobs: Sequence[Job]) -> None:
         self._next = dict(pairwise(job.name for job in jobs))
@@ -34,18 +34,18 @@ class Reader:
         self._begun: dict[str, Future[Burst]] = {}
 
     def take(self, job: Job) -> Burst:
-        """The job's burst. Raises what `read_burst` raises."""
+        """Return the job's burst. Raises as `read_burst`."""
         from burstsr.io.discover import read_burst
 
         begun = self._begun.pop(job.name, None)
         return begun.result() if begun else read_burst(job.paths)
 
     def drop(self, job: Job) -> None:
-        """The job is not done: its burst, where it is being read, is not needed."""
+        """Discard the burst of a job that is not run."""
         self._begun.pop(job.name, None)
 
     def begin_after(self, job: Job) -> None:
-        """Begin to read the burst of the job after this one, on another thread."""
+        """Start reading the burst of the job after this one, on another thread."""
         from burstsr.io.discover import read_burst
 
         following = self._next.get(job.name)
@@ -56,15 +56,15 @@ class Reader:
 
 
 def run(job: Job, progress: Progress | None = None, reader: Reader | None = None) -> Outcome:
-    """Do the job. Whatever goes wrong becomes a failed Outcome, so that the other bursts go on; KeyboardInterrupt passes.
+    """Run the job. Any error becomes a failed Outcome, so that other bursts continue; KeyboardInterrupt propagates.
 
-    reader: of all jobs of which this is one, where they are done in turn.
+    reader: of the sequence of jobs that contains this one.
     """
     start = time.perf_counter()
     reader = reader or Reader([job])
     try:
         with claimed(job.files) as claim:
-            there = settled(job, thorough=True)  # another run may have been here since the jobs were planned
+            there = settled(job, thorough=True)  # another run may have finished since the jobs were planned
             if there is None:
                 check_room(job)
                 advice, damaged = _run(job, progress, reader, claim)
@@ -79,7 +79,7 @@ def run(job: Job, progress: Progress | None = None, reader: Reader | None = None
         return Outcome(job.name, "failed", len(job.paths), str(error))
     except MemoryError:
         return Outcome(job.name, "failed", len(job.paths), "not enough memory; try fewer --jobs or a smaller --scale")
-    except Exception as error:  # a bug of ours must not cost the other bursts
+    except Exception as error:  # a bug must not affect the other bursts
         log.info("burst %s", job.name, exc_info=True)
         return Outcome(job.name, "failed", len(job.paths), f"unexpected {type(error).__name__}: {error} (-v shows the traceback)")
     seconds = time.perf_counter() - start
@@ -87,7 +87,7 @@ def run(job: Job, progress: Progress | None = None, reader: Reader | None = None
 
 
 def _run(job: Job, progress: Progress | None, reader: Reader, claim: Claim) -> tuple[str, tuple[str, ...]]:
-    """Do the job; advice, and why frames are left out."""
+    """Run the job; return advice, and why frames are left out."""
     from burstsr.batch.added_formats import developed
     from burstsr.batch.writing import add_formats, write_outputs
     from burstsr.core.parallel import set_threads
@@ -110,14 +110,14 @@ def _run(job: Job, progress: Progress | None, reader: Reader, claim: Claim) -> t
 
 
 def _merged(job: Job, progress: Progress | None, reader: Reader) -> tuple[Result, float]:
-    """The job's picture, without frames that turn out to be damaged, and the seconds that reading took."""
+    """Return the job's result, without frames that turn out to be damaged, and the seconds of reading."""
     from burstsr.batch.damage import Sound, without_damaged_frames
 
     try:
         return _image(Sound(job), partial(reader.take, job), progress)
     except InputFileError as error:
         why = str(error)
-    sound, burst = without_damaged_frames(job, why)  # out of the handler, whose traceback holds the memory of what was begun
+    sound, burst = without_damaged_frames(job, why)  # outside the handler, whose traceback keeps memory of the failed attempt
     log.info("%s: restarted without damaged frames: %s", job.name, "; ".join(sound.reasons))
     held = [burst]
     del burst
@@ -125,7 +125,7 @@ def _merged(job: Job, progress: Progress | None, reader: Reader) -> tuple[Result
 
 
 def _image(sound: Sound, read: Callable[[], Burst], progress: Progress | None) -> tuple[Result, float]:
-    """The picture of the burst that `read` gives, and the seconds that reading took."""
+    """Return the result of the burst that `read` returns, and the seconds of reading."""
     from burstsr.batch import fallback
     from burstsr.pipeline import super_resolve
 
@@ -135,7 +135,7 @@ def _image(sound: Sound, read: Callable[[], Burst], progress: Progress | None) -
     burst, settings, flows, defects, told = [ready.burst], ready.settings, ready.flows, ready.defects, ready.told
     kept = ready if fallback.is_learned(sound.job.fallback) else None
     del ready
-    image = super_resolve(burst.pop(), settings, progress, flows, defects)  # unless kept, nobody else holds the burst: its memory is for the writers
+    image = super_resolve(burst.pop(), settings, progress, flows, defects)  # unless kept, the only reference: its memory is free for the writers
     why = fallback.reason(image, settings.scale)
     if why:
         image = fallback.applied(image, sound.job, why, kept, progress)
@@ -144,6 +144,6 @@ def _image(sound: Sound, read: Callable[[], Burst], progress: Progress | None) -
 
 
 def _with_sources(report: Mapping[str, Any], told: dict[str, str]) -> dict[str, Any]:
-    """The report with what was known beforehand, and from where."""
+    """Add the calibration used, and its sources, to the report."""
     noise = {**report["noise"], "source": f"profile {told['noise']}"} if "noise" in told else report["noise"]
     return {**report, "noise": noise, "known": told}

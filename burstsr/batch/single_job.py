@@ -1,4 +1,4 @@
-"""What `burstsr single` does with each picture: where it goes, whether it is done, and the doing. One path for one picture and for a folder."""
+"""Processing of images by `burstsr single`: output paths, resuming and running, for single images and folders alike."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 FORMATS = {"dng": ".dng", "png": ".png", "tiff": ".tif", "jpg": ".jpg", "exr": ".exr"}
-_OWN = {".png": "png", ".tif": "tiff", ".tiff": "tiff", ".jpg": "jpg", ".jpeg": "jpg"}  # what a display picture becomes; others become PNG
+_OWN = {".png": "png", ".tif": "tiff", ".tiff": "tiff", ".jpg": "jpg", ".jpeg": "jpg"}  # output format of display images; others become PNG
 _RAW_ONLY = ("dng", "exr")
 Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
 class Task:
-    """A picture to enlarge. name: of its source, as the user knows it. outputs: by format. clash: why it must not be done, '' if it may.
+    """An image to upscale. name: of its source, for messages. outputs: by format. clash: why it cannot be processed, or ''.
 
-    overwrite: whether results that are there are redone.
+    overwrite: replace existing results.
     """
 
     name: str
@@ -43,28 +43,28 @@ class Task:
 
     @property
     def record(self) -> Path:
-        """The JSON that is written last: with it, the picture is done."""
+        """Return the path of the JSON that is written last: with it, the image is complete."""
         return self.files.folder / self.files.record
 
     @property
     def files(self) -> ResultFiles:
-        """The picture's files, and the record that names them: it is called after the first format that was asked for."""
+        """Return the image's files, and the record that lists them, named after the first requested format."""
         return result_files(list(self.outputs.values()))
 
     @property
     def wanted(self) -> dict[str, Path]:
-        """Formats that are to be written."""
+        """Return the formats to write."""
         return self.outputs if self.overwrite else unlisted(self.files, self.outputs)
 
     @property
     def mark(self) -> str:
-        """What tells the source from another of its name."""
+        """Identify the source among files of the same name."""
         return f"{self.source.name}, {self.source.stat().st_size} bytes"
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a task. model: what enlarged it."""
+    """Outcome of a task. model: that upscaled it."""
 
     name: str
     status: Literal["done", "skipped", "failed"]
@@ -75,13 +75,13 @@ class Outcome:
     record: dict[str, Any] | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """Ready for JSON."""
+        """Return the outcome ready for JSON."""
         found = {"name": self.name, "status": self.status, "reason": self.reason, "outputs": [str(p) for p in self.outputs], "seconds": round(self.seconds, 3)}
         return {**found, **{key: (self.record or {}).get(key) for key in ("model", "scale", "provenance")}}
 
 
 def plan(inputs: Sequence[Path], out: Path, formats: Sequence[str]) -> list[Task]:
-    """A task for every picture named, and for every one in the folders named, whose sub-folders are kept. Raises SettingsError where there is none."""
+    """Return a task for every given image, and for every one in the given folders, keeping sub-folders. Raises SettingsError where there are none."""
     from burstsr.io.discover import RAW_SUFFIXES
 
     sources = _sources(inputs, out)
@@ -107,7 +107,7 @@ def plan(inputs: Sequence[Path], out: Path, formats: Sequence[str]) -> list[Task
 
 
 def _sources(inputs: Sequence[Path], out: Path) -> list[tuple[Path, Path]]:
-    """Images, each with its path below the folder that was named; what is in `out`, or, where that is the folder itself, a result, is no source."""
+    """Return images with their paths relative to the given folder; excludes files in `out` or, where that is the folder itself, results."""
     from burstsr.io.discover import RAW_SUFFIXES, natural_order
     from burstsr.io.display import READ
 
@@ -128,13 +128,13 @@ def _sources(inputs: Sequence[Path], out: Path) -> list[tuple[Path, Path]]:
 
 
 def _is_result(path: Path) -> bool:
-    """Whether a record of `single` beside it names it."""
+    """Whether a record of `single` beside the file lists it."""
     files = result_files([path])
     return path.name in files.listed(files.read())
 
 
 def _clash(source: Path, raw: bool, outputs: dict[str, Path], taken: dict[str, Path]) -> str:
-    """Why a task must not be done; else its outputs are taken."""
+    """Return why a task cannot be run; else reserve its outputs."""
     only = [kind for kind in _RAW_ONLY if kind in outputs and not raw]
     if only:
         return f"{source}: format of a display image must be png, tiff or jpg, not {only[0]}"
@@ -148,12 +148,12 @@ def _clash(source: Path, raw: bool, outputs: dict[str, Path], taken: dict[str, P
 
 
 def asked(request: Request) -> dict[str, Any]:
-    """What of a request decides on the picture."""
+    """Return the options that determine the image."""
     return {"model": request.model, "scale": request.scale, "blend": request.blend, "partner": request.partner}
 
 
 def settled(task: Task, wanted: dict[str, Any], *, thorough: bool = False) -> Outcome | None:
-    """The outcome of a task that must not, or need not, be done; None if it is to do. thorough: as `ResultFiles.obstacle`."""
+    """Return the outcome of a task that must not, or need not, be run; else None. thorough: as in `ResultFiles.obstacle`."""
     if task.clash:
         return Outcome(task.name, "failed", task.clash)
     files, record, outputs = task.files, task.files.read(), task.wanted
@@ -170,11 +170,11 @@ def settled(task: Task, wanted: dict[str, Any], *, thorough: bool = False) -> Ou
 
 
 def upscale(task: Task, request: Request, enlarger: Upscaler, progress: Progress | None = None) -> Outcome:
-    """Do a task. Whatever goes wrong becomes a failed Outcome, so that the others go on; KeyboardInterrupt passes."""
+    """Run a task. Any error becomes a failed Outcome, so that others continue; KeyboardInterrupt propagates."""
     start = time.perf_counter()
     try:
         with claimed(task.files) as claim:
-            there = settled(task, asked(request), thorough=True)  # another run may have been here
+            there = settled(task, asked(request), thorough=True)  # another run may have finished it
             if there is not None:
                 return there
             record = _upscale(task, request, enlarger, progress, claim)
@@ -185,7 +185,7 @@ def upscale(task: Task, request: Request, enlarger: Upscaler, progress: Progress
         return Outcome(task.name, "failed", str(error))
     except MemoryError:
         return Outcome(task.name, "failed", "not enough memory; try a smaller --scale")
-    except Exception as error:  # a bug of ours must not cost the other pictures
+    except Exception as error:  # a bug must not affect the other images
         log.info("%s", task.name, exc_info=True)
         return Outcome(task.name, "failed", f"unexpected {type(error).__name__}: {error} (-v shows the traceback)")
     outputs = (*task.outputs.values(), task.record)

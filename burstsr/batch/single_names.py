@@ -1,4 +1,4 @@
-"""What results of `burstsr single` are called: by their picture; where another result is there, by model and scale as well."""
+"""Names of results of `burstsr single`: by the image; also by model and scale where another result exists."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SUFFIXES = (".dng", ".png", ".tif", ".tiff", ".jpg", ".jpeg", ".exr")
 
 
 def result_files(outputs: Sequence[Path]) -> ResultFiles:
-    """Files and record of one result: the record that names one of `outputs`, where there is one; else it is called after the first."""
+    """Return files and record of one result: the record that lists one of `outputs`, if any; else it is named after the first."""
     records = [f"{outputs[0].name}.json", *(f"{outputs[0].with_suffix(suffix).name}.json" for suffix in _SUFFIXES)]
     found = [ResultFiles(outputs[0].parent, record, _complete, lambda _, name=record: [name.removesuffix(".json")]) for record in records]  # type: ignore[misc]
     names = {path.name for path in outputs}
@@ -25,7 +25,7 @@ def result_files(outputs: Sequence[Path]) -> ResultFiles:
 
 
 def placed(task: Task, request: Request, wanted: Mapping[str, Any]) -> Task:
-    """The task; where its place has a result of the same picture by another model or scale, under a name that tells the two apart."""
+    """Return the task, renamed if its path holds a result of the same image by another model or scale."""
     record = task.files.read()
     if task.clash or task.overwrite or record is None or record["source"] != task.mark or record["asked"] == wanted:
         return task
@@ -34,7 +34,7 @@ def placed(task: Task, request: Request, wanted: Mapping[str, Any]) -> Task:
 
 
 def _tag(request: Request) -> str:
-    """Model, share of a blend and scale, as far as they are known before the model is loaded."""
+    """Return model, blend weight and scale, as far as known before the model is loaded."""
     from single.classical import METHODS
     from single.inference.factory import DEFAULT_SCALE
     from single.loading import find

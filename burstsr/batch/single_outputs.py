@@ -1,4 +1,4 @@
-"""One picture of `burstsr single`, from its file to its results."""
+"""Upscaling of one image by `burstsr single`, from its file to its results."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from burstsr.io.display import Display
     from single.inference import Upscaler
 
-_SAMPLE_BYTES = 2  # as much as one of a result may need on the disk
+_SAMPLE_BYTES = 2  # maximum bytes of a sample on the disk
 Progress = Callable[[int, int], None]
-ShapeAndProvenance = tuple[tuple[int, int], "Provenance | None"]  # (height, width), where it comes from
+ShapeAndProvenance = tuple[tuple[int, int], "Provenance | None"]  # (height, width), provenance
 
 
 def upscale_display(source: Path, outputs: Mapping[str, Path], enlarger: Upscaler, progress: Progress | None) -> ShapeAndProvenance:
-    """A display picture, in as many bits as it has; or, of floating point, linear light, which stays so. Raises BurstsrError."""
+    """Upscale a display image, keeping its bit depth; floating-point images are linear and stay so. Raises BurstsrError."""
     import numpy as np
 
     from burstsr.io.display import Display, read_display, write_display
@@ -60,7 +60,7 @@ def _linear(
 
 
 def upscale_raw(source: Path, outputs: Mapping[str, Path], enlarger: Upscaler, progress: Progress | None) -> ShapeAndProvenance:
-    """A raw file, or a linear DNG of process: to a linear DNG, or finished as process finishes. Raises BurstsrError."""
+    """Upscale a raw file, or a linear DNG of process, to a linear DNG, or rendered as process does. Raises BurstsrError."""
     from burstsr.batch.outputs import write_result
     from burstsr.settings import FinishSettings
 
@@ -71,7 +71,7 @@ def upscale_raw(source: Path, outputs: Mapping[str, Path], enlarger: Upscaler, p
 
 
 def _check_room(source: Path, outputs: Mapping[str, Path], needed: float) -> None:
-    """Raise OutputError, before anything is computed, where results will not find room."""
+    """Raise OutputError, before anything is computed, where the disk has too little space for the results."""
     from burstsr.batch.locks import check_space
 
     check_space(next(iter(outputs.values())).parent, round(needed), str(source))

@@ -1,4 +1,4 @@
-"""What an upscaled image says of where its detail comes from."""
+"""Provenance of upscaled images."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def describe(model: Model) -> str:
-    """A model's name, and what it does to detail.
+    """Describe a model: its name, and whether its detail is learned or invented.
 
     >>> from single.inference import Model
     >>> describe(Model("lanczos", learned=False)), describe(Model("srgan-x4", learned=True, gan=True))
@@ -20,7 +20,7 @@ def describe(model: Model) -> str:
 
 
 def provenance_of(model: Model, scale: float, origin: Provenance | None) -> Provenance | None:
-    """Of a picture that `model` enlarged. origin: that of what it was given; kept where nothing was learned."""
+    """Return the provenance of an image upscaled by `model`. origin: that of its input, kept where nothing was learned."""
     from burstsr import __version__
     from burstsr.core.provenance import Provenance
 

@@ -1,4 +1,4 @@
-"""A burst's picture to its files and its record."""
+"""Writing of a burst's result and record."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def write_outputs(job: Job, image: Result, read_seconds: float, claim: Claim, progress: Progress | None) -> None:
-    """Write the files of the burst that are not there, or, with `overwrite`, all; those that were there stay until the new ones are whole.
+    """Write the missing files of the burst or, with `overwrite`, all; existing ones stay until the new ones are complete.
 
     Raises OutputError.
     """
@@ -35,7 +35,7 @@ def write_outputs(job: Job, image: Result, read_seconds: float, claim: Claim, pr
 
 
 def add_formats(job: Job, image: Result, claim: Claim, progress: Progress | None) -> str:
-    """Write the formats that are missing, of a picture that an earlier run made; what was done. Raises OutputError."""
+    """Write missing formats of an image of an earlier run; return a description. Raises OutputError."""
     _announce(progress)
     wanted = to_write(job)
     with claim.staged([path.name for path in wanted.values()], adds=True) as staging:
@@ -45,7 +45,7 @@ def add_formats(job: Job, image: Result, claim: Claim, progress: Progress | None
 
 
 def _write(job: Job, wanted: dict[str, Path], image: Result, folder: Path) -> None:
-    """The first, which the disk holds up, is written while the others, which must be computed, are."""
+    """Write the first format, limited by the disk, while the others, limited by computing, are encoded."""
     from burstsr.batch.outputs import write_result
 
     first, *others = wanted.items()
@@ -65,7 +65,7 @@ def _announce(progress: Progress | None) -> None:
 
 
 class _Writing:
-    """Says on the bar that the burst is being written, or that what finishes pictures is being compiled."""
+    """Reports writing, or compiling of the renderer, as progress."""
 
     def __init__(self, progress: Progress | None) -> None:
         self._progress = progress
