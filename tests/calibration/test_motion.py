@@ -85,7 +85,7 @@ def test_logs_that_are_none_are_refused(tmp_path):
     with pytest.raises(InputFileError, match="0 lines"):
         read_gyro(path)
     path.write_text("\n".join("0,0,0,5" for _ in range(20)))
-    with pytest.raises(InputFileError, match="do not rise"):
+    with pytest.raises(InputFileError, match="do not increase"):
         read_gyro(path)
     with pytest.raises(SettingsError, match="take"):
         bursts_from_log(read_gyro(log(tmp_path, seconds=0.2)), Plan(3000.0, 13))

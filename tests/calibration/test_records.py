@@ -139,7 +139,7 @@ def test_angles_of_a_motion_file_are_described_once():
 
     (unit,) = (f.metadata["unit"] for f in fields(MotionRecord) if f.name == "angles_rad")
     assert "about x (along the sensor's rows) and y (along its columns)" in unit
-    assert "about x (along the sensor's rows) and y\n    (along its columns)" in jiggle_offsets.__doc__
+    assert "about x (along the sensor's rows) and y (along its columns)" in " ".join(jiggle_offsets.__doc__.split())
     record = jiggle_offsets(4, 2.0, focal_px=1000.0)
     for motion, (about_x, about_y) in zip(record.motions, record.angles_rad, strict=True):
         assert (np.tan(about_x) * 1000, np.tan(about_y) * 1000) == pytest.approx((motion["dy_px"], motion["dx_px"]))
