@@ -22,19 +22,17 @@ Weights = NDArray[np.floating]
 def develop(burst: Registered, tuned: Settings, told: Callable[[str], None], keep_weight: bool = False) -> tuple[Floats, Floats | None]:
     """(H', W', 3) linear camera RGB, and, where it is kept, the samples of each colour that count in a pixel, (H', W', 3) float32.
 
-    told: called with each stage that has ended. tuned: settings as they fit the burst.
+    told: called with each stage that begins. tuned: settings as they fit the burst.
     """
+    told("merge")
     kernel = kernels(burst.views[burst.reference].frame, burst.noise, tuned.kernels)
     image, weight, kept = _merged(burst, tuned, kernel, keep_weight)
-    told("merge")
     if burst.steady:
         add_reference_detail(image, weight, burst, tuned)
-        told("merge")
+    told("sharpen")
     for _ in range(_iterations(burst, tuned)):
         _sharpen(image, weight, burst, tuned, kernel)
-        told("sharpen")
     denoise_colour(image, weight, burst, tuned)
-    told("sharpen")
     return image, kept
 
 

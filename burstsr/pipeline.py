@@ -63,11 +63,12 @@ def super_resolve(
         outcome = None
         if tuned.mode == "best":
             neutral = frames[index].info.colour.as_shot_neutral
+            record.stage("reconstruct")
             outcome = reconstruct(Task(image, registered.views, index, noise.model, neutral, tuned.scale, tuned.reconstruct, defects), record.tiles)
             image = outcome.image
             record.reconstructed(outcome)
-        left = output_noise(registered, tuned, outcome) if tuned.measure_noise else None
         record.stage("noise left")
+        left = output_noise(registered, tuned, outcome) if tuned.measure_noise else None
         variance = None if weight is None else variance_map(image, weight, left, noise.model)
     model = left.model if left else None
     report = record.report((image.shape[0], image.shape[1]), Finished(index, noise.model, noise.source, len(defects), tuned, model))

@@ -34,38 +34,36 @@ class NoiseEstimate:
 
 def choose_scene(burst: Burst, settings: Settings, flows: Sequence[Flow] | None, record: Record) -> tuple[Burst, list[int]]:
     """The frames that show the scene, and their indices; all, where their motion is known."""
+    record.stage("choose the scene")
     groups = scenes(burst, settings.reference) if flows is None else [list(range(len(burst)))]
     record.scenes(groups)
-    record.stage("choose the scene")
     return Burst(burst.name, tuple(burst.frames[i] for i in groups[0])), groups[0]
 
 
 def noise_of(burst: Burst, settings: Settings, record: Record) -> NoiseEstimate:
     """The noise model of the frames: their files', or estimated; raised where well aligned frames differ by more."""
+    record.stage("noise")
     flows_of = partial(_flows_of, settings.align)
     noise, source = noise_stage.estimate_noise(burst, flows_of)
     record.doubted(check_noise_profile(burst, noise, flows_of) if source == "NoiseProfile" else "")
     noise, factor, why = questioned(burst, noise, partial(looks_of, settings))
     record.raised(factor, why)
-    record.stage("noise")
     return NoiseEstimate(noise, source)
 
 
 def repaired(burst: Burst, noise: Noise, settings: Settings, bad_pixels: Positions | None, record: Record) -> tuple[list[Frame], Positions]:
     """The frames without defective pixels, and the (n, 2) raw (y, x) of those: found, and given."""
+    record.stage("repair")
     defects = find_defects(burst, noise, settings.defects)
     if bad_pixels is not None:
         defects = np.unique(np.concatenate([defects, bad_pixels]), axis=0)
-    frames = [repair_pixels(frame, defects) for frame in burst]
-    record.stage("repair")
-    return frames, defects
+    return [repair_pixels(frame, defects) for frame in burst], defects
 
 
 def choose_reference(burst: Burst, noise: Noise, chosen: int | None, record: Record) -> int:
     """Index of the reference: the chosen one, or the sharpest."""
-    index = select_reference(burst, noise) if chosen is None else chosen
     record.stage("choose the reference")
-    return index
+    return select_reference(burst, noise) if chosen is None else chosen
 
 
 def estimate_noise(burst: Burst, settings: Settings | None = None) -> NoiseEstimate:

@@ -51,10 +51,12 @@ def register_frames(frames: list[Frame], index: int, noise: Noise, tuned: Settin
 
     flows: known motion, None: it is estimated.
     """
+    record.stage("prepare the reference")
     model, steady = _models(frames[index], noise, tuned)
     known = flows.__getitem__ if flows is not None else _estimated(frames, index, noise, tuned, record)
-    record.stage("prepare the reference")
+    record.stage("align" if flows is None else "robustness")
     views = _observed(frames, known, index, (model, steady), record)
+    record.stage("robustness")
     without = mended(frames, index, [view.flow for view in views], model, noise)
     if without is not None:
         frames[index] = without.frame
@@ -62,7 +64,6 @@ def register_frames(frames: list[Frame], index: int, noise: Noise, tuned: Settin
         views = _observed(frames, without.flows.__getitem__, index, (model, steady), record)
         views[index] = RegisteredFrame(without.frame, without.flows[index], packed(without.robustness))
         record.mended(without.robustness)
-    record.stage("robustness")
     return Registered(views, index, noise, steady)
 
 
@@ -78,6 +79,7 @@ def register(burst: Burst, settings: Settings | None = None, *, progress: Progre
     noise = noise_of(scene, settings, record).model
     frames, _ = repaired(scene, noise, settings, None, record)
     index = choose_reference(scene, noise, None if settings.reference is None else shown.index(settings.reference), record)
+    record.stage("align")
     aligner = Aligner(frames[index], noise, settings.for_snr(estimate_snr(frames[index], noise)).align)
     flows: list[Flow | None] = [None] * len(burst)
     for i, frame in zip(shown, frames, strict=True):

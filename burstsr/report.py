@@ -33,16 +33,6 @@ Progress = Callable[[str, int, int], None]
 Cancel = Callable[[], bool] | Event
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
-_FIRST = "choose the scene"
-_NEXT = {  # stages that run once, and what begins when they end
-    "choose the scene": "noise",
-    "noise": "repair",
-    "repair": "choose the reference",
-    "choose the reference": "prepare the reference",
-    "prepare the reference": "align",
-    "merge": "sharpen",
-    "reconstruct": "noise left",
-}
 _OTHER_SCENE, _DIFFERS = "show something else", "differ from the reference everywhere"
 COMPILING = "compiling (first run)"  # what progress is told as a stage meanwhile
 _LIBRARIES = ("numpy", "scipy", "numba", "rawpy", "tifffile", "imagecodecs", "opencv-python")
@@ -63,7 +53,7 @@ class Finished:
 
 
 class Record:
-    """Collects a run's facts and reports its progress; knows nothing of how stages work, and of their order only what it takes to name the next."""
+    """Collects a run's facts and reports its progress; knows nothing of how stages work, nor of their order."""
 
     def __init__(self, burst: Burst, settings: Settings, progress: Progress | None = None, cancel: Cancel | None = None) -> None:
         """progress: called with (stage, frames done, frames). cancel: asked whenever a stage, a frame or a tile begins; Cancelled is raised when it is set."""
@@ -71,6 +61,7 @@ class Record:
         self._settings = settings
         self._progress = progress
         self._cancel = cancel.is_set if isinstance(cancel, Event) else cancel
+        self._stage = ""  # none has begun
         self._seconds: dict[str, float] = {}
         self._frames: dict[int, FrameReport] = {}
         self._flow_of: dict[int, Flow] = {}
@@ -81,15 +72,17 @@ class Record:
         self._raised = 1.0
         jit_events.watch(self)
         self._begin()
-        self._at(_FIRST)
 
     def stage(self, name: str) -> None:
-        """A stage that ran once has ended, and the next begins."""
-        self._count(name)
-        self._at(_NEXT.get(name, name))
+        """A stage begins, and the one before it has ended. Raises Cancelled."""
+        self._count(self._stage)
+        self._at(name)
 
     def _count(self, name: str) -> None:
-        """What was compiled meanwhile, on the first run, counts as "compile"."""
+        """The time since something was last counted is of stage `name`; what was compiled meanwhile, on the first run, counts as "compile"."""
+        if not name:
+            self._begin()
+            return
         compiled = jit_events.seconds() - self._compiled
         took = time.perf_counter() - self._last
         self._seconds[name] = self._seconds.get(name, 0.0) + max(took - compiled, 0.0)
@@ -98,7 +91,7 @@ class Record:
         self._begin()
 
     def _at(self, name: str) -> None:
-        """A stage begins. Raises Cancelled."""
+        """A stage begins, or goes on. Raises Cancelled."""
         self._stop_if_cancelled()
         self._stage = name
         self._tell(name)
@@ -115,9 +108,9 @@ class Record:
         self._last, self._compiled = time.perf_counter(), jit_events.seconds()
 
     def timed(self, name: str, call: Callable[_P, _T], *arguments: _P.args, **named: _P.kwargs) -> _T:
-        """Call a stage and count its time under `name`."""
-        self._begin()
-        self._at(name)
+        """Call a part of the stage that is being done and count its time under `name`."""
+        self._count(self._stage)
+        self._at(self._stage)
         result = call(*arguments, **named)
         self._count(name)
         return result
@@ -136,7 +129,7 @@ class Record:
             None if reference or robustness.any() else _DIFFERS,
         )
         self._flow_of[index] = flow
-        self._at("merge" if len(self._frames) == len(self._burst) else "align")
+        self._at(self._stage)
 
     def scenes(self, groups: Sequence[Sequence[int]]) -> None:
         """Frames by what they show; the first group is merged."""
@@ -154,7 +147,6 @@ class Record:
     def mended(self, robustness: NDArray[np.float32]) -> None:
         """Where trust is 0, the other frames agreed against the reference."""
         self._mended_share = 1.0 - float(robustness.mean(dtype=np.float64))
-        self.stage("robustness")
 
     @property
     def _flows(self) -> list[Flow]:
@@ -180,10 +172,11 @@ class Record:
     def reconstructed(self, outcome: Reconstruction) -> None:
         """The picture was reconstructed."""
         self._outcome = outcome
-        self.stage("reconstruct")
 
     def report(self, shape: tuple[int, int], run: Finished) -> Report:
-        """All that was collected. shape: (H', W') of the result."""
+        """All that was collected, when the last stage has ended. shape: (H', W') of the result."""
+        self._count(self._stage)
+        self._stage = ""
         index = self._scenes[0][run.reference]
         middle = shifts(certain(self._flows))[-1]  # what the motion was worth is told of the middle of the image
         snr = max(estimate_snr(self._burst.frames[index], run.noise), 1.0)
