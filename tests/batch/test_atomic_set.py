@@ -61,6 +61,6 @@ def test_a_file_of_another_command_is_named_with_its_record(tmp_path):
     """Fault 11: `process` said that no record names a file that `single` had written."""
     (tmp_path / "x.dng").write_bytes(b"x")
     (tmp_path / "x.dng.json").write_text('{"source": "x", "asked": {}, "outputs": [{"name": "x.dng"}]}')
-    assert "x.dng: belongs to another result of burstsr, as x.dng.json says; it is not replaced" in result_files(tmp_path, "x").obstacle(["x.dng"])
+    assert "x.dng: belongs to another result of burstsr (see x.dng.json); not replaced" in result_files(tmp_path, "x").obstacle(["x.dng"])
     (tmp_path / "x.dng.json").write_text("[]")
-    assert "no record of burstsr names it (x.json would)" in result_files(tmp_path, "x").obstacle(["x.dng"])
+    assert "is not listed in a record of burstsr (x.json)" in result_files(tmp_path, "x").obstacle(["x.dng"])
