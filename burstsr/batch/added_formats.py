@@ -45,6 +45,7 @@ def developed(job: Job) -> Result | None:
 
 def _image(job: Job, record: dict[str, Any], dng: Path) -> Result | None:
     from burstsr.core.provenance import Provenance
+    from burstsr.core.report import Report
     from burstsr.core.result import Result
     from burstsr.io.linear_dng import read_linear_dng
     from burstsr.io.raw import read_info
@@ -55,4 +56,4 @@ def _image(job: Job, record: dict[str, Any], dng: Path) -> Result | None:
         return None
     origin = record.get("provenance")
     provenance = Provenance(origin["digital_source_type"], origin["how"], origin.get("model", ""), origin.get("model_sha256", "")) if origin else None
-    return Result(read_linear_dng(dng).rgb, read_info(paths[0]), job.settings.scale, report=record, provenance=provenance)
+    return Result(read_linear_dng(dng).rgb, read_info(paths[0]), job.settings.scale, report=Report(extra=record), provenance=provenance)

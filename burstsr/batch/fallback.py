@@ -73,7 +73,7 @@ def applied(result: Result, job: Job, why: str, ready: CalibratedBurst | None, p
         raise BurstError(f"{job.name}: {why}, and --fallback none: nothing to merge")
     if job.fallback not in _LEARNED:
         said = None if job.fallback == "none" else {"method": FALLBACK, "why": why, "learned": False}
-        return replace(result, report={**result.report, "fallback": said})
+        return replace(result, report=result.report.with_facts(fallback=said))
     start = time.perf_counter()
     if progress:
         progress(f"fallback: {job.fallback}", 0, 1)
@@ -129,12 +129,11 @@ def _recorded(made: Result, merged: Result, job: Job, why: str, seconds: float) 
     model = _enlarger(job.fallback, job.settings.scale).model
     provenance = provenance_of(model, job.settings.scale, merged.provenance)
     noise: Any = merged.report["noise"]
-    report: dict[str, Any] = {
-        **merged.report,
+    facts: dict[str, Any] = {
         "advice": "; ".join(said for said in (noise.get("noise_warning"), f"{why}: upscaled by {describe(model)}") if said),
         "fallback": {"method": job.fallback, "why": why, **model.to_dict()},
         "output_noise": None,
         "provenance": provenance.to_dict() if provenance else None,
-        "seconds": {**dict(merged.report["seconds"]), "fallback": round(seconds, 3)},  # type: ignore[call-overload]
+        "seconds": {**merged.report["seconds"], "fallback": round(seconds, 3)},
     }
-    return replace(made, scale=job.settings.scale, report=report, provenance=provenance, noise_model=None)
+    return replace(made, scale=job.settings.scale, report=merged.report.with_facts(**facts), provenance=provenance, noise_model=None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -20,6 +20,7 @@ from burstsr.profiles.apply import prepared
 if TYPE_CHECKING:
     from burstsr.batch.damage import Sound
     from burstsr.core.burst import Burst
+    from burstsr.core.report import Report
     from burstsr.core.result import Result
 
 log = logging.getLogger(__name__)
@@ -140,10 +141,10 @@ def _image(sound: Sound, read: Callable[[], Burst], progress: Progress | None) -
     if why:
         image = fallback.applied(image, sound.job, why, kept, progress)
     report = _with_sources(image.report, told) if told else image.report
-    return replace(image, report={**report, "damaged_frames": list(sound.reasons)}), seconds
+    return replace(image, report=report.with_facts(damaged_frames=list(sound.reasons))), seconds
 
 
-def _with_sources(report: Mapping[str, Any], told: dict[str, str]) -> dict[str, Any]:
+def _with_sources(report: Report, told: dict[str, str]) -> Report:
     """Add the calibration used, and its sources, to the report."""
     noise = {**report["noise"], "source": f"profile {told['noise']}"} if "noise" in told else report["noise"]
-    return {**report, "noise": noise, "known": told}
+    return report.with_facts(noise=noise, known=told)
