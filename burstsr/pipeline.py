@@ -41,7 +41,8 @@ def super_resolve(
 
     burst: N >= 1 frames, (H, W) each. Returns a Result of (round(s H), round(s W), 3) linear camera RGB, in the reference frame's geometry.
     progress is called with (stage, done, total). flows: one per frame against the reference of `settings.reference`, where motion is known
-    (simulation, driven mounts); else it is estimated. bad_pixels: (n, 2) raw (y, x) of pixels to repair beside those that are found.
+    (simulation, driven mounts); else it is estimated. bad_pixels: (n, 2) raw (y, x) of pixels to repair beside those that are found;
+    with `settings.defects.repair` off neither are.
     n_threads: cores to use for this call; None or 0: as before it. cancel: a function or a threading.Event, asked between stages, frames and tiles.
     keep_maps: the result has maps of weight, noise variance and robustness, which otherwise nobody holds in memory; the image is the same.
     known_flows, known_defects: their old names, for one release.

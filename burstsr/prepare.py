@@ -52,10 +52,10 @@ def noise_of(burst: Burst, settings: Settings, record: Record) -> NoiseEstimate:
 
 
 def repaired(burst: Burst, noise: Noise, settings: Settings, bad_pixels: Positions | None, record: Record) -> tuple[list[Frame], Positions]:
-    """The frames without defective pixels, and the (n, 2) raw (y, x) of those: found, and given."""
+    """The frames without defective pixels, and the (n, 2) raw (y, x) of those: found, and given; none with `settings.defects.repair` off."""
     record.stage("repair")
     defects = find_defects(burst, noise, settings.defects)
-    if bad_pixels is not None:
+    if bad_pixels is not None and settings.defects.repair:
         defects = np.unique(np.concatenate([defects, bad_pixels]), axis=0)
     return [repair_pixels(frame, defects) for frame in burst], defects
 

@@ -24,6 +24,7 @@ from burstsr.core.flow import Flow
 from burstsr.core.noise import Noise
 from burstsr.core.provenance import Provenance
 from burstsr.core.report import FrameReport, NoiseReport, ReconstructionReport, Report
+from burstsr.core.sensor import is_constant
 from burstsr.noise import estimate_snr
 from burstsr.reconstruct import Reconstruction
 from burstsr.settings import Settings
@@ -119,6 +120,9 @@ class Record:
         """A frame of the scene, counted among those that show it, was merged with its flow and trust."""
         index = self._scenes[0][index]
         dy, dx, rotation = rigid_motion(flow)
+        constant = is_constant(self._burst.frames[index].mosaic)
+        if constant and index not in self._frames:
+            _LOG.warning("%s: every sample is equal: the frame is blank, or saturated all over", self._burst.frames[index].info.path)
         self._frames[index] = FrameReport(
             self._burst.frames[index].info.path.name,
             reference,
@@ -127,6 +131,7 @@ class Record:
             round(math.degrees(rotation), 5),
             round(float(robustness.mean(dtype=np.float64)), 4),
             None if reference or robustness.any() else _DIFFERS,
+            constant,
         )
         self._flow_of[index] = flow
         self._at(self._stage)
@@ -219,6 +224,8 @@ class Record:
         for why in (_OTHER_SCENE, _DIFFERS):
             if names := self._names(why):
                 said.append(f"{len(names)} of {len(self._burst)} frames {why} and were not used: {', '.join(names)}")
+        if names := [self._frames[i].file for i in sorted(self._frames) if self._frames[i].constant]:
+            said.append(f"{len(names)} of {len(self._burst)} frames are constant, every sample equal (blank, or saturated all over): {', '.join(names)}")
         for group in self._scenes[1:]:
             if len(group) > 1:
                 names = [self._burst.frames[i].info.path.name for i in group]

@@ -28,7 +28,7 @@ _ASKED = "settings_asked"  # key of the requested settings in the record of a re
 class DefectSettings:
     """Detection and repair of defective pixels."""
 
-    repair: bool = setting(True, "repair pixels that stand out in every frame")
+    repair: bool = setting(True, "repair pixels that stand out in every frame, and those that are given or in a profile; false: neither")
     threshold_sigma: float = setting(8.0, "least difference of a defective pixel from all its neighbours of the same colour", (3, 100), unit="noise sigma")
 
     def __post_init__(self) -> None:

@@ -17,7 +17,7 @@ class FrameReport:
 
     motion_px: median (dy, dx) against the reference, raw pixels; motion_error_px: its standard error; rotation_deg: from +x towards +y.
     All None where the frame was not registered; the error also where nothing in the frame tells its motion.
-    robustness: mean over the frame, 0 to 1. unused_because: None where it was used.
+    robustness: mean over the frame, 0 to 1. unused_because: None where it was used. constant: every sample is equal: blank, or saturated all over.
     """
 
     file: str
@@ -27,6 +27,7 @@ class FrameReport:
     rotation_deg: float | None = None
     robustness: float = 0.0
     unused_because: str | None = None
+    constant: bool = False
 
     @property
     def used(self) -> bool:
@@ -44,6 +45,7 @@ class FrameReport:
             "robustness": self.robustness,
             "used": self.used,
             "unused_because": self.unused_because,
+            "constant": self.constant,
         }
 
 

@@ -50,6 +50,12 @@ def mean_sample(frame: Frame) -> float:
     return total / mosaic.size
 
 
+def is_constant(mosaic: NDArray[np.uint16]) -> bool:
+    """Whether all samples are equal, which is no photograph: blank, or saturated all over. Costs nothing for others."""
+    first = mosaic[0, 0]
+    return bool((mosaic[0] == first).all() and (mosaic == first).all())
+
+
 def cells(frame: Frame) -> Floats:
     """Return (H/2, W/2, 3) float32 R, G, B of every CFA cell, the two greens averaged."""
     mosaic = frame.mosaic

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from burstsr.core.burst import Colour, Frame, FrameInfo, Levels
 from burstsr.core.errors import BurstError, BurstsrError, InputFileError
+from burstsr.core.sensor import is_constant
 from burstsr.io import ljpeg
 from burstsr.io import tags as t
 from burstsr.io.dng_info import bayer, dng_area, dng_info, even_shape, inner_crop
@@ -60,7 +61,9 @@ def open_raw(path: str | Path) -> tuple[FrameInfo, Mosaic | Callable[[], Mosaic]
         return info, partial(_dng_mosaic, file, tags, info, scaling)
     with _decoded_by_libraw(file) as raw:
         info = _libraw_info(file, tags, raw)
-        return info, _libraw_mosaic(raw, info, raw.sizes.top_margin, raw.sizes.left_margin)
+        mosaic = _libraw_mosaic(raw, info, raw.sizes.top_margin, raw.sizes.left_margin)
+    _check_not_blank(file, mosaic, float(info.levels.black.min()))
+    return info, mosaic
 
 
 def _dng_mosaic(path: Path, tags: FileTags, info: FrameInfo, scaling: Rescaling) -> Mosaic:
@@ -78,9 +81,14 @@ def _dng_mosaic(path: Path, tags: FileTags, info: FrameInfo, scaling: Rescaling)
         mosaic = sensor
     else:
         mosaic = np.array(sensor[top : top + info.shape[0], left : left + info.shape[1]], order="C")
-    if not mosaic.any():
-        raise InputFileError(f"{path}: damaged: every pixel is 0")
+    _check_not_blank(path, mosaic, float(scaling.levels.black.min()))
     return scaling.apply(mosaic) if scaling.needed else mosaic
+
+
+def _check_not_blank(path: Path, mosaic: Mosaic, black: float) -> None:
+    """Raise InputFileError where all samples are equal and show no light: pixels that were never written, or lost."""
+    if is_constant(mosaic) and mosaic[0, 0] <= black:
+        raise InputFileError(f"{path}: blank: every pixel is {mosaic[0, 0]}, which no sensor gives (black level {black:g})")
 
 
 def _libraw_mosaic(raw: Any, info: FrameInfo, top: int, left: int) -> Mosaic:  # noqa: ANN401  rawpy has no types

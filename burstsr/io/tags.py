@@ -127,7 +127,7 @@ def lacks_pixels(tags: FileTags) -> bool:
     Lossless JPEG needs a bit per sample even where all are equal; other compressions are left to their decoders.
     """
     height, width, compression = ((tags.numbers(code) or (0.0,))[0] for code in (HEIGHT, WIDTH, COMPRESSION))
-    return tags.is_dng and compression in _AT_LEAST_A_BIT and 0 < 16 * sum(count for _, count in tiff.segments(tags.raw)) < height * width
+    return tags.is_dng and compression in _AT_LEAST_A_BIT and 16 * sum(count for _, count in tiff.segments(tags.raw)) < height * width
 
 
 def camera_name(tags: FileTags) -> str:

@@ -1,11 +1,14 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 from conftest import burst_of
 
+from burstsr import super_resolve
+from burstsr.core.errors import SettingsError
 from burstsr.core.noise import Noise
 from burstsr.defects import find_defects, repair_pixels
-from burstsr.settings import DefectSettings
+from burstsr.settings import DefectSettings, Settings
 
 NOISE = Noise.of_iso(400)
 
@@ -60,3 +63,20 @@ def test_repair_takes_the_neighbours_level_and_leaves_the_source(rng):
     np.testing.assert_array_equal(fixed.mosaic[untouched], frame.mosaic[untouched])
     assert len(found) <= 2
     assert repair_pixels(frame, np.zeros((0, 2), np.int64)) is frame
+
+
+def test_given_bad_pixels_are_not_repaired_where_repair_is_off(rng):
+    """Issue 15, fault 13: `defects.repair=false` means what it says, for pixels that are given too."""
+    burst = burst_with([(30, 30, 60000)], rng, frames=1)
+    bad = np.array([(30, 30)])
+    on, off = (super_resolve(burst, Settings(defects=DefectSettings(repair=r), measure_noise=False), bad_pixels=bad) for r in (True, False))
+    assert on.report["defects_repaired"] == 1 and on.rgb[58:64, 58:64].max() < 0.5
+    assert off.report["defects_repaired"] == 0 and off.rgb[58:64, 58:64].max() > 0.7
+
+
+@pytest.mark.parametrize("outside", [(64, 0), (0, 64), (-1, 3)])
+@pytest.mark.parametrize("repair", [True, False])
+def test_bad_pixels_outside_the_frame_are_refused_by_name(rng, outside, repair):
+    """Issue 15, fault 13: they ended in an IndexError."""
+    with pytest.raises(SettingsError, match=r"bad_pixels must be positions \(y, x\) in frames of 64 x 64"):
+        super_resolve(burst_with([], rng, frames=1), Settings(defects=DefectSettings(repair=repair)), bad_pixels=np.array([outside]))
