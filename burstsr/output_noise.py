@@ -108,7 +108,7 @@ def _fit(level: NDArray[np.float64], variance: NDArray[np.float64]) -> NDArray[n
 def _flat(burst: Registered, grey: NDArray[np.float64], box: Box, rng: np.random.Generator) -> Registered:
     """Flat fields of light `grey` (3,) instead of the frames, where those show the reference's raw pixels in `box`."""
     reference, (place, shape) = burst.views[burst.reference].frame, box
-    info = replace(reference.info, path=Path("flat"), shape=shape, levels=_LEVELS)
+    info = replace(reference.info, path=Path("flat"), shape=shape, levels=_LEVELS, gain=None)
     mean = np.tile(grey[info.cfa], (shape[0] // 2, shape[1] // 2))
     sigma = np.sqrt(burst.noise.alpha[info.cfa] * grey[info.cfa] + burst.noise.beta[info.cfa])
     cells = slice(place[0] // 2, (place[0] + shape[0]) // 2), slice(place[1] // 2, (place[1] + shape[1]) // 2)
@@ -120,7 +120,7 @@ def _flat(burst: Registered, grey: NDArray[np.float64], box: Box, rng: np.random
     for view in views:
         if steady:
             steady.add(view.frame, view.flow, unpacked(view.robustness))
-    return Registered(views, burst.reference, burst.noise, steady)
+    return Registered(views, burst.reference, replace(burst.noise, gain=None), steady)
 
 
 def _frame(info: FrameInfo, samples: NDArray[np.floating]) -> Frame:

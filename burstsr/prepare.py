@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -48,7 +48,7 @@ def noise_of(burst: Burst, settings: Settings, record: Record) -> NoiseEstimate:
     record.doubted(check_noise_profile(burst, noise, flows_of) if source == "NoiseProfile" else "")
     noise, factor, why = questioned(burst, noise, partial(looks_of, settings))
     record.raised(factor, why)
-    return NoiseEstimate(noise, source)
+    return NoiseEstimate(replace(noise, gain=burst.info.gain), source)
 
 
 def repaired(burst: Burst, noise: Noise, settings: Settings, bad_pixels: Positions | None, record: Record) -> tuple[list[Frame], Positions]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -81,7 +83,7 @@ class _Begun:
 
     def __init__(self, reference: Frame, settings: Settings, name: str, defects: int) -> None:
         model, source = estimate_noise(Burst(name, (reference,)))
-        self._noise = NoiseEstimate(model, source)
+        self._noise = NoiseEstimate(replace(model, gain=reference.info.gain), source)
         self._settings, self._defects, self._name = settings, defects, name
         self._tuned = settings.for_snr(estimate_snr(reference, model))
         self._aligner = Aligner(reference, model, self._tuned.align)

@@ -15,5 +15,6 @@ def crop_middle(burst: Burst, part_px: int) -> Burst:
     parts = []
     for frame in burst:
         mosaic = np.ascontiguousarray(frame.mosaic[top : top + part_px, left : left + part_px])
-        parts.append(Frame(replace(frame.info, shape=(mosaic.shape[0], mosaic.shape[1])), mosaic))
+        gain = frame.info.gain and frame.info.gain.cropped(top, left)
+        parts.append(Frame(replace(frame.info, shape=(mosaic.shape[0], mosaic.shape[1]), gain=gain), mosaic))
     return replace(burst, frames=tuple(parts))

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from burstsr.core.equality import EqualByContent
 from burstsr.core.errors import BurstError, SettingsError
+from burstsr.core.gain import GainField
 from burstsr.core.noise import Noise
 
 RED, GREEN, BLUE = 0, 1, 2
@@ -64,6 +65,7 @@ class FrameInfo(EqualByContent):
     noise: per-channel model, None where the file has none. orientation: TIFF/EXIF code 1 to 8. camera: make and model in one string.
     iso, exposure_s, aperture (f-number), focal_mm: 0 where unknown. time: capture time with sub-seconds, None where unknown.
     crop: (top, left, bottom, right) of the part that the camera means to be seen, in raw pixels; None: all.
+    gain: by which samples were multiplied by position (a DNG's gain maps), over the mean gain, for which `noise` holds; None: the same everywhere.
     """
 
     path: Path
@@ -80,6 +82,7 @@ class FrameInfo(EqualByContent):
     focal_mm: float = 0.0
     time: datetime | None = None
     crop: tuple[float, float, float, float] | None = None
+    gain: GainField | None = None
 
     @property
     def cfa_order(self) -> str:

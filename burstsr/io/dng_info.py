@@ -58,7 +58,8 @@ def _described(path: Path, tags: FileTags) -> tuple[FrameInfo, Rescaling]:
     if scaling.needed:
         gain = scaling.mean_gain()
         noise = Noise(info.noise.alpha * gain, info.noise.beta * gain**2) if info.noise else None  # y = g x: variance g alpha y + g^2 beta
-        info = replace(info, levels=Levels(np.full((2, 2), RESCALED_BLACK), RESCALED_WHITE), noise=noise)
+        field = replace(scaling, shape=shape).gain_field(cfa)
+        info = replace(info, levels=Levels(np.full((2, 2), RESCALED_BLACK), RESCALED_WHITE), noise=noise, gain=field)
         scaling = replace(scaling, shape=shape, delta_rows=scaling.delta_rows[: shape[0]], delta_columns=scaling.delta_columns[: shape[1]])
     return info, scaling
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from burstsr.core.burst import Levels
 from burstsr.core.errors import InputFileError
+from burstsr.core.gain import GainField
 from burstsr.core.noise import Noise
 from burstsr.io import tags as t
 from burstsr.io.opcodes import GainMap, gain_rows, read_gain_maps
@@ -17,6 +18,7 @@ from burstsr.io.tags import FileTags
 
 RESCALED_BLACK, RESCALED_WHITE = 4096.0, 65535.0  # DN of rescaled mosaics; the margin keeps noise below black
 _ROWS = 256
+_FIELD_POINTS = 64  # along each axis of what is kept of gains: maps have a few dozen
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,18 @@ class Rescaling:
             return 1.0
         height = self.shape[0]
         return float(np.mean([gain_rows(self.maps, self.shape, row, min(row + 2, height)).mean() for row in range(0, height, max(16, height // 120 * 2))]))
+
+    def gain_field(self, cfa: NDArray[np.uint8]) -> GainField | None:
+        """Gain of each colour by position, over `mean_gain`; None without maps."""
+        if not self.maps:
+            return None
+        (height, width), mean = self.shape, self.mean_gain()
+        down, across = (min(length // 2, _FIELD_POINTS) for length in self.shape)
+        rows, columns = (((np.arange(n) + 0.5) * length / n).astype(int) // 2 * 2 for n, length in ((down, height), (across, width)))
+        gains = np.stack([gain_rows(self.maps, self.shape, int(row), int(row) + 2) for row in rows])
+        sites = {site: gains[:, site[0]][:, columns + site[1]] for site in np.ndindex(2, 2)}
+        points = [np.mean([gain for site, gain in sites.items() if cfa[site] == channel], axis=0) for channel in range(3)]
+        return GainField((np.stack(points) / mean).astype(np.float32), self.shape)
 
     def apply(self, mosaic: NDArray[np.uint16]) -> NDArray[np.uint16]:
         """(H, W) uint16 with black RESCALED_BLACK and white RESCALED_WHITE: black subtracted, gain applied, clipped at white as the DNG standard does."""

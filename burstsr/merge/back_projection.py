@@ -40,7 +40,8 @@ def blend_reference_detail(merged: Floats, weight: NDArray[np.floating], own: Re
     pixels, at least 0; v is the noise variance that the reference's image has beyond the merge.
     Detail comes from the single frame, whose demosaicing knows edges; flat places from the merge, which has less noise.
     """
-    luma_alpha, luma_beta = (float((CHANNEL_SHARE**2) @ v) for v in (noise.alpha, noise.beta))
+    luma = [float((CHANNEL_SHARE**2) @ v) for v in (noise.alpha, noise.beta)]
+    columns = range(merged.shape[1])
     reach = _reach(scale)
     share = np.empty(merged.shape[:2], np.float32)
     denoise = np.asarray(cv2.resize(own.noise_reduction, (merged.shape[1], merged.shape[0]), interpolation=cv2.INTER_LINEAR), np.float32)
@@ -50,6 +51,8 @@ def blend_reference_detail(merged: Floats, weight: NDArray[np.floating], own: Re
         large = own.rows(outer.start, outer.stop)
         energy = _mean_around(((large - merged[outer]) @ CHANNEL_SHARE) ** 2, reach)
         fallen = denoise[outer]
+        local = noise.of_output(range(outer.start, outer.stop), columns, scale) if noise.gain else None
+        luma_alpha, luma_beta = luma if local is None else [v @ CHANNEL_SHARE**2 for v in local]
         beyond = (1.0 - np.minimum(MERGED_SHARE * fallen / np.maximum(weight[outer, :, 1].astype(np.float32), 1e-6), 1.0)) / fallen
         share[inner] = np.clip(1.0 - threshold * beyond * (luma_alpha * level + luma_beta) / np.maximum(energy, 1e-12), 0.0, 1.0)[crop]
 
@@ -70,11 +73,11 @@ def add_wiener_residual(image: Floats, residual: Floats, weight: NDArray[np.floa
     that mean would show in colour (0.04 dB at ISO 3200).
     """
     gain, threshold = settings.step_size, settings.residual_snr_threshold
-    alpha, beta = noise.alpha.astype(np.float32), noise.beta.astype(np.float32)
     reach = _reach(scale)
     share = np.empty(image.shape[:2], np.float32)
 
     def weigh(inner: slice, outer: slice, crop: slice) -> None:
+        alpha, beta = noise.of_output(range(outer.start, outer.stop), range(image.shape[1]), scale)
         variance = (alpha * np.maximum(image[outer], 0.0) + beta) * np.float32(MERGED_SHARE) / np.maximum(weight[outer].astype(np.float32), MERGED_SHARE)
         energy = _mean_around((residual[outer] ** 2 / variance) @ CHANNEL_SHARE, reach)
         share[inner] = np.clip(1.0 - threshold / np.maximum(energy, 1e-6), 0.0, 1.0)[crop]

@@ -44,6 +44,7 @@ def denoise_chroma(image: Floats, weight: NDArray[np.floating], noise: Noise, ne
         return
     gain = (1.0 / np.maximum(neutral, 1e-3)).astype(np.float32)
     reach = max(1, round(_REACH_PX * scale))
+    offset = np.float32(_OFFSET * float((gain * np.sqrt(noise.beta)).max()))  # the same in all colours: grey stays grey
     halo = 4 * reach  # four box means, one after another
     rows = image.shape[0]
     ranges = [*range(0, max(rows - halo, 1), max(_RANGE, halo)), rows]
@@ -63,7 +64,8 @@ def denoise_chroma(image: Floats, weight: NDArray[np.floating], noise: Noise, ne
             parts = [above[first][low - first :]] if low < first else []
             parts.append(image[max(low, first) : min(high, last)])
             parts += [below[last][: high - last]] if high > last else []
-            calmed = _denoised(np.concatenate(parts), weight[low:high].astype(np.float32), noise, gain, reach, significance)[start - low : stop - low]
+            model = (offset, *noise.of_output(range(low, high), range(image.shape[1]), scale))
+            calmed = _denoised(np.concatenate(parts), weight[low:high].astype(np.float32), model, gain, reach, significance)[start - low : stop - low]
             if done is not None:  # only now: this strip still looked at those rows
                 image[done[0]] = done[1]
             done = slice(start, stop), calmed
@@ -73,12 +75,12 @@ def denoise_chroma(image: Floats, weight: NDArray[np.floating], noise: Noise, ne
     over_rows(denoise, len(ranges) - 1)
 
 
-def _denoised(image: Floats, weight: Floats, noise: Noise, gain: Floats, reach: int, significance: float) -> Floats:
-    offset = np.float32(_OFFSET * float((gain * np.sqrt(noise.beta)).max()))  # the same in all colours: grey stays grey
+def _denoised(image: Floats, weight: Floats, model: tuple[np.float32, Floats, Floats], gain: Floats, reach: int, significance: float) -> Floats:
+    """model: what is added before the square root; alpha and beta of a sample's noise, (3,) or of each pixel."""
+    offset, alpha, beta = model
     shifted = np.maximum(image * gain + offset, np.float32(1e-6))
     root = np.sqrt(shifted)
     level = np.maximum(image, np.float32(0.0))
-    alpha, beta = noise.alpha.astype(np.float32), noise.beta.astype(np.float32)
     # variance of the square root: (1 / 2 sqrt(x))^2 times that of x
     variance = (alpha * level + beta) * gain * gain / (4 * np.maximum(shifted, np.float32(_DARKEST)))
     variance *= np.float32(MERGED_SHARE) / np.maximum(weight, np.float32(MERGED_SHARE))

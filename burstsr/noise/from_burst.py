@@ -78,7 +78,15 @@ def windows(shape: tuple[int, int], most: int) -> list[tuple[slice, slice]]:
 def cut(frame: Frame, window: tuple[slice, slice]) -> Frame:
     """Crop a frame to `window` (rows, columns), which begins at an even row and column."""
     mosaic = np.ascontiguousarray(frame.mosaic[window])
-    return Frame(replace(frame.info, shape=(mosaic.shape[0], mosaic.shape[1])), mosaic)
+    gain = frame.info.gain and frame.info.gain.cropped(window[0].start or 0, window[1].start or 0)
+    return Frame(replace(frame.info, shape=(mosaic.shape[0], mosaic.shape[1]), gain=gain), mosaic)
+
+
+def without_gain(plane: NDArray[np.float32], frame: Frame, site: tuple[int, ...]) -> NDArray[np.float32]:
+    """The samples of a CFA site as they were before gain that varies over the frame, for which one noise model holds; the very array without such gain."""
+    if frame.info.gain is None:
+        return plane
+    return np.asarray(plane / frame.info.gain.cells(frame.info.shape)[int(frame.info.cfa[site])], np.float32)
 
 
 def _blocks(frames: Sequence[Frame], flows: Sequence[Flow | None], site: tuple[int, ...]) -> Blocks:
@@ -89,7 +97,8 @@ def _blocks(frames: Sequence[Frame], flows: Sequence[Flow | None], site: tuple[i
     levels, residuals, offsets, inside, clipped = [], [], [], np.ones(len(y0), bool), np.zeros((2, len(y0)))
     for frame, flow in zip(frames, flows, strict=True):
         plane = np.ascontiguousarray(samples(frame.mosaic, frame.info.levels)[site[0] :: 2, site[1] :: 2])
-        residual = cv2.sepFilter2D(plane, cv2.CV_32F, _LAPLACIAN, _LAPLACIAN)
+        even = without_gain(plane, frame, site)
+        residual = cv2.sepFilter2D(even, cv2.CV_32F, _LAPLACIAN, _LAPLACIAN)
         motion = np.zeros((len(y0), 2)) if flow is None else flow.at(*(tile_centre(v / _BLOCK, 2 * _BLOCK) + s for v, s in zip((y0, x0), site, strict=True)))
         whole = np.rint(motion / 2).astype(int)
         inside &= _inside(y0 + whole[:, 0], height) & _inside(x0 + whole[:, 1], width)
@@ -98,7 +107,7 @@ def _blocks(frames: Sequence[Frame], flows: Sequence[Flow | None], site: tuple[i
         values = plane[rows, columns]
         black = frame.info.levels.black[site]
         clipped += ((values >= 0.999).mean((1, 2)), (values <= (0.5 - black) * frame.info.levels.scale()[site]).mean((1, 2)))
-        levels.append(values.mean((1, 2), dtype=np.float64))
+        levels.append((values if even is plane else even[rows, columns]).mean((1, 2), dtype=np.float64))
         residuals.append(residual[rows, columns].reshape(len(y0), -1))
         offsets.append(motion - 2 * whole)
     clipped /= len(frames)

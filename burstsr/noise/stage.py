@@ -13,7 +13,7 @@ from burstsr.core.burst import Burst, Frame
 from burstsr.core.noise import Noise
 from burstsr.core.sensor import mean_sample, samples
 from burstsr.noise.agreement import LooksOf, raised
-from burstsr.noise.from_burst import FEWEST_FRAMES, FlowsOf, floors_of
+from burstsr.noise.from_burst import FEWEST_FRAMES, FlowsOf, floors_of, without_gain
 from burstsr.noise.line import line_below, scale_of
 from burstsr.noise.quantised import at_least_quantised
 
@@ -101,7 +101,8 @@ def estimate(frame: Frame) -> Noise:
     squares: list[list[NDArray[np.float64]]] = [[], [], []]
     for i in (0, 1):
         for j in (0, 1):
-            level, square = _blocks(np.ascontiguousarray(x[i::2, j::2]))
+            plane = np.ascontiguousarray(x[i::2, j::2])
+            level, square = _blocks(plane, without_gain(plane, frame, (i, j)))
             channel = int(frame.info.cfa[i, j])
             levels[channel].append(level)
             squares[channel].append(square)
@@ -109,13 +110,13 @@ def estimate(frame: Frame) -> Noise:
     return Noise(np.array([a for a, _ in fitted]), np.array([b for _, b in fitted]))
 
 
-def _blocks(plane: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the mean level and the mean square second difference of the complete, unclipped blocks of a plane."""
-    residual = cv2.sepFilter2D(plane, cv2.CV_32F, _LAPLACIAN, _LAPLACIAN)[1:-1, 1:-1]
-    plane = plane[1:-1, 1:-1]
+def _blocks(plane: NDArray[np.float32], even: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean level, and mean square second difference, of the plane's whole blocks that are not clipped. even: the plane without gain that varies."""
+    residual = cv2.sepFilter2D(even, cv2.CV_32F, _LAPLACIAN, _LAPLACIAN)[1:-1, 1:-1]
+    plane, even = plane[1:-1, 1:-1], even[1:-1, 1:-1]
     h, w = (n // _BLOCK * _BLOCK for n in plane.shape)
     shape = (h // _BLOCK, _BLOCK, w // _BLOCK, _BLOCK)
-    level = plane[:h, :w].reshape(shape).mean((1, 3), dtype=np.float64).ravel()
+    level = even[:h, :w].reshape(shape).mean((1, 3), dtype=np.float64).ravel()
     peak = plane[:h, :w].reshape(shape).max((1, 3)).ravel()
     square = (residual[:h, :w].astype(np.float64) ** 2).reshape(shape).mean((1, 3)).ravel()
     usable = (peak < 0.98) & (square > 0)

@@ -115,7 +115,8 @@ class TileData:
         self._rows, self._columns = tile.cells(scale)
         corner = np.array([self._rows[0], self._columns[0]])
         self._cfa = views[0].frame.info.cfa.astype(np.int64)
-        alpha, beta = (v.astype(np.float32)[:, None, None] for v in (noise.alpha, noise.beta))
+        rows, columns = (range(o, o + n) for o, n in zip(tile.origin, tile.shape, strict=True))
+        alpha, beta = (v[:, None, None] if v.ndim == 1 else np.moveaxis(v, -1, 0) for v in noise.of_output(rows, columns, scale))
         level = np.stack([cv2.blur(plane, (3, 3)) for plane in start])
         self._certainty = certainty = 1 / np.maximum(alpha * np.maximum(level, 0) + beta, np.float32(_ONLY_NOISE))
         crops = [_crop(view.frame, box_in_frame(tile, view.flow, scale, view.frame.info.shape), defects) for view in views]

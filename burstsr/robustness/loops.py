@@ -54,9 +54,20 @@ def mean_rows(first, last, mosaic, black, scale, red, out):
                 out[c, y, x] = (total[x] + total[x + one] + total[x + two]) * ninth
 
 
+@inlined
+def at_level(curve, c, level, gain):
+    """Noise's variance of channel c at a level, where the gain is g: g^2 times that at level / g. curve (3, n) over level 0 .. 1."""
+    steps = f4(curve.shape[1] - 1)
+    at = u8(np.int32(min(max(level / gain * steps + f4(0.5), f4(0)), steps)))
+    return gain * gain * curve[c, at]
+
+
 @compiled
-def guide_rows(first, last, mosaic, black, scale, red, curve_variance, mean, sigma2):
-    """As `mean_rows`; sigma2 (h, w): the channels' sum of the larger of the 3 x 3 variance and that of noise at the mean. curve_variance (3, n)."""
+def guide_rows(first, last, mosaic, black, scale, red, curve_variance, mean, sigma2, field=None):
+    """As `mean_rows`; sigma2 (h, w): the channels' sum of the larger of the 3 x 3 variance and that of noise at the mean. curve_variance (3, n).
+
+    field (3, h, w): gain of the samples, None = 1; for the other loops too.
+    """
     h, w = sigma2.shape
     steps = curve_variance.shape[1] - 1
     ring = np.empty((3, 3, w + 2), f4)
@@ -79,12 +90,15 @@ def guide_rows(first, last, mosaic, black, scale, red, curve_variance, mean, sig
                     p, q, r = ring[i, c, x + d] - m, ring[j, c, x + d] - m, ring[k, c, x + d] - m
                     spread += p * p + q * q + r * r
                 mean[c, y, x] = m
-                at = u8(np.int32(min(max(m * f4(steps) + f4(0.5), f4(0)), f4(steps))))
-                sigma2[y, x] += max(spread * ninth, curve_variance[c, at])
+                if field is None:  # of its type, when it is compiled
+                    at = u8(np.int32(min(max(m * f4(steps) + f4(0.5), f4(0)), f4(steps))))
+                    sigma2[y, x] += max(spread * ninth, curve_variance[c, at])
+                else:
+                    sigma2[y, x] += max(spread * ninth, at_level(curve_variance, c, m, field[c, y, x]))
 
 
 @compiled
-def mismatch_rows(first, last, ref_mean, sigma2, mean, flow, tile, curve_difference, out):
+def mismatch_rows(first, last, ref_mean, sigma2, mean, flow, tile, curve_difference, out, field=None):
     """Mismatch per quad: d^2 / sigma^2 with d corrected for noise, at most MOST; UNSEEN where the frame does not show the quad.
 
     ref_mean, mean (3, h, w): 3 x 3 means of quads. sigma2 (h, w). flow (nty, ntx, 2): raw pixels. curve_difference (3, n) over level 0 .. 1.
@@ -143,7 +157,10 @@ def mismatch_rows(first, last, ref_mean, sigma2, mean, flow, tile, curve_differe
                     lower = (f4(1) - q) * mean[c, below, left + n] + q * mean[c, below, right + n]
                     r = ref_mean[c, y, x]
                     d = r - ((f4(1) - p) * upper + p * lower)
-                    noise_d = curve_difference[c, u8(np.int32(min(max(r * steps + f4(0.5), f4(0)), steps)))]
+                    if field is None:
+                        noise_d = curve_difference[c, u8(np.int32(min(max(r * steps + f4(0.5), f4(0)), steps)))]
+                    else:
+                        noise_d = at_level(curve_difference, c, r, field[c, y, x])
                     dd = d * d
                     shrink = dd / (dd + noise_d + f4(1e-20))
                     d2 += dd * shrink * shrink
@@ -153,7 +170,7 @@ def mismatch_rows(first, last, ref_mean, sigma2, mean, flow, tile, curve_differe
 
 
 @compiled
-def limit_rows(first, last, ref_mean, sigma2, curve_difference, noise_times, structure_times, out):
+def limit_rows(first, last, ref_mean, sigma2, curve_difference, noise_times, structure_times, out, field=None):
     """Mismatch from which a single frame contradicts the reference at a quad: d^2 beyond noise and beyond what alias and alignment make of structure.
 
     ref_mean (3, h, w), sigma2 (h, w), curve_difference (3, n) as for `mismatch_rows`. d^2 may be noise_times its variance by noise, plus structure_times
@@ -164,7 +181,10 @@ def limit_rows(first, last, ref_mean, sigma2, curve_difference, noise_times, str
         for x in range(out.shape[1]):
             noise = f4(0)
             for c in range(3):
-                noise += curve_difference[c, u8(np.int32(min(max(ref_mean[c, y, x] * steps + f4(0.5), f4(0)), steps)))]
+                if field is None:
+                    noise += curve_difference[c, u8(np.int32(min(max(ref_mean[c, y, x] * steps + f4(0.5), f4(0)), steps)))]
+                else:
+                    noise += at_level(curve_difference, c, ref_mean[c, y, x], field[c, y, x])
             structure = max(sigma2[y, x] - f4(4.5) * noise, f4(0))  # 4.5: noise of a quad over that of a difference of 3 x 3 means
             out[y, x] = min((noise_times * noise + structure_times * structure) / (sigma2[y, x] + f4(1e-20)), f4(0.99) * MOST)
 

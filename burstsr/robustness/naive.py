@@ -11,6 +11,7 @@ from burstsr.core.flow import Flow
 
 Array = NDArray[np.float64]
 Mosaic = NDArray[np.uint16]
+Field = Array | None
 MOST, UNSEEN = 10.0, -1.0
 
 
@@ -19,12 +20,14 @@ def mean_rows(first: int, last: int, mosaic: Mosaic, black: Array, scale: Array,
     out[:, first:last] = _around(_cells(mosaic, black, scale, red), 3).mean((-2, -1))[:, first:last]
 
 
-def guide_rows(first: int, last: int, mosaic: Mosaic, black: Array, scale: Array, red: int, curve_variance: Array, mean: Array, sigma2: Array) -> None:
+def guide_rows(
+    first: int, last: int, mosaic: Mosaic, black: Array, scale: Array, red: int, curve_variance: Array, mean: Array, sigma2: Array, field: Field = None
+) -> None:
     """3 x 3 means, and the sum over channels of max(variance, noise's variance at the mean)."""
     around = _around(_cells(mosaic, black, scale, red), 3)
     means, variances = around.mean((-2, -1)), around.var((-2, -1))
     mean[:, first:last] = means[:, first:last]
-    sigma2[first:last] = np.maximum(variances, _at_level(curve_variance, means)).sum(0)[first:last]
+    sigma2[first:last] = np.maximum(variances, _at_level(curve_variance, means, field)).sum(0)[first:last]
 
 
 def mismatch_rows(
@@ -37,6 +40,7 @@ def mismatch_rows(
     tile: int,
     curve_difference: Array,
     out: Array,
+    field: Field = None,
 ) -> None:
     """d^2 / sigma^2, at most MOST; UNSEEN where the frame does not show the place."""
     height, width = out.shape
@@ -46,13 +50,15 @@ def mismatch_rows(
     seen = (qy > -0.5) & (qx > -0.5) & (qy < height - 0.5) & (qx < width - 0.5)
     warped = np.stack([_bilinear(plane, np.clip(qy, 0, height - 1), np.clip(qx, 0, width - 1)) for plane in mean])
     d = ref_mean[:, first:last] - warped
-    d = d * d**2 / (d**2 + _at_level(curve_difference, ref_mean[:, first:last]) + 1e-20)
+    d = d * d**2 / (d**2 + _at_level(curve_difference, ref_mean, field)[:, first:last] + 1e-20)
     out[first:last] = np.where(seen, np.minimum((d**2).sum(0) / (sigma2[first:last] + 1e-20), MOST), UNSEEN)
 
 
-def limit_rows(first: int, last: int, ref_mean: Array, sigma2: Array, curve_difference: Array, noise_times: float, structure_times: float, out: Array) -> None:
+def limit_rows(
+    first: int, last: int, ref_mean: Array, sigma2: Array, curve_difference: Array, noise_times: float, structure_times: float, out: Array, field: Field = None
+) -> None:
     """(noise_times n + structure_times max(sigma^2 - 4.5 n, 0)) / sigma^2, n the variance of d by noise alone."""
-    noise = _at_level(curve_difference, ref_mean).sum(0)
+    noise = _at_level(curve_difference, ref_mean, field).sum(0)
     limit = (noise_times * noise + structure_times * np.maximum(sigma2 - 4.5 * noise, 0)) / (sigma2 + 1e-20)
     out[first:last] = np.minimum(limit, 0.99 * MOST)[first:last]
 
@@ -98,8 +104,10 @@ def _around(image: Array, side: int) -> Array:
     return np.asarray(sliding_window_view(padded, (side, side), axis=(-2, -1)))
 
 
-def _at_level(curve: Array, level: Array) -> Array:
-    """A curve's (3, n) value at each level of planes (3, ...)."""
+def _at_level(curve: Array, level: Array, field: Field) -> Array:
+    """Noise's variance at each level of planes (3, ...), from a curve (3, n); where the gain is g, g^2 times that at level / g."""
+    if field is not None:
+        return np.asarray(field**2 * _at_level(curve, level / field, None))
     steps = curve.shape[1] - 1
     index = np.clip((level * steps + 0.5).astype(int), 0, steps)
     return np.stack([values[k] for values, k in zip(curve, index, strict=True)])

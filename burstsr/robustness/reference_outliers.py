@@ -72,7 +72,8 @@ def _outliers(guide: RobustnessModel, others: Views, clear: Mask, noise: Noise) 
     shown = np.stack([guide.shown(frame, flow, at) for frame, flow in others])
     values, structure = shown[:, :3], np.nan_to_num(_median(shown[:, 3]))
     median, may_show = _median(values), int(_MAY_SHOW * len(others))
-    variance = np.stack([noise.variance(np.nan_to_num(m), c) for c, m in enumerate(median)]) * _OF_MEANS[:, None]
+    gain = noise.gain.cells((2 * clear.shape[0], 2 * clear.shape[1]))[:, at[:, 0], at[:, 1]] if noise.gain else np.ones((3, 1))
+    variance = np.stack([noise.variance(np.nan_to_num(m), c, gain[c]) for c, m in enumerate(median)]) * _OF_MEANS[:, None]
     away = np.nan_to_num(guide.mean[:, at[:, 0], at[:, 1]] - median)
     apart = np.sort(np.nan_to_num((values - median) ** 2).sum(axis=1), axis=0)[-1 - may_show]
     excess = (away**2).sum(axis=0) - _NOISE * variance.sum(axis=0)

@@ -36,12 +36,13 @@ class RobustnessModel:
         mosaic, levels = reference.mosaic, reference.info.levels
         self._variance, self._difference = noise_curves(noise, float(-(levels.black * levels.scale()).min()))
         shape = (mosaic.shape[0] // 2, mosaic.shape[1] // 2)
+        self._field = reference.info.gain.cells(reference.info.shape) if reference.info.gain else None
         self.mean, self._sigma2 = np.empty((3, *shape), np.float32), np.empty(shape, np.float32)
         self._spare: list[tuple[Floats, Floats]] = []  # means and mismatches of frames that are done with
-        over_rows(loops.guide_rows, shape[0], mosaic, *site_rows(levels, 2), red_site(reference), self._variance, self.mean, self._sigma2)
+        over_rows(loops.guide_rows, shape[0], mosaic, *site_rows(levels, 2), red_site(reference), self._variance, self.mean, self._sigma2, self._field)
         self._limit = np.empty(shape, np.float32)
         times = (np.float32(_NOISE_TIMES), np.float32(_STRUCTURE_TIMES))
-        over_rows(loops.limit_rows, shape[0], self.mean, self._sigma2, self._difference, *times, self._limit)
+        over_rows(loops.limit_rows, shape[0], self.mean, self._sigma2, self._difference, *times, self._limit, self._field)
         self.contradicting, self.seeing = np.zeros(shape, np.uint16), np.zeros(shape, np.uint16)
 
     def robustness_map(self, frame: Frame, flow: Flow) -> Floats:
@@ -59,7 +60,7 @@ class RobustnessModel:
         except IndexError:
             mean, mismatch = np.empty_like(self.mean), np.empty_like(self._sigma2)
         over_rows(loops.mean_rows, height, mosaic, *site_rows(frame.info.levels, 2), red_site(frame), mean)
-        over_rows(loops.mismatch_rows, height, self.mean, self._sigma2, mean, flow.tiles, flow.tile_px, self._difference, mismatch)
+        over_rows(loops.mismatch_rows, height, self.mean, self._sigma2, mean, flow.tiles, flow.tile_px, self._difference, mismatch, self._field)
         if s.enabled:
             over_rows(loops.vote_rows, height, mismatch, self._limit, self.contradicting, self.seeing)
             robustness = np.empty_like(mismatch)
