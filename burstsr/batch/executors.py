@@ -58,6 +58,10 @@ def work(
 
     scheduler: address of a dask scheduler, which then runs the jobs. prepare: picklable, called once in every worker process, for example to set up its log.
     """
+    if scheduler or min(processes, len(jobs)) > 1:
+        from burstsr.io import decoded
+
+        decoded.forget()  # frames are read elsewhere
     if scheduler:
         with _cluster(scheduler) as cluster:
             yield from (outcome or _lost(job) for job, outcome in _results(cluster, [_placed(job) for job in jobs], run))

@@ -11,6 +11,7 @@ from pathlib import Path
 from burstsr.core.burst import Burst, FrameInfo
 from burstsr.core.errors import BurstError, InputFileError
 from burstsr.core.parallel import thread_count
+from burstsr.io import decoded
 from burstsr.io.copies import copies
 from burstsr.io.folders import Problem, Unit, Walk
 from burstsr.io.folders import natural_order as natural_order
@@ -52,6 +53,7 @@ def discover(inputs: Sequence[str | Path], grouping: Grouping | None = None) -> 
     Nothing is raised: files and folders that cannot be read, missing inputs and folders without frames become problems, and so do, with `one_burst`,
     frames that do not match the others.
     """
+    decoded.forget()  # of an earlier discovery
     grouping = grouping or Grouping()
     named = [Path(i) for i in inputs]
     walk = Walk(named)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from burstsr.core.burst import Colour, Frame, FrameInfo, Levels
 from burstsr.core.errors import BurstError, BurstsrError, InputFileError
 from burstsr.core.sensor import is_constant
-from burstsr.io import ljpeg
+from burstsr.io import decoded, ljpeg
 from burstsr.io import tags as t
 from burstsr.io.dng_info import bayer, dng_area, dng_info, even_shape, inner_crop
 from burstsr.io.libraw_lines import LibRawLines
@@ -36,9 +36,12 @@ _BLACK_TOLERANCE = 0.002  # of full scale: black levels measured per frame drift
 def read_info(path: str | Path) -> FrameInfo:
     """Read the description of a raw file. Pixels are decoded only if it is no DNG, since LibRaw determines some levels while decoding.
 
-    Raises InputFileError for unreadable or unsupported files: see `read_frame`.
+    What was decoded is kept for who reads the frame next (`burstsr.io.decoded`). Raises InputFileError for unreadable or unsupported files: see `read_frame`.
     """
-    return open_raw(path)[0]
+    info, pixels = open_raw(path)
+    if not callable(pixels):
+        decoded.keep(Path(path), (info, pixels))
+    return info
 
 
 def read_frame(path: str | Path) -> Frame:
@@ -59,6 +62,9 @@ def open_raw(path: str | Path) -> tuple[FrameInfo, Mosaic | Callable[[], Mosaic]
     if tags.is_dng:
         info, scaling = dng_info(file, tags)
         return info, partial(_dng_mosaic, file, tags, info, scaling)
+    known = decoded.take(file)
+    if known is not None:
+        return known
     with _decoded_by_libraw(file) as raw:
         info = _libraw_info(file, tags, raw)
         mosaic = _libraw_mosaic(raw, info, raw.sizes.top_margin, raw.sizes.left_margin)

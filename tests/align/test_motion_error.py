@@ -42,7 +42,7 @@ def test_static_defocused_frames_promise_no_gain(rng):
 
 
 def test_results_of_defocused_frames_claim_no_gain(rng):
-    report = super_resolve(static(defocused(rng, 128), rng), Settings(reference=0, measure_noise=False)).report
+    report = super_resolve(static(defocused(rng, 128), rng), Settings(reference=0, measure_noise=False)).report.to_dict()
     assert report["expected_gain_db"] == 0 and report["subpixel_phases"] == 1
     assert "uncertain" in report["advice"] and "tripod" not in report["advice"]
     assert report["frames"][0]["motion_error_px"] == 0

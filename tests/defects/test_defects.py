@@ -70,8 +70,8 @@ def test_given_bad_pixels_are_not_repaired_where_repair_is_off(rng):
     burst = burst_with([(30, 30, 60000)], rng, frames=1)
     bad = np.array([(30, 30)])
     on, off = (super_resolve(burst, Settings(defects=DefectSettings(repair=r), measure_noise=False), bad_pixels=bad) for r in (True, False))
-    assert on.report["defects_repaired"] == 1 and on.rgb[58:64, 58:64].max() < 0.5
-    assert off.report["defects_repaired"] == 0 and off.rgb[58:64, 58:64].max() > 0.7
+    assert on.report.defects_repaired == 1 and on.image[58:64, 58:64].max() < 0.5
+    assert off.report.defects_repaired == 0 and off.image[58:64, 58:64].max() > 0.7
 
 
 @pytest.mark.parametrize("outside", [(64, 0), (0, 64), (-1, 3)])

@@ -58,11 +58,11 @@ def test_a_blank_frame_costs_itself_and_a_burst_of_them_is_refused(tmp_path, mak
 def test_a_constant_frame_is_named(make_frame, caplog):
     frame = make_frame(mosaic=np.full((64, 80), 16383, np.uint16))
     with caplog.at_level(logging.WARNING, logger="burstsr"):
-        report = super_resolve(Burst("b", (frame,)), Settings(measure_noise=False)).report
+        report = super_resolve(Burst("b", (frame,)), Settings(measure_noise=False)).report.to_dict()
     assert "1 of 1 frames are constant" in report["advice"] and report["frames"][0]["constant"]
     assert "simulated" in caplog.text
 
 
 def test_frames_with_light_are_not_called_constant(make_frame):
-    report = super_resolve(Burst("b", (make_frame(),)), Settings(measure_noise=False)).report
+    report = super_resolve(Burst("b", (make_frame(),)), Settings(measure_noise=False)).report.to_dict()
     assert "constant" not in report["advice"] and not report["frames"][0]["constant"]
