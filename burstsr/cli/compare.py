@@ -167,4 +167,6 @@ def _to_linear(srgb: NDArray[np.float32]) -> NDArray[np.float32]:
     """Inverse of the sRGB curve (IEC 61966-2-1)."""
     import numpy as np
 
-    return np.asarray(np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4), np.float32)
+    from burstsr.core.srgb import decode_srgb
+
+    return np.asarray(decode_srgb(srgb), np.float32)

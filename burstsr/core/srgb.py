@@ -22,3 +22,12 @@ def camera_to_srgb(colour: Colour) -> NDArray[np.float64]:
     if (sums <= 0).any() or abs(np.linalg.det(from_srgb / sums)) < 1e-6:
         return np.eye(3)  # no camera sees white as black: the file's matrix means nothing
     return np.asarray(np.linalg.inv(from_srgb / sums))
+
+
+def decode_srgb(encoded: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Return linear values of sRGB-encoded ones, 0 to 1.
+
+    >>> decode_srgb(np.array([0.0, 0.5, 1.0])).round(4).tolist()
+    [0.0, 0.214, 1.0]
+    """
+    return np.asarray(np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4))

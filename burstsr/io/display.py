@@ -24,14 +24,13 @@ from burstsr.io import tiff
 from burstsr.io.atomic import atomic
 from burstsr.io.icc import srgb_profile
 from burstsr.io.metadata_segments import jpeg_with, png_with, read_blocks
-from burstsr.io.rgb_tiff import write_image
+from burstsr.io.rgb_tiff import page_pixels, write_image
 from burstsr.io.tiff import Directory, Entry, rationals
 
 READ = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp", ".webp")
 WRITTEN = {"png": ".png", "tiff": ".tif", "jpg": ".jpg"}
 _QUALITY = 95
 _JPEG_LIMIT = 65500
-_TIFF_COLOURS = (1, 2)
 _NO_SIZE_OF_OLD = {40962, 40963}
 _NOT_IN_TIFF = {37121, 37122, *_NO_SIZE_OF_OLD}  # of compressed images alone (EXIF 2.32, table 4)
 _TYPES = {t.ICC: tiff.UNDEFINED, t.XMP: tiff.BYTE}
@@ -103,11 +102,7 @@ def _tiff(file: Path) -> Display:
     try:
         with tifffile.TiffFile(file) as open_raw:
             page: Any = open_raw.pages[0]
-            if page.photometric not in _TIFF_COLOURS:
-                raise InputFileError(f"{file}: TIFF of type {page.photometric!r}; must be grey or RGB")
-            pixels = np.asarray(page.asarray())
-            if page.samplesperpixel > 1 and page.planarconfig == tifffile.PLANARCONFIG.SEPARATE:
-                pixels = np.moveaxis(pixels, 0, -1)
+            pixels = page_pixels(page, file)
             codes = {"icc": 34675, "xmp": t.XMP}
             blocks = {name: bytes(page.tags[code].value) for name, code in codes.items() if code in page.tags}
             code = int(page.tags[t.ORIENTATION].value) if t.ORIENTATION in page.tags else 1

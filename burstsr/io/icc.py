@@ -7,6 +7,8 @@ from functools import cache
 
 import numpy as np
 
+from burstsr.core.srgb import decode_srgb
+
 # Primaries of sRGB adapted from D65 to the profile connection space, D50 (Bradford), in XYZ
 _RED, _GREEN, _BLUE = (0.4360747, 0.2225045, 0.0139322), (0.3850649, 0.7168786, 0.0971045), (0.1430804, 0.0606169, 0.7141733)
 _D50 = (0.9642, 1.0, 0.8249)
@@ -17,7 +19,7 @@ _CURVE_POINTS = 1024
 def srgb_profile() -> bytes:
     """Return an ICC profile for sRGB-encoded images."""
     encoded = np.linspace(0, 1, _CURVE_POINTS)
-    linear = np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
+    linear = decode_srgb(encoded)
     curve = b"curv" + bytes(4) + struct.pack(">I", _CURVE_POINTS) + np.rint(linear * 65535).astype(">u2").tobytes()
     name = b"sRGB\0"
     tags = {

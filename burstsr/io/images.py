@@ -24,10 +24,9 @@ from burstsr.io.exif import exif_block, shot_tags
 from burstsr.io.icc import srgb_profile
 from burstsr.io.linear_dng import CAMERA_LINEAR, camera_colours, read_linear_dng
 from burstsr.io.metadata_segments import jpeg_with, png_with
-from burstsr.io.rgb_tiff import write_image
+from burstsr.io.rgb_tiff import page_pixels, write_image
 from burstsr.io.xmp import packet
 
-_TIFF_COLOURS = (1, 2)  # grey with black at 0, RGB
 _JPEG_LIMIT = 65500  # maximum pixels per side of the format
 
 
@@ -135,13 +134,7 @@ def read_image(path: str | Path) -> LoadedImage:
 def _decoded_tiff(file: Path) -> NDArray[Any]:
     try:
         with tifffile.TiffFile(file) as open_raw:
-            page: Any = open_raw.pages[0]
-            if page.photometric not in _TIFF_COLOURS:
-                raise InputFileError(f"{file}: TIFF of type {page.photometric!r}; must be grey or RGB")
-            pixels = page.asarray()
-            if page.samplesperpixel > 1 and page.planarconfig == tifffile.PLANARCONFIG.SEPARATE:
-                pixels = np.moveaxis(pixels, 0, -1)
-            return np.asarray(pixels)
+            return page_pixels(open_raw.pages[0], file)
     except BurstsrError:
         raise
     except (OSError, ValueError, KeyError, IndexError, RuntimeError) as error:

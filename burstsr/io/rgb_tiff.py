@@ -6,8 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import tifffile
 from numpy.typing import NDArray
 
+from burstsr.core.errors import InputFileError
 from burstsr.io import tags as t
 from burstsr.io import tiff
 from burstsr.io.segments import lzw_strips, rows_per_strip
@@ -15,9 +18,18 @@ from burstsr.io.tiff import LONG, SHORT, Directory, Image, integers
 
 _LZW = 5
 _DIFFERENCES, _FLOAT_DIFFERENCES = 2, 3
-_GREY, _RGB = 1, 2
+_GREY, _RGB = 1, 2  # photometric interpretations
 _UNASSOCIATED_ALPHA = 2
 _LARGEST_GROWTH = 1.5  # of noise, by LZW: its codes of up to 12 bits may stand for a byte each
+
+
+def page_pixels(page: Any, file: Path) -> NDArray[Any]:  # noqa: ANN401  tifffile's page
+    """Return the samples of a page that tifffile has opened, (H, W) or (H, W, C). Raises InputFileError unless it is grey with black at 0, or RGB."""
+    if page.photometric not in (_GREY, _RGB):
+        raise InputFileError(f"{file}: TIFF of type {page.photometric!r}; must be grey or RGB")
+    pixels = np.asarray(page.asarray())
+    separate = page.samplesperpixel > 1 and page.planarconfig == tifffile.PLANARCONFIG.SEPARATE
+    return np.moveaxis(pixels, 0, -1) if separate else pixels
 
 
 def write_image(path: Path, pixels: NDArray[Any], tags: Directory, inner: Mapping[int, Directory] | None = None) -> None:
