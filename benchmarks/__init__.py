@@ -1,1 +1,1 @@
-"""What the program is measured by. Part of a clone, not of the wheel; `burstsr benchmark` runs it."""
+"""Benchmarks. Part of a clone, not of the wheel; `burstsr benchmark` runs them."""

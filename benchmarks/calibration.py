@@ -1,10 +1,10 @@
-"""How well calibration finds again what is true: noise, black, the lens's blur, and what driven offsets are worth.
+"""Accuracy of calibration against the truth: noise, black level, lens blur, and the gain of driven offsets.
 
     python -m benchmarks.calibration [SECTION...] [--seeds 10] [--pictures N] [--iso N,...] [--data DIR] [--json]
 
-Sections: transfer (flats), burst (noise from bursts), doubt (profiles that are wrong), edge (slanted edge), lens (blur from bursts), m94 (a real burst,
-halves against each other), cost (dB that self-estimated noise and blur cost), jiggle (driven offsets, hand and tripod over numbers of frames). All of them
-but m94 are simulated, and told as mean and worst over seeds.
+Sections: transfer (flats), burst (noise from bursts), doubt (wrong noise profiles), edge (slanted edge), lens (blur from bursts), m94 (a real burst,
+halves against each other), cost (loss in dB by self-estimated noise and blur), jiggle (driven offsets, hand and tripod over numbers of frames). All of them
+but m94 are simulated, and reported as mean and worst over seeds.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ _BORDER = 16
 
 @dataclass(frozen=True)
 class Plan:
-    """How much to measure. pictures: the first so many of each section's; None = all. isos: instead of each section's; () = those."""
+    """Extent of the measurement. pictures: the first so many images of each section; None = all. isos: instead of each section's own; () = those."""
 
     data: Path
     seeds: int
@@ -57,7 +57,7 @@ class Plan:
 
 
 def transfer(plan: Plan) -> list[Row]:
-    """Two flats at each of eight exposures, 6 megapixels, no darks: errors of alpha and beta in %, of black in raw numbers."""
+    """Measure two flats at each of eight exposures, 6 megapixels, no darks: errors of alpha and beta in %, of black in DN."""
     rows = []
     for iso in plan.isos or ISOS:
         noise = Noise.of_iso(iso)
@@ -71,7 +71,7 @@ def transfer(plan: Plan) -> list[Row]:
 
 
 def burst(plan: Plan) -> list[Row]:
-    """One hand-held burst of 13 frames: errors of alpha and beta in %."""
+    """Measure one hand-held burst of 13 frames: errors of alpha and beta in %."""
     rows = []
     for name in PICTURES[: plan.images]:
         for iso in plan.isos or ISOS:
@@ -86,7 +86,7 @@ def burst(plan: Plan) -> list[Row]:
 
 
 def doubts(plan: Plan) -> list[Row]:
-    """How many of the seeds' bursts have a profile doubted that is wrong by a factor."""
+    """Count the seeds' bursts whose profile, wrong by a factor, is questioned."""
     rows = []
     for name in DETAILED[: plan.images]:
         for iso in plan.isos or ISOS:
@@ -97,7 +97,7 @@ def doubts(plan: Plan) -> list[Row]:
 
 
 def edge(plan: Plan) -> list[Row]:
-    """One frame of a slanted edge of 160 pixels: errors of the blur in %."""
+    """Measure one frame of a slanted edge of 160 pixels: errors of the blur in %."""
     rows = []
     for iso in plan.isos or (100, 800):
         for sigma in (0.3, 0.5, 0.8):
@@ -110,7 +110,7 @@ def edge(plan: Plan) -> list[Row]:
 
 
 def lens(plan: Plan) -> list[Row]:
-    """The lens's blur from a burst of 13 frames: what is found, raw pixels."""
+    """Measure the lens blur from a burst of 13 frames, raw pixels."""
     rows = []
     for iso in plan.isos or (100, 1600):
         for sigma in (0.25, 0.4, 0.6):
@@ -125,7 +125,7 @@ def lens(plan: Plan) -> list[Row]:
 
 
 def m94(plan: Plan) -> list[Row]:
-    """A real burst: noise from frames 1 to 5, and from 6 to 10, and by how much they differ in %."""
+    """Measure a real burst: noise from frames 1 to 5, and from 6 to 10, and their difference in %."""
     whole = read_burst(plan.data / "seestar_m94")
     halves = [noise_from_burst(Burst("half", whole.frames[k : k + 5])) for k in (0, 5)]
     a, b = (np.array([h.alpha, h.beta]) for h in halves)
@@ -134,7 +134,7 @@ def m94(plan: Plan) -> list[Row]:
 
 
 def cost(plan: Plan) -> list[Row]:
-    """dB that noise and blur cost when the burst itself must tell them, against the true ones; lens of 0.4 px."""
+    """Measure the loss in dB with noise and blur estimated from the burst, against the true ones; lens of 0.4 px."""
     rows = []
     for name in DETAILED[: plan.images]:
         for iso in plan.isos or (100, 1600):
@@ -155,7 +155,7 @@ def cost(plan: Plan) -> list[Row]:
 
 
 def jiggle(plan: Plan) -> list[Row]:
-    """sRGB PSNR over numbers of frames: driven offsets, whose motion is told, hand and tripod, whose motion is estimated."""
+    """Measure sRGB PSNR over numbers of frames: driven offsets with known motion, hand and tripod with estimated motion."""
     rows = []
     for name in DETAILED[: plan.images]:
         for iso in plan.isos or (100, 800):
@@ -203,7 +203,7 @@ def _made(image: Path, seed: int, **more: Any) -> SimulatedBurst:  # noqa: ANN40
 
 
 def _told(errors: NDArray[np.float64], columns: dict[str, tuple[int, int]]) -> Row:
-    """Mean, deviation and worst of relative errors, in %, per group of columns: over channels and seeds."""
+    """Return mean, standard deviation and worst of relative errors, in %, per group of columns: over channels and seeds."""
     row: Row = {}
     for name, (a, b) in columns.items():
         part = 100 * errors[:, a:b]

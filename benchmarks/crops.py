@@ -1,4 +1,4 @@
-"""Side by side: the best single frame, the burst, the truth, at places where demosaicing goes wrong."""
+"""Side-by-side crops of the best single frame, the burst and the truth, at positions difficult for demosaicing."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ _ISOS = (100.0, 1600.0)
 
 
 def wanted(case: Case) -> bool:
-    """Whether crops of this case are written: hand-held x2, ISO 100 and 1600, and of the Kodak set the pictures of PLACES."""
+    """Whether crops of this case are written: hand-held x2, ISO 100 and 1600, and of the Kodak set the images of PLACES."""
     kodak = case.image.parent.name.lower().startswith("kodak")
     return case.iso in _ISOS and case.scale == 2 and case.motion == "handheld" and (not kodak or case.image.stem in PLACES)
 
 
 def write(out: Path, case: Case, shot: Shot, images: Mapping[str, Floats], records: Sequence[Mapping[str, Any]]) -> Path:
-    """Write `out`/PICTURE_isoISO_FRAMES.png: best single row (by sRGB PSNR) | burstsr | burstsr best | truth, what there is of them; its path."""
+    """Write `out`/IMAGE_isoISO_FRAMES.png: best single row (by sRGB PSNR) | burstsr | burstsr best | truth, as available; return its path."""
     scores = {record["row"]: record["psnr_srgb"] or 0.0 for record in records}
     single = max((key for key in images if key in SINGLE), key=lambda key: scores[key], default=None)
     panels = {f"{TITLES[key]}, {scores[key]:.1f} dB": images[key] for key in (single, *MODES) if key is not None and key in images}
@@ -40,7 +40,7 @@ def write(out: Path, case: Case, shot: Shot, images: Mapping[str, Floats], recor
 
 
 def side_by_side(panels: Mapping[str, Floats], shot: Shot, place: tuple[int, int]) -> NDArray[np.uint8]:
-    """(_ZOOM height + _LABEL, sum of widths, 3) uint8 sRGB: the same crop of every panel under its name."""
+    """Return (_ZOOM height + _LABEL, sum of widths, 3) uint8 sRGB: the same crop of every panel under its name."""
     columns = []
     for name, image in panels.items():
         crop = display_srgb(image[place[0] : place[0] + _HEIGHT, place[1] : place[1] + _WIDTH], shot.colour)
@@ -52,6 +52,6 @@ def side_by_side(panels: Mapping[str, Floats], shot: Shot, place: tuple[int, int
 
 
 def _place(case: Case, shape: tuple[int, ...]) -> tuple[int, int]:
-    """Upper left corner of the crop: the known place, else the middle."""
+    """Return the upper left corner of the crop: the known position, else the centre."""
     top, left = PLACES.get(case.image.stem, (shape[0] // 2 - _HEIGHT // 2, shape[1] // 2 - _WIDTH // 2))
     return min(max(top, 0), max(shape[0] - _HEIGHT, 0)), min(max(left, 0), max(shape[1] - _WIDTH, 0))

@@ -1,4 +1,4 @@
-"""Where the test data is."""
+"""Location of the test data."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from burstsr.core.errors import SettingsError
 
 
 def data_folder(given: Path | None) -> Path:
-    """The folder of test data: the given one, else that of BURSTSR_DATA. Raises SettingsError where there is none."""
+    """Return the folder of test data: the given one, else BURSTSR_DATA. Raises SettingsError where there is none."""
     named = given or (Path(os.environ["BURSTSR_DATA"]) if os.environ.get("BURSTSR_DATA") else None)
     if named is None or not (named / "testsets" / "Kodak24").is_dir():
         where = f"in {named}" if named else "known"

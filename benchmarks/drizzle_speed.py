@@ -1,4 +1,4 @@
-"""Drizzle (Fruchter & Hook 2002, the STScI package) timed on the merge's input: what astronomers stack colour sensors with. One thread, in C."""
+"""Drizzle (Fruchter & Hook 2002, the STScI package) timed on the merge's input: the usual stacking of colour sensors in astronomy. Single-threaded C."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _SITES = tuple(np.ndindex(2, 2))
 
 
 def seconds(case: MergeCase, kernel: str, frames: int, runs: int) -> list[float]:
-    """Seconds a frame of stacking the first `frames` frames, for each run.
+    """Return the seconds per frame of stacking the first `frames` frames, for each run.
 
-    Every CFA site is a picture of its own, of a quarter of the samples and with pixels of twice the side, so that no time goes into samples of other
-    colours; the two greens fall on one plane. Not counted: where the samples fall, which drizzle is told.
+    Every CFA site is an image of its own, with a quarter of the samples and pixels of twice the side, so that no time is spent on samples of other
+    colours; the two greens fall on one plane. Positions of the samples are precomputed and not timed.
     """
     from drizzle.resample import Drizzle
 
@@ -41,7 +41,7 @@ def seconds(case: MergeCase, kernel: str, frames: int, runs: int) -> list[float]
 
 
 def _places(case: MergeCase, index: int, site: tuple[int, ...]) -> NDArray[np.float64]:
-    """(H/2, W/2, 2) output (x, y) of a site's samples."""
+    """Return (H/2, W/2, 2) output (x, y) of a site's samples."""
     height, width = case.shape
     y, x = np.arange(site[0], height, 2)[:, None], np.arange(site[1], width, 2)[None, :]
     back = case.flows[index].inverse().at(y, x)

@@ -1,10 +1,10 @@
-"""Steps and flat ground as test charts: overshoot, undershoot and rise across slanted edges, and noise on flat patches, of both modes.
+"""Steps and flat areas as test charts: overshoot, undershoot and rise across slanted edges, and noise on flat patches, in both modes.
 
     python -m benchmarks.edge [--iso 100,1600] [--seeds 4] [--blur SIGMA] [--json]
 
-Every chart is photographed as 13 hand-held frames and enlarged twice. Means along the edge and over seeds, each with the edge elsewhere by a fraction of
-a pixel, leave its shape: the mean over phases of a slanted edge, the worst phase of a level one, which meets all pixels of a row alike. The truth's own
-shape, of pixels that average the edge over their area, stands beside. Around each chart lies texture: alignment has something to hold, as in a photograph.
+Every chart is photographed as 13 hand-held frames and upscaled by 2. Means along the edge and over seeds, each with the edge shifted by a fraction of
+a pixel, give its profile: the mean over phases for a slanted edge, the worst phase for a horizontal one, which crosses all pixels of a row alike. The profile
+of the truth, with pixels that average the edge over their area, is given for comparison. Each chart is surrounded by texture for alignment, as in photographs.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ Sides = tuple[Sequence[float], Sequence[float]]
 
 
 def edge_line(angle_deg: float, offset: float = 0.0) -> Line:
-    """The chart's edge: through its middle, but for `offset` truth pixels, as long as the clear ground lets it be."""
+    """Return the chart's edge: through its centre, shifted by `offset` truth pixels, as long as the flat area permits."""
     middle = (SIZE - 1) / 2 + offset
     clear = SIZE / 2 - _TEXTURE - _CLEAR
     turn = np.deg2rad(angle_deg)
@@ -53,7 +53,7 @@ def edge_line(angle_deg: float, offset: float = 0.0) -> Line:
 
 
 def edge_chart(line: Line, sides: Sides, neutral: NDArray[np.float64]) -> Floats:
-    """(SIZE, SIZE, 3) linear camera RGB: a step between the colours of `sides`, every pixel the mean over its area."""
+    """Return (SIZE, SIZE, 3) linear camera RGB: a step between the colours of `sides`, every pixel averaged over its area."""
     fine = (np.arange(SIZE * _FINE) + 0.5) / _FINE - 0.5
     beyond = line.across(fine[:, None], fine[None, :]) > 0
     share = beyond.reshape(SIZE, _FINE, SIZE, _FINE).mean((1, 3))[..., None]
@@ -61,7 +61,7 @@ def edge_chart(line: Line, sides: Sides, neutral: NDArray[np.float64]) -> Floats
 
 
 def patch_chart(neutral: NDArray[np.float64]) -> tuple[Floats, dict[float, tuple[slice, slice]]]:
-    """(SIZE, SIZE, 3) linear camera RGB of level stripes, one per level of LEVELS, and where each is measured."""
+    """Return (SIZE, SIZE, 3) linear camera RGB of horizontal stripes, one per level of LEVELS, and where each is measured."""
     ground, places = np.empty((SIZE, SIZE, 3)), {}
     borders = np.linspace(_TEXTURE, SIZE - _TEXTURE, len(LEVELS) + 1).astype(int)
     for level, top, bottom in zip(LEVELS, borders, borders[1:], strict=False):
@@ -71,7 +71,7 @@ def patch_chart(neutral: NDArray[np.float64]) -> tuple[Floats, dict[float, tuple
 
 
 def measured(isos: Sequence[float], seeds: int, blur: float, progress: Callable[[str], None]) -> dict[str, Any]:
-    """All figures. "edges": per ISO, kind of edge, angle, method ("truth", "fast", "best") and colour; "flat": per ISO, level and mode."""
+    """Measure all figures. "edges": per ISO, kind of edge, angle, method ("truth", "fast", "best") and colour; "flat": per ISO, level and mode."""
     colour = camera_colour()
     neutral = np.asarray(colour.as_shot_neutral)
     edges, flat = [], []
@@ -129,7 +129,7 @@ def _developed(made: SimulatedBurst, mode: Mode) -> Floats:
 
 
 def _in_texture(ground: NDArray[np.floating], neutral: NDArray[np.float64]) -> Floats:
-    """Random squares of many greys around `ground` (SIZE, SIZE, 3), white-balanced; made camera RGB."""
+    """Surround `ground` (SIZE, SIZE, 3), white-balanced, by random grey squares; return camera RGB."""
     squares = np.random.default_rng(0).uniform(0.05, 0.6, (SIZE // _SQUARE, SIZE // _SQUARE, 1))
     image = cv2.resize(squares, (SIZE, SIZE), interpolation=cv2.INTER_NEAREST)[..., None].repeat(3, axis=2)
     inside = np.s_[_TEXTURE:-_TEXTURE, _TEXTURE:-_TEXTURE]
@@ -138,7 +138,7 @@ def _in_texture(ground: NDArray[np.floating], neutral: NDArray[np.float64]) -> F
 
 
 def as_text(found: dict[str, Any]) -> str:
-    """The result as Markdown."""
+    """Format the result as Markdown."""
     percent = ("overshoot", "undershoot", "noise")
     head = ["ISO", "edge", "degrees", "method", *(f"{name}, % {c}" for name in percent for c in "RGB"), *(f"10-90 %, px {c}" for c in "RGB")]
     rows = []

@@ -1,4 +1,4 @@
-"""The ruler for edges: the profile across a straight step in a picture, and its overshoot, undershoot and rise."""
+"""Profiles across straight edges of an image: overshoot, undershoot and rise."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ class Line:
     half_length: float
 
     def across(self, y: NDArray[np.floating], x: NDArray[np.floating]) -> NDArray[np.floating]:
-        """Distance of places from the edge along its normal."""
+        """Return the distance of positions from the edge along its normal."""
         angle = np.deg2rad(self.angle_deg)
         return np.asarray((y - self.point[0]) * np.sin(angle) + (x - self.point[1]) * np.cos(angle))
 
     def along(self, y: NDArray[np.floating], x: NDArray[np.floating]) -> NDArray[np.floating]:
-        """Distance of places from the point along the edge."""
+        """Return the distance of positions from the point along the edge."""
         angle = np.deg2rad(self.angle_deg)
         return np.asarray((y - self.point[0]) * np.cos(angle) - (x - self.point[1]) * np.sin(angle))
 
@@ -51,14 +51,14 @@ class Shape:
     noise: float
 
     def as_json(self) -> dict[str, float | None]:
-        """Ready for JSON."""
+        """Return the shape ready for JSON."""
         return asdict(self)
 
 
 def profile(charts: Iterable[tuple[NDArray[np.floating], Line]]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Means over bins of BIN across an edge: distances (n,), rising, and values (n, 3). Bins with few pixels are left out.
+    """Average bins of BIN across an edge: distances (n,), increasing, and values (n, 3). Bins with few pixels are left out.
 
-    charts: pictures (h, w, 3) and where the edge lies in each. A level edge fills all bins only where its place differs by fractions of a pixel.
+    charts: images (h, w, 3) and the position of the edge in each. A horizontal edge fills all bins only where its positions differ by fractions of a pixel.
     """
     sums, count = np.zeros((_BINS, 4)), np.zeros(_BINS)
     for image, line in charts:
@@ -73,7 +73,7 @@ def profile(charts: Iterable[tuple[NDArray[np.floating], Line]]) -> tuple[NDArra
 
 
 def shapes(d: NDArray[np.float64], values: NDArray[np.float64]) -> tuple[Shape, Shape, Shape]:
-    """Red, green and blue of a profile; bright and dark side may be either, and differ between colours."""
+    """Measure red, green and blue of a profile; the bright and dark sides may be either, and differ between colours."""
     left, right = (_on(d, side) for side in (-1, 1))
     levels = [(values[left, c].mean(), values[right, c].mean()) for c in range(3)]
     largest = max(abs(b - a) for a, b in levels)
@@ -94,7 +94,7 @@ def _on(d: NDArray[np.float64], side: int) -> NDArray[np.bool_]:
 
 
 def _rise(share: NDArray[np.float64], d: NDArray[np.float64]) -> float:
-    """Distance between the places where `share`, from about 0 to about 1, passes 0.1 and 0.9: those next to its middle."""
+    """Return the distance between the positions where `share`, from about 0 to about 1, passes 0.1 and 0.9: those next to its centre."""
     middle = int(np.argmax((share >= 0.5) & (np.abs(d) <= REACH)))
     high = middle + int(np.argmax(share[middle:] >= 0.9))
     low = middle - 1 - int(np.argmax(share[:middle][::-1] <= 0.1))
@@ -102,5 +102,5 @@ def _rise(share: NDArray[np.float64], d: NDArray[np.float64]) -> float:
 
 
 def _crossing(share: NDArray[np.float64], d: NDArray[np.float64], i: int, level: float) -> float:
-    """Where the line from point i - 1 to point i has `level`."""
+    """Return where the line from point i - 1 to point i has `level`."""
     return float(d[i - 1] + (d[i] - d[i - 1]) * (level - share[i - 1]) / (share[i] - share[i - 1]))

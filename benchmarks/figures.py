@@ -1,4 +1,4 @@
-"""The figures of one picture against its truth, of the flow, and of what noise is left."""
+"""Figures of an image against its truth, of the flow, and of remaining noise."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _LEAST_FLAT = 400  # pixels below which nothing is said of flat areas
 
 
 def border_of(shot: Shot) -> int:
-    """Output pixels along the border that are left out: 16 raw pixels, or more where frames moved further."""
+    """Return the border in output pixels that is excluded: 16 raw pixels, or more where frames moved further."""
     height, width = shot.burst.info.shape
     corners = np.array([[y, x] for y in (0, height - 1) for x in (0, width - 1)], np.float64)
     furthest = max(float(np.abs(flow_at(motion, corners, (height, width))).max()) for motion in shot.made.motions)
@@ -32,7 +32,7 @@ def border_of(shot: Shot) -> int:
 
 
 def picture_figures(image: Floats, shot: Shot) -> dict[str, float | None]:
-    """PSNR of linear camera RGB and of sRGB (dB), SSIM, chroma error; and sRGB PSNR at `places_of`."""
+    """Return PSNR of linear camera RGB and of sRGB (dB), SSIM, chroma error; and sRGB PSNR at `places_of`."""
     truth, colour, border = shot.made.truth, shot.colour, border_of(shot)
     figures: dict[str, float | None] = {
         "psnr_linear": image_error.psnr_linear(image, truth, border),
@@ -46,7 +46,7 @@ def picture_figures(image: Floats, shot: Shot) -> dict[str, float | None]:
 
 
 def places_of(shot: Shot) -> dict[str, NDArray[np.bool_]]:
-    """(h, w) masks of what is special in the scene: the mover in the reference, and where it ever is; the lamp and around it; near hot pixels."""
+    """Return (h, w) masks of special regions: the moving object in the reference, and its path; the lamp and around it; near hot pixels."""
     made = shot.made
     places: dict[str, NDArray[np.bool_]] = {}
     if made.mask_mover is not None and made.mask_mover_ever is not None:
@@ -60,14 +60,14 @@ def places_of(shot: Shot) -> dict[str, NDArray[np.bool_]]:
 
 
 def _near(centres: NDArray[np.floating], radius: float, shape: tuple[int, ...]) -> NDArray[np.bool_]:
-    """(h, w) bool: pixels within `radius` of any of `centres` (n, 2), edge coordinates."""
+    """Return (h, w) bool: pixels within `radius` of any of `centres` (n, 2), edge coordinates."""
     elsewhere = np.ones(shape[:2], np.uint8)
     elsewhere[tuple(np.clip(centres.astype(int), 0, np.array(shape[:2]) - 1).T)] = 0
     return np.asarray(cv2.distanceTransform(elsewhere, cv2.DIST_L2, cv2.DIST_MASK_PRECISE) <= radius)
 
 
 def psnr_inside(image: Floats, shot: Shot, mask: NDArray[np.bool_]) -> float | None:
-    """sRGB PSNR in dB over the pixels of `mask` (h, w) inside the border; None where there are none."""
+    """Return sRGB PSNR in dB over the pixels of `mask` (h, w) inside the border; None where there are none."""
     inside = np.zeros_like(mask)
     border = border_of(shot)
     inside[border:-border, border:-border] = mask[border:-border, border:-border]
@@ -79,9 +79,9 @@ def psnr_inside(image: Floats, shot: Shot, mask: NDArray[np.bool_]) -> float | N
 
 
 def flow_figures(shot: Shot) -> FlowError | None:
-    """Median and 95th percentile of the error of the pipeline's flow, raw pixels, over all frames but the reference; None for one frame.
+    """Return median and 95th percentile of the error of the pipeline's flow, raw pixels, over all frames but the reference; None for one frame.
 
-    Compared on a grid of 4 px inside the border, where both frames show the scene. Movers have their own motion: with one, its way is left out.
+    Compared on a grid of 4 px inside the border, where both frames show the scene. The path of a moving object, which has its own motion, is excluded.
     """
     shape = shot.burst.info.shape
     border = border_of(shot) / shot.scale
@@ -99,7 +99,7 @@ def flow_figures(shot: Shot) -> FlowError | None:
 
 
 def flat_areas(shot: Shot) -> NDArray[np.bool_]:
-    """(h, w) where the truth's displayed luma varies little, is neither black nor white, and no border is near."""
+    """Return (h, w) where the truth's displayed luma varies little, is neither black nor white, and not near a border."""
     luma = display_srgb(shot.made.truth, shot.colour) @ image_error.LUMA
     mean = cv2.blur(luma, (_FLAT_WINDOW, _FLAT_WINDOW))
     variance = cv2.blur(luma * luma, (_FLAT_WINDOW, _FLAT_WINDOW)) - mean * mean
@@ -111,7 +111,7 @@ def flat_areas(shot: Shot) -> NDArray[np.bool_]:
 
 
 def noise_between(a: Floats, b: Floats, flat: NDArray[np.bool_], neutral: NDArray[np.float64]) -> float | None:
-    """Deviation of the noise of either picture (white-balanced linear, all channels) from two of the same scene with other noise, on `flat` pixels."""
+    """Return the noise sigma of either image (white-balanced linear, all channels) from two images with independent noise, on `flat`."""
     if int(flat.sum()) < _LEAST_FLAT:
         return None
     difference = (a[flat] - b[flat]) / (neutral / neutral.max()).astype(np.float32)

@@ -1,4 +1,4 @@
-"""What a picture says a frame should show: the forward model, written without the merge's loops so that it can prove them wrong."""
+"""Forward model: the frame predicted from an image, written independently of the merge's loops so that it can test them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Prediction:
 
 
 def predicted(image: Floats, scale: float, flow: Flow, cfa: NDArray[np.uint8], shape: tuple[int, int]) -> Prediction:
-    """What a frame of `shape` (H, W) with `flow` would show of a picture.
+    """Predict a frame of `shape` (H, W) with `flow` from an image.
 
     picture: (round(s H), round(s W), 3). Sample q is the mean of its colour over the square of one raw pixel at p = q + inverse flow(q): exact, since
     the integral of a surface of square pixels is bilinear between its corners.

@@ -1,4 +1,4 @@
-"""Which bursts the benchmark takes."""
+"""The bursts of the benchmark."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _SECTION_ISOS = (100.0, 1600.0)
 
 @dataclass(frozen=True)
 class Grid:
-    """What is asked for. Empty tuples mean the default of the targets: 4 ISOs, 13 frames, x2, hand-held."""
+    """The requested bursts. Empty tuples mean the default of the targets: 4 ISOs, 13 frames, x2, hand-held."""
 
     images: tuple[Path, ...]
     iso: tuple[float, ...] = ()
@@ -39,7 +39,7 @@ class Grid:
     seed: int = 0
 
     def cases(self) -> list[Case]:
-        """Every burst to take. Sections beside the grid run where no axis of the grid is chosen, or where they are asked for."""
+        """Return every burst. Further sections run where no axis of the grid is chosen, or where they are requested."""
         chosen = any((self.iso, self.frames, self.scale, self.motion))
         sections = self.sections or (("grid",) if chosen else SECTIONS)
         axes = (self.iso or ISOS, self.frames or (13,), self.scale or (2.0,), self.motion or ("handheld",))
@@ -56,7 +56,7 @@ class Grid:
         return cases
 
     def _changes(self, section: str) -> list[dict[str, Any]]:
-        """What differs from the usual burst, for every case of a section beside the grid."""
+        """Return the differences from the usual burst, for every case of a further section."""
         changes: dict[str, list[dict[str, Any]]] = {
             "short": [{"frames": frames} for frames in (1, 2, 3)],
             "tripod": [{"motion": "tripod"}],
@@ -71,7 +71,7 @@ class Grid:
 
 
 def quick_choice(images: Sequence[Path]) -> tuple[Path, ...]:
-    """Of many pictures the handful that the quick run takes: those of QUICK_PICTURES where they are there, else the first five."""
+    """Return the images of the quick run: those of QUICK_PICTURES if available, else the first five."""
     return _those_of(QUICK_PICTURES, images)
 
 

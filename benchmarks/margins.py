@@ -1,4 +1,4 @@
-"""How far ours is above the others, per configuration: the numbers that targets are about."""
+"""Margins over other methods, per configuration: the numbers of the targets."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def margins(records: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _worst(records: Sequence[dict[str, Any]]) -> float | None:
-    """The least of ours over the best single row, picture by picture."""
+    """Return the least margin over the best single row, image by image."""
     found = []
     for image in {record["picture"] for record in records}:
         rows = {record["row"]: record for record in records if record["picture"] == image}

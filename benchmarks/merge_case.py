@@ -1,4 +1,4 @@
-"""What `burstsr benchmark merge` merges, three ways to merge it, and the proof that all three give the same."""
+"""Input of `burstsr benchmark merge`, three implementations of the merge, and the check that they agree."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _STRIP = 256
 
 
 class MergeMismatch(BurstsrError):
-    """The merge does not compute what it should: its speed means nothing."""
+    """The merge is wrong, so its speed is meaningless."""
 
 
 @dataclass(frozen=True)
@@ -45,17 +45,17 @@ class MergeCase:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """(H, W) of a frame."""
+        """Return (H, W) of a frame."""
         return self.frames[0].info.shape
 
     @property
     def output_shape(self) -> tuple[int, int]:
-        """(H', W') of the picture."""
+        """Return (H', W') of the image."""
         return output_length(self.shape[0], self.scale), output_length(self.shape[1], self.scale)
 
     @property
     def name(self) -> str:
-        """For messages."""
+        """Return a name for messages."""
         return f"{len(self.frames)} frames of {self.shape[1]} x {self.shape[0]} at x{self.scale:g}"
 
 
@@ -74,7 +74,7 @@ def made_case(shape: tuple[int, int], frames: int, scale: float, seed: int = 0) 
 
 
 def merged(case: MergeCase) -> Result:
-    """The product's merge, through its public door."""
+    """Run the product's merge, through its public interface."""
     accumulator = KernelMerge(case.scale, case.kernel, FLOOR)
     for frame, flow, robustness in zip(case.frames, case.flows, case.robustness_maps, strict=True):
         accumulator.add(frame, flow, robustness)
@@ -82,7 +82,7 @@ def merged(case: MergeCase) -> Result:
 
 
 def merged_naively(case: MergeCase) -> Result:
-    """The naive loop, from raw numbers to picture like the product."""
+    """Run the naive loop, from DN to image like the product."""
     samples = np.stack([np.pad(clipped_samples(frame), 1, mode="reflect") for frame in case.frames])
     flow, robustness = (np.stack(parts) for parts in ([flow.tiles for flow in case.flows], case.robustness_maps))
     image, weight = (np.empty((*case.output_shape, 3), np.float32) for _ in range(2))
@@ -92,7 +92,7 @@ def merged_naively(case: MergeCase) -> Result:
 
 
 def merged_by_paper(case: MergeCase) -> Result:
-    """`burstsr.merge.naive`, in double precision; for small sizes."""
+    """Run `burstsr.merge.naive`, in double precision; for small sizes."""
     height, width = case.output_shape
     num, den = np.zeros((height, 3, width)), np.full((height, 3, width), FLOOR)
     for frame, flow, robustness in zip(case.frames, case.flows, case.robustness_maps, strict=True):
@@ -105,7 +105,7 @@ def merged_by_paper(case: MergeCase) -> Result:
 
 
 def undecided(case: MergeCase) -> NDArray[np.bool_]:
-    """(H', W') where the nearest sample of some frame is a matter of rounding: there two right answers may differ."""
+    """Return (H', W') where the nearest sample of some frame depends on rounding: there two correct results may differ."""
     out = np.empty(case.output_shape, np.bool_)
     naive_loops.undecided(np.stack([flow.tiles for flow in case.flows]), TILE_PX, case.scale, _UNDECIDED_PX, out)
     return out
@@ -133,7 +133,7 @@ def same(found: Result, expected: Result, ties: NDArray[np.bool_], what: str) ->
 
 
 def set_naive_threads(threads: int) -> None:
-    """Threads of the naive loop; its own, since it is spread by numba."""
+    """Set the threads of the naive loop, which is parallelised by numba."""
     numba.set_num_threads(threads)
 
 

@@ -48,7 +48,7 @@ class Plan:
 
     @property
     def thread_counts(self) -> tuple[int, ...]:
-        """1, and as many as asked for, which is all by default."""
+        """Return 1, and the requested number of threads, by default all."""
         return tuple(sorted({1, self.threads or thread_count()}))
 
 
@@ -83,7 +83,7 @@ class Agreement:
 
 @dataclass(frozen=True)
 class MergeSpeed:
-    """The result."""
+    """Result of the benchmark."""
 
     plan: Plan
     work: Work
@@ -171,12 +171,12 @@ def _timing(method: str, threads: int, frames: int, times: Sequence[float], work
 
 
 def of_method(result: MergeSpeed, method: str) -> dict[int, Timing]:
-    """Timings of a method by number of threads."""
+    """Return timings of a method by number of threads."""
     return {timing.threads: timing for timing in result.timings if timing.method == method}
 
 
 def ratios(result: MergeSpeed) -> dict[str, float]:
-    """How many times as fast the product's fastest run is as each other method's, at the same number of threads; and as its own with one thread."""
+    """Return the speed-up of the product's fastest run over each other method, at the same number of threads; and over itself with one thread."""
     product = of_method(result, PRODUCT)
     found = {}
     for timing in result.timings:
@@ -189,7 +189,7 @@ def ratios(result: MergeSpeed) -> dict[str, float]:
 
 
 def as_json(result: MergeSpeed) -> dict[str, Any]:
-    """The result as one JSON object."""
+    """Return the result as one JSON object."""
     plan = result.plan
     told = {"shape": list(plan.shape), "frames": plan.frames, "scale": plan.scale, "seed": plan.seed}
     work = {"operations_per_pixel_and_frame": OPERATIONS, "operations": result.work.operations, "bytes": result.work.bytes}
@@ -210,7 +210,7 @@ def as_json(result: MergeSpeed) -> dict[str, Any]:
 
 
 def as_text(result: MergeSpeed) -> str:
-    """The result for people."""
+    """Format the result."""
     plan, work = result.plan, result.work
     head = ["method", "threads", "runs", "min, s", "median, s", "ns per pixel and frame", "median", "GFLOP/s", "GB/s", "of roofline"]
     rows = []

@@ -1,4 +1,4 @@
-"""What mode "best" adds to "fast", picture by picture: rows "best" and "ours" of the quality benchmark."""
+"""Gain of mode "best" over "fast", image by image: rows "best" and "ours" of the quality benchmark."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def _by_picture(records: Sequence[Record]) -> dict[str, dict[str, Record]]:
 
 
 def _differences(images: dict[str, dict[str, Record]], figure: str) -> dict[str, float]:
-    """Best less fast, of the pictures that have both."""
+    """Return best minus fast, for the images that have both."""
     found = {image: _above(rows, BEST, FAST, figure) for image, rows in images.items()}
     return {image: value for image, value in found.items() if value is not None}
 

@@ -1,9 +1,9 @@
-"""The noise that a result claims (its NoiseProfile) against the noise it has, on simulated flat grey ground.
+"""The noise that a result claims (its NoiseProfile) against its true noise, on simulated flat grey fields.
 
     python -m benchmarks.noise_law [--mode fast|best] [--scale 2]... [--iso 400]... [--frames 5]... [--rejected 0]... [--side 128]
 
-Frames are moved by random parts of a pixel, which is told; a share of them is brighter, so that robustness rejects them. Prints claimed over measured sigma, in
-the mean over pixels, per channel and level.
+Frames are shifted by random, known sub-pixel offsets; a share of them is brighter, so that robustness rejects them. Prints claimed over measured sigma,
+averaged over pixels, per channel and level.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _BORDER = 8  # raw pixels that are not measured
 
 
 def flat_burst(noise: Noise, light: float, frames: int, rejected: int, side: int, rng: np.random.Generator) -> tuple[Burst, list[Flow]]:
-    """Frames of flat grey light, with their motion; the last `rejected` of them twice as bright and more."""
+    """Simulate flat grey frames, with their motion; the last `rejected` of them at least twice as bright."""
     cfa = cfa_array("RGGB")
     info = FrameInfo(Path("flat"), (side, side), cfa, _LEVELS, Colour(NEUTRAL), noise=noise)
     mask = np.tile(cfa, (side // 2, side // 2))
@@ -45,7 +45,7 @@ def flat_burst(noise: Noise, light: float, frames: int, rejected: int, side: int
 
 
 def claims(image: Result, light: float) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    """(3,) sigma that a picture of a flat field claims, over what it has."""
+    """Return the (3,) ratio of claimed to true sigma of the result of a flat field."""
     assert image.noise_model is not None
     border = round(_BORDER * image.scale)
     has = image.image[border:-border, border:-border].std(axis=(0, 1), dtype=np.float64)
@@ -54,7 +54,7 @@ def claims(image: Result, light: float) -> np.ndarray[tuple[int], np.dtype[np.fl
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Print a line for each combination of what is asked for."""
+    """Print a line for each combination of the options."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.noise_law", description="Claimed over measured sigma on flat ground.")
     parser.add_argument("--mode", choices=("fast", "best"), default="fast")
     parser.add_argument("--side", type=int, default=128)

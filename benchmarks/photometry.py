@@ -49,7 +49,7 @@ class Field:
     tints: Array
 
     def exposed(self, shift: Array, colour: int, side: float = 1.0) -> Array:
-        """One colour, (H / side, W / side): the mean over pixels of `side` raw pixels; a star at c falls on c + shift."""
+        """Expose one colour, (H / side, W / side): the mean over pixels of `side` raw pixels; a star at c falls on c + shift."""
         size = tuple(round(n / side) for n in self.shape)
         out = np.full(size, self.sky)
         reach = int(np.ceil(_REACH * self.fwhm_px / side))
@@ -63,7 +63,7 @@ class Field:
         return np.asarray(out * NEUTRAL[colour])
 
     def _profile(self, y: Array, x: Array, side: float) -> Array:
-        """Share of a star's flux in pixels of `side` whose centres lie y, x from its own."""
+        """Return the share of a star's flux in pixels of `side` at distance y, x from its centre."""
         if self.moffat == 0:
             sigma = self.fwhm_px / 2.3548
             parts = [0.5 * (special.erf((v + side / 2) / sigma / 2**0.5) - special.erf((v - side / 2) / sigma / 2**0.5)) for v in (y, x)]
@@ -76,7 +76,7 @@ class Field:
 
 
 def field_of(rng: np.random.Generator, noise: Noise, frames: int, fwhm_px: float, sky: float, shape: tuple[int, int], moffat: float = 0.0) -> Field:
-    """Stars of the `SNRS`, white, red and blue, on a loose grid."""
+    """Return a field of stars of the `SNRS`, white, red and blue, on a loose grid."""
     apart = int(np.ceil(10 * fwhm_px + 4))
     grid = np.stack(np.meshgrid(*(np.arange(apart // 2 + 4, n - apart // 2 - 3, apart) for n in shape), indexing="ij"), -1).reshape(-1, 2)
     centres = grid + rng.uniform(-1.5, 1.5, grid.shape)
@@ -88,7 +88,7 @@ def field_of(rng: np.random.Generator, noise: Noise, frames: int, fwhm_px: float
 
 
 def _flux(snr: float, profile: Array, sky: float, noise: Noise, frames: int) -> float:
-    """Flux whose matched filter on half of all pixels has `snr`: bisection."""
+    """Return the flux whose matched filter on half of all pixels has `snr`, by bisection."""
     low, high = 1e-9, 1e6
     for _ in range(80):
         middle = np.sqrt(low * high)
@@ -98,7 +98,7 @@ def _flux(snr: float, profile: Array, sky: float, noise: Noise, frames: int) -> 
 
 
 def burst_of(field: Field, noise: Noise, frames: int, rng: np.random.Generator) -> tuple[Burst, list[Array]]:
-    """Frames of a field, and their shifts: the first unmoved, the others by up to 3 pixels."""
+    """Simulate frames of a field, and their shifts: the first unmoved, the others by up to 3 pixels."""
     cfa = cfa_array("RGGB")
     mask = np.tile(cfa, (field.shape[0] // 2, field.shape[1] // 2))
     made, shifts = [], [rng.uniform(-3, 3, 2) if n else np.zeros(2) for n in range(frames)]
@@ -111,7 +111,7 @@ def burst_of(field: Field, noise: Noise, frames: int, rng: np.random.Generator) 
 
 
 def direct_fluxes(field: Field, burst: Burst, shifts: Sequence[Array]) -> Array:
-    """(3, n) what the samples themselves say, with the motion known: mean per colour within each star's aperture, less that of the ring, times area."""
+    """Measure (3, n) fluxes on the samples with known motion: mean per colour within each star's aperture, minus that of the ring, times area."""
     radii = np.array([3, 3.3, 4.8]) * field.fwhm_px
     mask = np.tile(burst.info.cfa, (field.shape[0] // 2, field.shape[1] // 2))
     sums = np.zeros((3, len(field.centres), 4))
@@ -132,7 +132,7 @@ def direct_fluxes(field: Field, burst: Burst, shifts: Sequence[Array]) -> Array:
 
 
 def aperture_fluxes(plane: Array, centres: Array, radius: float, ring: tuple[float, float]) -> Array:
-    """Sum within `radius` of each centre less the mean of the ring around it; pixels at the border by their share, roughly."""
+    """Sum within `radius` of each centre minus the mean of the ring around it; pixels at the border are weighted by their approximate share."""
     found = []
     for y, x in centres:
         reach = int(np.ceil(ring[1])) + 1
@@ -146,7 +146,7 @@ def aperture_fluxes(plane: Array, centres: Array, radius: float, ring: tuple[flo
 
 
 def flux_errors(field: Field, image: NDArray[np.floating], direct: Array, scale: float) -> dict[float, Array]:
-    """Per SNR, (3, n): by how much the flux of each star in R, G and B is more than what the samples say, over its own in the noise-free scene."""
+    """Return per SNR the (3, n) excess of each star's flux in R, G and B over that of the samples, relative to the noise-free scene."""
     width = field.fwhm_px * scale
     where = ((field.centres + 0.5) * scale - 0.5, 3 * width, (3.3 * width, 4.8 * width))
     errors = []
@@ -157,7 +157,7 @@ def flux_errors(field: Field, image: NDArray[np.floating], direct: Array, scale:
 
 
 def measured(settings: Settings, args: argparse.Namespace) -> dict[float, Array]:
-    """Per SNR, (3, n) errors over all seeds."""
+    """Return per SNR (3, n) errors over all seeds."""
     found: dict[float, list[Array]] = {snr: [] for snr in SNRS}
     noise = Noise.of_iso(args.iso)
     for seed in range(args.seeds):
@@ -171,7 +171,7 @@ def measured(settings: Settings, args: argparse.Namespace) -> dict[float, Array]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Print the mean error of flux per SNR of stars, with its standard error."""
+    """Print the mean flux error per SNR of stars, with its standard error."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.photometry", description="Flux of stars after a merge, against the truth.")
     parser.add_argument("--mode", choices=("fast", "best"), default="fast")
     for name, kind, default in (("scale", float, 2.0), ("fwhm", float, 2.5), ("moffat", float, 0.0), ("sky", float, 0.02), ("iso", float, 400.0)):

@@ -1,6 +1,6 @@
-"""`burstsr benchmark pipeline`: seconds and memory of every stage, from DNGs to DNG and preview, and how they grow with pixels and with frames.
+"""`burstsr benchmark pipeline`: time and memory of every stage, from DNGs to DNG and preview, and their growth with pixels and with frames.
 
-Every run is a process of its own (`pipeline_run`), warmed by a small burst. Bursts are simulated once, in a temporary folder: about 1.5 bytes of disk a
+Every run is a separate process (`pipeline_run`), warmed up by a small burst. Bursts are simulated once, in a temporary folder: about 1.5 bytes of disk per
 raw pixel.
 """
 
@@ -33,7 +33,7 @@ Progress = Callable[[str, int, int], None]
 
 
 class RunFailed(BurstsrError):
-    """A process that was to be measured has failed."""
+    """A measured process failed."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Plan:
 
     @property
     def bursts(self) -> tuple[tuple[Shape, int], ...]:
-        """(shape, frames) of every run, each once, the main one first."""
+        """Return (shape, frames) of every run, each once, the main one first."""
         growth = [(shape, self.size_frames) for shape in self.sizes] + [(self.count_shape, count) for count in self.counts]
         return tuple(dict.fromkeys([(self.shape, self.frames), *growth]))
 
@@ -82,12 +82,12 @@ class Cost:
 
     @property
     def megapixels(self) -> float:
-        """Of a frame."""
+        """Return the megapixels of a frame."""
         return self.shape[0] * self.shape[1] / 1e6
 
     @property
     def peak(self) -> int:
-        """Bytes resident at most."""
+        """Return the maximum resident memory in bytes."""
         return max(self.peak_bytes.values())
 
 
@@ -100,11 +100,11 @@ class PipelineCost:
 
     @property
     def main(self) -> Cost:
-        """Of the plan's own size and number of frames."""
+        """Return the cost at the plan's own size and number of frames."""
         return self.costs[self.plan.shape, self.plan.frames]
 
     def growth(self) -> Iterator[tuple[str, list[float], list[Cost]]]:
-        """What grew ("megapixels" or "frames"), its values, and the runs."""
+        """Return what grew ("megapixels" or "frames"), its values, and the runs."""
         if self.plan.sizes:
             over_sizes = [self.costs[shape, self.plan.size_frames] for shape in self.plan.sizes]
             yield "megapixels", [cost.megapixels for cost in over_sizes], over_sizes
@@ -149,20 +149,20 @@ def _in_a_process(**told: object) -> dict[str, Any]:
 
 
 def exponent(x: Sequence[float], y: Sequence[float]) -> float | None:
-    """p of y = c x^p, fitted by least squares to logarithms; None for fewer than two x, or values that have no logarithm."""
+    """Fit p of y = c x^p by least squares of logarithms; None for fewer than two x, or values without logarithm."""
     if len(set(x)) < 2 or min(*x, *y) <= 0:
         return None
     return float(np.polyfit(np.log(x), np.log(y), 1)[0])
 
 
 def exponents(x: Sequence[float], costs: Sequence[Cost]) -> dict[str, float | None]:
-    """Of all seconds, of the memory beyond what the process held before, and of every stage's seconds."""
+    """Return exponents of total time, of the memory beyond that of the warm process, and of every stage's time."""
     stages = {f"seconds, {name}": exponent(x, [cost.seconds.get(name, 0.0) for cost in costs]) for name in costs[-1].seconds}
     return {"seconds": exponent(x, [c.total_seconds for c in costs]), "memory": exponent(x, [float(c.peak - c.before_bytes) for c in costs]), **stages}
 
 
 def as_json(result: PipelineCost) -> dict[str, Any]:
-    """The result as one JSON object."""
+    """Return the result as one JSON object."""
     plan = result.plan
     growth = {name: {"runs": [_cost_json(cost) for cost in costs], "exponents": exponents(x, costs)} for name, x, costs in result.growth()}
     return {"benchmark": "pipeline", "scale": plan.scale, "mode": plan.mode, "note": _BACKGROUND, **_cost_json(result.main), "growth": growth}
@@ -175,7 +175,7 @@ def _cost_json(cost: Cost) -> dict[str, Any]:
 
 
 def as_text(result: PipelineCost) -> str:
-    """The result for people."""
+    """Format the result."""
     plan, main = result.plan, result.main
     head = ["stage", "seconds", "share", "peak, MB"]
     rows = [[n, f"{s:.2f}", f"{100 * s / main.total_seconds:.0f} %", f"{main.peak_bytes[n] / 1e6:.0f}"] for n, s in main.seconds.items()]

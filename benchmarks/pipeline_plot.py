@@ -1,4 +1,4 @@
-"""The pipeline's cost as a picture: stages, and growth where it was measured. Needs the extra `plots`."""
+"""Plot of the pipeline's cost: stages, and growth where it was measured. Requires the extra `plots`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ KINDS = (".png", ".svg")
 
 
 def check(path: Path) -> None:
-    """Raise SettingsError where a plot could not be written to `path`; before minutes are spent on what to plot."""
+    """Raise SettingsError where a plot could not be written to `path`, before anything is measured."""
     if path.suffix.lower() not in KINDS:
         raise SettingsError(f"--plot {path}: allowed is a name that ends in {' or '.join(KINDS)}")
     if find_spec("matplotlib") is None:
@@ -23,7 +23,7 @@ def check(path: Path) -> None:
 
 
 def write(path: Path, result: PipelineCost) -> None:
-    """Write the plot, whole or not at all."""
+    """Write the plot atomically."""
     check(path)
     growth = list(result.growth())
     figure: Any = import_module("matplotlib.figure").Figure(figsize=(12, 4 + 4 * len(growth)), layout="constrained")

@@ -65,14 +65,14 @@ def run(cases: Sequence[Case], rows: Sequence[Row], notes: Sequence[str], out: P
 
 
 def rows_of(case: Case, rows: Sequence[Row]) -> list[Row]:
-    """Those of `rows` that a case is put through: all in the grid; beside it single frames and both modes; of the extra sections the modes alone."""
+    """Return the `rows` applied to a case: all in the grid; beside it single frames and both modes; in the extra sections the modes only."""
     if case.section == "grid":
         return list(rows)
     return [row for row in rows if row.key in MODES or (row.single and case.section not in EXTRAS)]
 
 
 def warm_up(rows: Sequence[Row], scales: Sequence[float]) -> None:
-    """Run every row once on a small burst, so that no row's time holds its compilation."""
+    """Run every row once on a small burst, so that timings exclude compilation."""
     image = np.random.default_rng(0).uniform(0.2, 0.8, (192, 192, 3)).astype(np.float32)
     for scale in scales:
         shot = shot_of(simulate_burst(image, SimulateSettings(frames=3, scale=scale), np.random.default_rng(0)))
@@ -81,7 +81,7 @@ def warm_up(rows: Sequence[Row], scales: Sequence[float]) -> None:
 
 
 def as_json(result: Result) -> dict[str, Any]:
-    """The result as one JSON object."""
+    """Return the result as one JSON object."""
     return {
         "benchmark": "quality",
         "setup": result.setup,
@@ -100,7 +100,7 @@ def _identity(case: Case) -> Record:
 
 
 def _add_flow(records: list[Record], shot: Shot) -> None:
-    """The flow's error belongs to the row that uses it."""
+    """Add the error of the flow to the row that uses it."""
     error = flow_figures(shot)
     for record in records:
         ours = record["row"] == OURS and error is not None
@@ -109,7 +109,7 @@ def _add_flow(records: list[Record], shot: Shot) -> None:
 
 
 def _add_noise(records: list[Record], case: Case, shot: Shot, rows: Sequence[Row], images: dict[str, Floats]) -> None:
-    """Noise left on flat areas, from a second burst with other noise (a tripod's motion is the same), and how far it is below that of one frame."""
+    """Add the remaining noise on flat areas, from a second burst with independent noise (and the same motion), and its reduction from a single frame."""
     other = take(replace(case, realisation=case.realisation + 1))
     flat, neutral = flat_areas(shot), shot.colour.as_shot_neutral
     one = noise_between(ours_of_one(shot), ours_of_one(other), flat, neutral)

@@ -1,4 +1,4 @@
-"""Squared residuals over explained variances, summed up."""
+"""Statistics of squared residuals over predicted variances."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ class Ratios:
     structure_share: float
 
     def as_json(self) -> dict[str, Any]:
-        """Ready for JSON."""
+        """Return the ratios ready for JSON."""
         return {"mean": self.mean, "median": self.median, "structure_share": self.structure_share}
 
 
 def as_ratios(values: Mapping[str, NDArray[np.floating]]) -> Ratios:
-    """Sums up ratios (n,) per part."""
+    """Summarise ratios (n,) per part."""
     mean = {name: float(values[name].mean(dtype=np.float64)) if values[name].size else None for name in NAMES}
     median = {name: float(np.median(values[name])) / _MEDIAN_OF_CHI2 if values[name].size else None for name in NAMES}
     return Ratios(mean, median, values["structure"].size / max(values["all"].size, 1))

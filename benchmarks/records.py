@@ -1,4 +1,4 @@
-"""What was measured, one record per case and row: its order, and means over pictures."""
+"""Measurements, one record per case and row: order, and means over images."""
 
 from __future__ import annotations
 

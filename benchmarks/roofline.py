@@ -1,4 +1,4 @@
-"""What a machine can do at best, measured on the spot: single-precision FMAs that wait for nothing, and copies of large arrays."""
+"""Peak performance of the machine, measured: independent single-precision FMAs, and copies of large arrays."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ class Roofline:
     bytes: float
 
     def attainable(self, intensity: float) -> float:
-        """Operations per second of work with `intensity` operations per byte: min(peak, bandwidth x intensity)."""
+        """Return the attainable operations per second at `intensity` operations per byte: min(peak, bandwidth x intensity)."""
         return min(self.flops, self.bytes * intensity)
 
 
 def measure(threads: int, runs: int = 5) -> Roofline:
-    """Best of some runs with `threads` threads of the pool that the product's loops run in."""
+    """Return the best of several runs with `threads` threads of the pool of the product's loops."""
     set_threads(threads)
     rows = threads * _ROWS_PER_THREAD
     x = np.ones((rows, _CHAINS, _ELEMENTS), np.float32)
@@ -76,7 +76,7 @@ def fma_chains(first: int, last: int, x: Floats, a: np.float32, b: np.float32, r
 
 @compiled
 def copy(first: int, last: int, source: Floats, target: Floats) -> None:
-    """target <- source."""
+    """Copy source to target."""
     for row in range(first, last):
         for k in range(source.shape[1]):
             target[row, k] = source[row, k]

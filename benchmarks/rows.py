@@ -1,4 +1,4 @@
-"""What is compared. A row is a function from a shot to (round(s H), round(s W), 3) float32 linear camera RGB in frame 0's geometry."""
+"""The compared methods. A row is a function from a shot to (round(s H), round(s W), 3) float32 linear camera RGB in frame 0's geometry."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _BILINEAR_GREEN = np.array([[0.0, 0.25, 0.0], [0.25, 1.0, 0.25], [0.0, 0.25, 0.0
 
 @dataclass(frozen=True)
 class Row:
-    """One method. single: it sees frame 0 only. needs: the package it stands on, where that is an extra. aligned: it uses the pipeline's flow."""
+    """One method. single: uses frame 0 only. needs: required optional package. aligned: uses the pipeline's flow."""
 
     key: str
     title: str
@@ -47,7 +47,7 @@ class Row:
 
 
 def bilinear(shot: Shot) -> Floats:
-    """Bilinear demosaicing, bicubic enlargement, both in linear light."""
+    """Demosaic bilinearly, upscale bicubically, both in linear RGB."""
     return upscaled(bilinear_frame(shot.burst.frames[0]), shot.scale)
 
 
@@ -71,7 +71,7 @@ def dht(shot: Shot) -> Floats:
 
 
 def menon(shot: Shot) -> Floats:
-    """`menon_frame` of frame 0."""
+    """Apply `menon_frame` to frame 0."""
     return menon_frame(shot.burst.frames[0], shot.scale)
 
 
@@ -94,37 +94,37 @@ def menon_frame(frame: Frame, scale: float) -> Floats:
 
 
 def ours(shot: Shot) -> Floats:
-    """The pipeline."""
+    """Run the pipeline."""
     return super_resolve(shot.burst, settings_of(shot.scale)).image
 
 
 def ours_with_true_motion(shot: Shot) -> Floats:
-    """The pipeline, told the motion: what is left to gain from better alignment."""
+    """Run the pipeline with the true motion: the limit for better alignment."""
     return super_resolve(shot.burst, settings_of(shot.scale), flows=shot.true_flows).image
 
 
 def best(shot: Shot) -> Floats:
-    """The pipeline in its second mode, told the lens's blur."""
+    """Run mode best with the known lens blur."""
     return super_resolve(shot.burst, settings_of(shot.scale, "best", shot.psf_px)).image
 
 
 def best_with_true_motion(shot: Shot) -> Floats:
-    """The second mode, told the motion too."""
+    """Run mode best with the true motion too."""
     return super_resolve(shot.burst, settings_of(shot.scale, "best", shot.psf_px), flows=shot.true_flows).image
 
 
 def ours_of_one(shot: Shot) -> Floats:
-    """The pipeline on frame 0 alone."""
+    """Run the pipeline on frame 0 only."""
     return super_resolve(Burst(shot.burst.name, shot.burst.frames[:1]), settings_of(shot.scale)).image
 
 
 def upscaled(image: Floats, scale: float) -> Floats:
-    """Bicubic enlargement in the output geometry of a burst's picture."""
+    """Upscale bicubically in the output geometry of a burst's result."""
     return image if scale == 1 else np.asarray(cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC), np.float32)
 
 
 def drizzle(shot: Shot) -> Floats:
-    """STScI drizzle; places that it leaves empty come from the bilinear picture."""
+    """Run STScI drizzle; empty pixels are filled from the bilinear image."""
     return drizzled(shot, bilinear(shot))
 
 
@@ -146,7 +146,7 @@ SINGLE = tuple(row.key for row in ROWS if row.single)
 
 
 def chosen_rows(keys: Iterable[str] | None = None) -> tuple[list[Row], list[str]]:
-    """The rows named by `keys` (None = all) that can run, and a note for each that cannot. Raises SettingsError for an unknown key."""
+    """Return the rows named by `keys` (None = all) that can run, and a note for each that cannot. Raises SettingsError for an unknown key."""
     wanted = list(TITLES) if keys is None else list(keys)
     unknown: list[Any] = [key for key in wanted if key not in TITLES]
     if unknown or not wanted:

@@ -1,4 +1,4 @@
-"""What `benchmarks.single` measured, as text and as JSON, beside its targets."""
+"""Results of `benchmarks.single` as text and as JSON, with their targets."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ TILES = 1 / 255
 
 
 def as_json(result: Result) -> dict[str, Any]:
-    """Ready for JSON."""
+    """Return the result ready for JSON."""
     goals = [{"target": told, "found": found, "met": met} for told, found, met in targets(result)]
     return {"benchmark": "single", "sets": result.sets, "zoom": result.zoom, "tiles": result.tiles, "targets": goals, "notes": result.notes}
 
 
 def as_text(result: Result) -> str:
-    """Tables."""
+    """Format the result as tables."""
     head = ["set", "scale", "model", "PSNR, dB", "SSIM", "published, dB", "gradients / truth", "s / megapixel"]
     rows = [[r["set"], f"x{r['scale']}", r["model"], *_numbers(r)] for r in result.sets]
     parts = [markdown(head, rows)]
@@ -63,7 +63,7 @@ def _key(record: Record) -> tuple[str, int, str]:
 
 
 def targets(result: Result) -> list[tuple[str, str, bool]]:
-    """(what, found, whether it is met) of every target whose model is there."""
+    """Return (target, value, whether it is met) of every target whose model is available."""
     by_key = {_key(record): record for record in result.sets}
     goals = []
     for key, least in TARGETS.items():

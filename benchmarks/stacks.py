@@ -1,4 +1,4 @@
-"""Two ways of stacking a burst that others use: averaging frames warped by optical flow, and drizzle."""
+"""Two established methods of stacking a burst: averaging frames warped by optical flow, and drizzle."""
 
 from __future__ import annotations
 

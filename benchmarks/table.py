@@ -1,4 +1,4 @@
-"""The result as Markdown."""
+"""Formatting of the result as Markdown."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _KEYS = ("scale", "frames", "motion", "blur_px", "psf_px", "iso")
 
 
 def short(result: Result) -> str:
-    """Margins against the targets, and means over pictures."""
+    """Format margins against the targets, and means over images."""
     averaged = means(result.records)
     parts = [_setup(result), *_margins(result.records)]
     parts += _modes(result.records)
@@ -53,7 +53,7 @@ def short(result: Result) -> str:
 
 
 def full(result: Result) -> str:
-    """`short`, then every picture."""
+    """Format `short`, then every image."""
     parts = [short(result).rstrip("\n")]
     for section, group in groupby(result.records, key=lambda record: str(record["section"])):
         parts += [f"## {_TITLES[section]}: every picture", _table(list(group), ("picture", *_KEYS))]
@@ -75,7 +75,7 @@ def markdown(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def cell(value: float | None, digits: int) -> str:
-    """A number, or a dash."""
+    """Format a number, or a dash."""
     return "-" if value is None else f"{value:.{digits}f}"
 
 

@@ -1,4 +1,4 @@
-"""How a case of `benchmarks.wrong_inputs` is written down."""
+"""Notation of the cases of `benchmarks.wrong_inputs`."""
 
 from __future__ import annotations
 

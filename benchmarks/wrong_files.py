@@ -1,4 +1,4 @@
-"""The files of `benchmarks.wrong_inputs`: a sound burst, picture and records of a few kilobytes, and what may be wrong with each."""
+"""Files of `benchmarks.wrong_inputs`: a valid burst, image and records of a few kilobytes, and faulty variants of each."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _RAW_TAGS = {"width": 256, "bits": 258, "compression": 259, "photometric": 262, 
 
 
 def write_files(folder: Path) -> None:
-    """All files, below `folder`."""
+    """Write all files below `folder`."""
     rng = np.random.default_rng(0)
     image = cv2.resize(rng.uniform(0, 255, (12, 12, 3)).astype(np.uint8), (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)
     cv2.imwrite(str(folder / "picture.png"), image)

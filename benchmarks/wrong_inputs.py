@@ -1,7 +1,7 @@
-"""`python -m benchmarks.wrong_inputs`: wrong inputs through every command: all refused with the reason, none with a traceback or a signal, none hanging.
+"""`python -m benchmarks.wrong_inputs`: invalid inputs of every command: all must be rejected with the reason, without a traceback, a signal or a hang.
 
-Makes its own files in a temporary folder. The command lines run one after another in a process of its own, which is watched: where it dies or takes
-too long, that is the outcome, and another one goes on.
+Creates its files in a temporary folder. The command lines run one after another in a separate process, which is monitored: where it dies or takes
+too long, that is the outcome, and another one continues.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ OUTCOMES = (REFUSED, "no reason", "accepted", "unexpected", "traceback", "signal
 
 
 def cases() -> list[Case]:
-    """All command lines."""
+    """Return all command lines."""
     return wrong_process.cases() + wrong_commands.cases()
 
 
 class Answer(NamedTuple):
-    """What a command line gave."""
+    """Output of a command line."""
 
     status: int
     out: str
@@ -61,7 +61,7 @@ def run_here(argv: tuple[str, ...]) -> Answer:
 
 
 def judge(case: Case, answer: Answer) -> str:
-    """One of OUTCOMES."""
+    """Return one of OUTCOMES."""
     if "Traceback" in answer.err:
         return "traceback"
     if "unexpected " in answer.err or "Warning: " in answer.err:
@@ -72,7 +72,7 @@ def judge(case: Case, answer: Answer) -> str:
 
 
 class _Runner:
-    """A process that runs command lines, and is replaced where one of them ends it."""
+    """A process that runs command lines, and is replaced when one of them ends it."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -85,7 +85,7 @@ class _Runner:
         theirs.close()
 
     def outcome(self, case: Case) -> tuple[str, str]:
-        """One of OUTCOMES, and what standard error said."""
+        """Return one of OUTCOMES, and the standard error."""
         self._mine.send(case.argv)
         try:
             if self._mine.poll(_LONGEST_S):
@@ -114,7 +114,7 @@ def _serve(connection: Connection, folder: Path) -> None:
 
 
 def main() -> int:
-    """Run all cases, print a table by command; 1 unless all are refused with the reason."""
+    """Run all cases and print a table by command; return 1 unless all are rejected with the reason."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.wrong_inputs", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--command", help="only this command's")
     parser.add_argument("-v", "--verbose", action="store_true", help="every case with its message and seconds")
