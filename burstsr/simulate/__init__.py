@@ -1,4 +1,4 @@
-"""The simulator: still picture in, burst of raw frames with known motion and noise out, and the truth beside it.
+"""Simulator: a burst of raw frames with known motion and noise from a still image, with ground truth.
 
 Shares no resampling code with align or merge: it must be able to prove them wrong. Writes no files.
 """

@@ -1,4 +1,4 @@
-"""What changes in the scene while the burst is taken: a mover and a lamp. Both are drawn into the truth's pixels."""
+"""Scene changes during the burst: a moving object and a lamp, drawn into the pixels of the truth."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from burstsr.simulate.settings import SimulateSettings
 
 @dataclass(frozen=True)
 class DynamicScene:
-    """A still background with what moves and blinks before it.
+    """A static background with a moving object and a lamp in front.
 
-    background: (h, w, 3) float32. disc: (h, w) bool, the mover in the reference, or None. offsets: (frames, 2) its way in whole truth pixels, zero in
-    the reference. lamp: (h, w) bool, or None. lamp_rgb: (frames, 3) its colour in every frame.
+    background: (h, w, 3) float32. disc: (h, w) bool, the moving object in the reference, or None. offsets: (frames, 2) its displacement in integer truth
+    pixels, zero in the reference. lamp: (h, w) bool, or None. lamp_rgb: (frames, 3) its colour in every frame.
     """
 
     background: NDArray[np.float32]
@@ -28,23 +28,23 @@ class DynamicScene:
 
     @property
     def still(self) -> bool:
-        """Whether all frames see the same scene."""
+        """Whether the scene is the same in all frames."""
         return self.disc is None and self.lamp is None
 
     def image(self, frame: int) -> NDArray[np.float32]:
-        """(h, w, 3) scene while `frame` is taken, in the reference's geometry; frame 0 is the truth. The lamp is in front."""
+        """Return the (h, w, 3) scene during `frame`, in the reference's geometry; frame 0 is the truth. The lamp is in front."""
         if self.still:
             return self.background
         image = self.background.copy()
         if self.disc is not None:
             to, came_from = _shifted(self.disc, self.offsets[frame])
-            image[to] = self.background[::-1, ::-1][came_from]  # texture: the opposite part of the picture, turned by half
+            image[to] = self.background[::-1, ::-1][came_from]  # texture: the opposite part of the image, rotated by 180 degrees
         if self.lamp is not None:
             image[self.lamp] = self.lamp_rgb[frame]
         return image
 
     def mover_mask(self, frames: Iterable[int]) -> NDArray[np.bool_]:
-        """(h, w) where the mover is in any of `frames`, in the reference's geometry."""
+        """Return (h, w) where the moving object is in any of `frames`, in the reference's geometry."""
         mask = np.zeros(self.background.shape[:2], np.bool_)
         if self.disc is not None:
             for frame in frames:
@@ -53,7 +53,7 @@ class DynamicScene:
 
 
 def build_scene(background: NDArray[np.float32], settings: SimulateSettings, colour: Colour, rng: np.random.Generator) -> DynamicScene:
-    """The stage for a burst. The mover's path is rounded to whole truth pixels; the lamp's brightness comes from `rng`."""
+    """Build the scene of a burst. The object's path is rounded to integer truth pixels; the lamp's intensity is drawn from `rng`."""
     shape, frames, scale = background.shape[:2], settings.frames, settings.scale
     moving, flicker = settings.moving_object, settings.flicker
     offsets, disc, lamp, lamp_rgb = np.zeros((frames, 2), np.intp), None, None, np.zeros((frames, 3), np.float32)
@@ -74,7 +74,7 @@ def _disc(shape: tuple[int, ...], centre: tuple[float, float], radius: float) ->
 
 
 def _shifted(mask: NDArray[np.bool_], offset: NDArray[np.intp]) -> tuple[tuple[NDArray[np.intp], ...], tuple[NDArray[np.intp], ...]]:
-    """Indices of the mask's pixels after the shift, as far as they stay inside, and where each came from."""
+    """Return the indices of the mask's pixels after the shift, as far as they stay inside, and their original indices."""
     y, x = np.nonzero(mask)
     to_y, to_x = y + offset[0], x + offset[1]
     inside = (to_y >= 0) & (to_y < mask.shape[0]) & (to_x >= 0) & (to_x < mask.shape[1])

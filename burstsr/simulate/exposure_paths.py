@@ -1,4 +1,4 @@
-"""Where hands take the camera while a frame is exposed and read out: poses of every row at several moments."""
+"""Camera paths during exposure and readout of a frame: poses of every row at several moments."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ TREMOR_HZ = (8.0, 12.0)  # physiological hand tremor (Wronski 2019, section 4)
 
 
 def rigid_poses(motion: FrameMotion, rows: int) -> Array:
-    """(rows, 1, 3) poses (dy, dx in raw pixels, angle in rad) of a frame that is exposed in no time, its rolling shutter included."""
+    """Return (rows, 1, 3) poses (dy, dx in raw pixels, angle in rad) of an instantaneous exposure, including its rolling shutter."""
     row = np.arange(rows) - (rows - 1) / 2
     slopes = (motion.dy_per_row, motion.dx_per_row, motion.rotation_per_row)
     middle = (motion.dy_px, motion.dx_px, motion.rotation_rad)
@@ -20,7 +20,7 @@ def rigid_poses(motion: FrameMotion, rows: int) -> Array:
 
 
 def exposure_path(length_px: float, moments: int, rng: np.random.Generator, exposure_s: float = 1 / 20) -> Array:
-    """(moments, 2) positions (dy, dx) in raw pixels during one exposure, mean 0, that span `length_px` from end to end of their longer diameter.
+    """Return (moments, 2) positions (dy, dx) in raw pixels during one exposure, mean 0, that span `length_px` from end to end of their longer diameter.
 
     Constant velocity, acceleration and tremor of 8 to 12 Hz, each with its own random direction: a curved path, not a line.
     """
@@ -35,7 +35,7 @@ def exposure_path(length_px: float, moments: int, rng: np.random.Generator, expo
 
 
 def wobble(rows: int, amplitude_px: float, cycles: float, rng: np.random.Generator) -> Array:
-    """(rows, 2) shifts (dy, dx) in raw pixels along the rows of one frame, RMS `amplitude_px` over both axes: tremor seen through a rolling shutter.
+    """Return (rows, 2) shifts (dy, dx) in raw pixels along the rows of one frame, RMS `amplitude_px` over both axes: tremor with a rolling shutter.
 
     cycles: periods of the fastest of three waves over the frame's height.
     """
@@ -50,7 +50,7 @@ def wobble(rows: int, amplitude_px: float, cycles: float, rng: np.random.Generat
 
 
 def second_moments(path: Array) -> tuple[float, float, float]:
-    """(yy, yx, xx) in raw pixels squared of a path (K, 2) with equal times."""
+    """Return (yy, yx, xx) in raw pixels squared of a path (K, 2) with equal times."""
     away = path - path.mean(axis=0)
     covariance = away.T @ away / len(path)
     return float(covariance[0, 0]), float(covariance[0, 1]), float(covariance[1, 1])

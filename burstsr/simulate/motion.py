@@ -1,11 +1,11 @@
-"""How the camera moves between frames, and where a point of the reference goes.
+"""Camera motion between frames, and the mapping of points of the reference.
 
-A motion is rigid about the picture's centre c. A frame's pixel q shows what the reference shows at
+A motion is rigid about the image centre c. A frame's pixel q shows what the reference shows at
 
     p = c + R(-theta) (q - c - d),        so that        q = c + R(theta) (p - c) + d        and        flow(p) = q - p.
 
-With a rolling shutter d and theta grow with the frame's row: d + (q_y - c_y) d', theta + (q_y - c_y) theta'. The way from the frame to the
-reference stays explicit; the way back is found by iteration.
+With a rolling shutter d and theta grow with the frame's row: d + (q_y - c_y) d', theta + (q_y - c_y) theta'. The mapping from the frame to the
+reference is explicit; the inverse is found by iteration.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ from burstsr.core.flow import Flow
 from burstsr.core.tables import read_json, read_toml
 
 _TILE_PX = 16
-_FIXED_POINT_STEPS = 60  # each gains a factor of the slopes, which are far below 1
-_FARTHEST: Mapping[str, float] = {  # that a file may ask for: no sensor is wider, and beyond these slopes the way back is not found
+_FIXED_POINT_STEPS = 60  # each gains a factor of the row gradients, which are far below 1
+_FARTHEST: Mapping[str, float] = {  # limits for files: no sensor is wider, and beyond these row gradients the inverse does not converge
     "dy_px": FARTHEST_PX, "dx_px": FARTHEST_PX, "rotation_rad": np.pi, "dy_per_row": 0.5, "dx_per_row": 0.5, "rotation_per_row": 0.01,
 }  # fmt: skip
 
 
 @dataclass(frozen=True)
 class FrameMotion:
-    """Motion of one frame against the reference. All zero: the frame shows what the reference shows.
+    """Motion of one frame relative to the reference. All zero: the frame shows what the reference shows.
 
-    dy_px, dx_px: where the reference's centre lies in the frame, minus that centre; raw pixels.
-    rotation_rad: about the picture's centre; positive turns +x towards +y (clockwise as seen).
+    dy_px, dx_px: position of the reference's centre in the frame, minus that centre; raw pixels.
+    rotation_rad: about the image centre; positive rotates +x towards +y (clockwise as displayed).
     dy_per_row, dx_per_row: rolling shutter, raw pixels of shift per row of the frame below the centre. rotation_per_row: radians per row.
     """
 
@@ -50,7 +50,7 @@ class FrameMotion:
 
 
 def reference_at(motion: FrameMotion, points: ArrayLike, shape: tuple[int, int]) -> NDArray[np.float64]:
-    """(..., 2) positions (y, x) in the reference of what the frame shows at `points` (..., 2); raw pixels, exact. shape: (H, W) of the frame."""
+    """Return (..., 2) positions (y, x) in the reference of what the frame shows at `points` (..., 2); raw pixels, exact. shape: (H, W) of the frame."""
     centre = _centre(shape)
     q = np.asarray(points, np.float64) - centre
     row, y, x = q[..., 0], q[..., 0] - motion.dy_px, q[..., 1] - motion.dx_px
@@ -61,7 +61,7 @@ def reference_at(motion: FrameMotion, points: ArrayLike, shape: tuple[int, int])
 
 
 def flow_at(motion: FrameMotion, points: ArrayLike, shape: tuple[int, int]) -> NDArray[np.float64]:
-    """(..., 2) flow (dy, dx) in raw pixels at reference positions `points` (..., 2): frame(p + flow) shows what reference(p) shows.
+    """Return (..., 2) flow (dy, dx) in raw pixels at reference positions `points` (..., 2): frame(p + flow) shows what reference(p) shows.
 
     Exact; with a rolling shutter solved to the last bits. shape: (H, W) of the frame.
     """
@@ -80,7 +80,7 @@ def flow_at(motion: FrameMotion, points: ArrayLike, shape: tuple[int, int]) -> N
 
 
 def relative_to_first(track: Sequence[FrameMotion]) -> tuple[FrameMotion, ...]:
-    """The same track seen from its first frame, whose motion becomes zero. Rolling-shutter slopes are subtracted (exact to first order)."""
+    """Return the track relative to its first frame, whose motion becomes zero. Rolling-shutter gradients are subtracted (exact to first order)."""
     if not track:
         raise SettingsError("motions must be one per frame, and at least one")
     first = track[0]
@@ -106,17 +106,17 @@ def flows_from_motions(motions: Sequence[FrameMotion], reference: int, shape: tu
     others = relative_to_first([motions[reference], *motions])[1:]
     centres = (tile_centre(np.arange(tile_count(length, _TILE_PX)), _TILE_PX) for length in shape)
     points: NDArray[np.float64] = np.stack(np.meshgrid(*centres, indexing="ij"), axis=-1)
-    with np.errstate(over="ignore", invalid="ignore"):  # of slopes for which there is no way back; whoever takes flows of a user checks them
+    with np.errstate(over="ignore", invalid="ignore"):  # row gradients without an inverse; flows given by users are checked elsewhere
         return [Flow(flow_at(motion, points, shape).astype(np.float32), _TILE_PX) for motion in others]
 
 
 def motions_record(motions: Sequence[FrameMotion]) -> list[dict[str, float]]:
-    """The motions ready for JSON: one object per frame, names and units as in `FrameMotion`. A list of these is a motion file."""
+    """Return the motions ready for JSON: one object per frame, names and units as in `FrameMotion`. A list of these is a motion file."""
     return [asdict(motion) for motion in motions]
 
 
 def motions_from_record(record: Any, source: str = "motions") -> tuple[FrameMotion, ...]:  # noqa: ANN401  any JSON
-    """Motions from parsed JSON: a list of objects, or an object with such a list under "motions"; absent numbers are 0. Not made relative.
+    """Read motions from parsed JSON: a list of objects, or an object with such a list under "motions"; missing values are 0. Not made relative.
 
     Raises InputFileError, naming `source`, for anything else.
     """
@@ -137,7 +137,7 @@ def motions_from_record(record: Any, source: str = "motions") -> tuple[FrameMoti
 
 
 def read_motions(path: Path) -> tuple[FrameMotion, ...]:
-    """Motions of a JSON file (see `motions_of_record`), relative to its first frame. A `truth.json` is such a file. Raises InputFileError."""
+    """Read the motions of a JSON file (see `motions_from_record`), relative to its first frame. A `truth.json` is such a file. Raises InputFileError."""
     record = read_toml(path) if path.suffix.lower() == ".toml" else read_json(path)
     return relative_to_first(motions_from_record(record, str(path)))
 

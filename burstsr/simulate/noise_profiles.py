@@ -14,10 +14,10 @@ from burstsr.core.tables import read_json
 
 
 def camera_noise(table: Path, camera: str, iso: float) -> Noise:
-    """Noise of `camera` ("Canon EOS 5D Mark II", or its model alone, in any case) at `iso`, after the darktable table at path `table`.
+    """Return the noise of `camera` ("Canon EOS 5D Mark II", or its model alone, in any case) at `iso`, from darktable's table at path `table`.
 
     Between two measured ISOs alpha and beta are interpolated linearly; beyond them alpha grows with the ISO and beta with its square.
-    Fitted betas below zero count as zero. Raises InputFileError for an unreadable table, SettingsError for a camera it does not have.
+    Negative betas count as zero. Raises InputFileError for an unreadable table, SettingsError for an unknown camera.
     """
     check_range("iso", iso, 1, 10_000_000)
     profiles = _profiles(table, camera)
@@ -45,7 +45,7 @@ def _profiles(table: Path, camera: str) -> list[dict[str, Any]]:
             for model in maker["models"]
             if wanted in (model["model"].casefold(), f"{maker['maker']} {model['model']}".casefold())
         ]
-        measured = [profile for profiles in found[:1] for profile in profiles if not profile.get("skip")]  # those were left aside by who measured them
+        measured = [profile for profiles in found[:1] for profile in profiles if not profile.get("skip")]  # profiles that the table marks as unused
     except (KeyError, TypeError, AttributeError) as error:
         raise InputFileError(f"{table}: not a darktable table of noise profiles ({type(error).__name__}: {error})") from error
     if not measured:

@@ -1,4 +1,4 @@
-"""Exposes layered, moving scenes: exact area means of surfaces of unit squares, composited front to back. Shares nothing with alignment or merge."""
+"""Exposure of layered, moving scenes: exact area means of surfaces of unit squares, composited front to back. Shares nothing with alignment or merge."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def box_mean(plane, top, left, side):
 
 @compiled
 def field_at(field, y, x, component):
-    """Bilinear value of a displacement field (H, W, 2) at raw position (y, x), constant beyond the borders."""
+    """Return the bilinear value of a displacement field (H, W, 2) at raw position (y, x), constant beyond the borders."""
     y = min(max(y, 0.0), field.shape[0] - 1.001)
     x = min(max(x, 0.0), field.shape[1] - 1.001)
     i, j = int(y), int(x)
@@ -38,7 +38,7 @@ def field_at(field, y, x, component):
 
 @compiled
 def expose_layers(first, last, layers, margin, scale, magnification, poses, offsets, field, subdivisions, cfa, out):
-    """Rows first .. last of a frame's noise-free samples.
+    """Compute rows first .. last of a frame's noise-free samples.
 
     layers (L, 4, h, w): premultiplied red, green, blue and opacity of each surface, front first, `margin` pixels of scene around the truth.
     magnification (3,): of the lens per channel. poses (H, K, 3): dy, dx (raw pixels) and angle (rad) of every row at K moments of the exposure.

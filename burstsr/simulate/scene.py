@@ -1,7 +1,7 @@
-"""What stands before the camera: a picture as linear light, and the lens that softens it.
+"""The scene in front of the camera, an image as linear RGB, and the blur of the lens.
 
-The scene is a surface of square pixels, each of one colour; the truth of a simulation is that surface at the target scale. Around it the
-surface goes on mirrored at its borders, so that a shifted frame sees something plausible.
+The scene is a surface of square pixels, each of one colour; the truth of a simulation is that surface at the target scale. Beyond its borders
+the surface is mirrored, so that a shifted frame shows plausible content.
 """
 
 from __future__ import annotations
@@ -18,24 +18,24 @@ from burstsr.core.coords import output_length
 from burstsr.core.errors import SettingsError
 from burstsr.core.srgb import SRGB_TO_XYZ
 
-# Linear sRGB to white-balanced camera RGB. Rows sum to 1 (white stays white); numbers like those of current cameras, none negative, so that no sRGB
-# colour asks for negative light.
+# Linear sRGB to white-balanced camera RGB. Rows sum to 1 (white stays white); values like those of current cameras, none negative, so that no sRGB
+# colour requires a negative intensity.
 SRGB_TO_CAMERA = np.array([[0.56, 0.41, 0.03], [0.04, 0.78, 0.18], [0.01, 0.20, 0.79]])
 _STRIP_ROWS = 256
 
 
 def camera_colour(red_gain: float = 2.0, blue_gain: float = 1.6) -> Colour:
-    """The simulated camera: its white balance is (red_gain, 1, blue_gain), its matrix `SRGB_TO_CAMERA` written from XYZ (D65)."""
+    """Return the colour of the simulated camera: its white balance is (red_gain, 1, blue_gain), its matrix `SRGB_TO_CAMERA` written from XYZ (D65)."""
     neutral = 1.0 / np.array([red_gain, 1.0, blue_gain])
     return Colour(as_shot_neutral=neutral, xyz_to_camera=neutral[:, None] * (SRGB_TO_CAMERA @ np.linalg.inv(SRGB_TO_XYZ)))
 
 
 def unprocess(srgb: NDArray[np.floating], colour: Colour) -> NDArray[np.float32]:
-    """(H, W, 3) sRGB picture, 0 to 1, to (H, W, 3) float32 linear camera RGB, 1.0 = saturation (Brooks 2019, section 3).
+    """Convert an (H, W, 3) sRGB image, 0 to 1, to (H, W, 3) float32 linear camera RGB, 1.0 = saturation (Brooks 2019, section 3).
 
     Inverse sRGB curve, matrix, inverse white balance: white is where green saturates.
-    Departs: no inverse tone curve and no random gains; the sRGB curve is the whole of the tone, so that finishing gives the picture back. No
-    saturated highlights (section 3.4): clipped before the pixels average them, edges of white would turn magenta, which no camera shows.
+    Departs: no inverse tone curve and no random gains; the sRGB curve is the complete tone curve, so that finishing restores the image. No
+    saturated highlights (section 3.4): clipped before pixels average them, edges of white would become magenta, unlike in real cameras.
     """
     if colour.xyz_to_camera is None:
         raise SettingsError("colour.xyz_to_camera must be a matrix to convert sRGB to camera RGB, not None")
@@ -50,7 +50,7 @@ def unprocess(srgb: NDArray[np.floating], colour: Colour) -> NDArray[np.float32]
 
 
 def frame_shape(picture_shape: tuple[int, int], scale: float) -> tuple[int, int]:
-    """(H, W), both even, of the largest frame whose truth `round(scale H), round(scale W)` fits into a picture of `picture_shape`."""
+    """Return (H, W), both even, of the largest frame whose truth `round(scale H), round(scale W)` fits into an image of `picture_shape`."""
     lengths = []
     for length in picture_shape:
         frame = 2 * int(length / (2 * scale)) + 2
@@ -64,24 +64,24 @@ def frame_shape(picture_shape: tuple[int, int], scale: float) -> tuple[int, int]
 
 
 def crop_truth(image: NDArray[Any], frame: tuple[int, int], scale: float) -> NDArray[Any]:
-    """The middle of `picture` (h, w, 3), round(scale H) x round(scale W) pixels of it."""
+    """Crop `picture` (h, w, 3) to its central round(scale H) x round(scale W) pixels."""
     height, width = (output_length(length, scale) for length in frame)
     top, left = (image.shape[0] - height) // 2, (image.shape[1] - width) // 2
     return np.ascontiguousarray(image[top : top + height, left : left + width])
 
 
 def gaussian_psf(sigma: float) -> NDArray[np.float64]:
-    """(2 r + 1,) weights with sum 1 and variance sigma^2 in pixels^2, both exact however small sigma: the discrete Gaussian (Lindeberg 1990, eq. 26)."""
+    """Return (2 r + 1,) weights with sum 1 and variance sigma^2 in pixels^2, both exact however small sigma: the discrete Gaussian (Lindeberg 1990, eq. 26)."""
     radius = int(np.ceil(6 * sigma)) + 2
     weights = special.ive(np.abs(np.arange(-radius, radius + 1)), sigma**2)
     return np.asarray(weights / weights.sum())
 
 
 def apply_psf(image: NDArray[np.float32], sigma: float, psf: NDArray[np.floating] | None, margin: int) -> NDArray[np.float32]:
-    """What the lens throws on the sensor: (3, h + 2 margin, w + 2 margin) float32 planes of `picture` (h, w, 3), softened, mirrored beyond the borders.
+    """Blur the scene by the lens: (3, h + 2 margin, w + 2 margin) float32 planes of `picture` (h, w, 3), mirrored beyond the borders.
 
-    The lens acts on the scene's pixels and leaves squares of one colour again, which the sensor then integrates.
-    sigma: Gaussian in pixels of `picture`; 0 = none. psf: (odd, odd) weights at pixels of `picture`, used instead; made to sum to 1.
+    The result consists of square pixels of one colour again, which the sensor integrates.
+    sigma: Gaussian in pixels of `picture`; 0 = none. psf: (odd, odd) weights at pixels of `picture`, used instead; normalised to sum 1.
     """
     planes = np.empty((3, image.shape[0] + 2 * margin, image.shape[1] + 2 * margin), np.float32)
     for channel in range(3):

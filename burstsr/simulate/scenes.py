@@ -1,4 +1,4 @@
-"""The named scenes of the real world: what a burst of each looks like. Sizes and speeds are in raw pixels."""
+"""Named real-world scenes. Sizes and speeds are in raw pixels."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _MOMENTS = 16  # of an exposure that blurs
 
 @dataclass(frozen=True)
 class Request:
-    """What a scene is made of. image: (h, w, 3) sRGB, 0 to 1. scale: its pixels per raw pixel."""
+    """Input of a scene. image: (h, w, 3) sRGB, 0 to 1. scale: its pixels per raw pixel."""
 
     image: Floats
     iso: float = 100.0
@@ -32,13 +32,13 @@ class Request:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """(H, W) of a frame."""
+        """Return (H, W) of a frame."""
         return 2 * int(self.image.shape[0] / (2 * self.scale)), 2 * int(self.image.shape[1] / (2 * self.scale))
 
 
 @dataclass
 class _World:
-    """A scene under construction: layers front first, one exposure per frame, the camera, and the part that the scene is about."""
+    """A scene under construction: layers front first, one exposure per frame, the camera, and the region affected."""
 
     layers: list[Layer]
     exposures: list[Exposure]
@@ -58,7 +58,7 @@ def take_scene(name: str, request: Request, rng: np.random.Generator) -> WorldBu
 
 
 def _base(request: Request, rng: np.random.Generator) -> _World:
-    """A still scene in a hand that holds still: 2 px of sway, a rotation of up to 0.3 degrees."""
+    """A static scene, hand-held: 2 px of sway, a rotation of up to 0.3 degrees."""
     colour = camera_colour()
     camera = Camera(colour, Noise.of_iso(request.iso), request.iso)
     motions = handheld(request.frames, rng, 2.0, 0.12)
@@ -67,7 +67,7 @@ def _base(request: Request, rng: np.random.Generator) -> _World:
 
 
 def _clean(world: _World, request: Request, rng: np.random.Generator) -> None:
-    """Nothing but a steady hand."""
+    """Hand-held only."""
 
 
 def _motion_blur(world: _World, request: Request, rng: np.random.Generator) -> None:
@@ -82,7 +82,7 @@ def _motion_blur(world: _World, request: Request, rng: np.random.Generator) -> N
 
 
 def _parallax(world: _World, request: Request, rng: np.random.Generator) -> None:
-    """Thin branches before the background; the camera's translation moves them by about 1 px RMS against it."""
+    """Thin branches in front of the background; the camera's translation moves them by about 1 px RMS against it."""
     shape = world.layers[0].rgb.shape[:2]
     opacity = branches(shape, request.scale, rng)
     offsets = smooth_track(request.frames, 1.0, rng)
@@ -101,7 +101,7 @@ def _leaves(world: _World, request: Request, rng: np.random.Generator) -> None:
 
 
 def _rolling_shutter(world: _World, request: Request, rng: np.random.Generator) -> None:
-    """Tremor during the read-out: 1.5 px RMS of wobble along the rows, against the reference's own."""
+    """Tremor during readout: 1.5 px RMS of wobble along the rows, relative to the reference."""
     rows = request.shape[0]
     for n, exposure in enumerate(world.exposures[1:], 1):
         shift = wobble(rows, 1.5, 3.0, rng)
@@ -109,7 +109,7 @@ def _rolling_shutter(world: _World, request: Request, rng: np.random.Generator) 
 
 
 def _walkers(world: _World, request: Request, rng: np.random.Generator) -> None:
-    """Four textured patches that cross the scene at 7 to 15 px a frame."""
+    """Four textured patches that cross the scene at 7 to 15 px per frame."""
     height, width = world.layers[0].rgb.shape[:2]
     affected = np.zeros((height, width), np.bool_)
     background = world.layers[0].rgb
@@ -137,7 +137,7 @@ def _chart(world: _World, request: Request, rng: np.random.Generator) -> None:
 
 
 def _turning(world: _World, request: Request, rng: np.random.Generator) -> None:
-    """A hand that moves: up to 40 px of shift and 1 degree of rotation over the burst."""
+    """Large motion: up to 40 px of shift and 1 degree of rotation over the burst."""
     rows = request.shape[0]
     direction = rng.normal(size=2)
     direction *= 40 / np.linalg.norm(direction)
@@ -148,7 +148,7 @@ def _turning(world: _World, request: Request, rng: np.random.Generator) -> None:
 
 
 def _dirty_sensor(world: _World, request: Request, rng: np.random.Generator) -> None:
-    """Hot pixels (one in 500), row offsets that change from frame to frame, and fixed column offsets that the read-out leaves."""
+    """Hot pixels (one in 500), row offsets that change from frame to frame, and constant column offsets of the readout."""
     height, width = request.shape
     count = height * width // 500
     hot = np.stack(np.unravel_index(rng.choice(height * width, count, replace=False), (height, width)), -1)
@@ -158,19 +158,19 @@ def _dirty_sensor(world: _World, request: Request, rng: np.random.Generator) -> 
 
 
 def _flicker(world: _World, request: Request, rng: np.random.Generator) -> None:
-    """Lamps that flicker, shutters that jitter: brightness 5 % RMS from frame to frame."""
+    """Flickering lamps and jittering shutters: exposure varies by 5 % RMS from frame to frame."""
     for n, exposure in enumerate(world.exposures[1:], 1):
         world.exposures[n] = replace(exposure, gain=float(np.clip(1 + rng.normal(0, 0.05), 0.8, 1.2)))
 
 
 def _aberration(world: _World, request: Request, rng: np.random.Generator) -> None:
-    """A soft lens: blur of 0.45 px, lateral colour of half a pixel in the corners, 40 % of vignetting."""
+    """A soft lens: blur of 0.45 px, lateral chromatic aberration of half a pixel in the corners, 40 % of vignetting."""
     half = np.hypot(*request.shape) / 2
     world.camera = replace(world.camera, blur_px=(0.5, 0.45, 0.55), lateral=(0.5 / half, 0.0, -0.4 / half), vignetting=0.4)
 
 
 def _focus_breathing(world: _World, request: Request, rng: np.random.Generator) -> None:
-    """Focus that hunts: up to 0.8 px of defocus, and a magnification that follows it by up to 0.4 %."""
+    """Focus hunting: up to 0.8 px of defocus, and a correlated change of magnification of up to 0.4 %."""
     for n, exposure in enumerate(world.exposures[1:], 1):
         defocus = float(rng.uniform(0, 0.8))
         world.exposures[n] = replace(exposure, defocus_px=round(defocus, 2), magnification=1 + 0.005 * defocus)

@@ -1,4 +1,4 @@
-"""From light to raw numbers: pixels that integrate over their area behind a colour filter array, noise, saturation, quantisation.
+"""The sensor, scene to DN: pixel area integration, colour filter array, noise, saturation, quantisation.
 
 Nothing here is shared with alignment or merge.
 """
@@ -17,7 +17,7 @@ _STRIP_ROWS = 64
 
 
 def margin_for(motions: tuple[FrameMotion, ...], shape: tuple[int, int], scale: float) -> int:
-    """Pixels of scene needed beyond the borders of the truth, for frames of `shape` (H, W) under `motions`."""
+    """Return the pixels of scene needed beyond the borders of the truth, for frames of `shape` (H, W) under `motions`."""
     height, width = shape
     corners = np.array([[y, x] for y in (0, height - 1) for x in (0, width - 1)], np.float64)
     beyond = max(float(np.abs(reference_at(motion, corners, shape) - corners).max()) for motion in motions)
@@ -25,7 +25,7 @@ def margin_for(motions: tuple[FrameMotion, ...], shape: tuple[int, int], scale: 
 
 
 def expose(planes: NDArray[np.float32], margin: int, scale: float, motion: FrameMotion, shape: tuple[int, int], cfa: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """(H, W) float32 noise-free samples, 1.0 = saturation, not clipped, of a frame of `shape` under `motion`.
+    """Return (H, W) float32 noise-free samples, 1.0 = saturation, not clipped, of a frame of `shape` under `motion`.
 
     planes: (3, h + 2 margin, w + 2 margin) scene of square pixels; raw position p is at its edge coordinate margin + (p + 0.5) scale.
     Every sample is the exact mean of that surface over a square of one raw pixel. The square's centre moves with the frame, rotation and rolling
@@ -34,7 +34,7 @@ def expose(planes: NDArray[np.float32], margin: int, scale: float, motion: Frame
     mosaic = np.empty(shape, np.float32)
 
     def rows(first: int, last: int) -> None:
-        """Rows first .. last, first even."""
+        """Compute rows first .. last, first even."""
         for top in range(first, last, _STRIP_ROWS):
             bottom = min(top + _STRIP_ROWS, last)
             for site_y, site_x in np.ndindex(2, 2):
@@ -48,7 +48,7 @@ def expose(planes: NDArray[np.float32], margin: int, scale: float, motion: Frame
 
 
 def _box_mean(plane: NDArray[np.float32], top: NDArray[np.float64], left: NDArray[np.float64], side: float) -> NDArray[np.float64]:
-    """Mean of a surface of unit squares over squares of `side` whose upper left corners are at edge coordinates `top`, `left`: exact area weights."""
+    """the mean of a surface of unit squares over squares of `side` whose upper left corners are at edge coordinates `top`, `left`: exact area weights."""
     first_row, first_column = np.floor(top).astype(np.intp), np.floor(left).astype(np.intp)
     place = first_row * plane.shape[1] + first_column
     y, x = top - first_row, left - first_column
@@ -62,9 +62,9 @@ def _box_mean(plane: NDArray[np.float32], top: NDArray[np.float64], left: NDArra
 
 
 def with_noise(clean: NDArray[np.float32], noise: Noise, cfa: NDArray[np.uint8], row_noise: float, rng: np.random.Generator) -> NDArray[np.float64]:
-    """(H, W) samples with noise: alpha Poisson(max(clean, 0) / alpha) + N(0, beta) per site, so that mean and variance are those of `noise`.
+    """Return (H, W) samples with noise: alpha Poisson(max(clean, 0) / alpha) + N(0, beta) per site, so that mean and variance are those of `noise`.
 
-    row_noise: standard deviation of an offset that a whole row shares, normalised units.
+    row_noise: standard deviation of an offset common to a row, normalised units.
     """
     noisy = np.empty(clean.shape)
     for site_y, site_x in np.ndindex(2, 2):
@@ -82,7 +82,7 @@ def with_noise(clean: NDArray[np.float32], noise: Noise, cfa: NDArray[np.uint8],
 
 
 def quantised(samples: NDArray[np.floating], levels: Levels) -> NDArray[np.uint16]:
-    """(H, W) uint16 DN of samples: saturated at 1.0 = white, rounded to whole numbers, not below 0."""
+    """Return (H, W) uint16 DN of samples: clipped at 0 and at 1.0 = white, rounded."""
     dn = np.empty(samples.shape, np.uint16)
     for site_y, site_x in np.ndindex(2, 2):
         black = levels.black[site_y, site_x]

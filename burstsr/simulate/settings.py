@@ -1,4 +1,4 @@
-"""The knobs of the simulator."""
+"""Settings of the simulator."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _WHOLE = ("frames", "bits", "hot_pixels", "orientation")
 
 @dataclass(frozen=True)
 class MovingObject:
-    """A textured disc that crosses the scene on a straight path, in whole pixels of the truth."""
+    """A textured disc that crosses the scene on a straight path, in integer pixels of the truth."""
 
     centre: tuple[float, float] = (0.5, 0.35)  # (y, x) in the reference, fractions of height and width; 0 to 1
     radius: float = 0.12  # fraction of the frame's shorter side; above 0, to 0.5
@@ -37,11 +37,11 @@ class MovingObject:
 
 @dataclass(frozen=True)
 class Flicker:
-    """A lamp: a disc of neutral light, at full brightness in the reference, anywhere between dark and full in every other frame."""
+    """A flickering lamp: a neutral disc, at full intensity in the reference, at random intensity in every other frame."""
 
     centre: tuple[float, float] = (0.3, 0.7)  # (y, x), fractions of height and width; 0 to 1
     radius_px: float = 4.0  # raw pixels; above 0
-    level: float = 0.9  # green sample at full brightness; 0 to 1
+    level: float = 0.9  # green sample at full intensity; 0 to 1
 
     def __post_init__(self) -> None:
         check_range("radius_px", self.radius_px, 1e-6, 10_000)
@@ -53,17 +53,17 @@ class Flicker:
 @takes_old_names("simulate")
 @dataclass(frozen=True)
 class SimulateSettings:
-    """What to simulate. Defaults: 13 hand-held frames of a 14-bit phone-like sensor at ISO 400, half the picture's size."""
+    """What to simulate. Defaults: 13 hand-held frames of a 14-bit phone-like sensor at ISO 400, half the size of the image."""
 
     frames: int = 13  # exposures; 1 to 1000
-    scale: float = 2.0  # truth pixels per raw pixel along an axis; 1 to 4
+    scale: float = 2.0  # truth pixels per raw pixel, per axis; 1 to 4
     iso: float = 400.0  # sets the noise, where `noise` is None, by Noise.of_iso; above 0
     noise: Noise | None = None  # explicit model, per channel
     motion: Literal["handheld", "tripod", "jiggle"] | tuple[FrameMotion, ...] = "handheld"  # explicit: the first `frames` of them, relative to the first
-    deviation_px: float = 2.0  # handheld: standard deviation an axis, raw pixels; >= 0
+    deviation_px: float = 2.0  # handheld: standard deviation per axis, raw pixels; >= 0
     rotation_deg: float = 0.06  # handheld: standard deviation of the rotation, degrees; 0 to 5
-    rolling_shutter: float = 0.0  # handheld: read-out time in frame intervals per 1000 rows; 0 to 1
-    tripod_residue_px: float = 0.0  # tripod: standard deviation an axis, raw pixels; >= 0
+    rolling_shutter: float = 0.0  # handheld: readout time in frame intervals per 1000 rows; 0 to 1
+    tripod_residue_px: float = 0.0  # tripod: standard deviation per axis, raw pixels; >= 0
     blur_sigma_px: float = 0.2  # lens: Gaussian, raw pixels; 0 to 10. 0.2 is diffraction at f/1.8, 550 nm (0.42 lambda N = 0.42 um) on 2 um pixels
     psf: NDArray[np.float64] | None = None  # lens: (odd, odd) weights at pixels of the truth, instead of the Gaussian
     vignetting: float = 0.0  # lens: fraction of the light lost in the corners; the gain map that corrects it is `SimulatedBurst.gain`; 0 to 0.9
@@ -74,8 +74,8 @@ class SimulateSettings:
     hot_pixels: int = 0  # pixels with a dark current of 0.1 to 1 of saturation, the same in all frames; >= 0
     moving_object: MovingObject | None = None
     flicker: Flicker | None = None
-    orientation: int = 1  # TIFF/EXIF code of the frames; 1 to 8; pixels are not turned
-    linear: bool = False  # the picture is linear camera RGB already, 1.0 = saturation
+    orientation: int = 1  # TIFF/EXIF code of the frames; 1 to 8; pixels are not rotated
+    linear: bool = False  # the image is linear camera RGB already, 1.0 = saturation
     colour: Colour | None = None  # the camera's colour; None = burstsr.simulate.scene.camera_colour()
 
     def __post_init__(self) -> None:

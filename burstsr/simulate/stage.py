@@ -1,4 +1,4 @@
-"""The simulator, top to bottom: picture, scene, motion, exposure, noise, raw numbers."""
+"""The simulator, top to bottom: image, scene, motion, exposure, noise, DN."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ from burstsr.simulate.vignetting import corner_gain, gain_at_pixels
 CAMERA = "burstsr simulated"
 START = datetime(2025, 1, 1, 12, 0, 0)
 EXPOSURE_S = 1 / 100
-_MARGIN_PX = 1024  # of scene beyond the truth's borders that motion may see in a small picture
+_MARGIN_PX = 1024  # pixels of scene beyond the truth's borders that motion may reach in a small image
 
 
 @dataclass(frozen=True)
 class SimulatedBurst:
-    """A burst, and all that is true of it.
+    """A simulated burst with its ground truth.
 
-    truth: (round(s H), round(s W), 3) float32 linear camera RGB before the lens, 1.0 = saturation, as the reference (frame 0) sees it; a linear
-    picture may hold more than 1, which only the frames clip.
-    motions: one per frame, the first zero. noise: the model that was used; row noise, hot pixels and quantisation come on top.
-    mask_mover, mask_mover_ever: truth's height and width, bool: where the mover is in the reference, and where it is in any frame, seen from the
-    reference; None without a mover. hot_pixels: (n, 2) their raw (y, x).
-    gain: (points down, points across) of the map that undoes the lens's shading, for the files' OpcodeList2; None without shading. The burst's frames
-    are as the sensor saw them, darker in the corners.
+    truth: (round(s H), round(s W), 3) float32 linear camera RGB before the lens, 1.0 = saturation, as in the reference (frame 0); a linear
+    image may exceed 1, which only the frames clip.
+    motions: one per frame, the first zero. noise: the model used; row noise, hot pixels and quantisation are additional.
+    mask_mover, mask_mover_ever: truth's height and width, bool: where the moving object is in the reference, and where it is in any frame, in the
+    reference's geometry; None without one. hot_pixels: (n, 2) their raw (y, x).
+    gain: (points down, points across) of the map that corrects vignetting, for the files' OpcodeList2; None without. The burst's frames
+    are uncorrected, darker in the corners.
     """
 
     burst: Burst
@@ -54,8 +54,8 @@ class SimulatedBurst:
 def simulate_burst(image: NDArray[Any], settings: SimulateSettings, rng: np.random.Generator, name: str = "simulated") -> SimulatedBurst:
     """Photograph `picture`, (h, w, 3) sRGB: floats 0 to 1, or uint8, or uint16; with settings.linear, floats of linear camera RGB.
 
-    Motion, objects, hot pixels and noise draw from streams of their own: another ISO leaves the motion as it was.
-    Raises SettingsError for a picture of another shape, or too small for the scale.
+    Motion, objects, hot pixels and noise use separate random streams: another ISO does not change the motion.
+    Raises SettingsError for an image of another shape, or too small for the scale.
     """
     motion_rng, object_rng, hot_rng, *noise_rngs = rng.spawn(3 + settings.frames)
     colour = settings.colour or camera_colour()
@@ -130,7 +130,7 @@ def _motions(settings: SimulateSettings, rng: np.random.Generator) -> tuple[Fram
 
 
 def _margin(motions: tuple[FrameMotion, ...], shape: tuple[int, int], scale: float) -> int:
-    """Pixels of scene beyond the truth's borders. Raises SettingsError for motion that leaves the picture behind: all its mirror images would be needed."""
+    """Return the pixels of scene beyond the truth's borders. Raises SettingsError for motion larger than the mirrored image supports."""
     margin = margin_for(motions, shape, scale)
     most = max(_MARGIN_PX, *(round(length * scale) for length in shape))
     if margin > most:

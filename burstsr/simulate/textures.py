@@ -1,4 +1,4 @@
-"""What scenes are drawn with: smooth fields and tracks, branches, bark and a test chart."""
+"""Textures of scenes: smooth fields and tracks, branches, bark and a test chart."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Array = NDArray[np.float64]
 
 
 def smooth_track(frames: int, rms_px: float, rng: np.random.Generator) -> Array:
-    """(frames, 2) random walk that returns, zero in the first frame, RMS `rms_px` per axis over the others."""
+    """Return a (frames, 2) mean-reverting random walk, zero in the first frame, RMS `rms_px` per axis over the others."""
     track = np.zeros((frames, 2))
     for n in range(1, frames):
         track[n] = 0.8 * track[n - 1] + rng.normal(size=2)
@@ -21,20 +21,20 @@ def smooth_track(frames: int, rms_px: float, rng: np.random.Generator) -> Array:
 
 
 def smooth_field(shape: tuple[int, int], size_px: float, rng: np.random.Generator) -> Array:
-    """(H, W, 2) Gaussian field, RMS 1 over both axes, features of `size_px`."""
+    """Return an (H, W, 2) Gaussian field, RMS 1 over both axes, features of `size_px`."""
     field = np.stack([ndimage.gaussian_filter(rng.normal(size=shape), size_px / 2, mode="reflect") for _ in range(2)], axis=-1)
     return np.asarray(field / np.sqrt(np.mean(np.sum(field**2, axis=-1))))
 
 
 def blob_mask(shape: tuple[int, int], share: float, rng: np.random.Generator) -> Array:
-    """(H, W) smooth mask, 0 to 1, about `share` of the frame."""
+    """Return an (H, W) smooth mask, 0 to 1, about `share` of the frame."""
     field = ndimage.gaussian_filter(rng.normal(size=shape), min(shape) / 6, mode="reflect")
     field = (field - np.quantile(field, 1 - share)) / field.std()
     return np.asarray(np.clip(field * 4 + 0.5, 0, 1))
 
 
 def branches(shape: tuple[int, ...], scale: float, rng: np.random.Generator) -> Floats:
-    """(h, w) opacity of a dozen bent branches with twigs, 1 to 5 raw pixels thick."""
+    """Return the (h, w) opacity of a dozen bent branches with twigs, 1 to 5 raw pixels thick."""
     canvas = np.zeros((shape[0] * 2, shape[1] * 2), np.uint8)
     for _ in range(14):
         point = rng.uniform(0, 1, 2) * canvas.shape
@@ -52,14 +52,14 @@ def branches(shape: tuple[int, ...], scale: float, rng: np.random.Generator) -> 
 
 
 def bark(background: Floats, rng: np.random.Generator) -> Floats:
-    """(h, w, 3) dark, finely textured brown."""
+    """Return (h, w, 3) dark, finely textured brown."""
     noise = ndimage.gaussian_filter(rng.normal(size=background.shape[:2]), 1.0)
     tone = np.array([0.045, 0.07, 0.035]) * rng.uniform(0.7, 1.5)
     return np.asarray(np.clip(tone * (1 + 1.2 * noise[..., None]), 0.005, 1), np.float32)
 
 
 def test_chart(height: int, width: int, rng: np.random.Generator) -> Floats:
-    """(height, width, 3) sRGB chart: four quarters with a zone plate, a star, stripes of many pitches and angles, and text."""
+    """Return a (height, width, 3) sRGB chart: four quarters with a zone plate, a star, stripes of many pitches and angles, and text."""
     grey = np.full((height, width), 0.5)
     half_y, half_x = height // 2, width // 2
     y, x = np.mgrid[:half_y, :half_x].astype(float)

@@ -1,4 +1,4 @@
-"""truth.json: what a simulation knows, as JSON, and back."""
+"""truth.json: the ground truth of a simulation, written and read."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from burstsr.simulate.stage import SimulatedBurst
 
 @dataclass(frozen=True)
 class TruthRecord:
-    """What `truth.json` says. motions: of every frame, the first zero. shape: (H, W) of a frame. seed: None where it is not given.
+    """Contents of `truth.json`. motions: of every frame, the first zero. shape: (H, W) of a frame. seed: None where it is not given.
 
     orientation: EXIF code of the frames.
     """
@@ -38,11 +38,11 @@ class TruthRecord:
 
 
 def truth_record(simulated: SimulatedBurst, seed: int | None = None) -> dict[str, Any]:
-    """All that is known of a simulated burst but its pixels, ready for JSON. A motion file as well: `read_motions` takes it."""
+    """Return the ground truth of a simulated burst without pixels, ready for JSON. Also a motion file for `read_motions`."""
     info, settings = simulated.burst.info, simulated.settings
     told = {field.name: _plain(getattr(settings, field.name)) for field in fields(settings)}
     if not isinstance(settings.motion, str):
-        told["motion"] = "given"  # they stand under "motions"
+        told["motion"] = "given"  # stored under "motions"
     return {
         "schema_version": SCHEMA_VERSION,
         "name": simulated.burst.name,
@@ -61,7 +61,7 @@ def truth_record(simulated: SimulatedBurst, seed: int | None = None) -> dict[str
 
 
 def read_truth(path: Path) -> TruthRecord:
-    """The record of a `truth.json`. Raises InputFileError for a file that is not one."""
+    """Read a `truth.json`. Raises InputFileError for any other file."""
     record = read_json(path)
     try:
         height, width = record["shape"]
@@ -86,7 +86,7 @@ def read_truth(path: Path) -> TruthRecord:
 
 
 def _check(truth: TruthRecord) -> None:
-    """Raise SettingsError unless all can be what a simulation wrote."""
+    """Raise SettingsError unless all values are valid for a simulation."""
     check_range("scale", truth.scale, 1, 4)
     for length in truth.shape:
         check_range("shape", length, 1, FARTHEST_PX)

@@ -1,6 +1,6 @@
-"""Bursts of the real world: hands that blur, depth, leaves, rolling shutters, walkers, charts, lenses and dirty sensors, each with its truth.
+"""Bursts of real-world scenes: motion blur, depth, leaves, rolling shutters, walkers, charts, lenses and dirty sensors, with ground truth.
 
-A world is a stack of flat layers before a moving camera (`Layer`), photographed while the camera moves (`Exposure` of every frame).
+A world is a stack of flat layers (`Layer`), photographed by a moving camera (`Exposure` of every frame).
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from burstsr.simulate.sensor import quantised, with_noise
 
 Floats = NDArray[np.float32]
 Array = NDArray[np.float64]
-_SUBDIVISIONS = 6  # of a raw pixel's side where layers cover each other
+_SUBDIVISIONS = 6  # of a raw pixel's side, where layers cover each other
 
 
 @dataclass(frozen=True)
 class Layer:
-    """A surface before the camera. rgb: (h, w, 3) linear camera RGB at the truth's scale, in the reference's geometry. opacity: (h, w), None = 1.
+    """A surface of the scene. rgb: (h, w, 3) linear camera RGB at the truth's scale, in the reference's geometry. opacity: (h, w), None = 1.
 
-    offsets: (frames, 2) displacement (dy, dx) against the reference, raw pixels; zero in the reference. velocity: the same per frame's exposure.
+    offsets: (frames, 2) displacement (dy, dx) relative to the reference, raw pixels; zero in the reference. velocity: the same per frame's exposure.
     """
 
     rgb: Floats
@@ -42,9 +42,9 @@ class Layer:
 
 @dataclass(frozen=True)
 class Exposure:
-    """How one frame is taken. poses: (H, K, 3) dy, dx (raw pixels), angle (rad) of every row at K moments. gain: brightness, 1 = as the reference.
+    """Exposure of one frame. poses: (H, K, 3) dy, dx (raw pixels), angle (rad) of every row at K moments. gain: relative exposure, 1 = as the reference.
 
-    field: (H, W, 2) displacement of the last layer, reference to frame, raw pixels. defocus_px: Gaussian sigma added to the lens's. row_offset: (H,).
+    field: (H, W, 2) displacement of the last layer, reference to frame, raw pixels. defocus_px: Gaussian sigma in addition to the lens. row_offset: (H,).
     """
 
     poses: Array
@@ -57,9 +57,9 @@ class Exposure:
 
 @dataclass(frozen=True)
 class Camera:
-    """The camera of a world. blur_px: (3,) Gaussian sigma of the lens per channel, raw pixels. lateral: (3,) magnification less 1 per channel.
+    """The camera of a world. blur_px: (3,) Gaussian sigma of the lens per channel, raw pixels. lateral: (3,) magnification minus 1 per channel.
 
-    vignetting: fraction lost in the corners. hot: (n, 2) positions and their dark current in `hot_level`, 1.0 = saturation.
+    vignetting: fraction lost in the corners. hot: (n, 2) positions of hot pixels, with dark current `hot_level`, 1.0 = saturation.
     """
 
     colour: Colour
@@ -75,11 +75,11 @@ class Camera:
 
 @dataclass(frozen=True)
 class WorldBurst:
-    """A burst of a world, and what is true of it.
+    """A burst of a world, with its ground truth.
 
-    truth: (h, w, 3) float32 linear camera RGB without lens, motion and noise, as the reference (frame 0) sees it. flows: (frames, H, W, 2) float32 dense
+    truth: (h, w, 3) float32 linear camera RGB without lens, motion and noise, as in the reference (frame 0). flows: (frames, H, W, 2) float32 dense
     motion at the reference's raw pixels, of the front surface there. occluded: (frames, H, W) bool, where that surface is hidden in the frame.
-    affected: (h, w) bool, the part of the truth that the scene is about. blur_moments: (frames, 3) yy, yx, xx of the motion during the exposure, raw px^2.
+    affected: (h, w) bool, the region affected by the scene's effect. blur_moments: (frames, 3) yy, yx, xx of the motion during the exposure, raw px^2.
     """
 
     burst: Burst
@@ -94,7 +94,7 @@ class WorldBurst:
 def photograph(
     layers: Sequence[Layer], exposures: Sequence[Exposure], camera: Camera, scale: float, affected: NDArray[np.bool_] | None, rng: np.random.Generator
 ) -> WorldBurst:
-    """Take the burst: layers front first, the last one opaque; one exposure per frame, the first of them the reference. `scale`: truth over raw pixels."""
+    """Photograph the burst: layers front first, the last one opaque; one exposure per frame, first the reference. `scale`: truth over raw pixels."""
     truth = _composite(layers)
     shape = (round(truth.shape[0] / scale), round(truth.shape[1] / scale))
     margin = 8
