@@ -65,7 +65,7 @@ def test_any_scale(scale):
 
 
 @pytest.mark.parametrize("order", ["BGGR", "GRBG", "GBRG"])
-def test_all_cfa_orders_give_the_same_picture(made, first, order):
+def test_all_cfa_orders_give_the_same_image(made, first, order):
     """The same sensor mirrored: another CFA order, the same picture mirrored."""
     axes = {"BGGR": (0, 1), "GRBG": (1,), "GBRG": (0,)}[order]
     mirrored = []
@@ -146,12 +146,12 @@ CHANGES = [
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_every_stage_reaches_the_picture(made, first, change):
+def test_every_stage_reaches_the_image(made, first, change):
     other = super_resolve(made.burst, read_settings(FIRST, None, [change])).image
     assert np.abs(first.image - other).max() > 1e-4
 
 
-def test_the_same_burst_gives_the_same_picture(made):
+def test_the_same_burst_gives_the_same_image(made):
     np.testing.assert_array_equal(*(super_resolve(made.burst, replace(FIRST, reference=None)).image for _ in range(2)))
 
 
@@ -208,7 +208,7 @@ def test_known_motion_is_taken_as_it_is(made, first):
 
 
 @pytest.mark.parametrize("code", [2, 3, 4, 5, 6, 7, 8])
-def test_all_orientations_give_the_same_picture(made, first, code):
+def test_all_orientations_give_the_same_image(made, first, code):
     """A camera held another way: the sensor's frames turned or mirrored, the displayed picture the same."""
     from burstsr.finish import finish, unorient
     from burstsr.settings import FinishSettings

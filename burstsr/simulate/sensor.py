@@ -48,7 +48,7 @@ def expose(planes: NDArray[np.float32], margin: int, scale: float, motion: Frame
 
 
 def _box_mean(plane: NDArray[np.float32], top: NDArray[np.float64], left: NDArray[np.float64], side: float) -> NDArray[np.float64]:
-    """the mean of a surface of unit squares over squares of `side` whose upper left corners are at edge coordinates `top`, `left`: exact area weights."""
+    """Mean of a surface of unit squares over squares of `side` whose upper left corners are at edge coordinates `top`, `left`: exact area weights."""
     first_row, first_column = np.floor(top).astype(np.intp), np.floor(left).astype(np.intp)
     place = first_row * plane.shape[1] + first_column
     y, x = top - first_row, left - first_column

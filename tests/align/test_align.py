@@ -51,7 +51,7 @@ MOTIONS = {"naive": align_paper, "loops": motion_loops}
 
 
 @pytest.mark.parametrize("shape", [(2, 2), (8, 6), (40, 54)])
-def test_grey_is_the_low_passed_mosaic_in_deviations_of_noise(rng, engine, shape):
+def test_grey_is_the_low_passed_mosaic_in_sigmas_of_noise(rng, engine, shape):
     import cv2
 
     from burstsr.align.fisher import LOW_PASS

@@ -48,7 +48,7 @@ def test_records_and_json_are_whole(result):
     assert all(r["psnr_hot"] > 10 for r in found["records"] if r["section"] == "hot")
 
 
-def test_extra_sections_of_few_pictures():
+def test_extra_sections_of_few_images():
     images = tuple(Path(f"{i:02d}.png") for i in range(1, 25))
     everything = grid.Grid(images).cases()
     of = {section: [case for case in everything if case.section == section] for section in grid.SECTIONS}

@@ -14,7 +14,7 @@ from burstsr.simulate import Flicker
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.key)
 @pytest.mark.parametrize("scale", [1.0, 1.5, 2.0])
-def test_rows_give_pictures_of_the_truth(row, scale, small, shot):
+def test_rows_give_images_of_the_truth(row, scale, small, shot):
     if row.missing:
         pytest.skip(f"{row.needs} is not installed")
     taken = small if scale == 2.0 else shot(scale=scale, cfa="GBRG")
@@ -65,7 +65,7 @@ def test_places_of_lamps_and_hot_pixels(shot):
     assert mask.sum() <= 5 * 57 and places_of(shot()) == {}
 
 
-def test_noise_between_two_pictures(small):
+def test_noise_between_two_images(small):
     truth = small.made.truth
     generator = np.random.default_rng(0)
     a, b = (truth + generator.normal(0, 0.02, truth.shape).astype(np.float32) for _ in range(2))

@@ -24,7 +24,7 @@ def test_demo_is_redone_and_says_its_figures(run, tmp_path, monkeypatch):
         assert status == 0 and baseline.NAME in out and "burst of 2" in out and "side_by_side.png" in out
 
 
-def test_demo_without_its_picture_says_what_to_do(run, tmp_path, monkeypatch):
+def test_demo_without_its_image_says_what_to_do(run, tmp_path, monkeypatch):
     monkeypatch.setattr(demo, "IMAGE", "nowhere.png")
     status, _, err = run("demo", tmp_path / "demo")
     assert status == 1 and "nowhere.png" in err and "simulate" in err

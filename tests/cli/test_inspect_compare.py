@@ -54,7 +54,7 @@ def test_a_result_comes_close_to_the_truth_in_every_format(run_json, made, uprig
         assert figures[name]["psnr_srgb"] == pytest.approx(best["psnr_srgb"], abs=0.5)
 
 
-def test_a_turned_picture_is_compared_upright(run, run_json, tmp_path, made):
+def test_a_turned_image_is_compared_upright(run, run_json, tmp_path, made):
     out = tmp_path / "out"
     linear = tifffile.imread(made / "birch" / "truth.tif")
     tifffile.imwrite(tmp_path / "tall.tif", linear, photometric="rgb")
@@ -65,7 +65,7 @@ def test_a_turned_picture_is_compared_upright(run, run_json, tmp_path, made):
     assert by_format[0] == pytest.approx(by_format[1], abs=0.5) and by_format[0] > 20
 
 
-def test_equal_pictures_are_infinitely_close(run, run_json, made):
+def test_equal_images_are_infinitely_close(run, run_json, made):
     truth = made / "apple" / "truth.tif"
     status, out, _ = run("compare", truth, truth)
     assert status == 0 and "inf" in out and "1.0000" in out
@@ -92,7 +92,7 @@ def test_sizes_must_match_and_files_must_be_there(run, made, tmp_path):
     assert run("compare", tmp_path / "nowhere.dng", made / "apple" / "truth.tif")[0] == 2
 
 
-def test_only_our_linear_dng_is_a_picture(run, made, upright, tmp_path):
+def test_only_our_linear_dng_is_an_image(run, made, upright, tmp_path):
     image = read_linear_dng(upright / "apple.dng")
     assert image.rgb.shape == (160, 192, 3) and image.rgb.dtype == np.float32 and image.orientation == 1
     assert np.allclose(image.colour.as_shot_neutral, [0.5, 1, 0.625], atol=1e-4)

@@ -338,7 +338,7 @@ def test_settings_come_from_file_then_assignments_then_flags(run, made, tmp_path
     assert status == 0 and (asked["scale"], asked["finish"]["tone"], asked["finish"]["sharpen"]) == (1.5, 0.25, 0.75)
 
 
-def test_worker_processes_give_the_same_pictures(run, bursts, tmp_path):
+def test_worker_processes_give_the_same_images(run, bursts, tmp_path):
     for out, jobs in (("one", 1), ("two", 2)):
         block(tmp_path / out, "birch")
         status, _, err = run("process", bursts, "-o", tmp_path / out, "--jobs", jobs)

@@ -106,7 +106,7 @@ def test_noise_of_a_named_camera(run, image, tmp_path):
     assert status == 2 and "Acme Two" in err
 
 
-def test_shading_is_undone_by_reading(run, tmp_path):
+def test_vignetting_is_undone_by_reading(run, tmp_path):
     light = np.full((128, 192, 3), (0.2, 0.4, 0.3), np.float32)
     tifffile.imwrite(tmp_path / "flat.tif", light, photometric="rgb")
     assert run("simulate", tmp_path / "flat.tif", "-o", tmp_path, "--linear", "--frames", 1, "--noise", "0,0", "--vignetting", 0.6)[0] == 0
@@ -137,7 +137,7 @@ def test_frames_of_a_camera_are_not_replaced(run, image, tmp_path):
     assert status == 1 and "frame_000.dng" in err and contents(tmp_path / "tile") == {"frame_000.dng": b"somebody's"}
 
 
-def test_linear_pictures_are_sensor_values(run, tmp_path):
+def test_linear_images_are_sensor_values(run, tmp_path):
     light = np.full((64, 64, 3), (0.2, 0.4, 0.3), np.float32)
     tifffile.imwrite(tmp_path / "flat.tif", light, photometric="rgb")
     status, _, err = run("simulate", tmp_path / "flat.tif", "-o", tmp_path)
@@ -177,14 +177,14 @@ def test_wrong_usage_is_2(run, image, tmp_path, arguments, says):
     assert status == 2 and says in err and not (tmp_path / "out").exists()
 
 
-def test_pictures_of_one_name_are_refused(run, image, tmp_path):
+def test_images_of_one_name_are_refused(run, image, tmp_path):
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "Tile.png").write_bytes(image.read_bytes())
     status, _, err = run("simulate", image, tmp_path / "other" / "Tile.png", "-o", tmp_path / "out")
     assert status == 2 and "tile" in err.lower()
 
 
-def test_a_broken_picture_costs_itself_only(run, image, tmp_path):
+def test_a_broken_image_costs_itself_only(run, image, tmp_path):
     (tmp_path / "broken.png").write_bytes(b"no picture")
     status, out, err = run("simulate", tmp_path / "broken.png", image, "-o", tmp_path / "out", "--frames", 1)
     assert status == 1 and "broken.png" in err and out.startswith("tile: ") and sorted(p.name for p in (tmp_path / "out").iterdir()) == ["tile"]

@@ -102,7 +102,7 @@ def test_classical_models_claim_nothing(run_json, images, tmp_path):
     assert np.array_equal(read_display(tmp_path / "out" / "apple.png").pixels, read_display(images / "apple.png").pixels.repeat(2, 0).repeat(2, 1))
 
 
-def test_one_picture_may_name_its_file(run, images, tmp_path):
+def test_one_image_may_name_its_file(run, images, tmp_path):
     assert run("single", images / "apple.png", "-o", tmp_path / "large.jpg", "--scale", 2)[0] == 0
     assert read_display(tmp_path / "large.jpg").pixels.shape == (48, 60, 3) and (tmp_path / "large.jpg.json").exists()
     assert run("single", images / "apple.png", "-o", tmp_path / "other.jpg", "--format", "png")[0] == 2
@@ -187,7 +187,7 @@ def test_raw_frames_become_linear_dngs(run_json, made, tmp_path, model):
     assert np.abs(image.rgb.mean((0, 1)) / truth.mean((0, 1)) - 1).max() < 0.25, "the colours are the camera's"
 
 
-def test_a_linear_dng_of_process_can_be_enlarged(run, run_json, made, tmp_path):
+def test_a_linear_dng_of_process_can_be_upscaled(run, run_json, made, tmp_path):
     assert run("process", made / "apple", "-o", tmp_path / "merged", "--scale", 1)[0] == 0
     status, _ = run_json("single", tmp_path / "merged" / "apple.dng", "-o", tmp_path / "out", "--model", "lanczos", "--scale", 2)
     assert status == 0 and read_linear_dng(tmp_path / "out" / "apple.dng").rgb.shape == (160, 192, 3)
@@ -196,7 +196,7 @@ def test_a_linear_dng_of_process_can_be_enlarged(run, run_json, made, tmp_path):
     assert status == 1 and "already demosaiced" in result["images"][0]["reason"]
 
 
-def test_linear_pictures_stay_linear(run_json, tmp_path):
+def test_linear_images_stay_linear(run_json, tmp_path):
     write_linear_tiff(tmp_path / "light.tif", np.full((10, 12, 3), 1.7, np.float32))
     status, _ = run_json("single", tmp_path / "light.tif", "-o", tmp_path / "out", "--scale", 2)
     found = tifffile.imread(tmp_path / "out" / "light.tif")

@@ -182,7 +182,7 @@ PICTURES = {
 
 
 @pytest.mark.parametrize("name", PICTURES)
-def test_pictures_that_no_file_can_hold_are_refused(name, tmp_path):
+def test_images_that_no_file_can_hold_are_refused(name, tmp_path):
     """Four channels were read beyond their rows."""
     with pytest.raises(SettingsError, match="picture"):
         write_dng(tmp_path / "out.dng", PICTURES[name]())

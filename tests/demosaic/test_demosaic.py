@@ -29,7 +29,7 @@ def test_an_edge_has_no_zipper(axis):
     assert np.abs(out[..., 0] - out[..., 1]).max() < 0.1
 
 
-def test_enlarge_keeps_position():
+def test_upscale_keeps_position():
     y, x = np.mgrid[:20, :24].astype(np.float32)
     ramp = np.repeat((y + 2 * x)[..., None], 3, 2)
     for scale in (1.0, 1.5, 2.0, 3.3):
@@ -56,7 +56,7 @@ def test_engines_agree(texture, rng, cfa, shape):
 
 
 @pytest.mark.parametrize("scale", [1.5, 2.0, 3.3, 4.0])
-def test_enlarging_engines_agree(rng, scale):
+def test_upscaling_engines_agree(rng, scale):
     image = rng.uniform(-0.1, 1, (9, 13, 3)).astype(np.float32)
     height, width = round(scale * 9), round(scale * 13)
     a, b = np.zeros((height, width, 3), np.float32), np.zeros((height, width, 3), np.float32)
@@ -66,7 +66,7 @@ def test_enlarging_engines_agree(rng, scale):
 
 
 @pytest.mark.parametrize("scale", [1.0, 1.5, 2.0, 3.3])
-def test_rows_of_the_enlarged_picture_are_its_rows(rng, scale):
+def test_rows_of_the_upscaled_image_are_its_rows(rng, scale):
     image = rng.uniform(0, 1, (70, 31, 3)).astype(np.float32)
     whole = upscale(image, scale)
     assert whole.shape == (round(70 * scale), round(31 * scale), 3)
@@ -77,7 +77,7 @@ def test_rows_of_the_enlarged_picture_are_its_rows(rng, scale):
         np.testing.assert_array_equal(out, whole[first:last])
 
 
-def test_flat_stays_flat_when_enlarged():
+def test_flat_stays_flat_when_upscaled():
     out = upscale(np.full((5, 7, 3), 0.3, np.float32), 2.7)
     np.testing.assert_allclose(out, 0.3, rtol=1e-5)
 

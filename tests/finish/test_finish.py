@@ -132,7 +132,7 @@ def test_blocks_leave_no_seams(scene, monkeypatch):
         np.testing.assert_allclose(a, b, atol=2e-6)
 
 
-def test_whole_numbers_are_the_rounded_floats(scene):
+def test_integers_are_the_rounded_floats(scene):
     image = picture_of(camera_rgb(scene, CAMERAS["known"]), CAMERAS["known"], orientation=8)
     shown = finish(image, FinishSettings())
     assert shown.min() >= 0
@@ -158,7 +158,7 @@ def test_orientation(code):
 
 
 @pytest.mark.parametrize("code", [*range(1, 9)])
-def test_a_turned_picture_is_finished_the_same(scene, code):
+def test_a_turned_image_is_finished_the_same(scene, code):
     upright = camera_rgb(scene, CAMERAS["known"])
     expected = finish(picture_of(upright, CAMERAS["known"]), FinishSettings())
     turned = finish(picture_of(unorient(upright, code), CAMERAS["known"], orientation=code), FinishSettings())

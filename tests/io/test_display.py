@@ -55,7 +55,7 @@ def exif_block(code):
 
 
 @pytest.mark.parametrize("code", range(1, 9))
-def test_pictures_are_turned_upright_once(tmp_path, rng, code):
+def test_images_are_turned_upright_once(tmp_path, rng, code):
     import imagecodecs
 
     pixels = pixels_of(rng, 3, np.uint8)

@@ -64,7 +64,7 @@ def test_orientation_is_kept(tmp_path, make_frame, image, orientation):
         assert file.pages[0].tags["Orientation"].value == orientation
 
 
-def test_a_picture_is_rounded_and_clipped(tmp_path, image):
+def test_an_image_is_rounded_and_clipped(tmp_path, image):
     write_dng(tmp_path / "p.dng", image)
     with tifffile.TiffFile(tmp_path / "p.dng") as file:
         pixels = file.pages[0].asarray()

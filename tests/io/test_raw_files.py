@@ -252,7 +252,7 @@ def test_refused(tmp_path, make_frame, extra, reason):
             read(tmp_path / "a.dng")
 
 
-def test_merged_pictures_are_refused(tmp_path, make_frame):
+def test_merged_images_are_refused(tmp_path, make_frame):
     write_dng(tmp_path / "p.dng", Result(np.zeros((64, 64, 3), np.float32), make_frame().info, 1.0))
     with pytest.raises(InputFileError, match="already demosaiced"):
         read_info(tmp_path / "p.dng")

@@ -33,7 +33,7 @@ def said(data):
     return found
 
 
-def test_a_packet_says_where_the_picture_comes_from():
+def test_a_packet_says_where_the_image_comes_from():
     found = said(packet(LEARNED))
     assert found[f"{EXT}DigitalSourceType"] == "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
     assert found[f"{EXT}AISystemUsed"].startswith("srgan-lite-x4 (burstsr") and found[f"{EXT}AISystemVersionUsed"] == "sha256:" + "ab" * 32

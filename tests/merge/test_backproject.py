@@ -101,7 +101,7 @@ def test_noise_is_not_added_and_detail_is(rng):
     np.testing.assert_allclose(image, base + detail, atol=0.01)
 
 
-def test_gain_zero_leaves_the_picture(rng):
+def test_gain_zero_leaves_the_image(rng):
     image = rng.uniform(0, 0.9, (32, 32, 3)).astype(np.float32)
     before = image.copy()
     residual = rng.normal(0, 1, image.shape).astype(np.float32)

@@ -98,7 +98,7 @@ def test_a_distrusted_frame_leaves_no_trace(rng):
     np.testing.assert_array_equal(a, b)
 
 
-def test_frames_that_left_the_picture_give_nothing(rng):
+def test_frames_that_left_the_image_give_nothing(rng):
     far = Flow(np.full((2, 2, 2), 500, np.float32), 16)
     image, weight = merged([frame_of(np.ones((32, 32)))], [far], fallback=0.5)
     np.testing.assert_allclose(image, 0.5, atol=1e-6)

@@ -115,7 +115,7 @@ CHANGES = [
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_every_knob_reaches_the_picture(made, best, change):
+def test_every_knob_reaches_the_image(made, best, change):
     other = super_resolve(made.burst, changed(f"reconstruct.{change}")).image
     assert np.isfinite(other).all()
     assert np.abs(other - best.image).max() > 1e-4

@@ -113,7 +113,7 @@ def test_order_of_the_other_frames_is_irrelevant(made, best):
     assert apart.max() < BEST_THRESHOLD_ABSOLUTE
 
 
-def test_the_same_burst_gives_the_same_picture(made, best):
+def test_the_same_burst_gives_the_same_image(made, best):
     """Whether or not its noise is measured."""
     np.testing.assert_array_equal(super_resolve(made.burst, BEST).image, best.image)
 

@@ -168,7 +168,7 @@ def test_what_x_is_seen_as_is_kept(sigma, rng):
     np.testing.assert_allclose(problem.seen, expected, rtol=0, atol=1e-5 * np.abs(expected).max())
 
 
-def test_a_picture_that_explains_its_samples_stays(rng):
+def test_an_image_that_explains_its_samples_stays(rng):
     """Samples made of x itself and a target equal to x: nothing moves, and nothing is in excess."""
     problem = Problem(2.0, 0.7, rng, fade=7)
     problem.target = problem.x.copy()

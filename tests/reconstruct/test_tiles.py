@@ -12,7 +12,7 @@ SHAPES = [(192, 192), (193, 500), (20, 31), (1, 7)]
 
 @pytest.mark.parametrize("side", [8, 64, 192])
 @pytest.mark.parametrize("shape", SHAPES)
-def test_tiles_cover_the_picture_once(shape, side):
+def test_tiles_cover_the_image_once(shape, side):
     count = np.zeros(shape, int)
     for tile in tiles(shape, side, 3):
         assert 0 < tile.y1 - tile.y0 <= side and 0 < tile.x1 - tile.x0 <= side
@@ -27,7 +27,7 @@ def test_tiles_are_of_nearly_equal_size():
 
 @pytest.mark.parametrize("side", [8, 64])
 @pytest.mark.parametrize("shape", [(40, 33), (20, 31)])
-def test_cut_mirrors_beyond_the_picture(shape, side, rng):
+def test_cut_mirrors_beyond_the_image(shape, side, rng):
     image, margin = rng.uniform(0, 1, (*shape, 3)).astype(np.float32), 5
     padded = np.pad(image, ((margin, margin), (margin, margin + 15), (0, 0)), "reflect")
     for tile in tiles(shape, side, margin):
@@ -40,7 +40,7 @@ def test_cut_mirrors_beyond_the_picture(shape, side, rng):
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 4), (3, 2)])
-def test_margins_wider_than_the_picture(shape, rng):
+def test_margins_wider_than_the_image(shape, rng):
     image = rng.uniform(0, 1, (*shape, 3)).astype(np.float32)
     (tile,) = tiles(shape, 192, 14)
     assert set(np.unique(tile.cut(image))) == set(np.unique(image))

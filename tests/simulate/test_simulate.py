@@ -68,14 +68,14 @@ def test_truth_and_frames_fit(scale):
         assert round(scale * frame) <= length < round(scale * (frame + 2))
 
 
-def test_integer_picture_is_the_same_picture():
+def test_integer_image_is_the_same_image():
     image = (picture() * 255).round()
     settings = {"frames": 1, "noise": QUIET}
     np.testing.assert_array_equal(mosaics(run(image=image.astype(np.uint8), **settings)), mosaics(run(image=image / np.float32(255), **settings)))
     np.testing.assert_array_equal(mosaics(run(image=image.astype(np.uint8), **settings)), mosaics(run(image=(image * 257).astype(np.uint16), **settings)))
 
 
-def test_finishing_gives_the_picture_back():
+def test_finishing_gives_the_image_back():
     image = picture()
     truth = run(image=image, frames=1).truth
     np.testing.assert_allclose(display_srgb(truth, camera_colour()), image, atol=2e-5)
@@ -147,7 +147,7 @@ def test_mover_moves_and_the_truth_shows_it_where_the_reference_does():
     assert without.mask_mover is None and without.mask_mover_ever is None
 
 
-def test_mover_leaves_the_picture_quietly():
+def test_mover_leaves_the_image_quietly():
     simulated = run(moving_object=replace(MOVER, velocity_px=(0.0, 60.0)), **STILL)
     np.testing.assert_array_equal(mosaics(simulated)[3], mosaics(run(**STILL))[3])
 
@@ -209,7 +209,7 @@ def test_settings_out_of_range_are_refused(wrong):
 
 
 @pytest.mark.parametrize("image", [np.zeros((64, 64)), np.zeros((64, 64, 4)), np.zeros((9, 64, 3)), np.full((64, 64, 3), np.nan)])
-def test_pictures_that_cannot_be_are_refused(image):
+def test_images_that_cannot_be_are_refused(image):
     with pytest.raises(SettingsError):
         run(image=image)
 

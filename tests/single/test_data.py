@@ -20,7 +20,7 @@ def folder(tmp_path):
     return PatchDataset([tmp_path])
 
 
-def test_unusable_pictures_are_left_out(folder):
+def test_unusable_images_are_left_out(folder):
     assert [path.name for path in folder.paths] == ["0.png", "1.png", "2.png"]
 
 
@@ -44,7 +44,7 @@ def test_the_same_seed_gives_the_same_batch(folder):
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4])
-def test_a_patch_is_the_shrunk_picture(folder, scale):
+def test_a_patch_is_the_shrunk_image(folder, scale):
     """As if the whole picture had been shrunk: borders of a patch are not those of a picture."""
     given, wanted = ImagePairs(folder, scale, Degradation()).batch(3, 10, np.random.default_rng(5))
     assert given.shape == (3, 3, 10, 10) and wanted.shape == (3, 3, 10 * scale, 10 * scale)
@@ -78,7 +78,7 @@ def test_luma_of_grey_is_studio_swing():
         assert float(luma(torch.full((1, 3, 1, 1), value))) == pytest.approx(expected, abs=1e-4)
 
 
-def test_raw_planes_of_a_constant_picture_are_constant_but_for_noise(tmp_path):
+def test_raw_planes_of_a_constant_image_are_constant_but_for_noise(tmp_path):
     write_png(tmp_path / "grey.png", np.full((80, 80, 3), 128, np.uint8))
     given, wanted = BayerPairs(PatchDataset([tmp_path]), 2, alpha=(1e-9, 2e-9)).batch(2, 8, np.random.default_rng(1))
     assert given.shape == (2, 4, 8, 8) and wanted.shape == (2, 3, 32, 32)
@@ -105,13 +105,13 @@ def test_a_folder_without_raw_pairs_is_refused(tmp_path):
         AlignedPairs(tmp_path, 2)
 
 
-def test_training_and_validation_share_no_picture(folder):
+def test_training_and_validation_share_no_image(folder):
     rest = folder.split_off(2)
     assert not set(rest.paths) & set(folder.paths) and len(rest.paths) + len(folder.paths) == 3
 
 
 @pytest.mark.parametrize("order", ["RGGB", "GBRG"])
-def test_raw_files_with_pictures_beside_them_become_pairs(tmp_path, order):
+def test_raw_files_with_images_beside_them_become_pairs(tmp_path, order):
     """A simulated raw file and its truth as a picture: planes and picture show the same, at the same place."""
     from burstsr.cli import main
 

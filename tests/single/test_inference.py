@@ -128,7 +128,7 @@ def test_luma_networks_leave_colour_differences_to_bicubic():
     assert np.abs(gained - gained[:, :, :1]).max() < 1e-5 and np.abs(gained).max() > 1e-4
 
 
-def test_display_pictures_are_no_mosaics():
+def test_display_images_are_no_mosaics():
     with pytest.raises(SettingsError, match="raw mosaics"):
         made_by("bayer").image(smooth(8, 8))
     with pytest.raises(SettingsError, match="not mosaics"):
@@ -170,7 +170,7 @@ def test_raw_frames_come_back_linear():
     assert upscale_frame(frame, made_by("rgb")).image.shape == (48, 64, 3)
 
 
-def test_a_merged_picture_is_seen_through_the_filters(rng):
+def test_a_merged_image_is_seen_through_the_filters(rng):
     frame = frame_of(np.full((16, 20, 3), 0.4), "GRBG")
     made = upscale_image(Result(np.full((16, 20, 3), 0.4, np.float32), frame.info, 1.0), Upscaler(Model("green", True), 2.0, 2.0, "bayer", Green()))
     assert np.abs(made.image - 0.4).max() < 1e-5

@@ -55,7 +55,7 @@ def test_ms_ssim_of_one_scale_is_ssim(images):
     assert float(ms_ssim(*small)) == pytest.approx(float(ssim(*small)), abs=1e-9)
 
 
-def test_too_small_pictures_are_refused():
+def test_too_small_images_are_refused():
     with pytest.raises(SettingsError, match="11"):
         ssim(torch.zeros(1, 1, 8, 8), torch.zeros(1, 1, 8, 8))
     with pytest.raises(SettingsError, match="must be"):
@@ -110,7 +110,7 @@ def test_vgg_features_before_and_after_activation(vgg):
     assert (before["conv1_2"] < 0).any() and not any(p.requires_grad for p in vgg.parameters())
 
 
-def test_cobi_on_features_pulls_towards_the_wanted_picture(vgg):
+def test_cobi_on_features_pulls_towards_the_wanted_image(vgg):
     wanted = torch.rand(1, 3, 16, 16, generator=torch.Generator().manual_seed(1))
     made = torch.zeros(1, 3, 16, 16, requires_grad=True)
     loss = cobi_loss(vgg, made, wanted)

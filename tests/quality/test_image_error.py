@@ -17,7 +17,7 @@ def truth():
     return np.random.default_rng(0).uniform(0.1, 0.8, (40, 50, 3)).astype(np.float32)
 
 
-def test_a_picture_is_its_own_equal(truth):
+def test_an_image_is_its_own_equal(truth):
     assert image_error.psnr_linear(truth, truth) == image_error.psnr_srgb(truth, truth, PLAIN) == float("inf")
     assert image_error.ssim(truth, truth, PLAIN) == pytest.approx(1.0)
     assert image_error.chroma_error(truth, truth, PLAIN) == 0

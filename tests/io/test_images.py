@@ -24,7 +24,7 @@ def pixels():
 
 @pytest.mark.parametrize("kind", [np.uint8, np.uint16])
 @pytest.mark.parametrize("name", ["a.tif", "a.png"])
-def test_whole_numbers_come_back(tmp_path, pixels, name, kind):
+def test_integers_come_back(tmp_path, pixels, name, kind):
     image = pixels(kind)
     (write_tiff if name == "a.tif" else write_png)(tmp_path / name, image)
     rgb, was_integer = read_image(tmp_path / name)
@@ -105,7 +105,7 @@ def test_grey_alpha_and_separate_planes_become_rgb(tmp_path, pixels):
         assert np.array_equal(np.rint(read_image(tmp_path / name).rgb * 65535), expected), name
 
 
-def test_unreadable_pictures(tmp_path, pixels):
+def test_unreadable_images(tmp_path, pixels):
     (tmp_path / "a.png").write_bytes(b"no picture")
     (tmp_path / "a.tif").write_bytes(b"no picture")
     (tmp_path / "empty.jpg").write_bytes(b"")

@@ -23,7 +23,7 @@ def test_corners_lose_the_share_and_the_middle_nothing():
     assert gain[6, 8] == gain.min() == 1
 
 
-def test_frames_are_darker_by_the_gain_and_no_shading_changes_nothing():
+def test_frames_are_darker_by_the_gain_and_no_vignetting_changes_nothing():
     image = np.random.default_rng(0).uniform(0.2, 0.8, (96, 128, 3)).astype(np.float32)
     quiet = Noise(np.zeros(3), np.zeros(3))
     plain, shaded = (

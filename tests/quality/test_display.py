@@ -15,7 +15,7 @@ def pair(rng):
     return np.clip(truth + 0.03 * rng.standard_normal(truth.shape), 0, 1), truth
 
 
-def test_equal_pictures_are_perfect(pair):
+def test_equal_images_are_perfect(pair):
     found = display.figures(pair[1], pair[1], 4)
     assert found["psnr_rgb"] == found["psnr_y"] == np.inf
     assert all(found[name] == pytest.approx(1) for name in ("ssim_rgb", "ssim_y", "ms_ssim_rgb", "ms_ssim_y"))
