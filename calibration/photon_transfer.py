@@ -114,9 +114,9 @@ def _site(group: Sequence[Frame], site: tuple[int, ...], white: float) -> _Site:
     return _Site(centre.mean(axis=1), variance, (second**2).mean(axis=(1, 2)) - variance / count, float((count - 1) * _BLOCK**2))
 
 
-def _black(groups: list[list[Frame]], sites: list[list[_Site]], darks: bool, told: Doubles) -> Doubles:
+def _black(groups: list[list[Frame]], sites: list[list[_Site]], darks: bool, file_black: Doubles) -> Doubles:
     """Return the (2, 2) black level, DN, by site. darks: whether the last exposure of each site is a dark."""
-    black = told.astype(np.float64).copy()
+    black = file_black.astype(np.float64).copy()
     seconds = np.array([group[0].info.exposure_s for group in groups])
     for k, (i, j) in enumerate(np.ndindex(2, 2)):
         if darks:

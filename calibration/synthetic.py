@@ -41,8 +41,8 @@ def flat_frames(
     groups = []
     for level in levels:
         clean = (level * light).astype(np.float32)
-        told = replace(info, exposure_s=level / 10 if level > 0 else 0.01)
-        groups.append([Frame(told, quantised(with_noise(clean, noise, info.cfa, row_noise, rng), info.levels)) for _ in range(frames)])
+        described = replace(info, exposure_s=level / 10 if level > 0 else 0.01)
+        groups.append([Frame(described, quantised(with_noise(clean, noise, info.cfa, row_noise, rng), info.levels)) for _ in range(frames)])
     return groups
 
 

@@ -35,10 +35,10 @@ def developed(job: Job) -> Result | None:
 
     record = job.files.read()
     dng = job.images["dng"]
-    said = job.files.listed(record).get(dng.name)
-    if record is None or said is None or "sha256" not in said or record.get(BELOW_BLACK) != 0 or job.overwrite:
+    listed = job.files.listed(record).get(dng.name)
+    if record is None or listed is None or "sha256" not in listed or record.get(BELOW_BLACK) != 0 or job.overwrite:
         return None
-    if not set(missing(job)) <= set(_FROM_LINEAR) or not unchanged(dng, said, job.record):
+    if not set(missing(job)) <= set(_FROM_LINEAR) or not unchanged(dng, listed, job.record):
         return None
     return _image(job, record, dng)
 

@@ -84,13 +84,13 @@ class Claim:
         """Return the entries of the old record under `key` for files that still exist, except `names`, which are being replaced."""
         files = self.files
         kept = []
-        for name, said in files.listed(old, key).items():
+        for name, listed in files.listed(old, key).items():
             path = files.folder / name
             if name in names or not path.is_file():
                 continue
-            if "sha256" in said:
-                kept.append(said)
-            elif unchanged(path, said, files.folder / files.record):
+            if "sha256" in listed:
+                kept.append(listed)
+            elif unchanged(path, listed, files.folder / files.record):
                 kept.append(entry(path))
         return kept
 

@@ -72,8 +72,8 @@ def applied(result: Result, job: Job, why: str, ready: CalibratedBurst | None, p
     if job.fallback == "none" and why != _TRIPOD:
         raise BurstError(f"{job.name}: {why}, and --fallback none: nothing to merge")
     if job.fallback not in _LEARNED:
-        said = None if job.fallback == "none" else {"method": FALLBACK, "why": why, "learned": False}
-        return replace(result, report=result.report.with_facts(fallback=said))
+        facts = None if job.fallback == "none" else {"method": FALLBACK, "why": why, "learned": False}
+        return replace(result, report=result.report.with_facts(fallback=facts))
     start = time.perf_counter()
     if progress:
         progress(f"fallback: {job.fallback}", 0, 1)
@@ -130,7 +130,7 @@ def _recorded(made: Result, merged: Result, job: Job, why: str, seconds: float) 
     provenance = provenance_of(model, job.settings.scale, merged.provenance)
     noise: Any = merged.report["noise"]
     facts: dict[str, Any] = {
-        "advice": "; ".join(said for said in (noise.get("noise_warning"), f"{why}: upscaled by {describe(model)}") if said),
+        "advice": "; ".join(text for text in (noise.get("noise_warning"), f"{why}: upscaled by {describe(model)}") if text),
         "fallback": {"method": job.fallback, "why": why, **model.to_dict()},
         "output_noise": None,
         "provenance": provenance.to_dict() if provenance else None,

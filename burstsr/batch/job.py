@@ -133,8 +133,8 @@ def changed_frames(old: Sequence[str], new: Sequence[str]) -> str:
     was, now = ({f.rpartition(" bytes")[0].rpartition(", ")[0]: f for f in fingerprints} for fingerprints in (old, new))
     counts = Counter(added=len(now.keys() - was.keys()), gone=len(was.keys() - now.keys()))
     counts["changed"] = sum(was[name] != now[name] for name in was.keys() & now.keys())
-    said = [f"{number} {what}" for what, number in counts.items() if number]
-    if not said:
+    parts = [f"{number} {what}" for what, number in counts.items() if number]
+    if not parts:
         return "in another order"
-    first, _, rest = said[0].partition(" ")
-    return ", ".join([f"{first} frame{'s' if first != '1' else ''} {rest}", *said[1:]])
+    first, _, rest = parts[0].partition(" ")
+    return ", ".join([f"{first} frame{'s' if first != '1' else ''} {rest}", *parts[1:]])

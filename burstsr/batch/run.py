@@ -133,18 +133,18 @@ def _image(sound: Sound, read: Callable[[], Burst], progress: Progress | None) -
     start = time.perf_counter()
     ready = prepared(sound.job.known, read(), sound.job.settings, sound.omitted)
     seconds = time.perf_counter() - start
-    burst, settings, flows, defects, told = [ready.burst], ready.settings, ready.flows, ready.defects, ready.told
+    burst, settings, flows, defects, sources = [ready.burst], ready.settings, ready.flows, ready.defects, ready.sources
     kept = ready if fallback.is_learned(sound.job.fallback) else None
     del ready
     image = super_resolve(burst.pop(), settings, progress, flows, defects)  # unless kept, the only reference: its memory is free for the writers
     why = fallback.reason(image, settings.scale)
     if why:
         image = fallback.applied(image, sound.job, why, kept, progress)
-    report = _with_sources(image.report, told) if told else image.report
+    report = _with_sources(image.report, sources) if sources else image.report
     return replace(image, report=report.with_facts(damaged_frames=list(sound.reasons))), seconds
 
 
-def _with_sources(report: Report, told: dict[str, str]) -> Report:
+def _with_sources(report: Report, sources: dict[str, str]) -> Report:
     """Add the calibration used, and its sources, to the report."""
-    noise = {**report["noise"], "source": f"profile {told['noise']}"} if "noise" in told else report["noise"]
-    return report.with_facts(noise=noise, known=told)
+    noise = {**report["noise"], "source": f"profile {sources['noise']}"} if "noise" in sources else report["noise"]
+    return report.with_facts(noise=noise, known=sources)

@@ -59,9 +59,9 @@ def run(args: argparse.Namespace) -> int:
         echo(f"\n{burst.name}: {burst.infos[0].path.parent}\n{frame_table(burst)}")
     for name, facts in seen.items():
         if facts is not None:
-            told = f"coverage {facts['coverage']:.2f}, uniformity {facts['sampling_uniformity']:.2f}"
+            summary = f"coverage {facts['coverage']:.2f}, uniformity {facts['sampling_uniformity']:.2f}"
             gain = f"expected gain {facts['expected_gain_db']:.1f} dB at x{facts['scale']:g}"
-            echo("; ".join([f"{name}: {told}, {gain}", *([facts["advice"]] if facts["advice"] else [])]))
+            echo("; ".join([f"{name}: {summary}, {gain}", *([facts["advice"]] if facts["advice"] else [])]))
     for name, groups in scenes.items():
         for line in _about(groups) if groups else ():
             echo(f"{name}: {line}")

@@ -137,8 +137,8 @@ def _check_frame(frame: Frame) -> None:
     if "mosaic" in vars(frame):  # others are being decoded from files, which gives nothing else
         mosaic = frame.mosaic
         if not isinstance(mosaic, np.ndarray) or mosaic.dtype != np.uint16 or mosaic.shape != info.shape:
-            told = f"{mosaic.dtype} of shape {mosaic.shape}" if isinstance(mosaic, np.ndarray) else type(mosaic).__name__
-            raise BurstError(f"{place}: mosaic must be uint16 of shape {info.shape}, not {told}")
+            given = f"{mosaic.dtype} of shape {mosaic.shape}" if isinstance(mosaic, np.ndarray) else type(mosaic).__name__
+            raise BurstError(f"{place}: mosaic must be uint16 of shape {info.shape}, not {given}")
 
 
 def _flow(flow: Flow, shape: tuple[int, int], place: str) -> Flow:

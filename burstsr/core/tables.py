@@ -47,7 +47,7 @@ def read_toml(path: Path) -> dict[str, Any]:
 
 
 def read_table(path: Path) -> dict[str, Any]:
-    """The table of a TOML file, or of a JSON file, which is told by its opening brace. Raises InputFileError."""
+    """The table of a TOML file, or of a JSON file, recognised by its opening brace. Raises InputFileError."""
     text = read_text(path)
     table: dict[str, Any] = _parsed(path, text, "JSON" if text.lstrip().startswith("{") else "TOML")
     return table

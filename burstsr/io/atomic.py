@@ -90,7 +90,7 @@ def _digest(text: str) -> str:
 
 
 def _umask() -> int:
-    with _umask_lock:  # it belongs to the process, and is only told when it is changed
+    with _umask_lock:  # the umask is per process, and can only be read by changing it
         mask = os.umask(0o077)
         os.umask(mask)
     return mask

@@ -69,8 +69,8 @@ def shot_tags(info: FrameInfo | None, shape: tuple[int, ...], *, upright: bool, 
         t.RESOLUTION_UNIT: integers(SHORT, 2),
         t.SOFTWARE: text(f"burstsr {__version__}"),
     }
-    told = {code: found.first[other] for code, other in _OF_DNG.items() if other in found.first}
-    exif = {**(exposure_tags(info) if info else {}), **told, **found.exif}
+    from_dng = {code: found.first[other] for code, other in _OF_DNG.items() if other in found.first}
+    exif = {**(exposure_tags(info) if info else {}), **from_dng, **found.exif}
     exif |= {40960: Entry(UNDEFINED, b"0100"), 40961: integers(SHORT, _SRGB if srgb else _UNCALIBRATED)}  # FlashpixVersion, ColorSpace
     return Inherited(first, with_version(exif), found.gps)
 

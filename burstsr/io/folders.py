@@ -65,8 +65,8 @@ class Walk:
     def empty(self) -> list[Path]:
         """Return the given folders that contain nothing to read or report, at any depth."""
         filled = {unit.top for unit in self.units if unit.files}
-        told = {place for told in (*self.problems, *self.passed_over) for place in (told.path, *told.path.parents)}
-        return [unit.folder for unit in self.units if unit.folder == unit.top and unit.top not in filled | told]
+        reported = {folder for problem in (*self.problems, *self.passed_over) for folder in (problem.path, *problem.path.parents)}
+        return [unit.folder for unit in self.units if unit.folder == unit.top and unit.top not in filled | reported]
 
     def _unit(self, folder: Path, top: Path | None) -> Unit:
         self.units.append(Unit(folder, top))

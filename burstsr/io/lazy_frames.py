@@ -82,7 +82,7 @@ def read_sound_frames(files: Sequence[Path]) -> tuple[tuple[Frame, ...], tuple[P
     """
     damaged: list[Problem] = []
 
-    def told(path: Path, ask: Callable[[], object]) -> bool:
+    def succeeds(path: Path, ask: Callable[[], object]) -> bool:
         try:
             ask()
         except InputFileError as error:
@@ -90,9 +90,9 @@ def read_sound_frames(files: Sequence[Path]) -> tuple[tuple[Frame, ...], tuple[P
             return False
         return True
 
-    readable = [file for file in files if told(file, partial(open_raw, file))]
+    readable = [file for file in files if succeeds(file, partial(open_raw, file))]
     frames = read_frames(readable) if readable else ()
-    sound = tuple(frame for frame in frames if told(frame.info.path, partial(getattr, frame, "mosaic")))
+    sound = tuple(frame for frame in frames if succeeds(frame.info.path, partial(getattr, frame, "mosaic")))
     return sound, tuple(damaged)
 
 

@@ -90,7 +90,7 @@ class ResultFiles:
         for record in (f"{name}.json", f"{Path(name).stem}.json"):
             try:
                 value = json.loads((self.folder / record).read_bytes())
-                if record != self.record and any(said["name"] == name for said in value[OUTPUTS]):
+                if record != self.record and any(listed_entry["name"] == name for listed_entry in value[OUTPUTS]):
                     return record
             except (OSError, ValueError, KeyError, TypeError, RecursionError):
                 continue
@@ -104,12 +104,12 @@ def entry(path: Path) -> dict[str, Any]:
     return {"name": path.name, "bytes": path.stat().st_size, "sha256": digest}
 
 
-def unchanged(path: Path, said: Mapping[str, Any], record: Path, *, thorough: bool = True) -> bool:
+def unchanged(path: Path, listed_entry: Mapping[str, Any], record: Path, *, thorough: bool = True) -> bool:
     """Whether a file is what its record says. Without a digest, as earlier versions wrote records, it must not be newer than the record, which came last."""
     try:
-        if "sha256" not in said:
+        if "sha256" not in listed_entry:
             return path.stat().st_mtime_ns <= record.stat().st_mtime_ns + _SLACK_NS
-        return path.stat().st_size == said.get("bytes") and (not thorough or entry(path)["sha256"] == said["sha256"])
+        return path.stat().st_size == listed_entry.get("bytes") and (not thorough or entry(path)["sha256"] == listed_entry["sha256"])
     except OSError:
         return False
 

@@ -31,15 +31,15 @@ def packet(provenance: Provenance, inherited: bytes | None = None) -> bytes:
 
 
 def _description(provenance: Provenance, about: str, with_words: bool) -> str:
-    said = [f"<Iptc4xmpExt:DigitalSourceType>{_TYPES}{provenance.source_type}</Iptc4xmpExt:DigitalSourceType>"]
+    properties = [f"<Iptc4xmpExt:DigitalSourceType>{_TYPES}{provenance.source_type}</Iptc4xmpExt:DigitalSourceType>"]
     if provenance.model:
-        said.append(f"<Iptc4xmpExt:AISystemUsed>{escape(provenance.model)} (burstsr {__version__})</Iptc4xmpExt:AISystemUsed>")
+        properties.append(f"<Iptc4xmpExt:AISystemUsed>{escape(provenance.model)} (burstsr {__version__})</Iptc4xmpExt:AISystemUsed>")
     if provenance.model_sha256:
-        said.append(f"<Iptc4xmpExt:AISystemVersionUsed>sha256:{escape(provenance.model_sha256)}</Iptc4xmpExt:AISystemVersionUsed>")
+        properties.append(f"<Iptc4xmpExt:AISystemVersionUsed>sha256:{escape(provenance.model_sha256)}</Iptc4xmpExt:AISystemVersionUsed>")
     if with_words:
-        said.append(f'<dc:description><rdf:Alt><rdf:li xml:lang="x-default">{escape(provenance.how)}</rdf:li></rdf:Alt></dc:description>')
+        properties.append(f'<dc:description><rdf:Alt><rdf:li xml:lang="x-default">{escape(provenance.how)}</rdf:li></rdf:Alt></dc:description>')
     spaces = f'xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#" xmlns:dc="http://purl.org/dc/elements/1.1/" xmlns:Iptc4xmpExt="{_EXT}"'
-    return f"<rdf:Description rdf:about={quoteattr(about)} {spaces}>{''.join(said)}</rdf:Description>"
+    return f"<rdf:Description rdf:about={quoteattr(about)} {spaces}>{''.join(properties)}</rdf:Description>"
 
 
 def _understood(inherited: bytes | None) -> str:

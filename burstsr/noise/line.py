@@ -35,10 +35,10 @@ def line_below(floors: Floors) -> NoiseFit:
     return NoiseFit(Noise(found[:, 0], found[:, 1]), found[:, 2], found[:, 3], (points[0], points[1], points[2]))
 
 
-def scale_of(floors: Floors, told: Noise) -> float:
-    """Return the most likely ratio of the variances to those of `told`."""
+def scale_of(floors: Floors, model: Noise) -> float:
+    """Return the most likely ratio of the variances to those of `model`."""
     known = [c for c in range(3) if floors.level[c].size]
-    totals = [sum(floors.of(c, _variance(floors, c, told.alpha[c] * k, told.beta[c] * k)) for c in known) for k in _SCALES]
+    totals = [sum(floors.of(c, _variance(floors, c, model.alpha[c] * k, model.beta[c] * k)) for c in known) for k in _SCALES]
     return float(_SCALES[int(np.argmax(totals))]) if known else 1.0
 
 

@@ -56,7 +56,7 @@ def _some(burst: Burst, most: int) -> tuple[Frame, ...]:
     return tuple(burst.frames[i] for i in np.unique(np.linspace(0, len(burst) - 1, min(len(burst), most)).astype(int)))
 
 
-def check_noise_profile(burst: Burst, told: Noise, flows_of: FlowsOf) -> str:
+def check_noise_profile(burst: Burst, given: Noise, flows_of: FlowsOf) -> str:
     """Compare the given noise model of a burst with a measurement; return a warning, or "" where they are consistent.
 
     The most likely common factor on all variances is estimated from a few frames and windows. Texture that fills the frame can only make it too large, so
@@ -64,8 +64,8 @@ def check_noise_profile(burst: Burst, told: Noise, flows_of: FlowsOf) -> str:
     """
     if len(burst) < FEWEST_FRAMES:
         return ""
-    found = floors_of(Burst(burst.name, _some(burst, _CHECKED_FRAMES)), told, flows_of, _CHECKED_WINDOWS)
-    factor = scale_of(found, told)
+    found = floors_of(Burst(burst.name, _some(burst, _CHECKED_FRAMES)), given, flows_of, _CHECKED_WINDOWS)
+    factor = scale_of(found, given)
     if not found.known or _SMALLER < factor < _LARGER:
         return ""
     level = max(float(np.median(np.concatenate(found.level))), 1e-3)
@@ -84,11 +84,11 @@ def questioned(burst: Burst, noise: Noise, looks_of: LooksOf) -> tuple[Noise, fl
     found, factor = raised(burst, noise, looks_of)
     if factor == 1.0:
         return noise, factor, ""
-    said = (
+    warning = (
         f"well-aligned frames differ everywhere by {factor:.0f} times the variance of the noise model (lossy compression, or a NoiseProfile that is "
         "too low): the noise model was raised accordingly, so that the frames are used; low-contrast detail may be smoothed"
     )
-    return found, factor, said
+    return found, factor, warning
 
 
 def estimate(frame: Frame) -> Noise:

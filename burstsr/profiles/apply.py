@@ -44,13 +44,13 @@ class CalibrationInputs:
 
 @dataclass(frozen=True)
 class CalibratedBurst:
-    """A burst with what is known of it. told: what was used, and from where, ready for JSON."""
+    """A burst with what is known of it. sources: what was used, and from where, ready for JSON."""
 
     burst: Burst
     settings: Settings
     flows: Sequence[Flow] | None
     defects: NDArray[np.int64] | None
-    told: dict[str, str]
+    sources: dict[str, str]
 
 
 def known_of(profiles: Sequence[str], motion: Path | None) -> CalibrationInputs:
@@ -67,7 +67,7 @@ def known_of(profiles: Sequence[str], motion: Path | None) -> CalibrationInputs:
         if not path.is_file():
             raise SettingsError(f"{path}: {'not a file' if path.exists() else 'no such file'}")
     if motion is not None:
-        read_motions(motion)  # which is said before anything is computed, or skipped
+        read_motions(motion)  # errors are reported before anything is computed
     for name in profiles:
         if read_record(Path(name)).kind == "motion":
             raise InputFileError(f"{name}: is a motion file; use --motion")
@@ -80,17 +80,17 @@ def prepared(known: CalibrationInputs, burst: Burst, settings: Settings, omitted
     Raises InputFileError for a motion file with another number of frames, SettingsError for a profile that does not fit.
     """
     matched = _matched(known, burst)
-    told = dict(matched.sources)
+    sources = dict(matched.sources)
     if matched.noise is not None:
         noise, black = matched.noise.noise, matched.noise.black_dn
         burst = replace(burst, frames=tuple(frame.with_info(replace(frame.info, noise=noise)) for frame in burst))
         if matched.noise.method == "photon transfer" and black is not None:
-            burst = _with_black(burst, black, matched.noise.white_dn, told)
+            burst = _with_black(burst, black, matched.noise.white_dn, sources)
     if matched.lens is not None:
         if settings.reconstruct.psf_sigma_px == 0:
             settings = replace(settings, reconstruct=replace(settings.reconstruct, psf_sigma_px=min(matched.lens.psf_sigma_px, 1.5)))
         else:
-            told.pop("lens", None)
+            sources.pop("lens", None)
     defects = None
     if matched.defects is not None:
         defects = matched.defects.positions
@@ -99,10 +99,10 @@ def prepared(known: CalibrationInputs, burst: Burst, settings: Settings, omitted
     if known.motion is not None:
         settings = replace(settings, reference=settings.reference or 0)
         flows = _flows(known.motion, burst, settings, omitted)
-        told["motion"] = str(known.motion)
-    for name, source in told.items():
+        sources["motion"] = str(known.motion)
+    for name, source in sources.items():
         log.info("%s: %s from %s", burst.name, name, source)
-    return CalibratedBurst(burst, settings, flows, defects, told)
+    return CalibratedBurst(burst, settings, flows, defects, sources)
 
 
 def _matched(known: CalibrationInputs, burst: Burst) -> Matched:
@@ -133,7 +133,7 @@ def _matched(known: CalibrationInputs, burst: Burst) -> Matched:
     return found
 
 
-def _with_black(burst: Burst, black: Any, white: float | None, told: dict[str, str]) -> Burst:  # noqa: ANN401
+def _with_black(burst: Burst, black: Any, white: float | None, sources: dict[str, str]) -> Burst:  # noqa: ANN401
     """The burst with the black level that was measured, where its files' raw numbers are those that were. What frames drift by stays with each frame."""
     import numpy as np
 
@@ -143,7 +143,7 @@ def _with_black(burst: Burst, black: Any, white: float | None, told: dict[str, s
     measured = np.array(black, np.float64)
     if white != levels.white or np.abs(measured - levels.black).max() <= _SAME_BLACK_DN or measured.max() >= levels.white:
         return burst
-    told["black"] = f"{told['noise']}: {np.round(measured, 2).ravel().tolist()} instead of {levels.black.ravel().tolist()}"
+    sources["black"] = f"{sources['noise']}: {np.round(measured, 2).ravel().tolist()} instead of {levels.black.ravel().tolist()}"
     typical = np.median([frame.info.levels.black for frame in burst], axis=0)
     owned = [Levels(measured + (frame.info.levels.black - typical), levels.white) for frame in burst]
     return replace(burst, frames=tuple(frame.with_info(replace(frame.info, levels=own)) for frame, own in zip(burst, owned, strict=True)))

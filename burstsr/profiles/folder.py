@@ -118,7 +118,7 @@ def _same_camera(a: str, b: str) -> bool:
 
 def _same_lens(record: LensRecord, info: FrameInfo) -> bool:
     pairs = ((record.aperture, info.aperture), (record.focal_mm, info.focal_mm))
-    return all(told is None or not told or not seen or abs(told - seen) <= 0.02 * seen for told, seen in pairs)
+    return all(recorded is None or not recorded or not actual or abs(recorded - actual) <= 0.02 * actual for recorded, actual in pairs)
 
 
 def _latest(found: Sequence[tuple[Path, Record]], sources: dict[str, str], name: str) -> Record | None:

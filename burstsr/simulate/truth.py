@@ -40,9 +40,9 @@ class TruthRecord:
 def truth_record(simulated: SimulatedBurst, seed: int | None = None) -> dict[str, Any]:
     """Return the ground truth of a simulated burst without pixels, ready for JSON. Also a motion file for `read_motions`."""
     info, settings = simulated.burst.info, simulated.settings
-    told = {field.name: _plain(getattr(settings, field.name)) for field in fields(settings)}
+    recorded = {field.name: _plain(getattr(settings, field.name)) for field in fields(settings)}
     if not isinstance(settings.motion, str):
-        told["motion"] = "given"  # stored under "motions"
+        recorded["motion"] = "given"  # stored under "motions"
     return {
         "schema_version": SCHEMA_VERSION,
         "name": simulated.burst.name,
@@ -55,7 +55,7 @@ def truth_record(simulated: SimulatedBurst, seed: int | None = None) -> dict[str
         "levels": _plain(info.levels),
         "colour": _plain(info.colour),
         "hot_pixels": simulated.hot_pixels.tolist(),
-        "settings": told,
+        "settings": recorded,
         "seed": seed,
     }
 

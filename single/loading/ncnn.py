@@ -82,8 +82,8 @@ def _convolutions(param: Path) -> list[_Convolution]:
 def _convolution(parts: list[str], param: Path) -> _Convolution:
     try:
         between = 4 + int(parts[2]) + int(parts[3])
-        said = dict(part.split("=", 1) for part in parts[between:])
-        layer = _Convolution(parts[1], int(said["0"]), int(said["1"]), said.get("5", "0") == "1", int(said["6"]))
+        options = dict(part.split("=", 1) for part in parts[between:])
+        layer = _Convolution(parts[1], int(options["0"]), int(options["1"]), options.get("5", "0") == "1", int(options["6"]))
         valid = layer.kernel > 0 and layer.outputs > 0 and layer.count > 0 and layer.count % (layer.outputs * layer.kernel**2) == 0
     except (ValueError, KeyError) as error:
         raise InputFileError(f"{param}: the convolution {' '.join(parts)} is invalid ({error!r})") from error
