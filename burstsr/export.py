@@ -1,4 +1,4 @@
-"""The merged picture as a DNG with its previews: the one file that needs both what `finish` makes and what `files` writes."""
+"""Writing of the merged image as a DNG with previews, and rendering for display."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from burstsr.io import dng
 from burstsr.io.dng_previews import PREVIEW_PX, reduced
 from burstsr.settings import FinishSettings
 
-_NO_LEVELS = Levels(np.zeros((2, 2)), 1.0)  # an array has no raw numbers behind it
+_NO_LEVELS = Levels(np.zeros((2, 2)), 1.0)  # an array has no raw data
 
 
 def write_dng(path: str | Path, image: Result, settings: FinishSettings | None = None) -> None:
-    """`picture` as a linear DNG (`files.dng.write_dng`), with an embedded preview and thumbnail finished with `settings`.
+    """Write a result as a linear DNG (`io.dng.write_dng`), with an embedded preview and thumbnail rendered with `settings`.
 
-    Raises SettingsError for a picture that is not finite RGB, OutputError.
+    Raises SettingsError for an image that is not finite RGB, OutputError.
     """
     check_picture(image)
     dng.write_dng(path, image, preview(image, settings or FinishSettings()))
 
 
 def render(image: Result | NDArray[np.floating], settings: FinishSettings | None = None, *, colour: Colour | None = None) -> NDArray[np.float32]:
-    """Render for display: (H', W', 3) float32 sRGB in 0 .. 1, upright where a Result's reference says how it was held.
+    """Render for display: (H', W', 3) float32 sRGB in 0 .. 1, upright by the orientation of a Result's reference.
 
-    image: a Result, or (H', W', 3) linear camera RGB, 1.0 = saturation. colour: of the camera, for an array; None: its channels are linear sRGB's.
-    settings: tone, sharpening and brightness; the defaults are those of the command line. Raises SettingsError for what is not finite RGB.
+    image: a Result, or (H', W', 3) linear camera RGB, 1.0 = saturation. colour: of the camera, for an array; None: linear sRGB.
+    settings: tone, sharpening and exposure; the defaults are those of the command line. Raises SettingsError for an image that is not finite RGB.
     """
     if not isinstance(image, Result):
         rgb = np.ascontiguousarray(image, np.float32)
@@ -44,7 +44,7 @@ def render(image: Result | NDArray[np.floating], settings: FinishSettings | None
 
 
 def preview(image: Result, settings: FinishSettings) -> NDArray[np.uint8]:
-    """(h, w, 3) uint8 sRGB of the picture's crop, not oriented, at most PREVIEW_PX along its longer side."""
+    """Render (h, w, 3) uint8 sRGB of the image's crop, not oriented, at most PREVIEW_PX along its longer side."""
     top, left, bottom, right = image.crop
     shown = image.image[round(top) : math.ceil(bottom), round(left) : math.ceil(right)]
     small = np.asarray(reduced(shown, PREVIEW_PX), np.float32)

@@ -1,4 +1,4 @@
-"""Before frames are registered: which show the scene, what noise they have, which pixels are defective, which of them is the reference."""
+"""Preparation of a burst before registration: selection of the scene, noise model, defective pixels, choice of the reference."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ Positions = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class NoiseEstimate:
-    """A burst's noise model, and where it is from: "NoiseProfile", "estimated from the burst", or "estimated" (of single frames)."""
+    """A burst's noise model and its source: "NoiseProfile", "estimated from the burst", or "estimated" (from single frames)."""
 
     model: Noise
     source: str
 
 
 def choose_scene(burst: Burst, settings: Settings, flows: Sequence[Flow] | None, record: Record) -> tuple[Burst, list[int]]:
-    """The frames that show the scene, and their indices; all, where their motion is known."""
+    """Return the frames of the scene, and their indices; all, where their motion is known."""
     record.stage("choose the scene")
     groups = scenes(burst, settings.reference) if flows is None else [list(range(len(burst)))]
     record.scenes(groups)
@@ -41,7 +41,7 @@ def choose_scene(burst: Burst, settings: Settings, flows: Sequence[Flow] | None,
 
 
 def noise_of(burst: Burst, settings: Settings, record: Record) -> NoiseEstimate:
-    """The noise model of the frames: their files', or estimated; raised where well aligned frames differ by more."""
+    """Return the noise model of the frames: from their files, or estimated; raised where well-aligned frames differ by more."""
     record.stage("noise")
     flows_of = partial(_flows_of, settings.align)
     noise, source = noise_stage.estimate_noise(burst, flows_of)
@@ -52,7 +52,7 @@ def noise_of(burst: Burst, settings: Settings, record: Record) -> NoiseEstimate:
 
 
 def repaired(burst: Burst, noise: Noise, settings: Settings, bad_pixels: Positions | None, record: Record) -> tuple[list[Frame], Positions]:
-    """The frames without defective pixels, and the (n, 2) raw (y, x) of those: found, and given; none with `settings.defects.repair` off."""
+    """Repair defective pixels; return the frames and (n, 2) raw (y, x) of defects, detected and given; none with `settings.defects.repair` off."""
     record.stage("repair")
     defects = find_defects(burst, noise, settings.defects)
     if bad_pixels is not None and settings.defects.repair:
@@ -61,7 +61,7 @@ def repaired(burst: Burst, noise: Noise, settings: Settings, bad_pixels: Positio
 
 
 def choose_reference(burst: Burst, noise: Noise, chosen: int | None, record: Record) -> int:
-    """Index of the reference: the chosen one, or the sharpest."""
+    """Return the index of the reference: the requested one, or the sharpest."""
     record.stage("choose the reference")
     return select_reference(burst, noise) if chosen is None else chosen
 
@@ -69,8 +69,8 @@ def choose_reference(burst: Burst, noise: Noise, chosen: int | None, record: Rec
 def estimate_noise(burst: Burst, settings: Settings | None = None) -> NoiseEstimate:
     """Estimate the noise of a burst's samples: `variance = alpha x + beta` for each channel, 0 = black, 1 = saturation.
 
-    The files' own NoiseProfile where they have one, else measured over the frames; raised where well aligned frames differ by more than it explains.
-    Raises BurstError for frames that are no burst.
+    From the files' NoiseProfile if they have one, else measured over the frames; raised where well-aligned frames differ by more.
+    Raises BurstError for frames that are not a burst.
     """
     check_burst(burst)
     settings = settings or Settings()
@@ -78,12 +78,12 @@ def estimate_noise(burst: Burst, settings: Settings | None = None) -> NoiseEstim
 
 
 def _flows_of(settings: AlignSettings, reference: Frame, noise: Noise) -> Callable[[Frame], Flow]:
-    """What finds flows against a reference: noise cannot be told from structure without them."""
+    """Return a function that estimates flows against a reference, which is needed to separate noise from structure."""
     return Aligner(reference, noise, settings).estimate_flow
 
 
 def looks_of(settings: Settings, reference: Frame, noise: Noise) -> Callable[[Frame], tuple[Flow, NDArray[np.float32]]]:
-    """What finds flows against a reference, and the robustness of what frames show there."""
+    """Return a function that estimates flows against a reference, and the robustness of the aligned frames."""
     tuned = settings.for_snr(estimate_snr(reference, noise))
     aligner, model = Aligner(reference, noise, tuned.align), RobustnessModel(reference, noise, tuned.robustness)
 

@@ -1,4 +1,4 @@
-"""Frames to registered frames: flow and robustness of each against the reference. The reference itself is a frame without motion that is fully trusted."""
+"""Registration: flow and robustness of each frame. The reference is a frame with zero motion and full robustness."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ EstimateFlow = Callable[[int], Flow]
 
 @dataclass(frozen=True)
 class Registered:
-    """A burst whose motion is known. views: its frames with flow and robustness; views[reference] is the frame whose geometry the result has.
+    """A registered burst. views: its frames with flow and robustness; views[reference] is the frame whose geometry the result has.
 
-    steady: all frames on the reference's own sampling grid, see `SamePhaseMean`; used up by `develop`. None: they are not looked at in this way.
+    steady: all frames on the reference's own sampling grid, see `SamePhaseMean`; consumed by `develop`. None: not collected.
     """
 
     views: Sequence[RegisteredFrame]
@@ -40,16 +40,16 @@ class Registered:
 
 @dataclass(frozen=True)
 class Registration:
-    """Motion of a burst. reference: index of the frame that the flows are against. flows: one per frame; None: the frame shows another scene."""
+    """Motion of a burst. reference: index of the reference frame. flows: one per frame; None: the frame shows another scene."""
 
     reference: int
     flows: tuple[Flow | None, ...]
 
 
 def register_frames(frames: list[Frame], index: int, noise: Noise, tuned: Settings, flows: Sequence[Flow] | None, record: Record) -> Registered:
-    """Register all frames against frames[index], which is replaced where it has outliers: where the others agree against it, they are right.
+    """Register all frames against frames[index], which is replaced where it is an outlier: where the others agree against it.
 
-    flows: known motion, None: it is estimated.
+    flows: known motion; None: estimated.
     """
     record.stage("prepare the reference")
     model, steady = _models(frames[index], noise, tuned)
@@ -68,7 +68,7 @@ def register_frames(frames: list[Frame], index: int, noise: Noise, tuned: Settin
 
 
 def register(burst: Burst, settings: Settings | None = None, *, progress: Progress | None = None, cancel: Cancel | None = None) -> Registration:
-    """Estimate the motion of a burst's frames against `settings.reference`, or else the sharpest frame: what `super_resolve` does before it merges.
+    """Estimate the motion of a burst's frames against `settings.reference`, or else the sharpest frame, as `super_resolve` does before merging.
 
     Raises BurstError, SettingsError as `super_resolve` does, Cancelled.
     """
@@ -88,20 +88,20 @@ def register(burst: Burst, settings: Settings | None = None, *, progress: Progre
 
 
 def _estimated(frames: Sequence[Frame], index: int, noise: Noise, tuned: Settings, record: Record) -> EstimateFlow:
-    """What finds each frame's flow against frames[index]."""
+    """Return a function that estimates each frame's flow against frames[index]."""
     aligner = Aligner(frames[index], noise, tuned.align)
     return lambda i: record.timed("align", aligner.estimate_flow, frames[i])
 
 
 def _models(reference: Frame, noise: Noise, tuned: Settings, robustness: NDArray[np.float32] | None = None) -> tuple[RobustnessModel, SamePhaseMean | None]:
-    """What frames are compared with: the reference as robustness sees it, and its own sampling grid. robustness: of its own samples; None = full."""
+    """Return the models of the reference: for robustness, and for its own sampling grid. robustness: of its own samples; None = full."""
     return RobustnessModel(reference, noise, tuned.robustness), SamePhaseMean(reference, robustness) if tuned.merge.back_projection_iterations > 0 else None
 
 
 def _observed(
     frames: Sequence[Frame], estimate_flow: EstimateFlow, index: int, models: tuple[RobustnessModel, SamePhaseMean | None], record: Record
 ) -> list[RegisteredFrame]:
-    """Every frame with its flow and packed robustness; they are added to the reference's own sampling grid."""
+    """Return every frame with its flow and packed robustness, and add it to the reference's own sampling grid."""
     model, steady = models
     views = []
     for i, frame in enumerate(frames):
@@ -115,7 +115,7 @@ def _observed(
 
 
 def observe(model: RobustnessModel, frame: Frame, flow: Flow, record: Record) -> NDArray[np.float32]:
-    """(H/2, W/2) robustness of a frame, nothing where what little agrees is chance."""
+    """Return the (H/2, W/2) robustness of a frame, zero where agreement is insignificant."""
     robustness = record.timed("robustness", model.robustness_map, frame, flow)
     if robustness.mean(dtype=np.float64) < LEAST_TRUST:
         robustness[:] = 0

@@ -30,14 +30,14 @@ Floats = NDArray[np.float32]
 
 
 class StreamingMerge:
-    """Merges frames as they come; the first one is the reference. `add` every frame, then `finish` once.
+    """Merges frames one at a time; the first one is the reference. `add` every frame, then `finish` once.
 
-    It keeps, whatever the number of frames, the reference with its pyramid and local means, two (H', W', 3) float32 arrays of sums, two (H, W) ones of the
-    reference's own sampling grid, and flows (a few bytes per tile and frame). A frame that was added is not held.
+    It holds, whatever the number of frames, the reference with its pyramid and local means, two (H', W', 3) float32 arrays of sums, two (H, W) ones of the
+    reference's own sampling grid, and flows (a few bytes per tile and frame). Added frames are not held.
 
-    What needs all frames at once it cannot do: choose the sharpest frame as the reference, or the scene that most frames show; measure noise or find defective
-    pixels over the burst; replace outliers of the reference; sharpen by back-projection; reconstruct (mode "best"); measure the noise of the result. But for
-    these the result is that of `super_resolve` with the first frame as the reference, to rounding.
+    It cannot do what requires all frames at once: choose the sharpest frame as the reference, or the scene that most frames show; measure noise or
+    find defective pixels over the burst; replace outliers of the reference; sharpen by back-projection; reconstruct (mode "best"); measure the noise of
+    the result. Otherwise the result is that of `super_resolve` with the first frame as the reference, to rounding.
     """
 
     def __init__(self, settings: Settings | None = None, bad_pixels: NDArray[np.int64] | None = None, name: str = "stream") -> None:
@@ -52,13 +52,13 @@ class StreamingMerge:
         self._begun: _Begun | None = None
 
     def __len__(self) -> int:
-        """Frames that were added."""
+        """Return the number of added frames."""
         return len(self._begun.flows) if self._begun else 0
 
     def add(self, frame: Frame, flow: Flow | None = None) -> None:
-        """Add a frame. flow: its motion against the first frame, where that is known; else it is estimated.
+        """Add a frame. flow: its known motion relative to the first frame; None: estimated.
 
-        Raises BurstError for a frame that does not belong to the first, SettingsError for a flow that does not fit.
+        Raises BurstError for a frame that does not match the first, SettingsError for a flow that does not fit.
         """
         first = self._begun.frames[0] if self._begun else frame
         burst = Burst(self._name, (frame,) if first is frame else (first, frame))
@@ -71,7 +71,7 @@ class StreamingMerge:
         self._begun.add(mended, checked)
 
     def finish(self) -> Result:
-        """The result of the frames so far; it ends the accumulator. `weight` is there, a noise model is not. Raises BurstError where no frame was added."""
+        """Return the result of all added frames, and end the accumulator. It has `weight`, but no noise model. Raises BurstError without frames."""
         if self._begun is None:
             raise BurstError("no frame was added: at least one is needed")
         begun, self._begun = self._begun, None
@@ -79,7 +79,7 @@ class StreamingMerge:
 
 
 class _Begun:
-    """Sums that have begun with a reference."""
+    """Sums initialised by a reference."""
 
     def __init__(self, reference: Frame, settings: Settings, name: str, defects: int) -> None:
         model, source = estimate_noise(Burst(name, (reference,)))
@@ -107,19 +107,19 @@ class _Begun:
         merge = KernelMerge(self._tuned.scale, self._kernel, weight)
         merge.add(frame, flow, robustness)
         image, sums = merge.result()
-        image *= sums + np.float32(weight)  # the merge divides by that
+        image *= sums + np.float32(weight)  # divisor of the merge
         if self._num is None or self._den is None:
             self._num, self._den = image, sums
         else:
             self._num += image
             self._den += sums
         if self.flows:
-            self.frames.append(Frame(frame.info, np.zeros((0, 0), np.uint16)))  # its description; the pixels are not needed any more
+            self.frames.append(Frame(frame.info, np.zeros((0, 0), np.uint16)))  # its description only; the pixels are no longer needed
         self.flows.append(flow)
         self._means.append(float(robustness.mean(dtype=np.float64)))
 
     def result(self) -> Result:
-        """What the sums amount to."""
+        """Return the result of the sums."""
         assert self._num is not None and self._den is not None
         reference = self.frames[0]
         view = RegisteredFrame(reference, self.flows[0], self._robustness.robustness_map(reference, self.flows[0]))

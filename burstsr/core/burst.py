@@ -1,4 +1,4 @@
-"""One raw exposure, and a burst of them."""
+"""Raw exposures, and bursts of them."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ CFA_ORDERS: Mapping[str, tuple[tuple[int, int], tuple[int, int]]] = {
 
 
 def cfa_array(order: str) -> NDArray[np.uint8]:
-    """(2, 2) uint8 colour (0 red, 1 green, 2 blue) of the raw sites (y % 2, x % 2) for "RGGB", "BGGR", "GRBG" or "GBRG"."""
+    """Return (2, 2) uint8 colours (0 red, 1 green, 2 blue) of the raw sites (y % 2, x % 2) for "RGGB", "BGGR", "GRBG" or "GBRG"."""
     return np.array(CFA_ORDERS[order], np.uint8)
 
 
 @dataclass(frozen=True, eq=False)
 class Levels(EqualByContent):
-    """What a raw number means.
+    """Black and white level.
 
-    black: (2, 2) float64, DN of no light at the sites (y % 2, x % 2); fractions allowed.
+    black: (2, 2) float64, black level in DN of the sites (y % 2, x % 2); fractions allowed.
     white: DN of sensor saturation.
     """
 
@@ -41,13 +41,13 @@ class Levels(EqualByContent):
     white: float
 
     def scale(self) -> NDArray[np.float64]:
-        """(2, 2) factor from DN above black to samples, 1.0 = saturation."""
+        """Return the (2, 2) factor from DN above black to samples, 1.0 = saturation."""
         return 1.0 / (self.white - self.black)
 
 
 @dataclass(frozen=True, eq=False)
 class Colour(EqualByContent):
-    """What a camera colour means (DNG 1.4, chapter 6).
+    """Colour calibration of a camera (DNG 1.4, chapter 6).
 
     as_shot_neutral: (3,) camera RGB of a neutral object; its inverse is the white balance.
     xyz_to_camera: (3, 3) from CIE XYZ (D65 white unless the file says otherwise) to camera RGB; None where the camera is unknown.
@@ -59,13 +59,13 @@ class Colour(EqualByContent):
 
 @dataclass(frozen=True, eq=False)
 class FrameInfo(EqualByContent):
-    """All of a raw file but its pixels.
+    """Description of a raw file, without its pixels.
 
     path: the file (simulated frames: a name). shape: (H, W) of the visible area. cfa: (2, 2) uint8, see `cfa_array`.
     noise: per-channel model, None where the file has none. orientation: TIFF/EXIF code 1 to 8. camera: make and model in one string.
     iso, exposure_s, aperture (f-number), focal_mm: 0 where unknown. time: capture time with sub-seconds, None where unknown.
-    crop: (top, left, bottom, right) of the part that the camera means to be seen, in raw pixels; None: all.
-    gain: by which samples were multiplied by position (a DNG's gain maps), over the mean gain, for which `noise` holds; None: the same everywhere.
+    crop: (top, left, bottom, right) of the camera's default crop, in raw pixels; None: the whole area.
+    gain: of samples by position (a DNG's gain maps), relative to the mean gain, to which `noise` refers; None: uniform.
     """
 
     path: Path
@@ -86,7 +86,7 @@ class FrameInfo(EqualByContent):
 
     @property
     def cfa_order(self) -> str:
-        """The CFA order as four letters, "RGGB" and so on."""
+        """Return the CFA order as four letters, such as "RGGB"."""
         return "".join("RGB"[c] for c in self.cfa.ravel())
 
 
@@ -94,18 +94,18 @@ class FrameInfo(EqualByContent):
 class Frame:
     """One raw exposure: `mosaic` is (H, W) uint16 DN of the visible area, C order.
 
-    Frames that were read from files may decode it in the background, or see it through a file: hold frames, and ask for `mosaic` where it is used.
+    Frames read from files may decode it in the background, or map it from a file: hold frames, and access `mosaic` where it is used.
     """
 
     info: FrameInfo
     mosaic: NDArray[np.uint16]
 
     def with_mosaic(self, mosaic: NDArray[np.uint16]) -> Frame:
-        """The frame with other pixels, kept where this one's kind keeps them: for what is held of every frame of a burst."""
+        """Return the frame with other pixels, stored like this frame's: for data derived from every frame of a burst."""
         return replace(self, mosaic=mosaic)
 
     def with_info(self, info: FrameInfo) -> Frame:
-        """The same pixels under another description; they need not be there yet."""
+        """Return the same pixels with another description; they may still be being decoded."""
         return replace(self, info=info)
 
     def __eq__(self, other: object) -> bool:
@@ -135,12 +135,12 @@ class Burst:
         xyz_to_camera: ArrayLike | None = None,
         name: str = "burst",
     ) -> Burst:
-        """A burst of arrays; no file is needed.
+        """Make a burst from arrays, without files.
 
         mosaics: (H, W) integers 0 to 65535, DN, of one size, both sides even. cfa: colours of the sites (0, 0), (0, 1), (1, 0), (1, 1).
-        black: DN of no light, one number or (2, 2) of the sites (y % 2, x % 2). white: DN of saturation. noise: of samples, 0 = black, 1 = white; None: it is
-        estimated. as_shot_neutral: (3,) camera RGB of a neutral object. xyz_to_camera: (3, 3), None where it is unknown.
-        Raises SettingsError for values that make no sense, BurstError for no frames.
+        black: black level in DN, a number or (2, 2) for the sites (y % 2, x % 2). white: saturation in DN. noise: of samples, 0 = black, 1 = white; None:
+        estimated. as_shot_neutral: (3,) camera RGB of a neutral object. xyz_to_camera: (3, 3), None if unknown.
+        Raises SettingsError for invalid values, BurstError for no frames.
         """
         if cfa not in CFA_ORDERS:
             raise SettingsError(f"cfa must be one of {', '.join(CFA_ORDERS)}, not {cfa!r}")
@@ -166,5 +166,5 @@ class Burst:
 
     @property
     def info(self) -> FrameInfo:
-        """The first frame's description; what makes a burst a burst is the same in all."""
+        """Return the first frame's description; burst properties are the same in all."""
         return self.frames[0].info

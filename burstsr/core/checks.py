@@ -1,4 +1,4 @@
-"""What frames, motion and defects must be before a stage sees them. Loops check nothing, so whatever a user can pass is checked here, once."""
+"""Validation of frames, motion and defects before any stage. Loops check nothing, so user input is validated here, once."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from burstsr.core.noise import Noise
 from burstsr.core.result import Result
 
 LEAST_SIDE_PX = 16  # raw pixels: two of the smallest tiles
-FARTHEST_PX = 100_000.0  # raw pixels: beyond every sensor, so that a frame may show nothing of the reference
+FARTHEST_PX = 100_000.0  # raw pixels: larger than any sensor; frames need not overlap the reference
 _LARGEST_VARIANCE = 100.0  # normalised units; float32 holds its square many times over
-_BLACK_TOLERANCE = 0.002  # of full scale, as between files
+_BLACK_TOLERANCE = 0.002  # of full scale, as for files
 
 
 def checked(burst: Burst, reference: int | None, flows: Sequence[Flow] | None, defects: ArrayLike | None) -> tuple[list[Flow] | None, NDArray[np.int64] | None]:
-    """Check what `super_resolve` is given; the flows and defects as its stages take them. Raises BurstError, SettingsError."""
+    """Validate the arguments of `super_resolve`; return flows and defects as the stages expect them. Raises BurstError, SettingsError."""
     check_burst(burst)
     if reference is not None:
         check_range("reference", reference, 0, len(burst) - 1, whole=True)
@@ -36,7 +36,7 @@ def checked(burst: Burst, reference: int | None, flows: Sequence[Flow] | None, d
 
 
 def check_burst(burst: Burst) -> None:
-    """Raise BurstError, naming the frame, unless every frame is a mosaic that its description fits, and all are of one size, CFA order and levels."""
+    """Raise BurstError, naming the frame, unless all frames are valid mosaics that match their descriptions, of one size, CFA order and levels."""
     if len(burst.frames) == 0:
         raise BurstError(f"burst {burst.name!r} has no frames; must have at least one")
     first = burst.frames[0].info
@@ -53,14 +53,14 @@ def check_burst(burst: Burst) -> None:
 
 
 def check_flows(flows: Sequence[Flow], burst: Burst) -> list[Flow]:
-    """The known flows of a burst's frames, in float32. Raises SettingsError, naming the frame, for one that is not of its shape, or not finite."""
+    """Return the known flows of a burst's frames as float32. Raises SettingsError, naming the frame, for a wrong shape or non-finite values."""
     if len(flows) != len(burst):
         raise SettingsError(f"flows must be one per frame, {len(burst)}, not {len(flows)}")
     return [_flow(flow, burst.info.shape, f"flows[{i}]") for i, flow in enumerate(flows)]
 
 
 def check_defects(defects: ArrayLike, shape: tuple[int, int]) -> NDArray[np.int64]:
-    """(n, 2) int64 positions (y, x) of defects in frames of `shape` (H, W). Raises SettingsError for anything else."""
+    """Return (n, 2) int64 positions (y, x) of defects in frames of `shape` (H, W). Raises SettingsError for anything else."""
     found = np.asarray(defects)
     if found.size == 0:
         return np.zeros((0, 2), np.int64)
@@ -74,7 +74,7 @@ def check_defects(defects: ArrayLike, shape: tuple[int, int]) -> NDArray[np.int6
 
 
 def check_picture(image: Result) -> None:
-    """Raise SettingsError unless a picture that is to be written is finite RGB, and its description makes sense."""
+    """Raise SettingsError unless an image to be written is finite RGB with a valid description."""
     rgb = image.image
     if not isinstance(rgb, np.ndarray) or rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.size == 0 or rgb.dtype.kind != "f":
         given = f"{rgb.dtype} of shape {rgb.shape}" if isinstance(rgb, np.ndarray) else type(rgb).__name__
@@ -106,7 +106,7 @@ def check_levels(levels: Levels, place: str) -> None:
 
 
 def check_colour(colour: Colour, place: str) -> None:
-    """Raise SettingsError unless the neutral is three numbers above 0, and the matrix, where there is one, (3, 3) and invertible."""
+    """Raise SettingsError unless the neutral is three numbers above 0, and the matrix, if any, (3, 3) and invertible."""
     neutral = _numbers(colour.as_shot_neutral, (3,))
     if neutral is None or neutral.min() < 1e-6 or neutral.max() > 1e6:
         raise SettingsError(f"{place}: as_shot_neutral must be three numbers above 0, not {shown(colour.as_shot_neutral)}")
@@ -117,7 +117,7 @@ def check_colour(colour: Colour, place: str) -> None:
 
 
 def _check_frame(frame: Frame) -> None:
-    """Raise BurstError unless the frame's description makes sense, and its pixels, where they are there already, fit it."""
+    """Raise BurstError unless the frame's description is valid, and matches its pixels, if they are decoded."""
     info = frame.info
     place = str(info.path)
     try:
@@ -134,7 +134,7 @@ def _check_frame(frame: Frame) -> None:
         check_range(f"{place}: orientation", info.orientation, 1, 8, whole=True)
     except (SettingsError, ValueError, TypeError) as error:
         raise BurstError(str(error)) from error
-    if "mosaic" in vars(frame):  # others are being decoded from files, which gives nothing else
+    if "mosaic" in vars(frame):  # others are still being decoded, which guarantees the format
         mosaic = frame.mosaic
         if not isinstance(mosaic, np.ndarray) or mosaic.dtype != np.uint16 or mosaic.shape != info.shape:
             given = f"{mosaic.dtype} of shape {mosaic.shape}" if isinstance(mosaic, np.ndarray) else type(mosaic).__name__
@@ -156,7 +156,7 @@ def _flow(flow: Flow, shape: tuple[int, int], place: str) -> Flow:
 
 
 def _numbers(values: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.float64] | None:
-    """The values as float64, or None unless they are finite numbers of that shape."""
+    """Return the values as float64, or None unless they are finite and of that shape."""
     try:
         found = np.asarray(values, np.float64)
     except (ValueError, TypeError):

@@ -111,7 +111,7 @@ def _warn(old: str, new: str) -> None:
 
 
 def renamed_fields(other: Callable[[dict[str, Any]], dict[str, Any]], **names: str) -> Callable[[type[_T]], type[_T]]:
-    """Decorate a class whose constructor, and so `dataclasses.replace`, takes fields by old names too. names: old to new. other: whatever else changed."""
+    """Decorate a class whose constructor, and so `dataclasses.replace`, also accepts old names of fields. names: old to new. other: further changes."""
 
     def decorated(cls: type[_T]) -> type[_T]:
         made = cls.__init__

@@ -1,21 +1,21 @@
-"""What can go wrong, as classes a caller can tell apart.
+"""Exceptions of burstsr, and when to raise which.
 
-Throw
-- `InputFileError` when one file cannot be used: missing, truncated, of a kind we refuse (X-Trans, already demosaiced ...). Names the file.
-- `BurstError` when files are fine alone and do not make a burst together: other camera, size, CFA order or exposure. Names both files.
-- `SettingsError` when a setting or a command line value is out of range. Names the setting, the value and what is allowed.
-- `Cancelled` when the caller's `cancel` said so.
-- `OutputError` when a result cannot be written, or would overwrite what must stay. Names the path.
+Raise
+- `InputFileError` when one file cannot be used: missing, truncated, unsupported (X-Trans, already demosaiced ...). Names the file.
+- `BurstError` when files are valid but do not form a burst: other camera, size, CFA order or exposure. Names both files.
+- `SettingsError` when a setting or a command line value is out of range. Names the setting, the value and the allowed range.
+- `Cancelled` when the caller's `cancel` is set.
+- `OutputError` when a result cannot be written, or would overwrite a foreign file. Names the path.
 
-Errors of files are `OSError` too, and those of values `ValueError`, for callers who know nothing of this module. Within it that is a trap: whoever
-catches an `OSError` or a `ValueError` around a call that may raise one of these lets it pass first (`except BurstsrError: raise`).
+Errors of files are also `OSError`, and those of values `ValueError`, for callers that do not import this module. Inside burstsr, code that catches
+`OSError` or `ValueError` around a call that may raise one of these must let it pass first (`except BurstsrError: raise`).
 
-Anything else that leaves the program is a bug of ours.
+Any other exception is a bug.
 """
 
 from __future__ import annotations
 
-INTERRUPTED = 130  # exit status of a process that Ctrl-C ended, as shells count it: 128 + SIGINT
+INTERRUPTED = 130  # exit status of an interrupted process, by the convention of shells: 128 + SIGINT
 
 
 class BurstsrError(Exception):
@@ -23,11 +23,11 @@ class BurstsrError(Exception):
 
 
 class InputFileError(BurstsrError, OSError):
-    """A file cannot be read, or holds what the program refuses."""
+    """A file cannot be read, or is not supported."""
 
 
 class BurstError(BurstsrError, ValueError):
-    """Files that are not one burst."""
+    """Files that do not form a burst."""
 
 
 class SettingsError(BurstsrError, ValueError):
@@ -35,9 +35,9 @@ class SettingsError(BurstsrError, ValueError):
 
 
 class RangeError(SettingsError):
-    """One setting out of its range. name: of the setting, as Python has it. problem: what is allowed, and the value that was given.
+    """A setting out of its range. name: of the setting, in Python. problem: what is allowed, and the given value.
 
-    Whoever took the value from a user can say the same of the option, or the line of a file, that the user knows.
+    Callers that got the value from a user can name the option, or the line of a file, instead.
     """
 
     def __init__(self, name: str, problem: str) -> None:
@@ -49,7 +49,7 @@ class RangeError(SettingsError):
 
 
 class Cancelled(BurstsrError):
-    """Whoever called said so (`cancel`); nothing was written."""
+    """Cancelled by the caller (`cancel`); nothing was written."""
 
 
 class OutputError(BurstsrError, OSError):
@@ -57,4 +57,4 @@ class OutputError(BurstsrError, OSError):
 
 
 class BusyError(OutputError):
-    """Another run is at work on the same result."""
+    """Another run is processing the same result."""

@@ -1,4 +1,4 @@
-"""How many cores are used, and loops spread over them."""
+"""Number of CPU cores in use, and parallel execution of loops."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from typing import Any, TypeVar
 _T = TypeVar("_T")
 _R = TypeVar("_R")
 _CHUNKS_PER_THREAD = 4
-# read by libraries when they are loaded, which is later: OpenCV; OpenMP (LibRaw, PyTorch); what NumPy and SciPy multiply matrices with
+# read by libraries that are loaded later: OpenCV; OpenMP (LibRaw, PyTorch); BLAS of NumPy and SciPy
 _VARIABLES = ("OPENCV_FOR_THREADS_NUM", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 _pool: ThreadPoolExecutor | None = None
 _threads = 0
-_worker = threading.local()  # in the pool's threads it has `busy`
+_worker = threading.local()  # threads of the pool have the attribute `busy`
 _lock = threading.Lock()
 
 
 def set_threads(threads: int) -> None:
-    """Use `threads` cores from now on; 0 = all that this process may use."""
+    """Use `threads` cores from now on; 0 = all available to this process."""
     global _pool, _threads
     with _lock:
         if _pool is not None:
-            _pool.shutdown(wait=False)  # what it was given, it finishes
+            _pool.shutdown(wait=False)  # submitted work is finished
         _pool, _threads = None, threads
 
 
 @contextmanager
 def limited_threads(threads: int | None) -> Iterator[None]:
-    """Within it loops and libraries use that many cores, and then as many as before; None or 0: nothing changes."""
+    """Limit loops and libraries to that many cores within the context, then restore; None or 0: no change."""
     if not threads:
         yield
         return
@@ -57,16 +57,16 @@ def limited_threads(threads: int | None) -> Iterator[None]:
 
 
 def thread_count() -> int:
-    """Cores in use."""
+    """Return the number of cores in use."""
     if _threads:
         return _threads
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def over_rows(loop: Callable[..., Any], rows: int, *arguments: object, multiple: int = 1) -> None:
-    """Call `loop(first, last, *arguments)` for row ranges that cover 0 .. rows, on all cores. Ranges start at whole multiples of `multiple`.
+    """Call `loop(first, last, *arguments)` for row ranges that cover 0 .. rows, on all cores. Ranges start at multiples of `multiple`.
 
-    Within such a loop, or a call of `in_parallel`, it goes on in that one's thread: all are at work.
+    Inside such a loop, or a call of `in_parallel`, it runs in the calling thread: all cores are busy.
     """
     chunk = max(1, -(-rows // (thread_count() * _CHUNKS_PER_THREAD * multiple))) * multiple
     for _ in in_parallel(lambda start: loop(start, min(start + chunk, rows), *arguments), range(0, rows, chunk)):
@@ -74,7 +74,7 @@ def over_rows(loop: Callable[..., Any], rows: int, *arguments: object, multiple:
 
 
 def in_parallel(call: Callable[[_T], _R], items: Sequence[_T]) -> Iterator[_R]:
-    """Yield `call(item)` for each item, in order, computed on all cores. Within another such call it goes on in that one's thread: pools never nest."""
+    """Yield `call(item)` for each item, in order, computed on all cores. Inside another such call it runs in the calling thread: pools never nest."""
     if thread_count() == 1 or len(items) == 1 or hasattr(_worker, "busy"):
         yield from map(call, items)
         return
@@ -83,7 +83,7 @@ def in_parallel(call: Callable[[_T], _R], items: Sequence[_T]) -> Iterator[_R]:
     try:
         for future in futures:
             yield future.result()
-    except BaseException:  # an interrupt too: what has not begun need not be computed
+    except BaseException:  # also for interrupts: pending work is cancelled
         for future in futures:
             future.cancel()
         raise

@@ -1,4 +1,4 @@
-"""What is known of a run: facts as types. Their JSON, `to_dict`, is the record beside every result; its keys stand here and nowhere else."""
+"""The report of a run, typed. Its JSON, `to_dict`, is the record beside every result; its keys are defined here and nowhere else."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from burstsr.core.schema import SCHEMA_VERSION, with_both_names
 class FrameReport:
     """One frame of the burst.
 
-    motion_px: median (dy, dx) against the reference, raw pixels; motion_error_px: its standard error; rotation_deg: from +x towards +y.
-    All None where the frame was not registered; the error also where nothing in the frame tells its motion.
-    robustness: mean over the frame, 0 to 1. unused_because: None where it was used. constant: every sample is equal: blank, or saturated all over.
+    motion_px: median (dy, dx) relative to the reference, raw pixels; motion_error_px: its standard error; rotation_deg: from +x towards +y.
+    All None where the frame was not registered; the error also where the motion cannot be determined.
+    robustness: mean over the frame, 0 to 1. unused_because: None where it was used. constant: all samples are equal (blank, or saturated).
     """
 
     file: str
@@ -31,11 +31,11 @@ class FrameReport:
 
     @property
     def used(self) -> bool:
-        """Whether it counts in the result."""
+        """Whether the frame contributes to the result."""
         return self.unused_because is None
 
     def to_dict(self) -> dict[str, Any]:
-        """Ready for JSON."""
+        """Return the report ready for JSON."""
         return {
             "file": self.file,
             "reference": self.reference,
@@ -53,7 +53,7 @@ class FrameReport:
 class NoiseReport:
     """The noise model of the samples that the run used.
 
-    source: where it is from. warning: what speaks against it, "" if nothing. raised: variance factor by which it was raised, 1 = not at all.
+    source: of the model. warning: doubts about it, or "". raised: factor by which the variance was raised, 1 = not at all.
     """
 
     source: str
@@ -62,16 +62,16 @@ class NoiseReport:
     raised: float = 1.0
 
     def to_dict(self) -> dict[str, Any]:
-        """Ready for JSON."""
+        """Return the report ready for JSON."""
         raised = round(self.raised, 2) if self.raised > 1 else None
         return {"source": self.source, "noise_warning": self.warning or None, "raised": raised, **_noise_dict(self.model)}
 
 
 @dataclass(frozen=True)
 class ReconstructionReport:
-    """Mode "best". outer_iterations: mean over tiles. residual: squared residual over variance, mean over probed tiles' samples; about 1.
+    """Reconstruction of mode "best". outer_iterations: mean over tiles. residual: squared residual over variance, mean over probed tiles' samples; about 1.
 
-    rechecked_tiles: share of tiles in which rejected frames were tried again. moved: share of tiles whose motion was refined.
+    rechecked_tiles: share of tiles in which rejected frames were reconsidered. moved: share of tiles whose motion was refined.
     """
 
     outer_iterations: float
@@ -80,19 +80,19 @@ class ReconstructionReport:
     moved: float
 
     def to_dict(self) -> dict[str, float]:
-        """Ready for JSON."""
+        """Return the report ready for JSON."""
         values = {"outer_iterations": self.outer_iterations, "residual": self.residual, "rechecked_tiles": self.rechecked_tiles, "moved": self.moved}
         return {name: round(value, 4) for name, value in values.items()}
 
 
 @dataclass(frozen=True)
 class Report(Mapping[str, Any]):
-    """What happened in a run. It is also a read-only mapping of its JSON form: `report["frames"]` is `report.to_dict()["frames"]`.
+    """Report of a run. Also a read-only mapping of its JSON form: `report["frames"]` is `report.to_dict()["frames"]`.
 
-    reference: index among all frames. other_bursts: names of frames that show another scene together. coverage: 0 to 1, share of the sub-pixel phases that
-    the frames show; subpixel_phases: how many cells of phase. sampling_uniformity, expected_gain_db: what the motion is worth. reference_mended: share of
-    the reference that the other frames replaced. output_noise: what is left in the result, None where it was not measured. settings: as they fit the burst.
-    shape: (H', W'). seconds: by stage. extra: JSON key to value, of what callers added or changed.
+    reference: index among all frames. other_bursts: names of frames of each further scene. coverage: 0 to 1, share of the sub-pixel phases that
+    the frames show; subpixel_phases: number of phase cells. sampling_uniformity, expected_gain_db: value of the motion. reference_mended: share of
+    the reference replaced by the other frames. output_noise: noise of the result, None where it was not measured. settings: adapted to the burst.
+    shape: (H', W'). seconds: by stage. extra: JSON keys and values added or changed by callers.
     """
 
     burst: str = ""
@@ -119,15 +119,15 @@ class Report(Mapping[str, Any]):
 
     @property
     def frames_used(self) -> int:
-        """Frames that count in the result, the reference included."""
+        """Return the number of frames that contribute to the result, including the reference."""
         return sum(frame.used for frame in self.frames)
 
     def with_facts(self, **facts: Any) -> Report:  # noqa: ANN401  whatever JSON takes
-        """The report with entries of its JSON form added or changed."""
+        """Return the report with entries of its JSON form added or changed."""
         return replace(self, extra={**self.extra, **facts})
 
     def to_dict(self) -> dict[str, Any]:
-        """Ready for JSON; empty where there was no run. Keys that were renamed are there under their old names too."""
+        """Return the report ready for JSON; empty without a run. Renamed keys are included under their old names too."""
         return with_both_names({**(self._own() if self.frames else {}), **self.extra})
 
     def _own(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What the pipeline returns."""
+"""The result of the pipeline."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Floats = NDArray[np.float32]
 
 
 def _current(given: dict[str, object]) -> dict[str, object]:
-    """The arguments of a Result, of which `noise` may be the model (its old meaning), or the map (as the property is called)."""
+    """Map old arguments of a Result: `noise` may be the model (its old meaning), or the map (the property's name)."""
     if "noise" in given:
         noise = given.pop("noise")
         if noise is None or isinstance(noise, Noise):
@@ -34,14 +34,14 @@ def _current(given: dict[str, object]) -> dict[str, object]:
 @renamed_fields(_current, rgb="image")
 @dataclass(frozen=True, eq=False)
 class Result:
-    """One image from a burst, and what is known of it.
+    """One image from a burst, with its metadata and maps.
 
     image: (H', W', 3) = (round(s H), round(s W), 3) float32 linear camera RGB, 1.0 = sensor saturation, not white-balanced, not oriented, no NaN.
     reference: the frame whose geometry, colour and metadata the image has. scale: s, output pixels per raw pixel.
-    noise_model: variance of flat, grey areas by level, per channel; None where it was not measured. report: what happened. provenance: None where nothing is
-    claimed. flows: of every frame of the burst against the reference, None for frames that show another scene, or where there was no burst.
-    With `keep_maps` also: weight, (H', W', 3) float32, samples of each colour that count in a pixel; variance, (H', W', 3) float32 (`noise`);
-    robustness, (H/2, W/2) float32, 0 to 1, per frame and CFA cell of the reference, None for frames that show another scene. Else None, or empty.
+    noise_model: variance of flat, grey areas by level, per channel; None where it was not measured. report: of the run. provenance: None if
+    unknown. flows: of every frame of the burst against the reference, None for frames of another scene, or without a burst.
+    With `keep_maps` also: weight, (H', W', 3) float32, effective samples of each colour in a pixel; variance, (H', W', 3) float32 (`noise`);
+    robustness, (H/2, W/2) float32, 0 to 1, per frame and CFA cell of the reference, None for frames of another scene. Otherwise None, or empty.
     """
 
     image: Floats
@@ -56,12 +56,12 @@ class Result:
     robustness: tuple[Floats | None, ...] = ()
 
     def __post_init__(self) -> None:
-        if not isinstance(self.report, Report):  # its JSON form, as it was once
+        if not isinstance(self.report, Report):  # its JSON form, as in earlier versions
             object.__setattr__(self, "report", Report(extra=dict(self.report)))
 
     @property
     def noise(self) -> Floats | None:
-        """(H', W', 3) float32 noise variance of every pixel, where maps were kept, else None.
+        """Return the (H', W', 3) float32 noise variance of every pixel, with maps, else None.
 
         For one release, without maps, it is the noise model under its old name, with a warning.
         """
@@ -72,13 +72,13 @@ class Result:
 
     @property
     def rgb(self) -> Floats:
-        """The old name of `image`, for one release."""
+        """Return `image`; its old name, for one release."""
         warn("Result.rgb is Result.image now", DeprecationWarning, stacklevel=2)
         return self.image
 
     @property
     def crop(self) -> tuple[float, float, float, float]:
-        """(top, left, bottom, right) of the reference's crop, in output pixels; the whole image where it has none."""
+        """Return (top, left, bottom, right) of the reference's crop, in output pixels; the whole image without one."""
         height, width = self.image.shape[:2]
         if self.reference.crop is None:
             return 0.0, 0.0, float(height), float(width)

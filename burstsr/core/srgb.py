@@ -11,7 +11,7 @@ SRGB_TO_XYZ = np.array([[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522
 
 
 def camera_to_srgb(colour: Colour) -> NDArray[np.float64]:
-    """(3, 3) from white-balanced camera RGB to linear sRGB; white to white. The identity where the camera is unknown, or its matrix has no inverse.
+    """Return (3, 3) from white-balanced camera RGB to linear sRGB, keeping white. The identity where the camera is unknown, or its matrix is singular.
 
     Rows of the matrix from sRGB to camera are scaled to sum 1, then it is inverted, as dcraw does.
     """
@@ -20,7 +20,7 @@ def camera_to_srgb(colour: Colour) -> NDArray[np.float64]:
     from_srgb = colour.xyz_to_camera @ SRGB_TO_XYZ
     sums = from_srgb.sum(axis=1, keepdims=True)
     if (sums <= 0).any() or abs(np.linalg.det(from_srgb / sums)) < 1e-6:
-        return np.eye(3)  # no camera sees white as black: the file's matrix means nothing
+        return np.eye(3)  # white would be black to the camera: the file's matrix is invalid
     return np.asarray(np.linalg.inv(from_srgb / sums))
 
 

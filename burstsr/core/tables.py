@@ -1,4 +1,4 @@
-"""TOML and JSON files that a user may have written: read with bounds on what they may be, and turned into settings and back."""
+"""TOML and JSON files written by users: read with limits, and converted to settings and back."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from burstsr.core.errors import BurstsrError, InputFileError, RangeError, Settin
 from burstsr.core.fields import allowed, shown
 
 log = logging.getLogger(__name__)
-AUTO = "auto"  # stands in files for a setting that is None, which TOML cannot say
-_LARGEST = 256 * 2**20  # bytes; a record of all defects of a large sensor has some
+AUTO = "auto"  # represents None in files, which TOML lacks
+_LARGEST = 256 * 2**20  # bytes; for example a record of all defects of a large sensor
 
 
 def read_text(path: Path) -> str:
-    """A text file in UTF-8, with or without a byte order mark. Raises InputFileError, naming it, for what is no such file, a device, or too large."""
+    """Read a text file in UTF-8, with or without a byte order mark. Raises InputFileError, naming it, for other files, devices, or too large files."""
     try:
-        if not path.is_file() and not str(path).startswith("/dev/fd/"):  # a device may have no end; a shell's <(...) is one of those
+        if not path.is_file() and not str(path).startswith("/dev/fd/"):  # a device may be endless; a shell's <(...) is a /dev/fd
             raise InputFileError(f"{path}: {'not a file' if path.exists() else 'no such file'}")
         if path.stat().st_size > _LARGEST:
             raise InputFileError(f"{path}: {path.stat().st_size} bytes; at most {_LARGEST} are read")
@@ -31,23 +31,23 @@ def read_text(path: Path) -> str:
         raise
     except UnicodeDecodeError as error:
         raise InputFileError(f"{path}: not a text file in UTF-8 (byte {error.start}: {error.reason})") from error
-    except (OSError, ValueError) as error:  # ValueError: a name with a zero in it
+    except (OSError, ValueError) as error:  # ValueError: a name with a NUL
         raise InputFileError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error})") from error
 
 
 def read_json(path: Path) -> Any:  # noqa: ANN401  any JSON
-    """The value of a JSON file. Raises InputFileError."""
+    """Read the value of a JSON file. Raises InputFileError."""
     return _parsed(path, read_text(path), "JSON")
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """The table of a TOML file. Raises InputFileError."""
+    """Read the table of a TOML file. Raises InputFileError."""
     table: dict[str, Any] = _parsed(path, read_text(path), "TOML")
     return table
 
 
 def read_table(path: Path) -> dict[str, Any]:
-    """The table of a TOML file, or of a JSON file, recognised by its opening brace. Raises InputFileError."""
+    """Read the table of a TOML file, or of a JSON file, recognised by its opening brace. Raises InputFileError."""
     text = read_text(path)
     table: dict[str, Any] = _parsed(path, text, "JSON" if text.lstrip().startswith("{") else "TOML")
     return table
@@ -63,7 +63,7 @@ def _parsed(path: Path, text: str, kind: str) -> Any:  # noqa: ANN401  any JSON 
 
 
 def changed(owner: Any, table: Mapping[str, Any], group: str = "") -> Any:  # noqa: ANN401  any dataclass of settings in, the same out
-    """`owner` with the values of `table`; inner tables change inner dataclasses. Raises SettingsError, naming the setting."""
+    """Change `owner` by the values of `table`; inner tables change inner dataclasses. Raises SettingsError, naming the setting."""
     known = {f.name: f.metadata for f in fields(owner)}
     changes: dict[str, Any] = {}
     for name, value in _with_new_names(owner, table, group).items():
@@ -83,7 +83,7 @@ def changed(owner: Any, table: Mapping[str, Any], group: str = "") -> Any:  # no
 
 
 def _with_new_names(owner: object, table: Mapping[str, Any], group: str) -> dict[str, Any]:
-    """The table with old names of settings replaced, each with a warning. Raises SettingsError where a setting is given under both names."""
+    """Replace old names of settings in the table, each with a warning. Raises SettingsError where a setting is given under both names."""
     new_of, prefix, renamed = old_names(type(owner)), f"{group}." if group else "", dict(table)
     for old in [name for name in table if name in new_of]:
         if new_of[old] in table:
@@ -94,7 +94,7 @@ def _with_new_names(owner: object, table: Mapping[str, Any], group: str) -> dict
 
 
 def as_toml(owner: Any, group: str = "") -> str:  # noqa: ANN401  any dataclass of settings
-    """The settings as TOML, each under a comment with its meaning, unit, range and source; `changed` of what it reads gives them back."""
+    """Format the settings as TOML, each under a comment with its meaning, unit, range and source; `changed` reads it back."""
     lines: list[str] = []
     inner: list[str] = []
     for f in fields(owner):
@@ -108,7 +108,7 @@ def as_toml(owner: Any, group: str = "") -> str:  # noqa: ANN401  any dataclass 
 
 
 def toml_value(value: Any) -> str:  # noqa: ANN401  any JSON
-    """A value as TOML writes it in one line."""
+    """Format a value as TOML in one line."""
     if isinstance(value, str):
         return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")  # JSON's escapes are TOML's
     if isinstance(value, Mapping):
