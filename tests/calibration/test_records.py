@@ -72,7 +72,7 @@ def test_every_field_has_a_unit():
         ('{"kind": "lens", "camera": "c", "iso": 1, "date": "d", "method": "m", "psf_sigma_px": 0.5, "colour": 1}', "unknown colour"),
         ('{"kind": "lens", "camera": "c", "iso": 1, "date": "d", "method": "m", "psf_sigma_px": -1}', "psf_sigma_px must be between 0 and 10, not -1"),
         ('{"kind": "lens", "camera": "c", "iso": 1, "date": "d", "method": "m", "psf_sigma_px": "wide"}', "psf_sigma_px"),
-        ('{"kind": "noise", "camera": "c", "iso": 1, "date": "d", "method": "m", "alpha": [1e-4], "beta": [0, 0, 0]}', "alpha must have 3 values, not 1"),
+        ('{"kind": "noise", "camera": "c", "iso": 1, "date": "d", "method": "m", "alpha": [1e-4], "beta": [0, 0, 0]}', "must have 3 values"),
         ('{"kind": "noise", "camera": "c", "iso": 1, "date": "d", "method": "m", "alpha": [0, 0, 0], "beta": [0, 0, 0]}', "all 0"),
     ],
 )
