@@ -52,6 +52,8 @@ def mean_sample(frame: Frame) -> float:
 
 def is_constant(mosaic: NDArray[np.uint16]) -> bool:
     """Whether all samples are equal, which is no photograph: blank, or saturated all over. Costs nothing for others."""
+    if mosaic.size == 0:  # a frame whose pixels are not kept: a stream's
+        return False
     first = mosaic[0, 0]
     return bool((mosaic[0] == first).all() and (mosaic == first).all())
 
