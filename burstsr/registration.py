@@ -53,9 +53,7 @@ def register_frames(frames: list[Frame], index: int, noise: Noise, tuned: Settin
     """
     record.stage("prepare the reference")
     model, steady = _models(frames[index], noise, tuned)
-    known = flows.__getitem__ if flows is not None else _estimated(frames, index, noise, tuned, record)
-    record.stage("align" if flows is None else "robustness")
-    views = _observed(frames, known, index, (model, steady), record)
+    views = _observed(frames, _flow_source(frames, index, noise, tuned, flows, record), index, (model, steady), record)
     record.stage("robustness")
     without = mended(frames, index, [view.flow for view in views], model, noise)
     if without is not None:
@@ -87,9 +85,13 @@ def register(burst: Burst, settings: Settings | None = None, *, progress: Progre
     return Registration(shown[index], tuple(flows))
 
 
-def _estimated(frames: Sequence[Frame], index: int, noise: Noise, tuned: Settings, record: Record) -> EstimateFlow:
-    """Return a function that estimates each frame's flow against frames[index]."""
+def _flow_source(frames: Sequence[Frame], index: int, noise: Noise, tuned: Settings, flows: Sequence[Flow] | None, record: Record) -> EstimateFlow:
+    """Return a function that gives each frame's flow against frames[index]; it holds pyramids, so nobody keeps it."""
+    if flows is not None:
+        record.stage("robustness")
+        return flows.__getitem__
     aligner = Aligner(frames[index], noise, tuned.align)
+    record.stage("align")
     return lambda i: record.timed("align", aligner.estimate_flow, frames[i])
 
 

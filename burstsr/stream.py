@@ -14,6 +14,7 @@ from burstsr.core.errors import BurstError, SettingsError
 from burstsr.core.flow import Flow
 from burstsr.core.report import Report
 from burstsr.core.result import Result
+from burstsr.core.sensor import is_constant
 from burstsr.defects import repair_pixels
 from burstsr.develop import add_reference_detail, denoise_colour, first_guess
 from burstsr.kernels import kernels
@@ -114,7 +115,8 @@ class _Begun:
             self._num += image
             self._den += sums
         if self.flows:
-            self.frames.append(Frame(frame.info, np.zeros((0, 0), np.uint16)))  # its description only; the pixels are no longer needed
+            stand_in = np.array([[0, 0 if is_constant(frame.mosaic) else 1]], np.uint16)
+            self.frames.append(Frame(frame.info, stand_in))  # its description only; the pixels are no longer needed
         self.flows.append(flow)
         self._means.append(float(robustness.mean(dtype=np.float64)))
 
