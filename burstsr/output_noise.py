@@ -47,20 +47,18 @@ class OutputNoise:
     weight: NDArray[np.float64]
 
 
-def variance_map(image: Floats, weight: Floats, left: OutputNoise | None, samples: Noise) -> Floats:
+def variance_map(image: Floats, weight: Floats, left: OutputNoise | None, samples: Noise, scale: float) -> Floats:
     """(H', W', 3) float32 noise variance of every pixel.
 
     What was measured on flat areas, at the pixel's level, times how many more samples counted there; never more than a raw sample's where few did. Not
     measured: of the kernel merge alone, without what sharpening adds. samples: the noise of raw samples.
     """
-    measured, flat = (left.model, left.weight) if left else (samples.scaled(MERGED_SHARE), np.ones(3))
-    out = np.empty_like(image)
-    for c in range(3):
-        level = np.maximum(image[..., c], 0)
-        model = np.float32(measured.alpha[c]) * level + np.float32(measured.beta[c])
-        most = np.maximum(np.float32(samples.alpha[c]) * level + np.float32(samples.beta[c]), model)
-        out[..., c] = np.minimum(model * np.float32(flat[c]) / np.maximum(weight[..., c], np.float32(1e-6)), most)
-    return out
+    raw_alpha, raw_beta = samples.of_output(range(image.shape[0]), range(image.shape[1]), scale)
+    level = np.maximum(image, 0)
+    raw = raw_alpha * level + raw_beta
+    measured = left.model.alpha.astype(np.float32) * level + left.model.beta.astype(np.float32) if left else np.float32(MERGED_SHARE) * raw
+    flat = left.weight.astype(np.float32) if left else np.ones(3, np.float32)
+    return np.asarray(np.minimum(measured * flat / np.maximum(weight, np.float32(1e-6)), np.maximum(raw, measured)), np.float32)
 
 
 def output_noise(burst: Registered, tuned: Settings, outcome: Reconstruction | None = None) -> OutputNoise:

@@ -70,7 +70,7 @@ def super_resolve(
             record.reconstructed(outcome)
         record.stage("noise left")
         left = output_noise(registered, tuned, outcome) if tuned.measure_noise else None
-        variance = None if weight is None else variance_map(image, weight, left, noise.model)
+        variance = None if weight is None else variance_map(image, weight, left, noise.model, settings.scale)
     model = left.model if left else None
     report = record.report((image.shape[0], image.shape[1]), Finished(index, noise.model, noise.source, len(defects), tuned, model))
     found, robustness_maps = _of_all_frames(len(burst), shown, registered, keep_maps)
