@@ -34,7 +34,7 @@ Progress = Callable[[str, int, int], None]
 Cancel = Callable[[], bool] | Event
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
-_OTHER_SCENE, _DIFFERS = "show something else", "differ from the reference everywhere"
+_OTHER_SCENE, _DIFFERS = "show another scene", "differ from the reference everywhere"
 COMPILING = "compiling (first run)"  # what progress is told as a stage meanwhile
 _LIBRARIES = ("numpy", "scipy", "numba", "rawpy", "tifffile", "imagecodecs", "opencv-python")
 
@@ -225,18 +225,17 @@ class Record:
             if names := self._names(why):
                 said.append(f"{len(names)} of {len(self._burst)} frames {why} and were not used: {', '.join(names)}")
         if names := [self._frames[i].file for i in sorted(self._frames) if self._frames[i].constant]:
-            said.append(f"{len(names)} of {len(self._burst)} frames are constant, every sample equal (blank, or saturated all over): {', '.join(names)}")
+            said.append(f"{len(names)} of {len(self._burst)} frames are constant (blank, or completely saturated): {', '.join(names)}")
         for group in self._scenes[1:]:
             if len(group) > 1:
                 names = [self._burst.frames[i].info.path.name for i in group]
-                said.append(f"{', '.join(names)} show the same: process them as a burst of their own")
+                said.append(f"{', '.join(names)} show the same scene: process them as a burst of their own")
         if self._used == 1:
             said.append(self._one())
         elif unknown := self._used - len(certain([flow for i, flow in self._flow_of.items() if self._frames[i].used])):
             said.append(unknown_motion(unknown, self._used))
         elif self._phases() == 1:
-            still = "the frames hardly differ (tripod; shake it): there was no sub-pixel phase to gain from, only noise to average"
-            said.append(f"{still}; move the camera between frames")
+            said.append("no sub-pixel motion (tripod): noise is averaged, but resolution is not increased; move the camera slightly between frames")
         return "; ".join(said) or None
 
     def _tell(self, stage: str) -> None:

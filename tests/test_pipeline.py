@@ -286,8 +286,8 @@ def test_frames_of_another_scene_are_named_and_not_used():
     assert report["frames_used"] == 3
     assert report["frames_of_other_scenes"] == 2
     assert report["other_bursts"] == [["frame_002.dng", "frame_004.dng"]]
-    assert "2 of 5 frames show something else and were not used: frame_002.dng, frame_004.dng" in report["advice"]
-    assert "frame_002.dng, frame_004.dng show the same: process them as a burst of their own" in report["advice"]
+    assert "2 of 5 frames show another scene and were not used: frame_002.dng, frame_004.dng" in report["advice"]
+    assert "frame_002.dng, frame_004.dng show the same scene: process them as a burst of their own" in report["advice"]
     assert report["provenance"]["how"].startswith("Merged from 3 raw frames")
     alone = super_resolve(Burst("a", tuple(burst.frames[i] for i in (0, 1, 3))), Settings(scale=1.0))
     np.testing.assert_array_equal(super_resolve(burst, Settings(scale=1.0)).image, alone.image)

@@ -31,9 +31,7 @@ class GainField(EqualByContent):
 
     def at(self, y: NDArray[np.floating], x: NDArray[np.floating]) -> Floats:
         """(3, len(y), len(x)) float32 at raw rows y and columns x."""
-        (i, v), (j, u) = (
-            _between(p + o, length, count) for p, o, length, count in zip((y, x), self.origin, self.shape, self.points.shape[1:], strict=True)
-        )
+        (i, v), (j, u) = (_between(p + o, length, count) for p, o, length, count in zip((y, x), self.origin, self.shape, self.points.shape[1:], strict=True))
         i1, j1 = (np.minimum(k + 1, count - 1) for k, count in ((i, self.points.shape[1]), (j, self.points.shape[2])))
         across = self.points[:, :, j] * (1 - u) + self.points[:, :, j1] * u
         return np.asarray(across[:, i] * (1 - v)[:, None] + across[:, i1] * v[:, None], np.float32)

@@ -118,7 +118,7 @@ def _frames(unit: Unit, problems: list[Problem], passed_over: list[Problem]) -> 
             if not isinstance(result, Problem):
                 found.append(result)
             elif unit.top is not None and is_own_result(result.path):
-                passed_over.append(Problem(result.path, f"{result.path}: a result of burstsr, no frame", "results of burstsr"))
+                passed_over.append(Problem(result.path, f"{result.path}: a result of burstsr, not a frame", "results of burstsr"))
             else:
                 problems.append(result)
     doubles = copies(found)

@@ -83,7 +83,7 @@ class Walk:
             if path.is_symlink():
                 self._links.append((path, unit))
             elif path.name.casefold() in _DELETED:
-                self.passed_over.append(Problem(path, f"{path}: holds what was deleted", "deleted"))
+                self.passed_over.append(Problem(path, f"{path}: a folder of deleted files", "deleted"))
             else:
                 self._folder(path, top)
 
@@ -104,7 +104,7 @@ class Walk:
         except OSError:
             return False
         if known is not path:
-            self.passed_over.append(Problem(path, f"{path}: the same {what} as {known}, through a link or named twice", f"{what} reached twice"))
+            self.passed_over.append(Problem(path, f"{path}: the same {what} as {known}, through a link or given twice", f"{what} reached twice"))
         return known is not path
 
     def _listed(self, folder: Path) -> tuple[list[Path], list[Path]]:
@@ -134,7 +134,7 @@ class Walk:
             inner.append(path)
         elif stat.S_ISREG(mode) and (is_raw_name(path) or holds_raw(path)):
             if is_backup_name(path):
-                self.passed_over.append(Problem(path, f"{path}: a backup or unfinished download by its name", "backup"))
+                self.passed_over.append(Problem(path, f"{path}: by its name a backup or unfinished download", "backup"))
             else:
                 files.append(path)
 

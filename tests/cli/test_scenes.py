@@ -22,7 +22,7 @@ def test_frames_that_show_something_else_are_named(bursts, run, run_json, tmp_pa
     assert "1 of 4 frames show another scene than IMG_0.dng, IMG_1.dng, IMG_3.dng: IMG_2.dng" in out
     status, out, _ = run("process", folder, "--one-burst", "-o", tmp_path / "out", "--scale", "1")
     assert status == 0
-    assert "1 of 4 frames show something else and were not used: IMG_2.dng" in out
+    assert "1 of 4 frames show another scene and were not used: IMG_2.dng" in out
     record = json.loads(next((tmp_path / "out").glob("*.json")).read_text())
     assert (record["frames_used"], record["frames_of_other_scenes"]) == (3, 1)
 
