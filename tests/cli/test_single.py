@@ -222,10 +222,10 @@ def test_weights_are_mixed(run, run_json, images, tmp_path, models):
         (["--model", "nonesuch"], "unknown; must be one of"),
         (["--model", "gone.pth"], "no such file"),
         (["--scale", "0"], "--scale must be"),
-        (["--blend", "2"], "share"),
+        (["--blend", "2"], "weight of the model"),
         (["--tile", "3"], "--tile must be"),
-        (["--model", "zoom"], "raw frames"),
-        (["--format", "dng"], "cannot become dng"),
+        (["--model", "zoom"], "raw mosaics"),
+        (["--format", "dng"], "must be png, tiff or jpg, not dng"),
     ],
 )
 def test_wrong_usage_is_named(run, images, tmp_path, arguments, says):
