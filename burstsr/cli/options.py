@@ -54,7 +54,8 @@ class _OldName(argparse.Action):
     """An option under its old name: warns, then does what the option does."""
 
     def __init__(self, option_strings: Sequence[str], dest: str, option: argparse.Action, **_: Any) -> None:  # noqa: ANN401
-        super().__init__(option_strings, option.dest, option.nargs, type=option.type, default=argparse.SUPPRESS, help=argparse.SUPPRESS)
+        kind: Any = option.type
+        super().__init__(option_strings, option.dest, option.nargs, type=kind, default=argparse.SUPPRESS, help=argparse.SUPPRESS)
         self._option = option
 
     def __call__(self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option_string: str | None = None) -> None:  # noqa: ANN401
