@@ -59,7 +59,7 @@ class _OldName(argparse.Action):
         self._option = option
 
     def __call__(self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option_string: str | None = None) -> None:  # noqa: ANN401
-        warn(f"{option_string} is now called {self._option.option_strings[0]}; the old name will be removed in the next release")
+        warn(f"{option_string} is now called {self._option.option_strings[-1]}; the old name will be removed in the next release")
         self._option(parser, namespace, values, option_string)
 
 

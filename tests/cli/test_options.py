@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 import tomllib
+from pathlib import Path
 
 import pytest
 
@@ -162,3 +163,20 @@ def test_the_version_of_sources_that_are_not_installed_is_unknown(monkeypatch):
     monkeypatch.delattr(burstsr, "__version__", raising=False)
     assert burstsr.__version__ == "0+unknown"
     del burstsr.__version__
+
+
+OLD_OPTIONS = [
+    (("simulate", "x.png", "-o", "out", "--mover"), "--mover", "--moving-object", True),
+    (("simulate", "x.png", "-o", "out", "--blink"), "--blink", "--flicker", True),
+    (("simulate", "x.png", "-o", "out", "--shading", "0.3"), "--shading", "--vignetting", 0.3),
+    (("train", "srcnn-x4", "--out", "here"), "--out", "--output", Path("here")),
+    (("benchmark", "quality", "--out", "here"), "--out", "--output", Path("here")),
+]
+
+
+@pytest.mark.parametrize(("line", "old", "new", "value"), OLD_OPTIONS, ids=lambda case: case[0] if isinstance(case, tuple) else "")
+def test_old_names_of_options_are_still_accepted_with_a_warning(line, old, new, value, capsys):
+    args = build_parser().parse_args(line)
+    assert getattr(args, new[2:].replace("-", "_")) == value
+    assert f"{old} is now called {new}; the old name will be removed in the next release" in capsys.readouterr().err
+    assert f"{old} " not in help_of(*line[: 2 if line[0] == "benchmark" else 1])
