@@ -133,7 +133,7 @@ def _residual(args: argparse.Namespace) -> int:
 
     paths = [str(path) for path in args.path]
     burst = read_burst(paths if len(paths) > 1 else paths[0])
-    noise = Noise(*(np.full(3, value) for value in args.noise)) if args.noise else None
+    noise = Noise(np.full(3, args.noise[0]), np.full(3, args.noise[1])) if args.noise else None
     plan = residual.Plan(folds=args.folds, scale=args.scale, reference=args.reference, noise=noise, mode=args.mode)
     with Bars(1, show=not args.json) as bars:
         result = residual.measure(burst, plan, lambda done, total: bars.stage(burst.name, "hold out", done, total))

@@ -225,7 +225,7 @@ def _noise_model(args: argparse.Namespace) -> Noise | None:
         raise SettingsError("--camera and --noise-table must be given together")
     if args.camera is not None:
         return camera_noise(args.noise_table, args.camera, 400.0 if args.iso is None else args.iso)
-    return Noise(*(np.full(3, value) for value in args.noise)) if args.noise else None
+    return Noise(np.full(3, args.noise[0]), np.full(3, args.noise[1])) if args.noise else None
 
 
 def _noise(text: str) -> tuple[float, float]:

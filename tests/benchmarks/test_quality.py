@@ -140,7 +140,7 @@ def test_command_line_writes_table_json_and_crops(image, tmp_path, capsys):
         (["--data", "nowhere"], "Kodak24"),
         (["--seed", "-1"], "--seed"),
         (["--rows", "telescope"], "must be some of"),
-        (["--frames", "1.5"], "whole"),
+        (["--frames", "1.5"], "expected integers"),
         (["--iso", "0"], "above 0"),
     ],
 )
