@@ -61,7 +61,7 @@ def test_a_stopped_training_ends_as_an_unbroken_one(folder, tmp_path):
 
 def test_a_checkpoint_of_another_plan_is_refused(folder, tmp_path):
     _training(folder, tmp_path, steps=2).run()
-    with pytest.raises(SettingsError, match=r"checkpoint.pt.*another batch"):
+    with pytest.raises(SettingsError, match=r"checkpoint.pt.*different settings \(batch"):
         _training(folder, tmp_path, steps=2, batch=3)
 
 
@@ -192,7 +192,7 @@ def test_training_onto_a_full_disk_is_said(folder, tmp_path, capsys, monkeypatch
     ("more", "words"),
     [
         (["--data", "missing.png"], "missing.png: no such file or folder"),
-        (["--data", "notes.txt"], "notes.txt: no picture of at least"),
+        (["--data", "notes.txt"], "notes.txt: no image of at least"),
         (["--start", "other.safetensors"], "of tiny-rgb-x2 and do not fit srcnn-lite-x2"),
         (["--start", "notes.txt"], "notes.txt: not a safetensors file"),
     ],
@@ -230,11 +230,11 @@ def test_a_damaged_log_or_checkpoint_is_named(folder, tmp_path):
     training = _training(folder, tmp_path, steps=2)
     training.run()
     (tmp_path / "log.csv").write_text("step\nx\n")
-    with pytest.raises(InputFileError, match=r"log\.csv: not the log of a training"):
+    with pytest.raises(InputFileError, match=r"log\.csv: not a training log"):
         _training(folder, tmp_path, steps=4).run()
     state = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
     torch.save({**state, "net": {}}, tmp_path / "checkpoint.pt")
-    with pytest.raises(InputFileError, match=r"checkpoint\.pt: a checkpoint that is damaged"):
+    with pytest.raises(InputFileError, match=r"checkpoint\.pt: damaged checkpoint"):
         _training(folder, tmp_path, steps=4)
 
 
