@@ -2,7 +2,8 @@
 
 Loops release the GIL and take a range of rows; `over_rows` distributes the ranges over a thread pool. Numba's `parallel=True` would do the same
 at several times the compile time, and its threading layers forbid concurrent calls, which overlapping reading with computing requires.
-fastmath excludes nnan and ninf: with them LLVM removes tests for NaN.
+fastmath excludes nnan and ninf: with them LLVM removes tests for NaN. Loops called by loops are inlined (forceinline): otherwise every caller's machine code
+brings its own copy of them, each optimised, and so rounded, differently, and what was loaded first determines whose copy all callers use.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from burstsr.core.parallel import thread_count as thread_count
 
 log = logging.getLogger(__name__)
 FASTMATH = {"contract", "reassoc", "arcp", "nsz", "afn"}
+OPTIONS: dict[str, Any] = {"nogil": True, "fastmath": FASTMATH, "error_model": "numpy", "forceinline": True}
 _F = TypeVar("_F", bound=Callable[..., Any])
 _told: set[str] = set()
 
@@ -27,10 +29,10 @@ _told: set[str] = set()
 def compiled(function: _F) -> _F:
     """Compile a loop. The machine code is cached beside the source, or in the user's cache folder, or, if neither is writable, not at all."""
     try:
-        loop = numba.njit(cache=True, nogil=True, fastmath=FASTMATH, error_model="numpy")(function)
+        loop = numba.njit(cache=True, **OPTIONS)(function)
     except RuntimeError:  # numba found no folder to cache in
         _tell_once("no folder can be written to keep machine code in: every run compiles anew, which takes a minute; NUMBA_CACHE_DIR names such a folder")
-        return cast(_F, numba.njit(nogil=True, fastmath=FASTMATH, error_model="numpy")(function))
+        return cast(_F, numba.njit(**OPTIONS)(function))
     if hasattr(loop, "_cache"):
         loop._cache = _Forgiving(loop._cache)
     return cast(_F, loop)

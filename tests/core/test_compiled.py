@@ -68,6 +68,31 @@ def test_machine_code_that_is_loaded_is_not_compiled(tmp_path, monkeypatch):
     assert told.events == []
 
 
+def test_loops_call_no_copy_of_a_loop(tmp_path, monkeypatch):
+    """A loop compiled in this process and the same one loaded from the cache gave other bytes: they used different copies of a loop that they call."""
+    monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path))
+
+    @compiled
+    def smoothed(x, out):
+        for k in range(2, len(x) - 2):
+            out[k] = x[k - 2] + np.float32(3) * x[k - 1] + np.float32(4) * x[k] + np.float32(3) * x[k + 1] + x[k + 2]
+        for k in range(len(x) - 1):
+            out[k] = out[k] * x[k] + out[k + 1] * x[k + 1]
+        for k in range(1, len(x)):
+            out[k] += out[k - 1] * x[k]
+
+    @compiled
+    def twice(x, out):
+        smoothed(x, out)
+        smoothed(out, x)
+
+    twice(np.ones(9, np.float32), np.ones(9, np.float32))
+    (code,) = twice.inspect_llvm().values()
+    functions = dict(part.split("\n", 1) for part in code.split("\ndefine ")[1:])
+    (own,) = (body for head, body in functions.items() if "twice" in head and "cpython" not in head and "cfunc" not in head)
+    assert "smoothed" not in own.split("\n}")[0]
+
+
 def test_numba_without_events_is_no_harm(monkeypatch):
     def gone(name):
         raise ImportError(name)
