@@ -13,6 +13,7 @@ Array = NDArray[np.float64]
 LOW_PASS = np.array([1.0, 2.0, 1.0]) / 4.0  # of `grey`, per axis; zero at the CFA's carrier frequency: colour does not look like structure
 _PYR_DOWN = np.array([1.0, 4.0, 6.0, 4.0, 1.0]) / 16.0  # of the pyramid, per axis (Burt & Adelson 1983)
 _SLOPE = np.array([-0.5, 0.0, 0.5])
+SECOND_DIFFERENCE_NOISE = float((np.convolve(LOW_PASS, [0.5, -1.0, 0.5]) ** 2).sum() * (LOW_PASS**2).sum())  # variance of luma's halved second difference
 _ALIAS_PX = 0.03  # error of a tile that no amount of light removes: what the sensor's sampling folds back
 _CORRELATED = 4.0  # neighbouring pixels that noise behind the low-pass shares
 _SIGNIFICANT = 3.0  # deviations by which structure must exceed noise to count

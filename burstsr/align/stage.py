@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
 from burstsr.align import loops
+from burstsr.align.dense_refinement import CELL_PX, DenseRefinement
 from burstsr.align.fisher import certain_information, noise_gain, translation_error, weighted_median, without_noise
 from burstsr.align.global_motion import translation
 from burstsr.align.luma import luma, pyramid
@@ -41,6 +44,7 @@ class Aligner:
         self._tile = min(settings.tile_px, max(8, min(reference.info.shape) // 4))  # at least four tiles along the shorter side
         self._margin = self._tile // 2
         self._levels = pyramid(luma(reference, noise))
+        self._refinement = DenseRefinement(self._levels[0])
         self._spare: list[list[Floats]] = []  # pyramids of frames that are done with
         shape = self._levels[0].shape
         self._tiles = (tile_count(shape[0], self._tile), tile_count(shape[1], self._tile))
@@ -55,7 +59,7 @@ class Aligner:
     def estimate_flow(self, frame: Frame) -> Flow:
         """Flow of `frame` against the reference, with its standard error; of the reference itself, none. Raises nothing for frames of another scene."""
         if frame is self._reference:
-            return Flow(np.zeros((*self._tiles, 2), np.float32), self._tile)
+            return Flow.zero(self._levels[0].shape, CELL_PX if self._settings.regularisation > 0 else self._tile)
         try:
             spare = self._spare.pop()
         except IndexError:
@@ -75,7 +79,9 @@ class Aligner:
         if self._settings.regularisation <= 0:
             return Flow(flow, self._tile, error)
         field = whole + regularise_deviation(flow - whole, information, self._settings.regularisation)
-        return Flow(self._own_or_field(levels[0], flow, cost, field.astype(np.float32)), self._tile, error)
+        start = Flow(self._own_or_field(levels[0], flow, cost, field.astype(np.float32)), self._tile)
+        refined = self._refinement.refined(levels[0], start, Flow(whole.astype(np.float32), self._tile), self._settings.regularisation)
+        return replace(refined, error_px=error)
 
     def _register(self, frame: Floats, start: Floats, iterations: int | None = None) -> tuple[Floats, Floats]:
         out, cost = np.empty((*self._tiles, 2), np.float32), np.empty(self._tiles, np.float32)

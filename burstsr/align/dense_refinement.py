@@ -1,0 +1,131 @@
+"""Motion that is not one plane: the tiles' field refined on small cells, under a prior that is local, keeps discontinuities and knows rolling shutters.
+
+Minimises over the field f of cells, with the motion of the whole frame as its centre c,
+    sum_p rho(ref(p) - frame(p + f))  +  b sum_t |f_t - c_t|^2  +  sum_<ts> log(1 + |f_t - f_s|^2 / s^2)
+by Gauss-Newton steps: the first term is Geman and McClure's, the last Student's t, which lets neighbours part where their pixels insist on it. Its scale s
+falls from step to step, so that cells first go where their own pixels want, then are held together (graduated, as Blake & Zisserman 1987).
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from burstsr.align import dense_loops
+from burstsr.align.fisher import SECOND_DIFFERENCE_NOISE, noise_gain
+from burstsr.core.coords import tile_centre, tile_count
+from burstsr.core.flow import Flow
+from burstsr.core.jit import over_rows
+
+Floats = NDArray[np.float32]
+CELL_PX = 8
+_LOOSE_PX = (0.3, 0.2, 0.1, 0.05, 0.03, 0.02)  # s, of each step: by how much neighbouring cells may differ for nothing
+_TOWARDS = 1.0  # b, 1/px^2: a cell without structure or neighbours lies within a pixel of the whole frame's motion
+_SWEEPS = 16
+_NOISE_TIMES = 32.0  # variance of e, in those of its noise, at which a pixel's weight is a quarter
+_ALIAS_SQUARED = 0.2  # px^2, the same for what alias and motion within a cell leave on slopes
+_FARTHEST_PX = 4.0
+_ALIAS_PX = 0.06  # error of a usual cell's motion that no amount of light removes
+_FINE = 0.7  # squared second over squared first differences (tan^2 pi f) from which structure folds back on itself
+_STEEP = 4  # power with which that error grows from there
+_COMMON = 0.1  # share of such cells from which the scene is a test chart, or bars, and every cell's own motion is doubted
+_DOUBT = 40.0
+_GAIN = (0.2, 0.5)  # of what is unexplained, by which the refinement must lower it: from none of it is kept to all
+_NOISE_COST = 0.9  # a pixel's, of noise alone
+_LEAST_GAIN = 8.0  # noise variances, over 3 x 3 cells, that count for nothing
+_ROW_SIGNAL_PX = 0.02  # a rolling shutter's wobble counts from this RMS on
+_VARIANCE = 0.5  # of what a sum of slopes times e has of noise, a pixel and unit of slope: low frequencies keep nearly all of it
+_SIGNIFICANT = 3.0 * np.sqrt(2.0 * 4.0)  # deviations by which structure must exceed noise, whose neighbouring pixels are correlated
+
+
+class DenseRefinement:
+    """Refines fields against one reference.
+
+    reference: (H, W) its luma, noise of deviation one (`luma`).
+    """
+
+    def __init__(self, reference: Floats) -> None:
+        self._reference = reference
+        self._shape = (tile_count(reference.shape[0], CELL_PX), tile_count(reference.shape[1], CELL_PX))
+        self._alias, self.aliased = _alias_px(reference, self._shape)
+        rows, columns = (tile_centre(np.arange(n), CELL_PX) for n in self._shape)
+        self._y, self._x = np.meshgrid(rows, columns, indexing="ij")
+
+    def refined(self, frame: Floats, start: Flow, whole: Flow, strength: float) -> Flow:
+        """The field on cells of CELL_PX. frame: its luma. start: the tiles' own motion. whole: that of the whole frame. strength: of the prior, times."""
+        begin, centre = start.at(self._y, self._x), whole.at(self._y, self._x)
+        doubt = np.clip((self._alias / _ALIAS_PX - 1) / 4, 0, 1)[..., None]
+        field = np.ascontiguousarray(begin + doubt * (centre - begin), np.float32)
+        begin, affine = field.copy(), centre.astype(np.float32)
+        rigid = affine
+        variance, gradient = noise_gain(0)
+        sums = np.empty((*self._shape, dense_loops.SUMS), np.float32)
+        data, target = np.empty((*self._shape, 3), np.float32), np.empty((*self._shape, 2), np.float32)
+        for step, loose in enumerate(_LOOSE_PX):
+            arguments = (self._reference, frame, CELL_PX, field, np.float32(_NOISE_TIMES * variance), np.float32(_ALIAS_SQUARED), sums)
+            over_rows(dense_loops.residual_sums, self._shape[0], *arguments)
+            if step == 0:
+                before = sums[..., 6].copy()
+            if step in (1, 4):
+                over_rows(self._equations, self._shape[0], sums, field, affine, gradient, _VARIANCE, data, target)
+                rigid = affine + _row_motion(field - affine, data)[:, None]
+            over_rows(self._equations, self._shape[0], sums, field, rigid, gradient, _VARIANCE, data, target)
+            deviation = field - rigid
+            dense_loops.smooth(_SWEEPS, data, target, _TOWARDS * strength, loose / np.sqrt(strength), deviation)
+            field = np.clip(rigid + deviation, begin - _FARTHEST_PX, begin + _FARTHEST_PX).astype(np.float32)
+        over_rows(dense_loops.residual_sums, self._shape[0], *arguments[:3], field, *arguments[4:])
+        return Flow(begin + self._kept(before, sums[..., 6], sums[..., 7], variance) * (field - begin), CELL_PX)
+
+    def _kept(self, before: Floats, after: Floats, pixels: Floats, variance: float) -> Floats:
+        """(nty, ntx, 1) share of the refinement that is kept: where it explains clearly more than the start does. Less is alias."""
+        gained, left = (cv2.blur(v, (3, 3), borderType=cv2.BORDER_REPLICATE) * np.float32(9 / (2 * variance)) for v in (before - after, after))
+        noise = cv2.blur(pixels, (3, 3), borderType=cv2.BORDER_REPLICATE) * np.float32(9 * _NOISE_COST)
+        relative = (gained - np.float32(_LEAST_GAIN)) / (np.maximum(left - noise, 0) + np.float32(0.05) * noise + np.float32(1))
+        kept = np.clip((relative - _GAIN[0]) / (_GAIN[1] - _GAIN[0]), 0, 1).astype(np.float32)
+        return np.asarray(cv2.blur(cv2.dilate(kept, np.ones((5, 5), np.uint8)), (3, 3), borderType=cv2.BORDER_REPLICATE), np.float32)[..., None]
+
+    def _equations(self, first: int, last: int, sums: Floats, field: Floats, centre: Floats, gradient: float, variance: float, data: Floats, target: Floats) -> None:
+        dense_loops.cell_equations(first, last, sums, field, centre, self._alias, gradient, variance, _SIGNIFICANT, data, target)
+
+
+def _alias_px(reference: Floats, shape: tuple[int, int]) -> tuple[Floats, float]:
+    """Error of each cell's motion that comes from alias, raw pixels, (nty, ntx); and the share of cells with structure that folds back on itself.
+
+    Natural scenes have little power near the sampling limit; where there is much, there is more beyond it, and what is seen of that moves in other ways.
+    """
+    sums = np.empty((*shape, 3), np.float32)
+    over_rows(dense_loops.detail_sums, shape[0], reference, CELL_PX, sums)
+    around = cv2.blur(sums, (3, 3), borderType=cv2.BORDER_REPLICATE)
+    pixels = np.maximum(around[..., 2], 1e-6)
+    slope, bend = around[..., 0] / pixels - 2 * noise_gain(0)[1], around[..., 1] / pixels - 2 * SECOND_DIFFERENCE_NOISE
+    structured = slope > 0.3
+    fineness = np.where(structured, np.maximum(bend, 0) / np.maximum(slope, 1e-6), 0)
+    share = float((fineness > 0.8 * _FINE).mean())
+    common = 1 + _DOUBT * max(share - _COMMON, 0.0)
+    return np.asarray(_ALIAS_PX * common * (1 + (fineness / _FINE) ** _STEEP), np.float32), share
+
+
+def _row_motion(deviation: Floats, information: Floats) -> Floats:
+    """(nty, 2) motion of whole rows besides the affine one, smoothed along them: a hand's tremor seen by a rolling shutter; zeros where it is not significant.
+
+    deviation (nty, ntx, 2) of cells, information (nty, ntx, 3) as yy, yx, xx. Robust means of rows (Geman-McClure weights).
+    """
+    worth = information[..., 0] + information[..., 2]
+    if not (worth > 0).any():
+        return np.zeros((deviation.shape[0], 2), np.float32)
+    worth = worth / (worth + np.float32(np.median(worth[worth > 0])))
+    weight = worth
+    for _ in range(4):
+        total = np.maximum(weight.sum(axis=1), 1e-6)
+        mean = (weight[..., None] * deviation).sum(axis=1) / total[:, None]
+        away = np.square(deviation - mean[:, None]).sum(axis=2)
+        usual = np.maximum((weight * np.minimum(away, 1)).sum(axis=1) / total, _ROW_SIGNAL_PX**2)[:, None]
+        weight = worth * np.square(usual / (usual + away))
+    spread = (weight * away).sum(axis=1) / total / 2
+    error = spread * 4 / np.maximum(total**2 / np.maximum(np.square(weight).sum(axis=1), 1e-6), 1)  # four neighbouring cells err alike
+    signal = float(mean.var(axis=0).sum() / 2 - np.median(error))
+    if signal < _ROW_SIGNAL_PX**2:
+        return np.zeros_like(mean)
+    shrunk = np.pad(mean * (signal / (signal + error))[:, None], ((1, 1), (0, 0)), mode="edge")
+    return np.asarray(0.25 * shrunk[:-2] + 0.5 * shrunk[1:-1] + 0.25 * shrunk[2:], np.float32)
