@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from burstsr.align import subpixel_phases
+from burstsr.core.quantise import scaled
 from burstsr.demosaic import demosaic, upscale, upscale_rows
 from burstsr.kernels import kernels
 from burstsr.merge import KernelMerge, ReferenceImage, add_wiener_residual, blend_reference_detail, denoise_chroma
@@ -75,5 +76,6 @@ def _sharpen(image: Floats, weight: Weights, burst: Registered, tuned: Settings,
 
 def _accumulated(burst: Registered, accumulator: KernelMerge, weighed: bool) -> tuple[Floats, Floats]:
     for view in burst.views:
-        accumulator.add(view.frame, view.flow, view.robustness)
+        if view.weight > 0:
+            accumulator.add(view.frame, view.flow, scaled(view.robustness, view.weight))
     return accumulator.result(weighed)

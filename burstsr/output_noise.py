@@ -86,7 +86,7 @@ def _variance_on(flat: Registered, tuned: Settings, outcome: Reconstruction | No
         robustness_maps: list[Floats] = [
             np.full(view.robustness.shape, trust_of_share(b), np.float32) for view, b in zip(flat.views, outcome.believed, strict=True)
         ]
-        believed = [RegisteredFrame(view.frame, view.flow, robustness) for view, robustness in zip(flat.views, robustness_maps, strict=True)]
+        believed = [RegisteredFrame(view.frame, view.flow, robustness, view.weight) for view, robustness in zip(flat.views, robustness_maps, strict=True)]
         neutral = flat.views[flat.reference].frame.info.colour.as_shot_neutral
         settings = replace(tuned.reconstruct, recheck_rejected_frames=False, flow_refinements=0)  # the first was had; nothing moves here
         turns = round(outcome.turns)  # each turn has less noise
@@ -113,7 +113,7 @@ def _flat(burst: Registered, grey: NDArray[np.float64], box: Box, rng: np.random
     views = []
     for view in burst.views:
         noisy = mean + np.tile(sigma, (shape[0] // 2, shape[1] // 2)) * rng.standard_normal(shape, np.float32)
-        views.append(RegisteredFrame(_frame(info, noisy), _flow_at(view.flow, place, shape), view.robustness[cells].copy()))
+        views.append(RegisteredFrame(_frame(info, noisy), _flow_at(view.flow, place, shape), view.robustness[cells].copy(), view.weight))
     steady = SamePhaseMean(views[burst.reference].frame, unpacked(views[burst.reference].robustness)) if burst.steady else None
     for view in views:
         if steady:

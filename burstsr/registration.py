@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from burstsr.align import Aligner
+from burstsr.align import Aligner, frame_blur
 from burstsr.core.burst import Burst, Frame
 from burstsr.core.checks import checked
 from burstsr.core.flow import Flow
@@ -21,6 +21,8 @@ from burstsr.reconstruct import RegisteredFrame
 from burstsr.report import Cancel, Progress, Record
 from burstsr.robustness import LEAST_TRUST, RobustnessModel, mended
 from burstsr.settings import Settings
+
+_DETAIL = {"fast": 1.0, "best": 10.0}  # what detail is worth against noise; the reconstruction removes noise by itself
 
 EstimateFlow = Callable[[int], Flow]
 
@@ -62,7 +64,15 @@ def register_frames(frames: list[Frame], index: int, noise: Noise, tuned: Settin
         views = _observed(frames, without.flows.__getitem__, index, (model, steady), record)
         views[index] = RegisteredFrame(without.frame, without.flows[index], packed(without.robustness))
         record.mended(without.robustness)
-    return Registered(views, index, noise, steady)
+    return Registered(_weighted(views, index, noise, tuned, record), index, noise, steady)
+
+
+def _weighted(views: Sequence[RegisteredFrame], index: int, noise: Noise, tuned: Settings, record: Record) -> list[RegisteredFrame]:
+    """Return the views with the weights that their blur against the reference leaves them."""
+    detail = _DETAIL[tuned.mode]
+    blur = frame_blur([view.frame for view in views], [view.flow for view in views], index, noise, detail)
+    record.blurred(blur.blur_px, blur.weights)
+    return [replace(view, weight=float(weight)) for view, weight in zip(views, blur.weights, strict=True)]
 
 
 def register(burst: Burst, settings: Settings | None = None, *, progress: Progress | None = None, cancel: Cancel | None = None) -> Registration:

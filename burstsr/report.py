@@ -7,7 +7,7 @@ import math
 import platform
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from threading import Event
 from typing import ParamSpec, TypeVar
@@ -34,6 +34,7 @@ Progress = Callable[[str, int, int], None]
 Cancel = Callable[[], bool] | Event
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
+_SOFT = "blurred: sharper frames show more"
 _OTHER_SCENE, _DIFFERS = "show another scene", "differ from the reference everywhere"
 COMPILING = "compiling (first run)"  # what progress is told as a stage meanwhile
 _LIBRARIES = ("numpy", "scipy", "numba", "rawpy", "tifffile", "imagecodecs", "opencv-python")
@@ -135,6 +136,13 @@ class Record:
         )
         self._flow_of[index] = flow
         self._at(self._stage)
+
+    def blurred(self, blur_px: NDArray[np.float64], weights: NDArray[np.float64]) -> None:
+        """Blur of the frames that show the scene, and what they count for it."""
+        for place, blur, weight in zip(self._scenes[0], blur_px, weights, strict=True):
+            facts = self._frames[place]
+            why = facts.unused_because or (_SOFT if weight == 0 else None)
+            self._frames[place] = replace(facts, blur_px=round(float(blur), 3), weight=round(float(weight), 3), unused_because=why)
 
     def scenes(self, groups: Sequence[Sequence[int]]) -> None:
         """Frames by what they show; the first group is merged."""

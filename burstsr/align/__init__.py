@@ -1,5 +1,6 @@
 """Alignment: frames to flow per tile."""
 
+from burstsr.align.blur import FrameBlur, frame_blur
 from burstsr.align.expected_gain import expected_gain_db, sampling_uniformity, shifts
 from burstsr.align.sampling import certain, coverage, rigid_motion, subpixel_phases, unknown_motion
 from burstsr.align.scenes import scenes
@@ -7,9 +8,11 @@ from burstsr.align.stage import Aligner, select_reference
 
 __all__ = [
     "Aligner",
+    "FrameBlur",
     "certain",
     "coverage",
     "expected_gain_db",
+    "frame_blur",
     "rigid_motion",
     "sampling_uniformity",
     "scenes",

@@ -22,3 +22,12 @@ def unpacked(robustness: NDArray[np.uint8] | NDArray[np.float32]) -> NDArray[np.
     if robustness.dtype == np.uint8:
         return robustness * np.float32(1 / MOST)
     return np.asarray(robustness, np.float32)
+
+
+def scaled(robustness: NDArray[np.uint8] | NDArray[np.float32], weight: float) -> NDArray[np.uint8] | NDArray[np.float32]:
+    """Robustness times a weight of 0 to 1, kept as it was."""
+    if weight == 1:
+        return robustness
+    if robustness.dtype == np.uint8:
+        return np.rint(robustness * np.float32(weight)).astype(np.uint8)
+    return robustness * np.float32(weight)

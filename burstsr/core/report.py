@@ -17,7 +17,8 @@ class FrameReport:
 
     motion_px: median (dy, dx) relative to the reference, raw pixels; motion_error_px: its standard error; rotation_deg: from +x towards +y.
     All None where the frame was not registered; the error also where the motion cannot be determined.
-    robustness: mean over the frame, 0 to 1. unused_because: None where it was used. constant: all samples are equal (blank, or saturated).
+    robustness: mean over the frame, 0 to 1. blur_px: RMS length of its blur against the reference's, raw pixels; None where it was not compared.
+    weight: what its samples count, 0 to 1, for its blur. unused_because: None where it was used. constant: all samples are equal (blank, or saturated).
     """
 
     file: str
@@ -28,6 +29,8 @@ class FrameReport:
     robustness: float = 0.0
     unused_because: str | None = None
     constant: bool = False
+    blur_px: float | None = None
+    weight: float = 1.0
 
     @property
     def used(self) -> bool:
@@ -46,6 +49,8 @@ class FrameReport:
             "used": self.used,
             "unused_because": self.unused_because,
             "constant": self.constant,
+            "blur_px": self.blur_px,
+            "weight": self.weight,
         }
 
 

@@ -31,11 +31,15 @@ _FEWEST = 0.1  # of the tile's mean: places with fewer samples count as if they 
 
 @dataclass(frozen=True)
 class RegisteredFrame:
-    """A frame, where it shows what the reference shows, and how far to believe it: trust (H/2, W/2) per quad of the reference, 0 to 1 or packed."""
+    """A frame with its flow and its robustness, (H/2, W/2) per CFA cell of the reference, 0 to 1 or packed.
+
+    weight: what its samples count besides, 0 to 1: less than 1 for a frame that is blurred.
+    """
 
     frame: Frame
     flow: Flow
     robustness: Floats | NDArray[np.uint8]
+    weight: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -122,6 +126,7 @@ class TileData:
         crops = [_crop(view.frame, box_in_frame(tile, view.flow, scale, view.frame.info.shape), defects) for view in views]
         grid = TileGrid(corner, (len(self._rows), len(self._columns)), certainty, np.array(tile.origin))
         self._spots = [footprints(*crop, self._cfa, self._scale, inverse, grid) for crop, inverse in zip(crops, inverses, strict=True)]
+        self._weights = [np.float32(view.weight) for view in views]
         self.robustness_maps = [
             np.ascontiguousarray(unpacked(view.robustness[np.ix_(*_within((self._rows, self._columns), view.robustness.shape))])) for view in views
         ]
@@ -129,6 +134,7 @@ class TileData:
     def equations(self, robustness_maps: Sequence[Floats]) -> NormalEquations:
         """Normal equations of all samples, weighted by trust (m, n) per quad of the tile and by 1 / variance."""
         reach = int(np.ceil(self._scale))
+        robustness_maps = self.weighted(robustness_maps)
         normal, right = normal_equations(self._spots, robustness_maps, self._cfa, self._scale, self._tile.shape)
         information = np.empty_like(right)
         normal_matrix_loops.product(normal, np.ones_like(right), information)
@@ -136,6 +142,10 @@ class TileData:
             rim = np.moveaxis(right, axis, 0)
             rim[:reach] = rim[-reach:] = 0
         return NormalEquations(normal, self.blurred(right), information)
+
+    def weighted(self, robustness_maps: Sequence[Floats]) -> list[Floats]:
+        """Return robustness times the weight of its view."""
+        return [robustness if weight == 1 else robustness * weight for robustness, weight in zip(robustness_maps, self._weights, strict=True)]
 
     def misfits(self, image: Floats) -> list[Floats]:
         """Per view, (m, n) mean squared residual over variance around each quad of the tile; inf where the view shows nothing."""

@@ -93,7 +93,7 @@ def reconstruct(task: Task, progress: Callable[[int, int], None]) -> Reconstruct
         for i, view in enumerate(task.views):
             if i != task.reference:
                 flow, share = refined(view.frame, view.flow, seen, task.noise, task.scale, task.defects)
-                moved[i] = RegisteredFrame(view.frame, flow, view.robustness)
+                moved[i] = replace(view, flow=flow)
                 shares.append(share)
         task = replace(task, views=moved)
         outcome = _solved(task, progress)
@@ -192,6 +192,7 @@ class _Solver:
 
         Detail that alignment just misses is left unexplained too, but far better explained than by the start.
         """
+        robustness_maps = data.weighted(robustness_maps)
         left = _mean_misfit(data.misfits(x), robustness_maps)
         if left.max() <= _UNEXPLAINED[0]:
             return x

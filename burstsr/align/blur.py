@@ -1,0 +1,162 @@
+"""How soft each frame is against the reference, from spectra, and what it is therefore worth.
+
+A hand that moves while a frame is exposed multiplies the scene's spectrum by that of its path; up to the first zeros that is the Gaussian
+exp(-2 pi^2 f^T M f) of the path's second moments M. Power spectra do not depend on where things lie, so that motion need only be known to a few pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from burstsr.align.luma import luma
+from burstsr.core.burst import Frame
+from burstsr.core.flow import Flow
+from burstsr.core.noise import Noise
+
+Array = NDArray[np.float64]
+_WINDOW = 64  # raw pixels
+_WINDOWS = 64  # at most
+_BAND = (0.04, 0.32)  # cycles per raw pixel: below, windows end; above, alias begins
+_DEEPEST = 2.3  # -log of a ratio of powers: beyond, a path's spectrum is no Gaussian, and noise takes over
+_SCATTER = 0.5  # of such logarithms
+_ROUNDS = 4
+_SAME_PX2 = 0.1  # moments that most frames may have against the reference without being soft: of frames that are alike one is always the sharpest
+_DEAD_PX2 = 0.02
+_FINEST = 1.0  # cycles per raw pixel, up to which detail counts
+_STEPS = 81  # of frequencies, per axis
+_LEAST_STEEP = 1.5  # power of frequency with which a scene's power falls, at least
+_MISPLACED_PX = 0.1  # RMS error of motion: what it costs differs from frame to frame, as noise does
+_LEAST_WEIGHT = 0.02
+
+
+@dataclass(frozen=True)
+class FrameBlur:
+    """moments: (n, 3) yy, yx, xx of each frame's blur against the reference's, raw pixels squared; negative: sharper. weights: (n,) what frames count, 0 to 1."""
+
+    moments: Array
+    weights: Array
+
+    @property
+    def blur_px(self) -> Array:
+        """(n,) RMS length of the blur, raw pixels; 0 where a frame is as sharp as the reference."""
+        return np.sqrt(np.maximum(self.moments[:, 0] + self.moments[:, 2], 0.0))
+
+
+def frame_blur(frames: Sequence[Frame], flows: Sequence[Flow], reference: int, noise: Noise, detail: float = 1.0) -> FrameBlur:
+    """Estimate the blur of every frame against frames[reference].
+
+    flows: against it. detail: what squared errors of detail count, over those of noise. Too small frames, and scenes without structure, count as alike.
+    """
+    count = len(frames)
+    shape = frames[reference].info.shape
+    if count < 2 or min(shape) < _WINDOW:
+        return FrameBlur(np.zeros((count, 3)), np.ones(count))
+    corners = _windows(shape)
+    power = np.stack([_power(frame, flow, corners, noise) for frame, flow in zip(frames, flows, strict=True)])
+    moments = _moments(power, power[reference])
+    return FrameBlur(moments, information_weights(moments, power[reference], reference, detail))
+
+
+def _windows(shape: tuple[int, int]) -> NDArray[np.int64]:
+    """(k, 2) first pixels of windows all over the frame, half overlapping where it is small."""
+    rows, columns = (np.arange(0, n - _WINDOW + 1, _WINDOW // 2) for n in shape)
+    corners = np.stack(np.meshgrid(rows, columns, indexing="ij"), -1).reshape(-1, 2)
+    chosen = np.unique(np.linspace(0, len(corners) - 1, min(_WINDOWS, len(corners))).astype(int))
+    return np.asarray(corners[chosen], np.int64)
+
+
+def _taper() -> Array:
+    edge = np.hanning(_WINDOW + 2)[1:-1]
+    return np.outer(edge, edge)
+
+
+def _frequencies() -> tuple[Array, Array]:
+    """(64, 1) and (1, 33) cycles per raw pixel."""
+    return np.fft.fftfreq(_WINDOW)[:, None], np.fft.rfftfreq(_WINDOW)[None]
+
+
+def _low_pass(y: Array, x: Array) -> Array:
+    """Power response of luma's 1-2-1 filters."""
+    return np.asarray((np.cos(np.pi * y) * np.cos(np.pi * x)) ** 4)
+
+
+def _power(frame: Frame, flow: Flow, corners: NDArray[np.int64], noise: Noise) -> Array:
+    """(64, 33) mean power of luma in windows that show what the reference's windows show, less that of noise."""
+    height, width = frame.info.shape
+    taper, total = _taper(), np.zeros((_WINDOW, _WINDOW // 2 + 1))
+    middle = corners + _WINDOW / 2
+    moved = corners + np.rint(flow.at(middle[:, 0], middle[:, 1])).astype(int)
+    for y, x in np.clip(moved, 0, (height - _WINDOW, width - _WINDOW)):
+        window = luma(frame, noise, slice(y, y + _WINDOW), slice(x, x + _WINDOW)).astype(np.float64)
+        total += np.abs(np.fft.rfft2((window - window.mean()) * taper)) ** 2
+    return np.asarray(total / len(corners) - _low_pass(*_frequencies()) * (taper**2).sum())
+
+
+def _moments(power: Array, reference: Array) -> Array:
+    """(n, 3) moments M of  power = reference exp(-4 pi^2 f^T M f),  by robust least squares of the logarithm where structure exceeds noise."""
+    y, x = np.broadcast_arrays(*_frequencies())
+    noise = _low_pass(y, x) * (_taper() ** 2).sum()
+    radius = np.hypot(y, x)
+    band = (radius > _BAND[0]) & (radius < _BAND[1]) & ((x > 0) | (y > 0)) & (reference > noise)
+    if np.count_nonzero(band) < 12:
+        return np.zeros((len(power), 3))
+    design = 4 * np.pi**2 * np.stack([y * y, 2 * y * x, x * x], -1)[band]
+    moments = np.zeros((len(power), 3))
+    for i, own in enumerate(power):
+        seen = np.maximum(own, 0.02 * reference)[band]
+        log = np.log(reference[band] / seen)
+        certain = (np.minimum(seen, reference[band]) / (np.minimum(seen, reference[band]) + noise[band])) ** 2
+        for _ in range(_ROUNDS):
+            expected = design @ moments[i]
+            weight = certain * (expected < _DEEPEST) / (1 + ((log - expected) / _SCATTER) ** 2)
+            weighted = (design * weight[:, None]).T
+            moments[i] = np.linalg.lstsq(weighted @ design + 1e-9 * np.eye(3), weighted @ log, rcond=None)[0]
+    return moments
+
+
+def information_weights(moments: Array, power: Array, reference: int, detail: float = 1.0) -> Array:
+    """(n,) weights, the largest 1, of the weighted mean of frames that has the least expected squared error: what blur takes, squared, and noise.
+
+    moments: (n, 3) of the frames' blur. power: (64, 33) of the reference's luma, less noise, noise of deviation one. The scene's power law is taken from it
+    and continued to the finest detail that is asked for. Quadratic programme on the simplex, solved by dropping negative weights.
+    """
+    count = len(moments)
+    y, x = np.broadcast_arrays(*_frequencies())
+    radius, response = np.hypot(y, x), _low_pass(y, x)
+    white = (_taper() ** 2).sum()
+    band = (radius > 0.05) & (radius < 0.3) & (power > 0.1 * white * response)
+    if np.count_nonzero(band) < 12:
+        return np.ones(count)
+    line = np.stack([np.ones(np.count_nonzero(band)), -np.log(radius[band])], 1)
+    level, steepness = np.linalg.lstsq(line, np.log(power[band] / response[band]), rcond=None)[0]
+    f = np.linspace(-_FINEST, _FINEST, _STEPS)
+    y, x = np.meshgrid(f, f, indexing="ij")
+    scene = np.exp(level) * np.maximum(np.hypot(y, x), 0.02) ** -max(steepness, _LEAST_STEEP)
+    a, b, c = np.moveaxis(_softness(moments, reference), -1, 0)[..., None, None]
+    lost = (1 - np.exp(-2 * np.pi**2 * (a * y * y + 2 * b * y * x + c * x * x))) * np.sqrt(scene)
+    lost = lost.reshape(count, -1)
+    misplaced = float((scene * (2 * np.pi * _MISPLACED_PX) ** 2 * (y * y + x * x)).sum())
+    error = lost @ lost.T + (white * scene.size / detail + misplaced) * np.eye(count)
+    used = np.arange(count)
+    while True:
+        weight = np.linalg.solve(error[np.ix_(used, used)], np.ones(len(used)))
+        if (weight >= 0).all():
+            break
+        used = used[weight > 0]
+    out = np.zeros(count)
+    out[used] = weight / weight.max()
+    return np.where(out < _LEAST_WEIGHT, 0.0, out)
+
+
+def _softness(moments: Array, reference: int) -> Array:
+    """Moments (n, 3) less what sharp frames have against each other, none of their principal axes negative."""
+    others = np.delete(moments[:, 0] + moments[:, 2], reference) / 2
+    usual = float(np.clip(np.sort(others)[min(1, len(others) - 1)], 0, _SAME_PX2)) + _DEAD_PX2
+    matrices = moments[:, [0, 1, 1, 2]].reshape(-1, 2, 2)
+    values, vectors = np.linalg.eigh(matrices)
+    soft = np.einsum("nab,nb,ncb->nac", vectors, np.maximum(values - usual, 0), vectors)
+    return np.stack([soft[:, 0, 0], soft[:, 0, 1], soft[:, 1, 1]], -1)
