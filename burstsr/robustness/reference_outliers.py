@@ -37,6 +37,8 @@ _MAY_SHOW = 0.125  # share of the frames that may show more: where more do, it m
 _GROWN = 3  # quads by which what is mended reaches beyond an outlier: blurred edges
 _DISTURBED = 0.35  # share of a tile that an outlier must cover to spoil its motion
 _MOST_TILES = 0.8  # share of a frame's tiles whose motion may be told from the others
+_BESIDE = 3  # quads around an outlier in which the frames before and after are looked at
+_STILL_THERE = 0.3  # area in which they show something else than the others do, over the outlier's: as a mover
 _REACH = 3.0  # tiles from which it is told
 _POINTS = 50_000  # quads at a time
 
@@ -58,6 +60,8 @@ def mended(frames: Sequence[Frame], index: int, flows: Sequence[Flow], guide: Ro
     if not _FEWEST_QUADS <= np.count_nonzero(clear) <= _LARGEST * clear.size:
         return None
     found = _outliers(guide, _others(frames, index, flows, np.argwhere(clear)), clear, noise)
+    if found.any():
+        found = _passed_by(found, guide, _others(frames, index, flows, np.argwhere(found)), index, noise)
     if not found.any():
         return None
     region, disturbed = _dilated(found, _GROWN), np.argwhere(found)
@@ -91,6 +95,26 @@ def _outliers(guide: RobustnessModel, others: Views, clear: Mask, noise: Noise) 
     shares = [np.bincount(label, (np.nan_to_num(v - median) * away / variance).sum(axis=0), count) for v in values]
     showing = np.sum([share > _WITH_REFERENCE * full for share in shares], axis=0)
     chosen = (area >= _FEWEST_QUADS) & (of_firm >= _FIRM_SHARE * area) & (unclear <= _UNCLEAR * area) & (showing <= may_show)
+    chosen[0] = False
+    return np.asarray(chosen[labels])
+
+
+def _passed_by(found: Mask, guide: RobustnessModel, others: Views, index: int, noise: Noise) -> Mask:
+    """The outliers but those that are still there, in part, in the frame before or after: they move by less than their own size from frame to frame.
+
+    Such movers belong to the scene as the reference saw it. What is gone by the next frame only passed by.
+    """
+    near = [i for i in (index - 1, index) if 0 <= i < len(others)]
+    at = np.argwhere(_dilated(found, _BESIDE))
+    shown = np.stack([guide.shown(frame, flow, at) for frame, flow in others])
+    median, structure = _median(shown[:, :3]), np.nan_to_num(_median(shown[:, 3]))
+    variance = sum(noise.variance(np.nan_to_num(m), c) * _OF_MEANS[c] for c, m in enumerate(median))
+    differing = np.zeros(found.shape, bool)
+    differing[tuple(at.T)] = np.any([np.nan_to_num((shown[i, :3] - median) ** 2).sum(axis=0) > 2 * _NOISE * variance + _STRUCTURE * structure for i in near], axis=0)
+    count, labels = cv2.connectedComponents(found.astype(np.uint8), connectivity=8)
+    around = cv2.dilate(labels.astype(np.float32), np.ones((2 * _BESIDE + 1, 2 * _BESIDE + 1), np.uint8)).astype(np.int64)
+    area, still = np.bincount(labels[found], minlength=count), np.bincount(around[differing], minlength=count)
+    chosen = still <= _STILL_THERE * area
     chosen[0] = False
     return np.asarray(chosen[labels])
 
