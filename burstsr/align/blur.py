@@ -29,7 +29,7 @@ _DEAD_PX2 = 0.02
 _FINEST = 1.0  # cycles per raw pixel, up to which detail counts
 _STEPS = 81  # of frequencies, per axis
 _LEAST_STEEP = 1.5  # power of frequency with which a scene's power falls, at least
-_MISPLACED_PX = 0.1  # RMS error of motion: what it costs differs from frame to frame, as noise does
+_MISPLACED_PX = 0.05  # RMS error of motion: what it costs differs from frame to frame, as noise does
 _LEAST_WEIGHT = 0.02
 
 
@@ -154,8 +154,9 @@ def information_weights(moments: Array, power: Array, reference: int, detail: fl
 
 def _softness(moments: Array, reference: int) -> Array:
     """Moments (n, 3) less what sharp frames have against each other, none of their principal axes negative."""
-    others = np.delete(moments[:, 0] + moments[:, 2], reference) / 2
-    usual = float(np.clip(np.sort(others)[min(1, len(others) - 1)], 0, _SAME_PX2)) + _DEAD_PX2
+    others = np.sort(np.delete(moments[:, 0] + moments[:, 2], reference) / 2)
+    alike = np.median(others) <= _SAME_PX2
+    usual = float(np.clip(others[len(others) * 3 // 4 if alike else min(1, len(others) - 1)], 0, _SAME_PX2)) + _DEAD_PX2
     matrices = moments[:, [0, 1, 1, 2]].reshape(-1, 2, 2)
     values, vectors = np.linalg.eigh(matrices)
     soft = np.einsum("nab,nb,ncb->nac", vectors, np.maximum(values - usual, 0), vectors)
