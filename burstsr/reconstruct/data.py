@@ -151,6 +151,30 @@ class TileData:
         """Per view, (m, n) mean squared residual over variance around each quad of the tile; inf where the view shows nothing."""
         return [_misfit(total, count) for total, count, _ in self._residuals(image)]
 
+    @cached_property
+    def own_cells(self) -> Floats:
+        """(m, n) 1 for cells whose centres are the tile's own, 0 in its margins, which lack the samples beyond."""
+        t, s = self._tile, float(self._scale)
+        (y, x) = ((2 * index + 1) * s for index in (self._rows, self._columns))
+        return np.asarray(np.outer((y >= t.y0) & (y < t.y1), (x >= t.x0) & (x < t.x1)), np.float32)
+
+    def steepness(self, image: Floats) -> Floats:
+        """(m, n) squared gradient per raw pixel over the noise variance of samples, mean around each cell of the tile and over channels."""
+        s = self._scale
+        total = np.zeros(image.shape[1:], np.float32)
+        for plane, certainty in zip(image, self._certainty, strict=True):
+            y, x = np.zeros_like(plane), np.zeros_like(plane)
+            y[1:-1] = plane[2:] - plane[:-2]
+            x[:, 1:-1] = plane[:, 2:] - plane[:, :-2]
+            total += (y * y + x * x) * certainty * (s * s / 12)
+        side = 2 * round(2 * float(s)) + 1
+        around = cv2.blur(total, (side, side))
+        y, x = (
+            ((2 * index + 1) * s - o - np.float32(0.5)).astype(np.float32) for index, o in zip((self._rows, self._columns), self._tile.origin, strict=True)
+        )
+        at_y, at_x = (np.ascontiguousarray(a) for a in np.broadcast_arrays(y[:, None], x[None]))
+        return np.asarray(cv2.remap(around, at_x, at_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32)
+
     def misfits_of_start(self) -> list[Floats]:
         """The same of the first estimate."""
         return [_misfit(total, count) for total, count, _ in self._of_start]

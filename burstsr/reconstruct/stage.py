@@ -43,6 +43,11 @@ _FIRM = (0.8, 1.0)  # robustness's trust, from none to full
 _FRAME_MISFIT = (1.4, 2.0)  # the same of a frame that was used itself
 _UNEXPLAINED = (2.5, 4.0)  # mean squared residual over variance: from explained to not
 _UNIMPROVED = (0.25, 0.5)  # the same over what it was at the start
+_MOTION_ERROR_PX = 0.05  # that is usual, raw pixels
+_CONTRADICTION = (1.3, 1.6)  # squared residuals over what noise and such errors leave: from none to full
+_FEWEST_CELLS = 4
+_AGREEMENT = (1.0, 2.0)  # the same of a frame against the reference alone, of which less detail is known: from agreeing to contradicting
+_COARSE_ERROR_PX = 0.1
 _PROBES = 6  # tiles whose residuals are reported
 
 
@@ -153,6 +158,7 @@ class _Solver:
         robustness_maps, looked = self._robustness_maps(data, prior, start)
         equations = data.equations(robustness_maps)
         x, turns = self._conjugate_gradient(data, equations, prior, start)
+        x, robustness_maps, equations = self._reconciled(data, robustness_maps, equations, prior, start, x)
         x = data.relit(x, equations, self._settings.light)
         x = self._where_it_explains(data, robustness_maps, x, start)
         solved = _Solved(x, turns, looked, np.array([t.mean(dtype=np.float64) for t in robustness_maps]))
@@ -186,6 +192,37 @@ class _Solver:
         still = cv2.erode(_falling(misfits[reference], *_REFERENCE_MISFIT), np.ones((3, 3), np.uint8))
         believed = [t + (a - t) * still * _falling(m, *_FRAME_MISFIT) for t, a, m in zip(robustness_maps, alike, misfits, strict=True)]
         return [t if i == reference else np.asarray(b, np.float32) for i, (t, b) in enumerate(zip(robustness_maps, believed, strict=True))], True
+
+    def _reconciled(
+        self, data: TileData, robustness_maps: list[Floats], equations: NormalEquations, prior: Prior, start: Floats, x: Floats
+    ) -> tuple[Floats, list[Floats], NormalEquations]:
+        """The image made anew where it leaves more of the samples unexplained than errors of motion can: there frames contradict each other.
+
+        First of the reference alone; then of the frames too that this explains.
+        """
+        reference = self._task.reference
+        contradicted = self._contradicted(data, robustness_maps, x)
+        if len(robustness_maps) == 1 or np.count_nonzero(contradicted) < _FEWEST_CELLS:
+            return x, robustness_maps, equations
+        kept = 1 - contradicted
+        alone = [t if i == reference else t * kept for i, t in enumerate(robustness_maps)]
+        x, _ = self._conjugate_gradient(data, data.equations(alone), prior, start, second_look=True)
+        agreed = [_falling(q, *_AGREEMENT) for q in self._excess(data, x, _COARSE_ERROR_PX)]
+        again = [t if i == reference else np.asarray(t * (kept + contradicted * a), np.float32) for i, (t, a) in enumerate(zip(robustness_maps, agreed, strict=True))]
+        equations = data.equations(again)
+        x, _ = self._conjugate_gradient(data, equations, prior, start)
+        return x, again, equations
+
+    def _contradicted(self, data: TileData, robustness_maps: list[Floats], x: Floats) -> Floats:
+        """(m, n) of each cell of the tile, 0 to 1: where the image cannot explain the frames."""
+        excess = _mean_misfit(self._excess(data, x, _MOTION_ERROR_PX), data.weighted(robustness_maps))
+        rising = _rising(excess, *_CONTRADICTION) * data.own_cells
+        return np.asarray(cv2.blur(cv2.dilate(rising, np.ones((5, 5), np.uint8)), (3, 3)), np.float32)
+
+    def _excess(self, data: TileData, x: Floats, error_px: float) -> list[Floats]:
+        """Per view, (m, n) squared residuals over what noise and errors of motion leave."""
+        usual = 1 + np.float32(error_px**2) * data.steepness(x)
+        return [np.asarray(m / usual, np.float32) for m in data.misfits(x)]
 
     def _where_it_explains(self, data: TileData, robustness_maps: list[Floats], x: Floats, start: Floats) -> Floats:
         """The picture where it explains the samples, elsewhere the one that it began with: what contradicts itself (a lamp that blinks, a hot pixel) rings.
