@@ -152,6 +152,11 @@ class TileData:
         return [_misfit(total, count) for total, count, _ in self._residuals(image)]
 
     @cached_property
+    def steepness_of_start(self) -> Floats:
+        """The same of the first estimate."""
+        return self.steepness(self._start)
+
+    @cached_property
     def own_cells(self) -> Floats:
         """(m, n) 1 for cells whose centres are the tile's own, 0 in its margins, which lack the samples beyond."""
         t, s = self._tile, float(self._scale)

@@ -46,6 +46,7 @@ _UNIMPROVED = (0.25, 0.5)  # the same over what it was at the start
 _MOTION_ERROR_PX = 0.05  # that is usual, raw pixels
 _CONTRADICTION = (1.6, 2.2)  # squared residuals over what noise and such errors leave: from none to full
 _FEWEST_CELLS = 4
+_STEEPEST = 4.0  # squared gradients, over those of the merged image, that true detail may have
 _AGREEMENT = (1.0, 2.0)  # the same of a frame against the reference alone, of which less detail is known: from agreeing to contradicting
 _COARSE_ERROR_PX = 0.1
 _PROBES = 6  # tiles whose residuals are reported
@@ -221,7 +222,8 @@ class _Solver:
 
     def _excess(self, data: TileData, x: Floats, error_px: float) -> list[Floats]:
         """Per view, (m, n) squared residuals over what noise and errors of motion leave."""
-        usual = 1 + np.float32(error_px**2) * data.steepness(x)
+        steep = np.minimum(data.steepness(x), np.float32(_STEEPEST) * data.steepness_of_start)  # what rings is steep, too
+        usual = 1 + np.float32(error_px**2) * steep
         return [np.asarray(m / usual, np.float32) for m in data.misfits(x)]
 
     def _where_it_explains(self, data: TileData, robustness_maps: list[Floats], x: Floats, start: Floats) -> Floats:

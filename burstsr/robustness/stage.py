@@ -19,6 +19,7 @@ Floats = NDArray[np.float32]
 LEAST_TRUST = 0.05  # mean, of a frame that is used
 _STILL_PX = 1e-3  # raw pixels: what rounding makes of no motion
 _AROUND = 9  # quads along the square over which mismatch is averaged
+_JUMP = 0.5  # difference of flow within 3 x 3 tiles, over a tile, from which interpolated motion means nothing
 _NOISE_TIMES = 5.0  # its noise variance that a squared difference of 3 x 3 means must exceed to contradict the reference by itself
 _STRUCTURE_TIMES = 0.05  # the same of the variance of structure around: alignment's error, and alias
 
@@ -64,13 +65,19 @@ class RobustnessModel:
         if s.enabled:
             over_rows(loops.vote_rows, height, mismatch, self._limit, self.contradicting, self.seeing)
             robustness = np.empty_like(mismatch)
-            factor = np.where(_flow_spread(flow.tiles) > s.flow_variation_px, np.float32(s.s1), np.float32(s.s2))
+            factor = self._strictness(flow)
             values = (factor, flow.tile_px, np.float32(s.mismatch_scale), np.float32(s.threshold))
             over_rows(loops.robustness_rows, height, mismatch, _AROUND, *values, robustness)
         else:
             robustness = np.where(mismatch == loops.UNSEEN, np.float32(0), np.float32(1))
         self._spare.append((mean, mismatch))
         return robustness
+
+    def _strictness(self, flow: Flow) -> Floats:
+        """(nty, ntx) S of each tile: s2 where the flow is smooth, s1 where it varies, 0 where it jumps: between two motions neither is right."""
+        spread, s = _flow_spread(flow.tiles), self._settings
+        factor = np.where(spread > s.flow_variation_px, np.float32(s.s1), np.float32(s.s2))
+        return np.asarray(np.where(spread > _JUMP * flow.tile_px, np.float32(0), factor))
 
     def shown(self, frame: Frame, flow: Flow, at: NDArray[np.int64]) -> Floats:
         """(4, n) what `frame` shows at the reference's quads `at` (n, 2), NaN where it shows none: means over 3 x 3 quads, R, G, B; and the channels' sum of
