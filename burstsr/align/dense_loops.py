@@ -63,8 +63,8 @@ def uneven(field, ty, tx, limit):
 
 
 @compiled
-def uneven_residuals(ref, frame, cell, field, ty, tx, r, shown):
-    """e of a cell's pixels to flat r, row after row, the flow bilinear between cell centres; shown: 1, or 0 where the frame does not show the pixel."""
+def uneven_residuals(ref, frame, gain, cell, field, ty, tx, r, shown):
+    """e of a cell's pixels to flat r, row after row, with the flow bilinear between cell centres; shown: 1, or 0 where the frame does not show the pixel."""
     height, width = ref.shape
     nty, ntx = field.shape[:2]
     y0 = ty * cell
@@ -106,7 +106,7 @@ def uneven_residuals(ref, frame, cell, field, ty, tx, r, shown):
                 value += v1 * (u0 * frame[p + one, q] + u1 * frame[p + one, q + one] + u2 * frame[p + one, q + two] + u3 * frame[p + one, q + three])
                 value += v2 * (u0 * frame[p + two, q] + u1 * frame[p + two, q + one] + u2 * frame[p + two, q + two] + u3 * frame[p + two, q + three])
                 value += v3 * (u0 * frame[p + three, q] + u1 * frame[p + three, q + one] + u2 * frame[p + three, q + two] + u3 * frame[p + three, q + three])
-                r[at] = ref[u8(y), u8(x)] - value
+                r[at] = ref[u8(y), u8(x)] - f4(gain) * value
                 shown[at] = f4(1)
             at += 1
 
@@ -131,8 +131,8 @@ def shown_moments(total, e, shown, p, q, noise, alias):
 
 
 @compiled
-def residual_sums(first, last, ref, frame, cell, field, noise, alias, out):
-    """Sums (nty, ntx, SUMS) over each cell's pixels of e = ref(p) - frame(p + f) and of ref's gradient, f the cell's flow in `field`.
+def residual_sums(first, last, ref, frame, gain, cell, field, noise, alias, out):
+    """Sums (nty, ntx, SUMS) over each cell's pixels of e = ref(p) - gain frame(p + f) and of ref's gradient, f the cell's flow in `field`.
 
     Where that differs from the flow of cells beside by more than UNEVEN_PX, it is bilinear between their centres.
 
@@ -162,13 +162,17 @@ def residual_sums(first, last, ref, frame, cell, field, noise, alias, out):
             if uneven(field, ty, tx, UNEVEN_PX):
                 n = (y1 - y0) * (x1 - x0)
                 window_gradients(ref, y0, y1, x0, x1, p, q)
-                uneven_residuals(ref, frame, cell, field, ty, tx, r, h)
+                uneven_residuals(ref, frame, gain, cell, field, ty, tx, r, h)
                 shown_moments(total, r[:n], h[:n], p[:n], q[:n], noise, alias)
                 continue
             copy_window(ref, y0, y1, x0, x1, r)
             window_gradients(ref, y0, y1, x0, x1, p, q)
             v0, v1, v2, v3 = cubic(f4(fy - iy))
             u0, u1, u2, u3 = cubic(f4(fx - ix))
+            u0 *= f4(gain)
+            u1 *= f4(gain)
+            u2 *= f4(gain)
+            u3 *= f4(gain)
             w = xb - xa
             n = w * (yb - ya)
             top = u8(ya + iy - 1)

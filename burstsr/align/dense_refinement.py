@@ -34,6 +34,7 @@ _DOUBT = 40.0
 _GAIN = (0.2, 0.5)  # of what is unexplained, by which the refinement must lower it: from none of it is kept to all
 _NOISE_COST = 0.9  # a pixel's, of noise alone
 _LEAST_GAIN = 8.0  # noise variances, over 3 x 3 cells, that count for nothing
+_USUAL_GAIN = (0.8, 1.25)
 _ROW_SIGNAL_PX = 0.02  # a rolling shutter's wobble counts from this RMS on
 _VARIANCE = 0.5  # of what a sum of slopes times e has of noise, a pixel and unit of slope: low frequencies keep nearly all of it
 _SIGNIFICANT = 3.0 * np.sqrt(2.0 * 4.0)  # deviations by which structure must exceed noise, whose neighbouring pixels are correlated
@@ -60,10 +61,11 @@ class DenseRefinement:
         begin, affine = field.copy(), centre.astype(np.float32)
         rigid = affine
         variance, gradient = noise_gain(0)
+        gain = np.float32(_gain(self._reference, frame, affine))
         sums = np.empty((*self._shape, dense_loops.SUMS), np.float32)
         data, target = np.empty((*self._shape, 3), np.float32), np.empty((*self._shape, 2), np.float32)
         for step, loose in enumerate(_LOOSE_PX):
-            arguments = (self._reference, frame, CELL_PX, field, np.float32(_NOISE_TIMES * variance), np.float32(_ALIAS_SQUARED), sums)
+            arguments = (self._reference, frame, gain, CELL_PX, field, np.float32(_NOISE_TIMES * variance), np.float32(_ALIAS_SQUARED), sums)
             over_rows(dense_loops.residual_sums, self._shape[0], *arguments)
             if step == 0:
                 before = sums[..., 6].copy()
@@ -74,7 +76,7 @@ class DenseRefinement:
             deviation = field - rigid
             dense_loops.smooth(_SWEEPS, data, target, _TOWARDS * strength, loose / np.sqrt(strength), deviation)
             field = np.clip(rigid + deviation, begin - _FARTHEST_PX, begin + _FARTHEST_PX).astype(np.float32)
-        over_rows(dense_loops.residual_sums, self._shape[0], *arguments[:3], field, *arguments[4:])
+        over_rows(dense_loops.residual_sums, self._shape[0], *arguments[:4], field, *arguments[5:])
         return Flow(begin + self._kept(before, sums[..., 6], sums[..., 7], variance) * (field - begin), CELL_PX)
 
     def _kept(self, before: Floats, after: Floats, pixels: Floats, variance: float) -> Floats:
@@ -87,6 +89,18 @@ class DenseRefinement:
 
     def _equations(self, first: int, last: int, sums: Floats, field: Floats, centre: Floats, gradient: float, variance: float, data: Floats, target: Floats) -> None:
         dense_loops.cell_equations(first, last, sums, field, centre, self._alias, gradient, variance, _SIGNIFICANT, data, target)
+
+
+def _gain(reference: Floats, frame: Floats, whole: Floats) -> float:
+    """The reference's mean over the frame's, where both show the scene: exposure differs a little from frame to frame, and lamps flicker."""
+    dy, dx = (round(float(v)) for v in np.median(whole.reshape(-1, 2), axis=0))
+    height, width = reference.shape
+    own = reference[max(-dy, 0) : height - max(dy, 0), max(-dx, 0) : width - max(dx, 0)]
+    other = frame[max(dy, 0) : height - max(-dy, 0), max(dx, 0) : width - max(-dx, 0)]
+    if own.size < reference.size // 4:
+        return 1.0
+    ratio = float(own.mean(dtype=np.float64)) / max(float(other.mean(dtype=np.float64)), 1e-6)
+    return ratio if _USUAL_GAIN[0] < ratio < _USUAL_GAIN[1] else 1.0
 
 
 def _alias_px(reference: Floats, shape: tuple[int, int]) -> tuple[Floats, float]:
