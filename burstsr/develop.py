@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
 
 from burstsr.align import subpixel_phases
+from burstsr.core.burst import Frame
 from burstsr.core.quantise import scaled
 from burstsr.demosaic import demosaic, upscale, upscale_rows
 from burstsr.kernels import kernels
 from burstsr.merge import KernelMerge, ReferenceImage, add_wiener_residual, blend_reference_detail, denoise_chroma
+from burstsr.reconstruct import Reconstruction, Task, keep_what_agrees, reconstruct
 from burstsr.registration import Registered
+from burstsr.report import Record
 from burstsr.settings import Settings
 
 Floats = NDArray[np.float32]
@@ -40,6 +44,21 @@ def develop(burst: Registered, tuned: Settings, told: Callable[[str], None], kee
 def first_guess(burst: Registered, scale: float) -> Floats:
     """(H', W', 3) the reference alone, which fills in where frames give a colour no samples."""
     return upscale(demosaic(burst.views[burst.reference].frame), scale)
+
+
+class OwnImage:
+    """The image of one frame alone, row by row; demosaiced when it is first asked for."""
+
+    def __init__(self, frame: Frame, scale: float) -> None:
+        self._frame, self._scale, self._lock = frame, scale, Lock()
+        self._image: Floats | None = None
+
+    def __call__(self, first: int, last: int) -> Floats:
+        """(last - first, W', 3) linear camera RGB."""
+        with self._lock:
+            if self._image is None:
+                self._image = demosaic(self._frame)
+        return upscale_rows(self._image, self._scale, first, last)
 
 
 def add_reference_detail(image: Floats, weight: Weights, burst: Registered, tuned: Settings) -> None:
@@ -79,3 +98,18 @@ def _accumulated(burst: Registered, accumulator: KernelMerge, weighed: bool) -> 
         if view.weight > 0:
             accumulator.add(view.frame, view.flow, scaled(view.robustness, view.weight))
     return accumulator.result(weighed)
+
+
+def reconstructed(task: Task, record: Record) -> tuple[Floats, Reconstruction]:
+    """The image that explains all frames, and how it was found."""
+    record.stage("reconstruct")
+    outcome = reconstruct(task, record.tiles)
+    record.reconstructed(outcome)
+    return outcome.image, outcome
+
+
+def safeguarded(task: Task, record: Record) -> Floats:
+    """The merged image, but the reference's own where frames contradict it."""
+    record.stage("check")
+    record.safeguarded(keep_what_agrees(task))
+    return task.image

@@ -14,11 +14,11 @@ from burstsr.core.flow import Flow
 from burstsr.core.parallel import limited_threads
 from burstsr.core.quantise import unpacked
 from burstsr.core.result import Result
-from burstsr.develop import develop
+from burstsr.develop import OwnImage, develop, reconstructed, safeguarded
 from burstsr.noise import estimate_snr
 from burstsr.output_noise import output_noise, variance_map
 from burstsr.prepare import choose_reference, choose_scene, noise_of, repaired
-from burstsr.reconstruct import Task, reconstruct
+from burstsr.reconstruct import Task
 from burstsr.registration import Registered, register_frames
 from burstsr.report import Cancel, Finished, Progress, Record
 from burstsr.settings import Settings
@@ -61,13 +61,9 @@ def super_resolve(
         tuned = settings.for_snr(estimate_snr(frames[index], noise.model))
         registered = register_frames(frames, index, noise.model, tuned, flows, record)
         image, weight = develop(registered, tuned, record.stage, keep_weight=keep_maps)
-        outcome = None
-        if tuned.mode == "best":
-            neutral = frames[index].info.colour.as_shot_neutral
-            record.stage("reconstruct")
-            outcome = reconstruct(Task(image, registered.views, index, noise.model, neutral, tuned.scale, tuned.reconstruct, defects), record.tiles)
-            image = outcome.image
-            record.reconstructed(outcome)
+        neutral, alone = frames[index].info.colour.as_shot_neutral, OwnImage(frames[index], tuned.scale)
+        task = Task(image, registered.views, index, noise.model, neutral, tuned.scale, tuned.reconstruct, defects, alone=alone)
+        image, outcome = reconstructed(task, record) if tuned.mode == "best" else (safeguarded(task, record), None)
         record.stage("noise left")
         left = output_noise(registered, tuned, outcome) if tuned.measure_noise else None
         variance = None if weight is None else variance_map(image, weight, left, noise.model, settings.scale)

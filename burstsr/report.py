@@ -68,6 +68,7 @@ class Record:
         self._frames: dict[int, FrameReport] = {}
         self._flow_of: dict[int, Flow] = {}
         self._mended_share = 0.0
+        self._alone_share = 0.0
         self._outcome: Reconstruction | None = None
         self._scenes = [list(range(len(burst)))]
         self._doubt = ""
@@ -161,6 +162,10 @@ class Record:
         """Where trust is 0, the other frames agreed against the reference."""
         self._mended_share = 1.0 - float(robustness.mean(dtype=np.float64))
 
+    def safeguarded(self, share: float) -> None:
+        """Share of the image that is the reference's alone, because the other frames contradict it."""
+        self._alone_share = share
+
     @property
     def _flows(self) -> list[Flow]:
         return [self._flow_of[i] for i in sorted(self._flow_of)]
@@ -206,6 +211,7 @@ class Record:
             advice=self._advice(),
             defects_repaired=run.defects,
             reference_mended=self._mended_share,
+            reference_alone=self._alone_share,
             noise=NoiseReport(run.noise_source, run.noise, self._doubt, self._raised),
             output_noise=run.output_noise,
             reconstruction=_facts(self._outcome),

@@ -112,6 +112,7 @@ class Report(Mapping[str, Any]):
     advice: str | None = None
     defects_repaired: int = 0
     reference_mended: float = 0.0
+    reference_alone: float = 0.0
     noise: NoiseReport | None = None
     output_noise: Noise | None = None
     reconstruction: ReconstructionReport | None = None
@@ -151,6 +152,7 @@ class Report(Mapping[str, Any]):
             "advice": self.advice,
             "defects_repaired": self.defects_repaired,
             "reference_mended": round(self.reference_mended, 6),
+            "reference_alone": round(self.reference_alone, 6),
             "noise": self.noise and self.noise.to_dict(),
             "output_noise": self.output_noise and _noise_dict(self.output_noise),
             "reconstruction": self.reconstruction and self.reconstruction.to_dict(),

@@ -19,6 +19,7 @@ from scipy import special
 from burstsr.core.noise import Noise
 from burstsr.core.parallel import in_parallel
 from burstsr.reconstruct import cg_loops, normal_matrix_loops
+from burstsr.reconstruct.agreement import FEWEST_CELLS, contradicted, excess, falling, mean_misfit, rising
 from burstsr.reconstruct.aligned import aligned
 from burstsr.reconstruct.data import NormalEquations, RegisteredFrame, Sampling, TileData
 from burstsr.reconstruct.flow_refinement import refined
@@ -28,7 +29,7 @@ from burstsr.settings import ReconstructSettings
 
 Floats = NDArray[np.float32]
 CERTAIN_PSF = 0.9  # of the lens's deviation that is told: too wide a lens rings, too narrow a one only blurs
-_SIDE, _MARGIN = 216, 12  # output pixels: a tile's own, and what is solved around it
+SIDE, MARGIN = 216, 12  # output pixels: a tile's own, and what is solved around it
 _LEAST_INFORMATION = 0.05  # of the tile's mean: places with fewer samples are pulled as if they had so many
 _AROUND = (5, 5)  # pixels over which information is averaged
 _ALL_TRUSTED = 0.995  # mean trust of a tile from which a second look is not worth its time
@@ -44,11 +45,11 @@ _FRAME_MISFIT = (1.4, 2.0)  # the same of a frame that was used itself
 _UNEXPLAINED = (2.5, 4.0)  # mean squared residual over variance: from explained to not
 _UNIMPROVED = (0.25, 0.5)  # the same over what it was at the start
 _MOTION_ERROR_PX = 0.05  # that is usual, raw pixels
-_CONTRADICTION = (1.6, 2.2)  # squared residuals over what noise and such errors leave: from none to full
-_FEWEST_CELLS = 4
-_STEEPEST = 4.0  # squared gradients, over those of the merged image, that true detail may have
+_CONTRADICTION = (2.5, 3.5)  # squared residuals over what noise and such errors leave: from none to full
 _AGREEMENT = (1.0, 2.0)  # the same of a frame against the reference alone, of which less detail is known: from agreeing to contradicting
 _COARSE_ERROR_PX = 0.1
+_SUPPORT = (0.5, 1.5)  # frames besides the reference that agree: from none to enough
+_ALONE = 0.5  # share of the reference's own image where none does
 _PROBES = 6  # tiles whose residuals are reported
 
 
@@ -74,7 +75,8 @@ class Task:
     """What to reconstruct. image: (H', W', 3) the merge's. views: registered frames; views[reference] is the one whose geometry the image has.
 
     neutral: (3,) camera RGB of a neutral object. defects: (n, 2) raw (y, x) of samples to leave out. turns: exactly so many outer iterations, at most
-    `settings.outer_iterations`; None: until the samples are explained well enough.
+    `settings.outer_iterations`; None: until the samples are explained well enough. alone(first, last): those rows of the image of the reference alone, which
+    stands where no other frame agrees with it; None: frames are not asked whether they do.
     """
 
     image: Floats
@@ -86,6 +88,7 @@ class Task:
     settings: ReconstructSettings
     defects: NDArray[np.int64]
     turns: int | None = None
+    alone: Callable[[int, int], Floats] | None = None
 
 
 def reconstruct(task: Task, progress: Callable[[int, int], None]) -> Reconstruction:
@@ -123,7 +126,7 @@ _NOTHING = np.empty((0, 0, 0), np.float32)
 def _solved(task: Task, progress: Callable[[int, int], None]) -> Reconstruction:
     """All tiles, spread over cores."""
     solver, out = _Solver(task), np.empty_like(task.image)
-    every = list(tiles(out.shape[:2], _SIDE, _MARGIN))
+    every = list(tiles((out.shape[0], out.shape[1]), SIDE, MARGIN))
     probed = set(np.linspace(0, len(every) - 1, min(_PROBES, len(every))).astype(int).tolist())
 
     def solved(index: int) -> _Solved:
@@ -159,7 +162,7 @@ class _Solver:
         robustness_maps, looked = self._robustness_maps(data, prior, start)
         equations = data.equations(robustness_maps)
         x, turns = self._conjugate_gradient(data, equations, prior, start)
-        x, robustness_maps, equations = self._reconciled(data, robustness_maps, equations, prior, start, x)
+        x, robustness_maps, equations = self._reconciled(tile, (data, prior, start), robustness_maps, equations, x)
         x = data.relit(x, equations, self._settings.light)
         x = self._where_it_explains(data, robustness_maps, x, start)
         solved = _Solved(x, turns, looked, np.array([t.mean(dtype=np.float64) for t in robustness_maps]))
@@ -179,52 +182,49 @@ class _Solver:
         trusted in full; elsewhere what robustness trusts nearly in full counts, and nothing else: a picture that must explain both of two things that
         contradict each other rings.
         """
-        reference, firm = self._task.reference, [_rising(t, *_FIRM) for t in data.robustness_maps]
+        reference, firm = self._task.reference, [rising(t, *_FIRM) for t in data.robustness_maps]
         robustness_maps = [data.robustness_maps[i] if i == reference else t for i, t in enumerate(firm)]
         others = [t for i, t in enumerate(robustness_maps) if i != reference]
         if others:
-            alike = [_falling(d, *_BRIGHTNESS) for d in data.brightness(reference)]
+            alike = [falling(d, *_BRIGHTNESS) for d in data.brightness(reference)]
             robustness_maps = [t if i == reference else t * a for i, (t, a) in enumerate(zip(robustness_maps, alike, strict=True))]
         if not others or not self._settings.recheck_rejected_frames or np.mean([t.mean() for t in others]) > _ALL_TRUSTED:
             return robustness_maps, False
         optimistic = [np.zeros_like(t) if i == reference else alike[i] for i, t in enumerate(robustness_maps)]
         x, _ = self._conjugate_gradient(data, data.equations(optimistic), prior, start, second_look=True)
         misfits = data.misfits(x)
-        still = cv2.erode(_falling(misfits[reference], *_REFERENCE_MISFIT), np.ones((3, 3), np.uint8))
-        believed = [t + (a - t) * still * _falling(m, *_FRAME_MISFIT) for t, a, m in zip(robustness_maps, alike, misfits, strict=True)]
+        still = cv2.erode(falling(misfits[reference], *_REFERENCE_MISFIT), np.ones((3, 3), np.uint8))
+        believed = [t + (a - t) * still * falling(m, *_FRAME_MISFIT) for t, a, m in zip(robustness_maps, alike, misfits, strict=True)]
         return [t if i == reference else np.asarray(b, np.float32) for i, (t, b) in enumerate(zip(robustness_maps, believed, strict=True))], True
 
     def _reconciled(
-        self, data: TileData, robustness_maps: list[Floats], equations: NormalEquations, prior: Prior, start: Floats, x: Floats
+        self, tile: Tile, fit: tuple[TileData, Prior, Floats], robustness_maps: list[Floats], equations: NormalEquations, x: Floats
     ) -> tuple[Floats, list[Floats], NormalEquations]:
-        """The image made anew where it leaves more of the samples unexplained than errors of motion can: there frames contradict each other.
+        """Make the image anew where it leaves more of the samples unexplained than errors of motion can: there frames contradict each other.
 
-        First of the reference alone; then of the frames too that this explains.
+        From the reference, and the frames that the reference alone explains; where none is left, halfway to the image of the reference alone.
         """
-        reference = self._task.reference
-        contradicted = self._contradicted(data, robustness_maps, x)
-        if len(robustness_maps) == 1 or np.count_nonzero(contradicted) < _FEWEST_CELLS:
+        data, prior, start = fit
+        task = self._task
+        if task.alone is None or len(robustness_maps) == 1:
             return x, robustness_maps, equations
-        kept = 1 - contradicted
-        alone = [t if i == reference else t * kept for i, t in enumerate(robustness_maps)]
-        x, _ = self._conjugate_gradient(data, data.equations(alone), prior, start, second_look=True)
-        agreed = [_falling(q, *_AGREEMENT) for q in self._excess(data, x, _COARSE_ERROR_PX)]
-        again = [t if i == reference else np.asarray(t * (kept + contradicted * a), np.float32) for i, (t, a) in enumerate(zip(robustness_maps, agreed, strict=True))]
-        equations = data.equations(again)
+        doubtful = contradicted(data, data.weighted(robustness_maps), x, _MOTION_ERROR_PX, _CONTRADICTION)
+        if np.count_nonzero(doubtful) < FEWEST_CELLS:
+            return x, robustness_maps, equations
+        alone = tile.cut_rows(task.alone, (task.image.shape[0], task.image.shape[1]))
+        agreed = self._agreed(data, prior, start, alone, [t * (i == task.reference or 1 - doubtful) for i, t in enumerate(robustness_maps)])
+        robustness_maps = [t if i == task.reference else t * (1 - doubtful * (1 - a)) for i, (t, a) in enumerate(zip(robustness_maps, agreed, strict=True))]
+        equations = data.equations(robustness_maps)
         x, _ = self._conjugate_gradient(data, equations, prior, start)
-        return x, again, equations
+        support = sum(t for i, t in enumerate(data.weighted(robustness_maps)) if i != task.reference)
+        left = doubtful * falling(cv2.blur(support, (3, 3)), *_SUPPORT)
+        return np.asarray(x + np.float32(_ALONE) * data.of_pixels(left) * (alone - x), np.float32), robustness_maps, equations
 
-    def _contradicted(self, data: TileData, robustness_maps: list[Floats], x: Floats) -> Floats:
-        """(m, n) of each cell of the tile, 0 to 1: where the image cannot explain the frames."""
-        excess = _mean_misfit(self._excess(data, x, _MOTION_ERROR_PX), data.weighted(robustness_maps))
-        rising = _rising(excess, *_CONTRADICTION) * data.own_cells
-        return np.asarray(cv2.blur(cv2.dilate(rising, np.ones((5, 5), np.uint8)), (3, 3)), np.float32)
-
-    def _excess(self, data: TileData, x: Floats, error_px: float) -> list[Floats]:
-        """Per view, (m, n) squared residuals over what noise and errors of motion leave."""
-        steep = np.minimum(data.steepness(x), np.float32(_STEEPEST) * data.steepness_of_start)  # what rings is steep, too
-        usual = 1 + np.float32(error_px**2) * steep
-        return [np.asarray(m / usual, np.float32) for m in data.misfits(x)]
+    def _agreed(self, data: TileData, prior: Prior, start: Floats, alone: Floats, robustness_maps: list[Floats]) -> list[Floats]:
+        """Per view, (m, n) from 0 to 1: where its samples are explained by the reference's own image, or by one reconstructed without doubtful samples."""
+        sharp, _ = self._conjugate_gradient(data, data.equations(robustness_maps), prior, start, second_look=True)
+        pairs = zip(excess(data, alone, _COARSE_ERROR_PX), excess(data, sharp, _COARSE_ERROR_PX), strict=True)
+        return [falling(np.minimum(a, b), *_AGREEMENT) for a, b in pairs]
 
     def _where_it_explains(self, data: TileData, robustness_maps: list[Floats], x: Floats, start: Floats) -> Floats:
         """The picture where it explains the samples, elsewhere the one that it began with: what contradicts itself (a lamp that blinks, a hot pixel) rings.
@@ -232,12 +232,12 @@ class _Solver:
         Detail that alignment just misses is left unexplained too, but far better explained than by the start.
         """
         robustness_maps = data.weighted(robustness_maps)
-        left = _mean_misfit(data.misfits(x), robustness_maps)
+        left = mean_misfit(data.misfits(x), robustness_maps)
         if left.max() <= _UNEXPLAINED[0]:
             return x
-        before = _mean_misfit(data.misfits_of_start(), robustness_maps)
+        before = mean_misfit(data.misfits_of_start(), robustness_maps)
         remaining = np.asarray(left / np.maximum(before, np.float32(1e-6)), np.float32)
-        share = data.of_pixels(np.maximum(_falling(left, *_UNEXPLAINED), _falling(remaining, *_UNIMPROVED)))
+        share = data.of_pixels(np.maximum(falling(left, *_UNEXPLAINED), falling(remaining, *_UNIMPROVED)))
         return np.asarray(start + share * (x - start), np.float32)
 
     def _conjugate_gradient(self, data: TileData, equations: NormalEquations, prior: Prior, start: Floats, second_look: bool = False) -> tuple[Floats, int]:
@@ -272,26 +272,6 @@ class _Solver:
 def trust_of_share(believed: float) -> float:
     """Robustness's trust that counts as `believed`, 0 to 1."""
     return _FIRM[0] + (_FIRM[1] - _FIRM[0]) * believed if believed > 0 else 0.0
-
-
-def _mean_misfit(misfits: Sequence[Floats], robustness_maps: Sequence[Floats]) -> Floats:
-    """Mean over views, by their trust, where they show anything."""
-    total, weight = (np.zeros_like(robustness_maps[0]) for _ in range(2))
-    for m, t in zip(misfits, robustness_maps, strict=True):
-        seen = np.isfinite(m)
-        total[seen] += t[seen] * m[seen]
-        weight[seen] += t[seen]
-    return np.asarray(total / np.maximum(weight, np.float32(1e-6)), np.float32)
-
-
-def _falling(value: Floats, low: float, high: float) -> Floats:
-    """1 up to low, 0 from high on."""
-    return np.asarray(np.clip((np.float32(high) - value) / np.float32(high - low), 0, 1), np.float32)
-
-
-def _rising(value: Floats, low: float, high: float) -> Floats:
-    """0 up to low, 1 from high on."""
-    return np.asarray(np.clip((value - np.float32(low)) / np.float32(high - low), 0, 1), np.float32)
 
 
 def _gaussian(sigma: float) -> Floats:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,9 +52,13 @@ class Tile:
 
     def cut(self, image: Floats) -> Floats:
         """(3, h, w) of a (H', W', 3) picture."""
-        index = [_mirrored(np.arange(first, first + length), n) for first, length, n in zip(self.origin, self.shape, image.shape, strict=False)]
+        return self.cut_rows(lambda first, last: image[first:last], (image.shape[0], image.shape[1]))
+
+    def cut_rows(self, rows: Callable[[int, int], Floats], size: tuple[int, int]) -> Floats:
+        """(3, h, w) of an image of `size` = (H', W') that is given as a function of its rows, first to last."""
+        y, x = (_mirrored(np.arange(first, first + length), n) for first, length, n in zip(self.origin, self.shape, size, strict=True))
         out = aligned((3, *self.shape))
-        out[:] = np.moveaxis(image[np.ix_(*index)], 2, 0)
+        out[:] = np.moveaxis(rows(int(y.min()), int(y.max()) + 1)[np.ix_(y - y.min(), x)], 2, 0)
         return out
 
 
