@@ -61,7 +61,7 @@ def super_resolve(
         tuned = settings.for_snr(estimate_snr(frames[index], noise.model))
         registered = register_frames(frames, index, noise.model, tuned, flows, record)
         image, weight = develop(registered, tuned, record.stage, keep_weight=keep_maps)
-        neutral, alone = frames[index].info.colour.as_shot_neutral, OwnImage(frames[index], tuned.scale)
+        neutral, alone = frames[index].info.colour.as_shot_neutral, OwnImage(frames[index], tuned.scale) if tuned.safeguard else None
         task = Task(image, registered.views, index, noise.model, neutral, tuned.scale, tuned.reconstruct, defects, alone=alone)
         image, outcome = reconstructed(task, record) if tuned.mode == "best" else (safeguarded(task, record), None)
         record.stage("noise left")

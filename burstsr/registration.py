@@ -64,7 +64,7 @@ def register_frames(frames: list[Frame], index: int, noise: Noise, tuned: Settin
         views = _observed(frames, without.flows.__getitem__, index, (model, steady), record)
         views[index] = RegisteredFrame(without.frame, without.flows[index], packed(without.robustness))
         record.mended(without.robustness)
-    return Registered(_weighted(views, index, noise, tuned, record), index, noise, steady)
+    return Registered(_weighted(views, index, noise, tuned, record) if tuned.weigh_blur else views, index, noise, steady)
 
 
 def _weighted(views: Sequence[RegisteredFrame], index: int, noise: Noise, tuned: Settings, record: Record) -> list[RegisteredFrame]:

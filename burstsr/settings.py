@@ -45,6 +45,8 @@ class AlignSettings:
     iterations: int = setting(4, "Gauss-Newton iterations of the sub-pixel registration; 0 = integer pixels only", (0, 20), source="W supplement: 3")
     regularisation: float = setting(1.0, "weight with which tiles are regularised towards the global motion; 0 = none", (0, 100))
 
+    refine: bool = setting(True, "refine the motion on cells of 8 px, where that explains the frames better: foliage, parallax, rolling shutters")
+
     def __post_init__(self) -> None:
         validate(self, "align")
 
@@ -152,6 +154,8 @@ class Settings:
     scale: float = setting(2.0, "magnification: output pixels per raw pixel, per axis; any real number", (1, 4))
     mode: Literal["fast", "best"] = setting("fast", "fast: align and merge; best: then reconstruct", choices=MODES)
     reference: int | None = setting(None, "index of the reference frame, 0-based, in natural name order; auto: the sharpest", (0, 10_000))
+    weigh_blur: bool = setting(True, "frames that are blurred against the reference count less, or not at all")
+    safeguard: bool = setting(True, "where frames contradict each other the result is the reference's own, and that of frames that agree with it")
     measure_noise: bool = setting(True, "measure the noise of the result, for its NoiseProfile and record")
     defects: DefectSettings = field(default_factory=DefectSettings)
     align: AlignSettings = field(default_factory=AlignSettings)

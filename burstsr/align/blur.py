@@ -35,7 +35,10 @@ _LEAST_WEIGHT = 0.02
 
 @dataclass(frozen=True)
 class FrameBlur:
-    """moments: (n, 3) yy, yx, xx of each frame's blur against the reference's, raw pixels squared; negative: sharper. weights: (n,) what frames count, 0 to 1."""
+    """Blur of every frame against the reference's.
+
+    moments: (n, 3) second moments yy, yx, xx, raw pixels squared; negative: sharper. weights: (n,) what frames count, 0 to 1.
+    """
 
     moments: Array
     weights: Array

@@ -23,7 +23,6 @@ def weighted_moments(total, r, p, q, h0, h1, h2, h3, v0, v1, v2, v3, noise, alia
     xe = f4(0)
     ww = f4(0)
     ee = f4(0)
-    one = f4(1)
     for x in range(r.shape[0]):
         e = r[x] - (v0 * h0[x] + v1 * h1[x] + v2 * h2[x] + v3 * h3[x])
         gy = p[x]
@@ -136,7 +135,8 @@ def residual_sums(first, last, ref, frame, gain, cell, field, noise, alias, out)
 
     Where that differs from the flow of cells beside by more than UNEVEN_PX, it is bilinear between their centres.
 
-    Pixels weigh w = (1 + e^2 / u)^-2 and cost rho = e^2 / (1 + e^2 / u), u = noise + alias |g|^2 (Geman-McClure). Pixels that the frame does not show, with two around them, do not count.
+    Pixels weigh w = (1 + e^2 / u)^-2 and cost rho = e^2 / (1 + e^2 / u), u = noise + alias |g|^2 (Geman-McClure).
+    Pixels that the frame does not show, with two around them, do not count.
     """
     height, width = ref.shape
     scratch = np.zeros((4, cell * (cell + 3)), f4)

@@ -33,8 +33,10 @@ _COMMON = 0.1  # share of such cells from which the scene is a test chart, or ba
 _DOUBT = 40.0
 _GAIN = (0.2, 0.5)  # of what is unexplained, by which the refinement must lower it: from none of it is kept to all
 _NOISE_COST = 0.9  # a pixel's, of noise alone
+_NOISE_SHARE = 0.05  # of noise's cost that counts as unexplained
 _LEAST_GAIN = 8.0  # noise variances, over 3 x 3 cells, that count for nothing
 _USUAL_GAIN = (0.8, 1.25)
+_ROW_STEPS = (1, 4)  # after which rows are looked at
 _ROW_SIGNAL_PX = 0.02  # a rolling shutter's wobble counts from this RMS on
 _VARIANCE = 0.5  # of what a sum of slopes times e has of noise, a pixel and unit of slope: low frequencies keep nearly all of it
 _SIGNIFICANT = 3.0 * np.sqrt(2.0 * 4.0)  # deviations by which structure must exceed noise, whose neighbouring pixels are correlated
@@ -54,41 +56,58 @@ class DenseRefinement:
         self._y, self._x = np.meshgrid(rows, columns, indexing="ij")
 
     def refined(self, frame: Floats, start: Flow, whole: Flow, strength: float) -> Flow:
-        """The field on cells of CELL_PX. frame: its luma. start: the tiles' own motion. whole: that of the whole frame. strength: of the prior, times."""
+        """Refine a field to cells of CELL_PX.
+
+        frame: its luma. start: the tiles' own motion. whole: that of the whole frame. strength: factor of the prior.
+        """
         begin, centre = start.at(self._y, self._x), whole.at(self._y, self._x)
         doubt = np.clip((self._alias / _ALIAS_PX - 1) / 4, 0, 1)[..., None]
-        field = np.ascontiguousarray(begin + doubt * (centre - begin), np.float32)
-        begin, affine = field.copy(), centre.astype(np.float32)
-        rigid = affine
-        variance, gradient = noise_gain(0)
-        gain = np.float32(_gain(self._reference, frame, affine))
-        sums = np.empty((*self._shape, dense_loops.SUMS), np.float32)
-        data, target = np.empty((*self._shape, 3), np.float32), np.empty((*self._shape, 2), np.float32)
+        begin, affine = (np.asarray(v, np.float32) for v in (begin + doubt * (centre - begin), centre))
+        gain = _gain(self._reference, frame, affine)
+        field, rigid, before = begin.copy(), affine, None
         for step, loose in enumerate(_LOOSE_PX):
-            arguments = (self._reference, frame, gain, CELL_PX, field, np.float32(_NOISE_TIMES * variance), np.float32(_ALIAS_SQUARED), sums)
-            over_rows(dense_loops.residual_sums, self._shape[0], *arguments)
-            if step == 0:
-                before = sums[..., 6].copy()
-            if step in (1, 4):
-                over_rows(self._equations, self._shape[0], sums, field, affine, gradient, _VARIANCE, data, target)
-                rigid = affine + _row_motion(field - affine, data)[:, None]
-            over_rows(self._equations, self._shape[0], sums, field, rigid, gradient, _VARIANCE, data, target)
+            sums = self._sums(frame, gain, field)
+            if before is None:
+                before = sums[..., 6]
+            if step in _ROW_STEPS:
+                rigid = affine + _row_motion(field - affine, self._equations(sums, field, affine)[0])[:, None]
             deviation = field - rigid
-            dense_loops.smooth(_SWEEPS, data, target, _TOWARDS * strength, loose / np.sqrt(strength), deviation)
+            dense_loops.smooth(_SWEEPS, *self._equations(sums, field, rigid), _TOWARDS * strength, loose / np.sqrt(strength), deviation)
             field = np.clip(rigid + deviation, begin - _FARTHEST_PX, begin + _FARTHEST_PX).astype(np.float32)
-        over_rows(dense_loops.residual_sums, self._shape[0], *arguments[:4], field, *arguments[5:])
-        return Flow(begin + self._kept(before, sums[..., 6], sums[..., 7], variance) * (field - begin), CELL_PX)
+        assert before is not None
+        return Flow(begin + self._kept(before, self._sums(frame, gain, field)) * (field - begin), CELL_PX)
 
-    def _kept(self, before: Floats, after: Floats, pixels: Floats, variance: float) -> Floats:
-        """(nty, ntx, 1) share of the refinement that is kept: where it explains clearly more than the start does. Less is alias."""
-        gained, left = (cv2.blur(v, (3, 3), borderType=cv2.BORDER_REPLICATE) * np.float32(9 / (2 * variance)) for v in (before - after, after))
-        noise = cv2.blur(pixels, (3, 3), borderType=cv2.BORDER_REPLICATE) * np.float32(9 * _NOISE_COST)
-        relative = (gained - np.float32(_LEAST_GAIN)) / (np.maximum(left - noise, 0) + np.float32(0.05) * noise + np.float32(1))
+    def _sums(self, frame: Floats, gain: float, field: Floats) -> Floats:
+        """(nty, ntx, SUMS) what the cells' pixels say where the field puts them."""
+        out = np.empty((*self._shape, dense_loops.SUMS), np.float32)
+        noise = np.float32(_NOISE_TIMES * noise_gain(0)[0])
+        arguments = (self._reference, frame, np.float32(gain), CELL_PX, field, noise, np.float32(_ALIAS_SQUARED), out)
+        over_rows(dense_loops.residual_sums, self._shape[0], *arguments)
+        return out
+
+    def _equations(self, sums: Floats, field: Floats, centre: Floats) -> tuple[Floats, Floats]:
+        """Information (nty, ntx, 3) of each cell's deviation from `centre`, and information times deviation (nty, ntx, 2)."""
+        data, target = np.empty((*self._shape, 3), np.float32), np.empty((*self._shape, 2), np.float32)
+        constants = (self._alias, noise_gain(0)[1], _VARIANCE, _SIGNIFICANT)
+        over_rows(dense_loops.cell_equations, self._shape[0], sums, field, centre, *constants, data, target)
+        return data, target
+
+    def _kept(self, before: Floats, sums: Floats) -> Floats:
+        """(nty, ntx, 1) share of the refinement that is kept: where it explains clearly more than the start does. Less is alias.
+
+        before (nty, ntx): cost of the start. sums: of the refined field.
+        """
+        scale = np.float32(9 / (2 * noise_gain(0)[0]))
+        gained, left, pixels = (_around(v) for v in ((before - sums[..., 6]) * scale, sums[..., 6] * scale, 9 * sums[..., 7]))
+        noise = pixels * np.float32(_NOISE_COST)
+        relative = (gained - np.float32(_LEAST_GAIN)) / (np.maximum(left - noise, 0) + np.float32(_NOISE_SHARE) * noise + np.float32(1))
         kept = np.clip((relative - _GAIN[0]) / (_GAIN[1] - _GAIN[0]), 0, 1).astype(np.float32)
-        return np.asarray(cv2.blur(cv2.dilate(kept, np.ones((5, 5), np.uint8)), (3, 3), borderType=cv2.BORDER_REPLICATE), np.float32)[..., None]
+        return _around(cv2.dilate(kept, np.ones((5, 5), np.uint8)))[..., None]
 
-    def _equations(self, first: int, last: int, sums: Floats, field: Floats, centre: Floats, gradient: float, variance: float, data: Floats, target: Floats) -> None:
-        dense_loops.cell_equations(first, last, sums, field, centre, self._alias, gradient, variance, _SIGNIFICANT, data, target)
+
+def _around(values: Floats) -> Floats:
+    """Mean over 3 x 3 cells."""
+    return np.asarray(cv2.blur(values, (3, 3), borderType=cv2.BORDER_REPLICATE), np.float32)
 
 
 def _gain(reference: Floats, frame: Floats, whole: Floats) -> float:
@@ -110,7 +129,7 @@ def _alias_px(reference: Floats, shape: tuple[int, int]) -> tuple[Floats, float]
     """
     sums = np.empty((*shape, 3), np.float32)
     over_rows(dense_loops.detail_sums, shape[0], reference, CELL_PX, sums)
-    around = cv2.blur(sums, (3, 3), borderType=cv2.BORDER_REPLICATE)
+    around = _around(sums)
     pixels = np.maximum(around[..., 2], 1e-6)
     slope, bend = around[..., 0] / pixels - 2 * noise_gain(0)[1], around[..., 1] / pixels - 2 * SECOND_DIFFERENCE_NOISE
     structured = slope > 0.3

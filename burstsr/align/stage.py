@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-
 from dataclasses import replace
 
 import numpy as np
@@ -44,7 +43,7 @@ class Aligner:
         self._tile = min(settings.tile_px, max(8, min(reference.info.shape) // 4))  # at least four tiles along the shorter side
         self._margin = self._tile // 2
         self._levels = pyramid(luma(reference, noise))
-        self._refinement = DenseRefinement(self._levels[0])
+        self._refinement = DenseRefinement(self._levels[0]) if settings.refine and settings.regularisation > 0 else None
         self._spare: list[list[Floats]] = []  # pyramids of frames that are done with
         shape = self._levels[0].shape
         self._tiles = (tile_count(shape[0], self._tile), tile_count(shape[1], self._tile))
@@ -59,7 +58,7 @@ class Aligner:
     def estimate_flow(self, frame: Frame) -> Flow:
         """Flow of `frame` against the reference, with its standard error; of the reference itself, none. Raises nothing for frames of another scene."""
         if frame is self._reference:
-            return Flow.zero(self._levels[0].shape, CELL_PX if self._settings.regularisation > 0 else self._tile)
+            return Flow.zero(self._levels[0].shape, CELL_PX if self._refinement else self._tile)
         try:
             spare = self._spare.pop()
         except IndexError:
@@ -80,6 +79,8 @@ class Aligner:
             return Flow(flow, self._tile, error)
         field = whole + regularise_deviation(flow - whole, information, self._settings.regularisation)
         start = Flow(self._own_or_field(levels[0], flow, cost, field.astype(np.float32)), self._tile)
+        if self._refinement is None:
+            return replace(start, error_px=error)
         refined = self._refinement.refined(levels[0], start, Flow(whole.astype(np.float32), self._tile), self._settings.regularisation)
         return replace(refined, error_px=error)
 

@@ -16,13 +16,16 @@ from burstsr.reconstruct.tiles import Tile, tiles
 
 Floats = NDArray[np.float32]
 _ERROR_PX = 0.1  # what the merge's blur leaves unexplained, as an error of motion
-_CONTRADICTION = (4.0, 6.0)  # squared residuals over what noise and such errors leave: from none to full
+_CONTRADICTION = (6.0, 9.0)  # squared residuals over what noise and such errors leave: from none to full
 _OTHERS = 3  # frames, spread over the burst, that are asked besides the reference
 _NO_BLUR = np.ones(1, np.float32)
 
 
 def keep_what_agrees(task: Task) -> float:
-    """Put task.alone into task.image, in place, where the reference and a few other frames contradict that. Returns the share of the image that was replaced."""
+    """Put task.alone into task.image, in place, where the reference and a few other frames contradict it.
+
+    Returns the share of the image that was replaced.
+    """
     views = _asked(task)
     if task.alone is None or len(views) < 2:
         return 0.0

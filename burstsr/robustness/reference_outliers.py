@@ -110,7 +110,8 @@ def _passed_by(found: Mask, guide: RobustnessModel, others: Views, index: int, n
     median, structure = _median(shown[:, :3]), np.nan_to_num(_median(shown[:, 3]))
     variance = sum(noise.variance(np.nan_to_num(m), c) * _OF_MEANS[c] for c, m in enumerate(median))
     differing = np.zeros(found.shape, bool)
-    differing[tuple(at.T)] = np.any([np.nan_to_num((shown[i, :3] - median) ** 2).sum(axis=0) > 2 * _NOISE * variance + _STRUCTURE * structure for i in near], axis=0)
+    least = 2 * _NOISE * variance + _STRUCTURE * structure
+    differing[tuple(at.T)] = np.any([np.nan_to_num((shown[i, :3] - median) ** 2).sum(axis=0) > least for i in near], axis=0)
     count, labels = cv2.connectedComponents(found.astype(np.uint8), connectivity=8)
     around = cv2.dilate(labels.astype(np.float32), np.ones((2 * _BESIDE + 1, 2 * _BESIDE + 1), np.uint8)).astype(np.int64)
     area, still = np.bincount(labels[found], minlength=count), np.bincount(around[differing], minlength=count)
