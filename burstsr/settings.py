@@ -44,7 +44,6 @@ class AlignSettings:
     search_px: int = setting(4, "block-matching radius at every pyramid level", (1, 16), unit="pixels of the level", source="W supplement: 1 to 4")
     iterations: int = setting(4, "Gauss-Newton iterations of the sub-pixel registration; 0 = integer pixels only", (0, 20), source="W supplement: 3")
     regularisation: float = setting(1.0, "weight with which tiles are regularised towards the global motion; 0 = none", (0, 100))
-
     refine: bool = setting(True, "refine the motion on cells of 8 px, where that explains the frames better: foliage, parallax, rolling shutters")
 
     def __post_init__(self) -> None:

@@ -37,7 +37,8 @@ class StreamingMerge:
     reference's own sampling grid, and flows (a few bytes per tile and frame). Added frames are not held.
 
     It cannot do what requires all frames at once: choose the sharpest frame as the reference, or the scene that most frames show; measure noise or
-    find defective pixels over the burst; replace outliers of the reference; sharpen by back-projection; reconstruct (mode "best"); measure the noise of
+    find defective pixels over the burst; replace outliers of the reference; weigh frames by their blur; sharpen by back-projection; check the result
+    against the frames (`safeguard`); reconstruct (mode "best"); measure the noise of
     the result. Otherwise the result is that of `super_resolve` with the first frame as the reference, to rounding.
     """
 

@@ -77,7 +77,7 @@ def test_files_of_every_kind_are_settings(tmp_path):
         ("mode = 'slow'", "mode must be fast or best, not 'slow' ({path})"),
         ("align = 3", "align must be a group of settings, such as align.tile_px, not 3 ({path})"),
         ("[scale]\nx = 1", "scale must be a single value, not {{'x': 1}} ({path})"),
-        ("[align]\ntile = 3", "'align.tile' is not a setting; align must be one of iterations, regularisation, search_px, tile_px ({path})"),
+        ("[align]\ntile = 3", "'align.tile' is not a setting; align must be one of iterations, refine, regularisation, search_px, tile_px ({path})"),
         ("scale = 1e", "--settings {path}: not a readable TOML file"),
         ("scale = " + "9" * 5000, "--settings {path}: not a readable TOML file"),
         ("scale = " + "[" * 5000, "--settings {path}: not a readable TOML file (nested too deeply)"),

@@ -60,7 +60,7 @@ def test_defects_are_left_out(texture, rng):
 
 
 def test_progress_counts_tiles(texture, rng, monkeypatch):
-    monkeypatch.setattr(stage, "_SIDE", 40)
+    monkeypatch.setattr(stage, "SIDE", 40)
     calls = []
     outcome_of(still(texture, rng), calls=calls)
     assert calls == [(n, 12) for n in range(1, 13)]
