@@ -2,6 +2,7 @@
 
 MATCH_COST = 1e-4  # mean difference per pixel, relative; measured 3e-6
 FLOW_LOOPS_PX = 2e-3  # registration, loops against paper; measured 4e-4
+DENSE_RELATIVE = 3e-5  # dense refinement, loops against plain NumPy, also over the largest; measured 3e-6
 KERNEL_RELATIVE = 2e-3  # inverse covariance; measured 3e-4
 TRUST_ABSOLUTE = 2e-3  # measured 3e-4
 MERGE_ABSOLUTE = 1e-3  # polynomial exp and float32; measured 2e-4
