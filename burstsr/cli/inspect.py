@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from burstsr.io.folders import Problem
 
 _T = TypeVar("_T")
+_Blurs = dict[Path, tuple[float, bool]]  # raw pixels, and whether the frame is soft
 
 
 def add_parser(commands: Any) -> argparse.ArgumentParser:  # noqa: ANN401  argparse keeps its type to itself
@@ -32,7 +33,7 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:  # noqa: ANN401  argpa
     )
     parser.add_argument("path", metavar="PATH", nargs="+", type=Path, help="a folder of bursts, a burst, or frames")
     parser.add_argument("--coverage", action="store_true", help="measure the motion of every burst: reads all pixels, about one second per burst")
-    parser.add_argument("--align", action="store_true", help="show which frames of every burst show the same scene: reads all pixels")
+    parser.add_argument("--align", action="store_true", help="show which frames of every burst show the same scene, and which are blurred: reads all pixels")
     parser.add_argument("--scale", type=float, default=2.0, metavar="S", help="magnification for which coverage is computed, 1 to 4 (default 2)")
     add_options(parser)
     return parser
@@ -47,10 +48,11 @@ def run(args: argparse.Namespace) -> int:
     damaged: list[Problem] = []
     seen = {burst.name: _coverage(burst, args.scale, damaged) for burst in wanted}
     scenes = {burst.name: _scenes(burst, damaged) for burst in found.bursts if args.align and not refusals[burst.name]}
+    blurs = {burst.name: _blurs(burst, damaged) for burst in found.bursts if scenes.get(burst.name)}
     found = replace(found, problems=(*found.problems, *damaged))
     if args.json:
         facts_of = {b.name: {"refused": refusals[b.name] or None, "coverage": seen.get(b.name), "scenes": scenes.get(b.name)} for b in found.bursts}
-        bursts = [{**to_dict(burst), **facts_of[burst.name]} for burst in found.bursts]
+        bursts = [_with_blur({**to_dict(burst), **facts_of[burst.name]}, blurs.get(burst.name)) for burst in found.bursts]
         echo_json({"bursts": bursts, "refused": plain_problems(found.problems), "passed_over": plain_problems(found.passed_over)})
         return int(bool(found.problems or any(refusals.values())))
     if found.bursts:
@@ -65,6 +67,9 @@ def run(args: argparse.Namespace) -> int:
     for name, groups in scenes.items():
         for line in _about(groups) if groups else ():
             echo(f"{name}: {line}")
+        blur = blurs.get(name) or {}
+        if len(blur) > 1:
+            echo(f"{name}: {_about_blur(blur)}")
     report_problems(found, args.verbose)
     if hint(found.bursts):
         warn(hint(found.bursts))
@@ -88,6 +93,30 @@ def _scenes(burst: BurstFiles, damaged: list[Problem]) -> list[list[str]] | None
     return _look_at(burst, damaged, lambda frames: [[frames.frames[i].info.path.name for i in group] for group in scenes(frames)])
 
 
+def _blurs(burst: BurstFiles, damaged: list[Problem]) -> _Blurs | None:
+    """Return blur against the sharpest frame, in raw pixels, and whether that makes the frame soft, of every path of the scene that most frames show."""
+    from burstsr.align import scenes
+    from calibration.softness import SOFT_WEIGHT, measure_softness
+
+    def look(frames: Burst) -> _Blurs:
+        shown = scenes(frames)[0]
+        blur = measure_softness(frames, shown)
+        return {
+            frames.frames[i].info.path: (round(float(px), 3), bool(weight < SOFT_WEIGHT))
+            for i, px, weight in zip(shown, blur.blur_px, blur.weights, strict=True)
+        }
+
+    return _look_at(burst, damaged, look)
+
+
+def _with_blur(facts: dict[str, Any], blurs: _Blurs | None) -> dict[str, Any]:
+    """Add `blur_px` to the frames of a burst's facts, where it was measured; null for frames of other scenes."""
+    if blurs is None:
+        return facts
+    blur_px = {str(path): px for path, (px, _) in blurs.items()}
+    return {**facts, "frames": [{**frame, "blur_px": blur_px.get(frame["path"])} for frame in facts["frames"]]}
+
+
 def _look_at(burst: BurstFiles, damaged: list[Problem], look: Callable[[Burst], _T]) -> _T | None:
     """Apply `look` to the burst; None, with a warning, where the frames cannot be read. damaged: receives frames with unreadable pixels, which are left out."""
     from burstsr.core.burst import Burst
@@ -105,6 +134,18 @@ def _look_at(burst: BurstFiles, damaged: list[Problem], look: Callable[[Burst], 
     except BurstsrError as error:
         warn(f"{burst.name}: {error}")
         return None
+
+
+def _about_blur(blurs: _Blurs) -> str:
+    """Describe the blur of a burst's frames for `--align`.
+
+    >>> _about_blur({Path("a.dng"): (0.0, False), Path("b.dng"): (2.53, True), Path("c.dng"): (0.3, False)})
+    'blurred against the sharpest frame: b.dng (2.5 px)'
+    >>> _about_blur({Path("a.dng"): (0.0, False)})
+    'no frame is clearly more blurred than the others'
+    """
+    soft = [f"{path.name} ({px:.1f} px)" for path, (px, is_soft) in blurs.items() if is_soft]
+    return f"blurred against the sharpest frame: {', '.join(soft)}" if soft else "no frame is clearly more blurred than the others"
 
 
 def _about(groups: list[list[str]]) -> list[str]:
