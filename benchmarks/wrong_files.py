@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import tifffile
 
-from burstsr.cli.simulate import write_simulated
+from burstsr.cli.simulated_files import write_simulated
 from burstsr.simulate import SimulateSettings, simulate_burst
 
 SIDE = 96

@@ -34,7 +34,7 @@ def test_command_lines_parse(line):
 def test_python_example_runs(tmp_path):
     import numpy as np
 
-    from burstsr.cli.simulate import write_simulated
+    from burstsr.cli.simulated_files import write_simulated
     from burstsr.simulate import SimulateSettings, simulate_burst
 
     image = np.random.default_rng(0).uniform(0.2, 0.8, (96, 96, 3)).astype(np.float32)

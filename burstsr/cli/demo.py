@@ -14,7 +14,7 @@ from burstsr.cli.compare import DEFAULT_CROP, figure_table, measure, read_side
 from burstsr.cli.console import echo, echo_json
 from burstsr.cli.process import tell
 from burstsr.cli.progress import Bars
-from burstsr.cli.simulate import TRUTH, write_simulated
+from burstsr.cli.simulated_files import TRUTH, write_simulated
 from burstsr.core.errors import InputFileError, OutputError
 from burstsr.settings import Settings
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,16 +11,23 @@ from burstsr.batch.atomic_set import claimed
 from burstsr.batch.locks import check_space
 from burstsr.cli.console import echo, echo_json, warn
 from burstsr.cli.options import add_old_names, choice
+from burstsr.cli.simulated_files import FLOWS, RECORD, TRUTH, frame_names, result_files, write_simulated, write_world
 from burstsr.core.errors import BurstsrError, BusyError, InputFileError, OutputError, SettingsError
-from burstsr.io.owned import ResultFiles
 
 if TYPE_CHECKING:
     from burstsr.core.noise import Noise
-    from burstsr.io.tiff import Directory
     from burstsr.simulate import SimulatedBurst, SimulateSettings
+    from burstsr.simulate.worlds import WorldBurst
 
-TRUTH, RECORD = "truth.tif", "truth.json"
 CFA_ORDERS = ("RGGB", "BGGR", "GRBG", "GBRG")
+SCENES = (
+    *("clean", "motion-blur", "parallax", "leaves", "rolling-shutter", "walkers"),
+    *("chart", "turning", "dirty-sensor", "flicker", "aberration", "focus-breathing"),
+)
+_OF_NO_SCENE = (  # options that a named scene determines itself
+    *("linear", "moving_object", "flicker", "blur", "psf", "vignetting", "motion", "residue", "rolling_shutter"),
+    *("noise", "camera", "noise_table", "row_noise", "hot_pixels", "cfa", "bits", "orientation"),
+)
 
 
 def add_parser(commands: Any) -> argparse.ArgumentParser:  # noqa: ANN401  argparse keeps its type to itself
@@ -29,7 +36,8 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:  # noqa: ANN401  argpa
         "simulate",
         help="simulate a burst of raw frames from an image, with ground truth",
         description="Photograph each image with a simulated camera: OUT/IMAGE/frame_000.dng and so on, truth.tif (linear camera RGB at the target scale) "
-        "and truth.json (motion of every frame, noise, CFA, levels).",
+        "and truth.json (motion of every frame, noise, CFA, levels). With --scene also truth_flows.npz: dense motion (flows), what is hidden (occluded) and "
+        "the region that the scene affects (affected).",
     )
     parser.add_argument("image", metavar="IMAGE", nargs="+", type=Path, help="sRGB image of 8 or 16 bits")
     parser.add_argument("-o", "--output", metavar="OUT", type=Path, required=True, help="output folder")
@@ -44,6 +52,13 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:  # noqa: ANN401  argpa
 
 
 def _add_scene(scene: Any) -> None:  # noqa: ANN401
+    scene.add_argument(
+        "--scene",
+        **choice(SCENES),
+        metavar="NAME",
+        help=f"photograph the image as hands and the world make it: {', '.join(SCENES)}; the scene has its own motion, lens and sensor, and takes "
+        "--frames, --scale, --iso and --seed",
+    )
     scene.add_argument("--linear", action="store_true", help="IMAGE is linear camera RGB, 1.0 or 65535 = saturation (float or 16-bit TIFF)")
     scene.add_argument("--moving-object", action="store_true", help="a textured disc crosses the scene")
     scene.add_argument("--flicker", action="store_true", help="a lamp, at full brightness in the first frame, whose intensity changes from frame to frame")
@@ -92,6 +107,8 @@ def run(args: argparse.Namespace) -> int:
         raise SettingsError(f"no such file: {', '.join(missing)}")
     if args.seed < 0:
         raise SettingsError(f"--seed must be at least 0, not {args.seed}")
+    if args.scene:
+        _check_scene(args)
     settings = _settings(args)
     records = [_one(image, args, settings) for image in args.image]
     if args.json:
@@ -110,10 +127,13 @@ def _one(image: Path, args: argparse.Namespace, settings: SimulateSettings) -> d
         else:
             with claimed(files):  # checked before computing: whether anything can be written; also finishes what a killed run left
                 pass
-            reason = files.obstacle([*_frame_names(settings.frames), TRUTH, RECORD])
+            reason = files.obstacle([*frame_names(settings.frames), TRUTH, *([FLOWS] if args.scene else []), RECORD])
             if reason:
                 raise OutputError(reason)
-            write_simulated(folder, _simulated(image, args, settings), args.seed)
+            if args.scene:
+                write_world(folder, _world(image, args, settings), args.scene, args.seed)
+            else:
+                write_simulated(folder, _simulated(image, args, settings), args.seed)
     except BusyError as error:
         result |= {"status": "skipped", "reason": str(error)}
     except BurstsrError as error:
@@ -138,50 +158,28 @@ def _simulated(image: Path, args: argparse.Namespace, settings: SimulateSettings
     return simulate_burst(loaded.rgb, settings, np.random.default_rng(args.seed), image.stem)
 
 
-def write_simulated(folder: Path, simulated: SimulatedBurst, seed: int) -> list[Path]:
-    """Write frames, truth and record to `folder`, replacing an earlier simulation; return the frames' paths. Raises OutputError for foreign files."""
-    from burstsr.io.dng import write_cfa_dng
-    from burstsr.io.images import write_linear_tiff
-    from burstsr.simulate import truth_record
-
-    frames = [frame.info.path.name for frame in simulated.burst]
-    files = result_files(folder)
-    with claimed(files) as claim:
-        gone = [name for name in files.listed(files.read()) if name not in (*frames, TRUTH) and not files.obstacle([name])]
-        with claim.staged([*frames, TRUTH]) as staging:
-            for frame in simulated.burst:
-                write_cfa_dng(staging.folder / frame.info.path.name, frame, bits=simulated.settings.bits, extra=_gain_map_tags(simulated))
-            write_linear_tiff(staging.folder / TRUTH, simulated.truth)
-            staging.record = truth_record(simulated, seed)
-        for name in gone:
-            (folder / name).unlink(missing_ok=True)
-    return [folder / name for name in frames]
+def _check_scene(args: argparse.Namespace) -> None:
+    """Raise SettingsError for options that a named scene determines itself."""
+    usual = {"vignetting": 0.0, "motion": "handheld", "row_noise": 0.0, "hot_pixels": 0, "cfa": "RGGB", "bits": 14, "orientation": 1}
+    given = [f"--{name.replace('_', '-')}" for name in _OF_NO_SCENE if getattr(args, name) not in (usual.get(name), False)]
+    if given:
+        raise SettingsError(f"--scene {args.scene} has its own motion, lens and sensor: it takes no {', '.join(given)}")
 
 
-def result_files(folder: Path) -> ResultFiles:
-    """Return the files of a simulated burst, and the record that lists them."""
+def _world(image: Path, args: argparse.Namespace, settings: SimulateSettings) -> WorldBurst:
+    import numpy as np
 
-    def complete(record: Mapping[str, Any]) -> bool:
-        return isinstance(record.get("frames"), list) and all(isinstance(f, str) for f in record["frames"]) and "motions" in record and "seed" in record
+    from burstsr.io.images import read_image
+    from burstsr.simulate.scene import frame_shape
+    from burstsr.simulate.scenes import Request, take_scene
 
-    def standard(record: Mapping[str, Any]) -> Iterable[str]:
-        return [*(Path(name).name for name in record["frames"]), TRUTH]
-
-    return ResultFiles(folder, RECORD, complete, standard)
-
-
-def _frame_names(count: int) -> list[str]:
-    return [f"frame_{index:03d}.dng" for index in range(count)]
-
-
-def _gain_map_tags(simulated: SimulatedBurst) -> Directory:
-    """Return OpcodeList2 with the gain map that corrects vignetting, if there is any."""
-    from burstsr.io import opcodes, tags, tiff
-
-    if simulated.gain is None:
-        return {}
-    gain_map = opcodes.whole_frame(simulated.gain, simulated.burst.info.shape)
-    return {tags.OPCODES_2: tiff.Entry(tiff.UNDEFINED, opcodes.written_gain_maps([gain_map]))}
+    loaded = read_image(image)
+    if not loaded.was_integer:
+        raise InputFileError(f"{image}: floating-point images are linear: --scene takes sRGB images of 8 or 16 bits")
+    shape = frame_shape((loaded.rgb.shape[0], loaded.rgb.shape[1]), settings.scale)
+    check_space(args.output, loaded.rgb.size * 4 + shape[0] * shape[1] * 11 * settings.frames, str(image))
+    world = take_scene(args.scene, Request(loaded.rgb, settings.iso, settings.frames, settings.scale), np.random.default_rng(args.seed))
+    return replace(world, burst=replace(world.burst, name=image.stem))
 
 
 def _settings(args: argparse.Namespace) -> SimulateSettings:

@@ -137,8 +137,13 @@ def motions_from_record(record: Any, source: str = "motions") -> tuple[FrameMoti
 
 
 def read_motions(path: Path) -> tuple[FrameMotion, ...]:
-    """Read the motions of a JSON file (see `motions_from_record`), relative to its first frame. A `truth.json` is such a file. Raises InputFileError."""
+    """Read the motions of a JSON file (see `motions_from_record`), relative to its first frame. Raises InputFileError.
+
+    A `truth.json` is such a file, except those of named scenes, whose motion is dense.
+    """
     record = read_toml(path) if path.suffix.lower() == ".toml" else read_json(path)
+    if isinstance(record, Mapping) and "scene" in record:
+        raise InputFileError(f"{path}: motions of the scene {shown(record['scene'])} differ from place to place, and are medians here: no motion file")
     return relative_to_first(motions_from_record(record, str(path)))
 
 

@@ -17,6 +17,7 @@ from burstsr.core.schema import SCHEMA_VERSION
 from burstsr.core.tables import read_json
 from burstsr.simulate.motion import FrameMotion, motions_from_record, motions_record
 from burstsr.simulate.stage import SimulatedBurst
+from burstsr.simulate.worlds import WorldBurst
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,32 @@ def truth_record(simulated: SimulatedBurst, seed: int | None = None) -> dict[str
         "colour": _plain(info.colour),
         "hot_pixels": simulated.hot_pixels.tolist(),
         "settings": recorded,
+        "seed": seed,
+    }
+
+
+def world_record(world: WorldBurst, scene: str, seed: int | None = None) -> dict[str, Any]:
+    """Return the ground truth of a named scene without pixels, ready for JSON.
+
+    "motions": median motion of every frame; what is dense is not here. "blur_moments_px2": yy, yx, xx of each frame's motion during its exposure.
+    """
+    info = world.burst.info
+    visible = [flow[~hidden] if not hidden.all() else flow.reshape(-1, 2) for flow, hidden in zip(world.flows, world.occluded, strict=True)]
+    motions = [FrameMotion(*(round(float(v), 5) for v in np.median(flow, axis=0))) for flow in visible]
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "name": world.burst.name,
+        "scene": scene,
+        "scale": world.scale,
+        "shape": list(info.shape),
+        "frames": [str(frame.info.path) for frame in world.burst],
+        "cfa": info.cfa_order,
+        "motions": motions_record(motions),
+        "blur_moments_px2": np.round(world.blur_moments, 6).tolist(),
+        "noise": _plain(info.noise),
+        "levels": _plain(info.levels),
+        "colour": _plain(info.colour),
+        "settings": {"scene": scene, "frames": len(world.burst), "scale": world.scale, "iso": info.iso, "orientation": info.orientation},
         "seed": seed,
     }
 

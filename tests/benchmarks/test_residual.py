@@ -8,7 +8,7 @@ import pytest
 from benchmarks import residual
 from benchmarks.forward import predicted
 from burstsr.cli import main
-from burstsr.cli.simulate import write_simulated
+from burstsr.cli.simulated_files import write_simulated
 from burstsr.core.burst import Burst
 from burstsr.core.errors import SettingsError
 from burstsr.core.noise import Noise

@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.stars import doubled, find_stars, fit_star, green_above_background, main, measure, star_rings
 from benchmarks.stars_rings import rings, sky_noise
-from burstsr.cli.simulate import write_simulated
+from burstsr.cli.simulated_files import write_simulated
 from burstsr.simulate import SimulateSettings, simulate_burst
 
 

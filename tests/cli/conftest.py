@@ -11,7 +11,7 @@ import pytest
 
 import burstsr.pipeline
 from burstsr.cli import main
-from burstsr.cli.simulate import write_simulated
+from burstsr.cli.simulated_files import write_simulated
 from burstsr.simulate import SimulateSettings, simulate_burst
 
 NAMES = ("apple", "birch", "cedar")

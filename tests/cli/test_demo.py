@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from burstsr.cli import demo
-from burstsr.cli.simulate import write_simulated
+from burstsr.cli.simulated_files import write_simulated
 from burstsr.io.images import read_image
 from burstsr.quality import baseline
 from burstsr.simulate import SimulateSettings, simulate_burst

@@ -6,7 +6,9 @@ import pytest
 import rawpy
 import tifffile
 
+from burstsr.cli.simulate import SCENES
 from burstsr.io.raw import read_frame, read_info
+from burstsr.simulate import read_truth, scenes
 from cli.conftest import contents, scene
 
 
@@ -188,3 +190,39 @@ def test_a_broken_image_costs_itself_only(run, image, tmp_path):
     (tmp_path / "broken.png").write_bytes(b"no picture")
     status, out, err = run("simulate", tmp_path / "broken.png", image, "-o", tmp_path / "out", "--frames", 1)
     assert status == 1 and "broken.png" in err and out.startswith("tile: ") and sorted(p.name for p in (tmp_path / "out").iterdir()) == ["tile"]
+
+
+def test_a_scene_has_its_dense_truth(run, image, tmp_path):
+    for out, scene_name in (("a", "motion-blur"), ("b", "motion-blur"), ("c", "Parallax")):
+        assert run("simulate", image, "-o", tmp_path / out, "--scene", scene_name, "--frames", 3, "--iso", 100, "--seed", 2)[0] == 0
+    folder = tmp_path / "a" / "tile"
+    assert contents(tmp_path / "a") == contents(tmp_path / "b") != contents(tmp_path / "c")
+    assert sorted(p.name for p in folder.iterdir()) == [*(f"frame_{i:03d}.dng" for i in range(3)), "truth.json", "truth.tif", "truth_flows.npz"]
+    assert (read_info(folder / "frame_002.dng").shape, tifffile.imread(folder / "truth.tif").shape) == ((48, 64), (96, 128, 3))
+    record = truth(tmp_path / "a")
+    assert (record["scene"], record["name"]) == ("motion-blur", "tile") and max(record["blur_moments_px2"][1]) > 0.05
+    with np.load(folder / "truth_flows.npz") as dense:
+        assert (dense["flows"].shape, dense["occluded"].shape, dense["affected"].shape) == ((3, 48, 64, 2), (3, 48, 64), (96, 128))
+        median = np.median(dense["flows"].reshape(3, -1, 2), axis=1)
+    assert np.allclose([[m["dy_px"], m["dx_px"]] for m in record["motions"]], median, atol=1e-4)
+    assert read_truth(folder / "truth.json").shape == (48, 64)  # `compare` takes colour and noise from it
+    status, _, err = run("simulate", image, "-o", tmp_path / "d", "--motion", folder / "truth.json")
+    assert status == 1 and "no motion file" in err
+
+
+def test_a_simulation_without_a_scene_leaves_no_dense_truth_of_an_earlier_one(run, image, tmp_path):
+    assert run("simulate", image, "-o", tmp_path, "--frames", 2, "--scene", "clean")[0] == 0
+    assert run("simulate", image, "-o", tmp_path, "--frames", 2, "--overwrite")[0] == 0
+    assert not (tmp_path / "tile" / "truth_flows.npz").exists() and "scene" not in truth(tmp_path)
+
+
+def test_a_scene_takes_no_options_of_what_it_determines(run, image, tmp_path):
+    assert SCENES == tuple(scenes.SCENES)
+    for options in (("--motion", "tripod"), ("--blur", 0.5), ("--vignetting", 0.3), ("--linear",), ("--hot-pixels", 4), ("--noise", "0,0")):
+        status, _, err = run("simulate", image, "-o", tmp_path, "--scene", "leaves", *options)
+        assert status == 2 and f"takes no {options[0]}" in err
+    status, _, err = run("simulate", image, "-o", tmp_path, "--scene", "seaside")
+    assert status == 2 and "focus-breathing" in err
+    tifffile.imwrite(tmp_path / "light.tif", np.full((64, 64, 3), 0.5, np.float32), photometric="rgb")
+    status, _, err = run("simulate", tmp_path / "light.tif", "-o", tmp_path, "--scene", "clean")
+    assert status == 1 and "sRGB images of 8 or 16 bits" in err
