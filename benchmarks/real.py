@@ -1,6 +1,7 @@
 """Scenes as hands and the world make them: dB over the best single frame, blocks that are worse, flow error.
 
-Use: `python -m benchmarks.real --data DIR [--split train|test] [--scenes NAME,...] [--iso N,...]`. Tune on the first split, report the second.
+Use: `burstsr benchmark quality --sections real`, or `python -m benchmarks.real --data DIR [--split train|test] [--scenes NAME,...] [--iso N,...]`. Tune on
+the first split, report the second.
 """
 
 from __future__ import annotations
@@ -32,6 +33,10 @@ Mode = Literal["fast", "best"]
 BLOCK = 32  # output pixels along the side of the blocks that are judged
 WORSE_DB = 1.0  # below the single frame by more than this, a block counts as bad
 _FLOOR = (0.5 / 255) ** 2  # mean squared error below which blocks are perfect to the eye
+HEAD = (
+    "| scene | mode | dB over the best single frame | inside | outside | bad blocks | worst block, dB | flow error, px | 95 %, px | bursts |\n"
+    "|---|---|---:|---:|---:|---:|---:|---:|---:|---:|"
+)
 SPLITS = {  # pictures of the Kodak set, and seeds
     "train": (("03", "08", "13"), (0, 1, 2)),
     "test": (("01", "05", "19", "23"), (10, 11, 12)),
@@ -86,14 +91,18 @@ def best_single(world: WorldBurst) -> Floats:
     return min(singles(world).values(), key=lambda x: float(np.square(display_srgb(x, colour) - truth).mean()))
 
 
-def flow_error(world: WorldBurst, flows: Sequence[Flow]) -> tuple[float, float]:
-    """Median and 95th percentile of the error of flows, raw pixels, where the surface is visible."""
+def flow_error(world: WorldBurst, flows: Sequence[Flow | None]) -> tuple[float, float] | None:
+    """Median and 95th percentile of the error of flows, raw pixels, where the surface is visible; None without any."""
     y, x = np.mgrid[16 : world.flows.shape[1] - 16 : 4, 16 : world.flows.shape[2] - 16 : 4]
     errors = []
     for n, flow in enumerate(flows[1:], 1):
+        if flow is None:
+            continue
         visible = ~world.occluded[n][y, x]
         errors.append(np.linalg.norm(flow.at(y.astype(float), x.astype(float)) - world.flows[n][y, x], axis=-1)[visible])
-    joined = np.concatenate(errors)
+    joined = np.concatenate(errors) if errors else np.zeros(0)
+    if not joined.size:
+        return None
     return float(np.median(joined)), float(np.percentile(joined, 95))
 
 
@@ -122,7 +131,8 @@ def measure(case: Case, settings: Settings | None = None, modes: Sequence[Mode] 
     for mode in modes:
         result = super_resolve(world.burst, replace(settings or Settings(), scale=world.scale, mode=mode, reference=0, measure_noise=False))
         named = {"scene": case.scene, "picture": case.picture.stem, "iso": case.iso, "seed": case.seed, "mode": mode}
-        records.append({**named, **asdict(score(result.image, single, world))})
+        error = flow_error(world, result.flows) or (None, None)
+        records.append({**named, **asdict(score(result.image, single, world)), "flow_median_px": error[0], "flow_p95_px": error[1]})
     return records
 
 
@@ -132,15 +142,35 @@ def _srgb(picture: Path) -> Floats:
     return np.asarray(pixels / np.float32(largest), np.float32)
 
 
+def chosen_cases(split: str, scenes: Sequence[str], isos: Sequence[float], pictures: Sequence[Path], seeds: int) -> list[Case]:
+    """Return the cases, scene by scene. pictures: instead of those of the split. seeds: how many of the split's, at most."""
+    own_seeds = SPLITS[split][1][:seeds]
+    return [Case(scene, picture, iso, seed) for scene, picture, iso, seed in product(scenes, pictures, isos, own_seeds)]
+
+
+def pictures_of(split: str, data: Path | None) -> list[Path]:
+    """Return the pictures of a split. Raises SettingsError where there is no test data."""
+    folder = data_folder(data) / "testsets" / "Kodak24"
+    return [folder / f"{name}.png" for name in SPLITS[split][0]]
+
+
+def table(records: Sequence[dict[str, Any]]) -> str:
+    """Format the table of all scenes and modes."""
+    keys = dict.fromkeys((record["scene"], record["mode"]) for record in records)
+    lines = [summary(scene, mode, [r for r in records if (r["scene"], r["mode"]) == (scene, mode)]) for scene, mode in keys]
+    return "\n".join([HEAD, *lines]) + "\n"
+
+
 def summary(scene: str, mode: str, records: Sequence[dict[str, Any]]) -> str:
     """A line of the table: means over a scene's bursts, the worst of all blocks."""
 
-    def mean(name: str) -> str:
+    def mean(name: str, digits: int = 2, sign: str = "+") -> str:
         values = [record[name] for record in records if record[name] is not None]
-        return f"{np.mean(values):+.2f}" if values else "-"
+        return f"{np.mean(values):{sign}.{digits}f}" if values else "-"
 
     bad, worst = 100 * np.mean([record["bad"] for record in records]), min(record["worst_db"] for record in records)
-    return f"| {scene} | {mode} | {mean('gain_db')} | {mean('inside_db')} | {mean('outside_db')} | {bad:.1f} % | {worst:+.1f} | {len(records)} |"
+    gains, flow = [mean(f"{name}_db") for name in ("gain", "inside", "outside")], [mean(f"flow_{name}_px", 3, "") for name in ("median", "p95")]
+    return f"| {' | '.join([scene, mode, *gains, f'{bad:.1f} %', f'{worst:+.1f}', *flow, str(len(records))])} |"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -153,12 +183,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--seeds", type=int, default=3, help="at most 3")
     parser.add_argument("--pictures", type=int, default=4, help="at most as many as the split has")
     args = parser.parse_args(argv)
-    pictures, seeds = SPLITS[args.split]
-    folder = data_folder(args.data) / "testsets" / "Kodak24"
-    _say("| scene | mode | dB over the best single frame | inside | outside | bad blocks | worst block, dB | bursts |\n|---|---|---|---|---|---|---|---|")
+    pictures = pictures_of(args.split, args.data)[: args.pictures]
+    _say(HEAD)
     for scene in args.scenes.split(","):
-        chosen = product(pictures[: args.pictures], args.iso.split(","), seeds[: args.seeds])
-        records = [record for p, iso, seed in chosen for record in measure(Case(scene, folder / f"{p}.png", float(iso), seed))]
+        cases = chosen_cases(args.split, [scene], [float(iso) for iso in args.iso.split(",")], pictures, args.seeds)
+        records = [record for case in cases for record in measure(case)]
         for mode in ("fast", "best"):
             _say(summary(scene, mode, [r for r in records if r["mode"] == mode]))
     return 0

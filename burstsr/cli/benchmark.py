@@ -8,11 +8,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from burstsr.cli import benchmark_single, benchmark_speed
+from burstsr.cli import benchmark_real, benchmark_single, benchmark_speed
 from burstsr.cli.common import add_common
 from burstsr.cli.console import echo, echo_json, warn
 from burstsr.cli.options import add_old_names, choice, one_of
 from burstsr.cli.progress import Bars
+from burstsr.cli.simulate import SCENES
 from burstsr.core.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 IMAGE_SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp", ".webp")
 ROWS = ("bilinear", "dht", "menon", "dis", "drizzle", "ours", "ours-true-motion", "best", "best-true-motion")
 SECTIONS = ("grid", "short", "tripod", "mover", "counts", "scales", "lamp", "hot", "psf")
+ALL_SECTIONS = (*SECTIONS, benchmark_real.SECTION)
 MODES = ("fast", "best")
 MOTIONS = ("handheld", "tripod", "jiggle")
 
@@ -47,7 +49,9 @@ def _add_quality(benchmarks: Any) -> None:  # noqa: ANN401
         description="Simulate bursts from images and compare the results of single frames, averaging, drizzle and burstsr with the truth. Without "
         "options: the Kodak set at 13 hand-held frames, x2 and four ISOs, then short and tripod bursts and bursts with a moving object, then, for three "
         "images and burstsr's two modes only, numbers of frames, scales, a flickering lamp, hot pixels and a wrong PSF. An option replaces the default of its "
-        "axis and skips the other sections. Writes quality.json, quality.md and side-by-side crops to OUT.",
+        "axis and skips the other sections. Writes quality.json, quality.md and side-by-side crops to OUT. --sections real, which runs only when it is asked "
+        "for and alone: named scenes as hands and the world make them, both modes, dB over the best single frame, blocks that are worse than it, flow error; "
+        "writes real.json and real.md.",
     )
     quality.add_argument("image", metavar="IMAGE", nargs="*", type=Path, help="sRGB images, or folders of them (default: testsets/Kodak24 of --data)")
     quality.add_argument("--quick", action="store_true", help="five images, one or two for the other sections; takes minutes")
@@ -55,7 +59,11 @@ def _add_quality(benchmarks: Any) -> None:  # noqa: ANN401
     quality.add_argument("--frames", type=_integers, default=(), metavar="N,...", help="default 13")
     quality.add_argument("--scale", type=_numbers, default=(), metavar="S,...", help="1 to 4; default 2")
     quality.add_argument("--motion", type=_words(MOTIONS), default=(), metavar="NAME,...", help=f"{', '.join(MOTIONS)}; default handheld")
-    quality.add_argument("--sections", type=_words(SECTIONS), default=(), metavar="NAME,...", help=f"of {', '.join(SECTIONS)}")
+    quality.add_argument(
+        "--sections", type=_words((*SECTIONS, benchmark_real.SECTION)), default=(), metavar="NAME,...", help=f"of {', '.join(SECTIONS)}; or real"
+    )
+    quality.add_argument("--split", **choice(benchmark_real.SPLITS), help="real: pictures and seeds to tune on (train, default), or to report (test)")
+    quality.add_argument("--scenes", type=_words(SCENES), default=(), metavar="NAME,...", help=f"real: of {', '.join(SCENES)}; default all")
     quality.add_argument("--rows", type=_words(ROWS), default=ROWS, metavar="NAME,...", help=f"of {', '.join(ROWS)}")
     quality.add_argument("--blur", type=float, default=0.0, metavar="SIGMA", help="lens: sigma of the Gaussian PSF, in raw pixels (default 0)")
     quality.add_argument("--seed", type=int, default=0, help="random seed (default 0); the same seed gives the same bursts")
@@ -103,6 +111,8 @@ def _quality(args: argparse.Namespace) -> int:
         raise SettingsError(f"--seed must be at least 0, not {args.seed}")
     if args.output.exists() and not args.output.is_dir():
         raise SettingsError(f"--output {args.output}: is a file; must be a folder")
+    if benchmark_real.check(args):
+        return benchmark_real.run(args, _images(args.image) if args.image else None)
     images = _images(args.image or [data_folder(args.data) / "testsets" / "Kodak24"])
     images = grid.quick_choice(images) if args.quick else images
     axes = {name: getattr(args, name) for name in ("iso", "frames", "scale", "motion", "sections", "quick", "blur", "seed")}
