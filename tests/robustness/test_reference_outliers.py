@@ -126,3 +126,20 @@ def test_a_bird_in_another_place_in_every_frame_gives_way_to_the_background(text
     assert (done.robustness[places[2][::2, ::2]] == 0).all()
     shown = (done.frame.mosaic - 1024.0) / (65535 - 1024)
     assert np.abs(shown - 0.3 * texture(y, x))[places[2]].max() < 6 * np.sqrt(NOISE.variance(0.2, 1))
+
+
+@pytest.mark.parametrize("index", [0, 3, 7])
+def test_a_walker_that_moves_by_less_than_its_own_size_stays_in_the_reference(index, texture, rng):
+    """It was mended away where it walked so fast that most frames show the background. A bird that only passed by still is."""
+    y, x = np.mgrid[: SHAPE[0], : SHAPE[1]]
+    images = frames_of(texture, rng, 8)
+    walkers = [(np.abs(y - 64) < 18) & (np.abs(x - 15 - 16 * i) < 11) for i in range(8)]
+    images = [np.where(where, 0.6 + 0.2 * texture(2 * y, 2 * (x - 16 * i)), image) for i, (image, where) in enumerate(zip(images, walkers, strict=True))]
+    frames, done = mend(images, index)
+    assert done is None
+    bird = np.hypot(y - 15, x - 80) < 9
+    images[index] = np.where(bird, 0.02, images[index])
+    frames, done = mend(images, index)
+    assert done is not None
+    assert (done.robustness[bird[::2, ::2]] == 0).all()
+    np.testing.assert_array_equal(done.frame.mosaic[walkers[index]], frames[index].mosaic[walkers[index]])

@@ -73,6 +73,18 @@ def test_varying_flow_is_judged_more_strictly(texture, rng):
     assert strict.mean() < lenient.mean()
 
 
+@pytest.mark.parametrize(("jump", "trusted"), [(6.0, True), (10.0, False), (-12.0, False)])
+def test_flow_that_jumps_by_more_than_half_a_tile_gets_no_trust(jump, trusted, rng):
+    """Between two motions the interpolated one is neither; a flat scene hides that from the samples."""
+    scene = np.full((128, 128), 0.3)
+    tiles = np.zeros((8, 8, 2), np.float32)
+    tiles[:, 4:, 1] = jump
+    out = robustness(noisy(scene, rng), noisy(scene, rng), Flow(tiles, 16))
+    beside = out[:, 26:38]  # of the tiles on both sides of the jump
+    assert beside.min() > 0.2 if trusted else beside.max() == 0
+    assert out[:, 4:18].mean() > 0.98
+
+
 def test_disabled_trusts_everything(texture, rng):
     out = robustness(np.full((64, 64), 0.2), np.full((64, 64), 0.9), settings=RobustnessSettings(enabled=False))
     assert (out == 1).all()
