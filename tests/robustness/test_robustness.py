@@ -81,7 +81,7 @@ def test_flow_that_jumps_by_more_than_half_a_tile_gets_no_trust(jump, trusted, r
     tiles[:, 4:, 1] = jump
     out = robustness(noisy(scene, rng), noisy(scene, rng), Flow(tiles, 16))
     beside = out[:, 26:38]  # of the tiles on both sides of the jump
-    assert beside.min() > 0.2 if trusted else beside.max() == 0
+    assert beside.mean() > 0.6 if trusted else beside.max() == 0
     assert out[:, 4:18].mean() > 0.98
 
 
