@@ -43,6 +43,7 @@ def choose_scene(burst: Burst, settings: Settings, flows: Sequence[Flow] | None,
 def noise_of(burst: Burst, settings: Settings, record: Record) -> NoiseEstimate:
     """Return the noise model of the frames: from their files, or estimated; raised where well-aligned frames differ by more."""
     record.stage("noise")
+    settings = replace(settings, align=replace(settings.align, refine=False))  # noise is measured where motion is simple
     flows_of = partial(_flows_of, settings.align)
     noise, source = noise_stage.estimate_noise(burst, flows_of)
     record.doubted(check_noise_profile(burst, noise, flows_of) if source == "NoiseProfile" else "")

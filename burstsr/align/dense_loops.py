@@ -130,19 +130,21 @@ def shown_moments(total, e, shown, p, q, noise, alias):
 
 
 @compiled
-def residual_sums(first, last, ref, frame, gain, cell, field, noise, alias, out):
+def residual_sums(first, last, ref, frame, gain, cell, field, noise, alias, active, out):
     """Sums (nty, ntx, SUMS) over each cell's pixels of e = ref(p) - gain frame(p + f) and of ref's gradient, f the cell's flow in `field`.
 
     Where that differs from the flow of cells beside by more than UNEVEN_PX, it is bilinear between their centres.
 
     Pixels weigh w = (1 + e^2 / u)^-2 and cost rho = e^2 / (1 + e^2 / u), u = noise + alias |g|^2 (Geman-McClure).
-    Pixels that the frame does not show, with two around them, do not count.
+    Pixels that the frame does not show, with two around them, do not count. Cells that are not `active` (nty, ntx) keep their sums.
     """
     height, width = ref.shape
     scratch = np.zeros((4, cell * (cell + 3)), f4)
     r, p, q, h = scratch[0], scratch[1], scratch[2], scratch[3]
     for ty in range(first, last):
         for tx in range(out.shape[1]):
+            if not active[ty, tx]:
+                continue
             total = out[ty, tx]
             total[:] = 0
             y0 = ty * cell

@@ -20,7 +20,7 @@ from burstsr.core.jit import over_rows
 
 Floats = NDArray[np.float32]
 CELL_PX = 8
-_LOOSE_PX = (0.3, 0.2, 0.1, 0.05, 0.03, 0.02)  # s, of each step: by how much neighbouring cells may differ for nothing
+_LOOSE_PX = (0.3, 0.2, 0.1, 0.05, 0.02)  # s, of each step: by how much neighbouring cells may differ for nothing
 _TOWARDS = 1.0  # b, 1/px^2: a cell without structure or neighbours lies within a pixel of the whole frame's motion
 _SWEEPS = 16
 _NOISE_TIMES = 32.0  # variance of e, in those of its noise, at which a pixel's weight is a quarter
@@ -34,9 +34,11 @@ _DOUBT = 40.0
 _GAIN = (0.2, 0.5)  # of what is unexplained, by which the refinement must lower it: from none of it is kept to all
 _NOISE_COST = 0.9  # a pixel's, of noise alone
 _NOISE_SHARE = 0.05  # of noise's cost that counts as unexplained
+_FEWEST_SHARE = 0.05  # of the cells: fewer that promise a gain are alias
 _LEAST_GAIN = 8.0  # noise variances, over 3 x 3 cells, that count for nothing
 _USUAL_GAIN = (0.8, 1.25)
-_ROW_STEPS = (1, 4)  # after which rows are looked at
+_TRIAL = 2  # step after which frames that gain nothing are left as they are
+_ROW_STEPS = (1, 3)  # after which rows are looked at
 _ROW_SIGNAL_PX = 0.02  # a rolling shutter's wobble counts from this RMS on
 _VARIANCE = 0.5  # of what a sum of slopes times e has of noise, a pixel and unit of slope: low frequencies keep nearly all of it
 _SIGNIFICANT = 3.0 * np.sqrt(2.0 * 4.0)  # deviations by which structure must exceed noise, whose neighbouring pixels are correlated
@@ -61,29 +63,38 @@ class DenseRefinement:
         frame: its luma. start: the tiles' own motion. whole: that of the whole frame. strength: factor of the prior.
         """
         begin, centre = start.at(self._y, self._x), whole.at(self._y, self._x)
-        doubt = np.clip((self._alias / _ALIAS_PX - 1) / 4, 0, 1)[..., None]
+        doubt = np.clip((self._alias / _ALIAS_PX - 1.2) / 4, 0, 1)[..., None]
         begin, affine = (np.asarray(v, np.float32) for v in (begin + doubt * (centre - begin), centre))
         gain = _gain(self._reference, frame, affine)
-        field, rigid, before = begin.copy(), affine, None
+        sums = np.zeros((*self._shape, dense_loops.SUMS), np.float32)
+        active = np.ones(self._shape, np.uint8)
+        self._add_up(frame, gain, begin, active, sums)
+        before, field, rigid = sums[..., 6].copy(), begin.copy(), affine
         for step, loose in enumerate(_LOOSE_PX):
-            sums = self._sums(frame, gain, field)
-            if before is None:
-                before = sums[..., 6]
             if step in _ROW_STEPS:
                 rigid = affine + _row_motion(field - affine, self._equations(sums, field, affine)[0])[:, None]
             deviation = field - rigid
             dense_loops.smooth(_SWEEPS, *self._equations(sums, field, rigid), _TOWARDS * strength, loose / np.sqrt(strength), deviation)
             field = np.clip(rigid + deviation, begin - _FARTHEST_PX, begin + _FARTHEST_PX).astype(np.float32)
-        assert before is not None
-        return Flow(begin + self._kept(before, self._sums(frame, gain, field)) * (field - begin), CELL_PX)
+            self._add_up(frame, gain, field, active, sums)
+            if step == _TRIAL:
+                active = self._promising(before - sums[..., 6], sums)
+                if not active.any():
+                    return start if not doubt.any() else Flow(begin, CELL_PX)
+        return Flow(begin + self._kept(before - sums[..., 6], sums) * active[..., None] * (field - begin), CELL_PX)
 
-    def _sums(self, frame: Floats, gain: float, field: Floats) -> Floats:
-        """(nty, ntx, SUMS) what the cells' pixels say where the field puts them."""
-        out = np.empty((*self._shape, dense_loops.SUMS), np.float32)
+    def _add_up(self, frame: Floats, gain: float, field: Floats, active: NDArray[np.uint8], sums: Floats) -> None:
+        """Set `sums` (nty, ntx, SUMS) of the active cells to what their pixels say where the field puts them."""
         noise = np.float32(_NOISE_TIMES * noise_gain(0)[0])
-        arguments = (self._reference, frame, np.float32(gain), CELL_PX, field, noise, np.float32(_ALIAS_SQUARED), out)
+        arguments = (self._reference, frame, np.float32(gain), CELL_PX, field, noise, np.float32(_ALIAS_SQUARED), active, sums)
         over_rows(dense_loops.residual_sums, self._shape[0], *arguments)
-        return out
+
+    def _promising(self, gained: Floats, sums: Floats) -> NDArray[np.uint8]:
+        """(nty, ntx) 1 in and around cells that are explained clearly better; all 0 where these are few: most frames need no refinement."""
+        share = self._share(gained, sums)
+        if np.count_nonzero(share > 0.5) < _FEWEST_SHARE * share.size:
+            return np.zeros(self._shape, np.uint8)
+        return np.asarray(cv2.dilate((share > 0).astype(np.uint8), np.ones((7, 7), np.uint8)))
 
     def _equations(self, sums: Floats, field: Floats, centre: Floats) -> tuple[Floats, Floats]:
         """Information (nty, ntx, 3) of each cell's deviation from `centre`, and information times deviation (nty, ntx, 2)."""
@@ -92,17 +103,17 @@ class DenseRefinement:
         over_rows(dense_loops.cell_equations, self._shape[0], sums, field, centre, *constants, data, target)
         return data, target
 
-    def _kept(self, before: Floats, sums: Floats) -> Floats:
-        """(nty, ntx, 1) share of the refinement that is kept: where it explains clearly more than the start does. Less is alias.
+    def _kept(self, gained: Floats, sums: Floats) -> Floats:
+        """(nty, ntx, 1) share of the refinement that is kept: where it explains clearly more than the start does. Less is alias."""
+        return _around(cv2.dilate(self._share(gained, sums), np.ones((5, 5), np.uint8)))[..., None]
 
-        before (nty, ntx): cost of the start. sums: of the refined field.
-        """
+    def _share(self, gained: Floats, sums: Floats) -> Floats:
+        """(nty, ntx) 0 to 1: how clearly a gain in cost stands out of what is unexplained, over 3 x 3 cells."""
         scale = np.float32(9 / (2 * noise_gain(0)[0]))
-        gained, left, pixels = (_around(v) for v in ((before - sums[..., 6]) * scale, sums[..., 6] * scale, 9 * sums[..., 7]))
+        gained, left, pixels = (_around(v) for v in (gained * scale, sums[..., 6] * scale, 9 * sums[..., 7]))
         noise = pixels * np.float32(_NOISE_COST)
         relative = (gained - np.float32(_LEAST_GAIN)) / (np.maximum(left - noise, 0) + np.float32(_NOISE_SHARE) * noise + np.float32(1))
-        kept = np.clip((relative - _GAIN[0]) / (_GAIN[1] - _GAIN[0]), 0, 1).astype(np.float32)
-        return _around(cv2.dilate(kept, np.ones((5, 5), np.uint8)))[..., None]
+        return np.clip((relative - _GAIN[0]) / (_GAIN[1] - _GAIN[0]), 0, 1).astype(np.float32)
 
 
 def _around(values: Floats) -> Floats:

@@ -17,7 +17,7 @@ _STEEPEST = 4.0  # squared gradients, over those of the merged image, that true 
 
 def excess(data: TileData, image: Floats, error_px: float) -> list[Floats]:
     """Per view, (m, n) mean squared residual around each cell over what noise and motion that is wrong by `error_px` leave of it."""
-    steep = np.minimum(data.steepness(image), np.float32(_STEEPEST) * data.steepness_of_start)
+    steep = data.steepness_of(image, np.float32(_STEEPEST))
     usual = 1 + np.float32(error_px**2) * steep
     return [np.asarray(m / usual, np.float32) for m in data.misfits(image)]
 

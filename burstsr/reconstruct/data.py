@@ -151,9 +151,12 @@ class TileData:
         """Per view, (m, n) mean squared residual over variance around each quad of the tile; inf where the view shows nothing."""
         return [_misfit(total, count) for total, count, _ in self._residuals(image)]
 
+    def steepness_of(self, image: Floats, most: np.float32) -> Floats:
+        """The same, at most `most` times that of the first estimate."""
+        return self._steepness_of_start if image is self._start else np.minimum(self.steepness(image), most * self._steepness_of_start)
+
     @cached_property
-    def steepness_of_start(self) -> Floats:
-        """The same of the first estimate."""
+    def _steepness_of_start(self) -> Floats:
         return self.steepness(self._start)
 
     @cached_property

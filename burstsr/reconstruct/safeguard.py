@@ -17,7 +17,7 @@ from burstsr.reconstruct.tiles import Tile, tiles
 Floats = NDArray[np.float32]
 _ERROR_PX = 0.1  # what the merge's blur leaves unexplained, as an error of motion
 _CONTRADICTION = (6.0, 9.0)  # squared residuals over what noise and such errors leave: from none to full
-_OTHERS = 3  # frames, spread over the burst, that are asked besides the reference
+_OTHERS = 2  # frames, spread over the burst, that are asked besides the reference
 _NO_BLUR = np.ones(1, np.float32)
 
 
