@@ -35,6 +35,8 @@ _GAIN = (0.2, 0.5)  # of what is unexplained, by which the refinement must lower
 _NOISE_COST = 0.9  # a pixel's, of noise alone
 _NOISE_SHARE = 0.05  # of noise's cost that counts as unexplained
 _FEWEST_SHARE = 0.05  # of the cells: fewer that promise a gain are alias
+_NOISE_EXCESS = 1.2  # cost over that of noise, and
+_USUAL_ERROR_PX = 0.15  # error of motion, that need no refinement
 _LEAST_GAIN = 8.0  # noise variances, over 3 x 3 cells, that count for nothing
 _USUAL_GAIN = (0.8, 1.25)
 _TRIAL = 2  # step after which frames that gain nothing are left as they are
@@ -69,6 +71,9 @@ class DenseRefinement:
         sums = np.zeros((*self._shape, dense_loops.SUMS), np.float32)
         active = np.ones(self._shape, np.uint8)
         self._add_up(frame, gain, begin, active, sums)
+        active = self._unexplained(sums)
+        if not active.any():
+            return start if not doubt.any() else Flow(begin, CELL_PX)
         before, field, rigid = sums[..., 6].copy(), begin.copy(), affine
         for step, loose in enumerate(_LOOSE_PX):
             if step in _ROW_STEPS:
@@ -78,7 +83,7 @@ class DenseRefinement:
             field = np.clip(rigid + deviation, begin - _FARTHEST_PX, begin + _FARTHEST_PX).astype(np.float32)
             self._add_up(frame, gain, field, active, sums)
             if step == _TRIAL:
-                active = self._promising(before - sums[..., 6], sums)
+                active &= self._promising(before - sums[..., 6], sums)
                 if not active.any():
                     return start if not doubt.any() else Flow(begin, CELL_PX)
         return Flow(begin + self._kept(before - sums[..., 6], sums) * active[..., None] * (field - begin), CELL_PX)
@@ -88,6 +93,14 @@ class DenseRefinement:
         noise = np.float32(_NOISE_TIMES * noise_gain(0)[0])
         arguments = (self._reference, frame, np.float32(gain), CELL_PX, field, noise, np.float32(_ALIAS_SQUARED), active, sums)
         over_rows(dense_loops.residual_sums, self._shape[0], *arguments)
+
+    def _unexplained(self, sums: Floats) -> NDArray[np.uint8]:
+        """(nty, ntx) 1 in and around cells of which the start leaves more unexplained than noise and a usual error of motion do."""
+        variance, gradient = noise_gain(0)
+        around = _around(sums)
+        structure = np.maximum(around[..., 0] + around[..., 2] - 2 * np.float32(gradient) * around[..., 5], 0)
+        usual = np.float32(2 * variance * _NOISE_COST * _NOISE_EXCESS) * around[..., 7] + np.float32(_USUAL_ERROR_PX**2) * structure
+        return np.asarray(cv2.dilate((around[..., 6] > usual).astype(np.uint8), np.ones((7, 7), np.uint8)))
 
     def _promising(self, gained: Floats, sums: Floats) -> NDArray[np.uint8]:
         """(nty, ntx) 1 in and around cells that are explained clearly better; all 0 where these are few: most frames need no refinement."""
