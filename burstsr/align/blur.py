@@ -79,7 +79,7 @@ def _taper() -> Array:
 
 def _frequencies() -> tuple[Array, Array]:
     """(64, 1) and (1, 33) cycles per raw pixel."""
-    return np.fft.fftfreq(_WINDOW)[:, None], np.fft.rfftfreq(_WINDOW)[None]
+    return np.asarray(np.fft.fftfreq(_WINDOW)[:, None], np.float64), np.asarray(np.fft.rfftfreq(_WINDOW)[None], np.float64)
 
 
 def _low_pass(y: Array, x: Array) -> Array:
@@ -104,7 +104,7 @@ def _moments(power: Array, reference: Array) -> Array:
     y, x = np.broadcast_arrays(*_frequencies())
     noise = _low_pass(y, x) * (_taper() ** 2).sum()
     radius = np.hypot(y, x)
-    band = (radius > _BAND[0]) & (radius < _BAND[1]) & ((x > 0) | (y > 0)) & (reference > noise)
+    band = (radius > _BAND[0]) & (radius < _BAND[1]) & ((x > 0) | (y > 0)) & (power.mean(axis=0) > noise) & (reference > 0)
     if np.count_nonzero(band) < 12:
         return np.zeros((len(power), 3))
     design = 4 * np.pi**2 * np.stack([y * y, 2 * y * x, x * x], -1)[band]

@@ -64,9 +64,9 @@ class DenseRefinement:
 
         frame: its luma. start: the tiles' own motion. whole: that of the whole frame. strength: factor of the prior.
         """
-        begin, centre = start.at(self._y, self._x), whole.at(self._y, self._x)
-        doubt = np.clip((self._alias / _ALIAS_PX - 1.2) / 4, 0, 1)[..., None]
-        begin, affine = (np.asarray(v, np.float32) for v in (begin + doubt * (centre - begin), centre))
+        affine, own = (np.asarray(flow.at(self._y, self._x), np.float32) for flow in (whole, start))
+        doubt = np.clip((self._alias / _ALIAS_PX - 1.2) / 4, 0, 1).astype(np.float32)[..., None]
+        begin = own + doubt * (affine - own)
         gain = _gain(self._reference, frame, affine)
         sums = np.zeros((*self._shape, dense_loops.SUMS), np.float32)
         active = np.ones(self._shape, np.uint8)
@@ -118,7 +118,7 @@ class DenseRefinement:
 
     def _kept(self, gained: Floats, sums: Floats) -> Floats:
         """(nty, ntx, 1) share of the refinement that is kept: where it explains clearly more than the start does. Less is alias."""
-        return _around(cv2.dilate(self._share(gained, sums), np.ones((5, 5), np.uint8)))[..., None]
+        return _around(np.asarray(cv2.dilate(self._share(gained, sums), np.ones((5, 5), np.uint8)), np.float32))[..., None]
 
     def _share(self, gained: Floats, sums: Floats) -> Floats:
         """(nty, ntx) 0 to 1: how clearly a gain in cost stands out of what is unexplained, over 3 x 3 cells."""
@@ -126,7 +126,7 @@ class DenseRefinement:
         gained, left, pixels = (_around(v) for v in (gained * scale, sums[..., 6] * scale, 9 * sums[..., 7]))
         noise = pixels * np.float32(_NOISE_COST)
         relative = (gained - np.float32(_LEAST_GAIN)) / (np.maximum(left - noise, 0) + np.float32(_NOISE_SHARE) * noise + np.float32(1))
-        return np.clip((relative - _GAIN[0]) / (_GAIN[1] - _GAIN[0]), 0, 1).astype(np.float32)
+        return np.asarray(np.clip((relative - _GAIN[0]) / (_GAIN[1] - _GAIN[0]), 0, 1), np.float32)
 
 
 def _around(values: Floats) -> Floats:

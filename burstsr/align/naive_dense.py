@@ -12,12 +12,26 @@ Array = NDArray[np.float64]
 UNEVEN_PX = 0.08
 
 
-def residual_sums(first: int, last: int, ref: Array, frame: Array, gain: float, cell: int, field: Array, noise: float, alias: float, out: Array) -> None:
+def residual_sums(
+    first: int,
+    last: int,
+    ref: Array,
+    frame: Array,
+    gain: float,
+    cell: int,
+    field: Array,
+    noise: float,
+    alias: float,
+    active: NDArray[np.uint8],
+    out: Array,
+) -> None:
     """Sums over each cell's pixels: w gy gy, w gy gx, w gx gx, w gy e, w gx e, w, rho, and how many pixels the frame shows."""
     gradient_y, gradient_x = gradients(ref)
     interpolated = Flow(np.asarray(field, np.float32), cell)
     for ty in range(first, last):
         for tx in range(out.shape[1]):
+            if not active[ty, tx]:
+                continue
             out[ty, tx] = 0
             y, x = _pixels(ref.shape, cell, ty, tx)
             motion = np.broadcast_to(field[ty, tx], (len(y), 2)).astype(np.float64)

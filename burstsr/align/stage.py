@@ -78,10 +78,10 @@ class Aligner:
         if self._settings.regularisation <= 0:
             return Flow(flow, self._tile, error)
         field = whole + regularise_deviation(flow - whole, information, self._settings.regularisation)
-        start = Flow(self._own_or_field(levels[0], flow, cost, field.astype(np.float32)), self._tile)
+        tiles = Flow(self._own_or_field(levels[0], flow, cost, field.astype(np.float32)), self._tile, error)
         if self._refinement is None:
-            return replace(start, error_px=error)
-        refined = self._refinement.refined(levels[0], start, Flow(whole.astype(np.float32), self._tile), self._settings.regularisation)
+            return tiles
+        refined = self._refinement.refined(levels[0], tiles, Flow(whole.astype(np.float32), self._tile), self._settings.regularisation)
         return replace(refined, error_px=error)
 
     def _register(self, frame: Floats, start: Floats, iterations: int | None = None) -> tuple[Floats, Floats]:

@@ -29,5 +29,5 @@ def scaled(robustness: NDArray[np.uint8] | NDArray[np.float32], weight: float) -
     if weight == 1:
         return robustness
     if robustness.dtype == np.uint8:
-        return np.rint(robustness * np.float32(weight)).astype(np.uint8)
-    return robustness * np.float32(weight)
+        return np.asarray(np.rint(robustness * np.float32(weight)), np.uint8)
+    return np.asarray(robustness * np.float32(weight), np.float32)

@@ -153,10 +153,10 @@ class TileData:
 
     def steepness_of(self, image: Floats, most: np.float32) -> Floats:
         """The same, at most `most` times that of the first estimate."""
-        return self._steepness_of_start if image is self._start else np.minimum(self.steepness(image), most * self._steepness_of_start)
+        return self.steepness_of_start if image is self._start else np.minimum(self.steepness(image), most * self.steepness_of_start)
 
     @cached_property
-    def _steepness_of_start(self) -> Floats:
+    def steepness_of_start(self) -> Floats:
         return self.steepness(self._start)
 
     @cached_property

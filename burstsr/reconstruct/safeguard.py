@@ -36,7 +36,8 @@ def keep_what_agrees(task: Task) -> float:
         if share is not None:
             own = task.image[tile.y0 : tile.y1, tile.x0 : tile.x1]
             own += share[..., None] * (task.alone(tile.y0, tile.y1)[:, tile.x0 : tile.x1] - own)
-    return sum(float(share.sum(dtype=np.float64)) for _, share in replaced if share is not None) / (task.image.shape[0] * task.image.shape[1])
+    pixels = sum(float(share.sum(dtype=np.float64)) for _, share in replaced if share is not None)
+    return pixels / float(task.image.shape[0] * task.image.shape[1])
 
 
 def _doubtful(task: Task, views: Sequence[RegisteredFrame], inverses: Sequence[Flow], tile: Tile) -> Floats | None:

@@ -216,8 +216,8 @@ class _Solver:
         robustness_maps = [t if i == task.reference else t * (1 - doubtful * (1 - a)) for i, (t, a) in enumerate(zip(robustness_maps, agreed, strict=True))]
         equations = data.equations(robustness_maps)
         x, _ = self._conjugate_gradient(data, equations, prior, start)
-        support = sum(t for i, t in enumerate(data.weighted(robustness_maps)) if i != task.reference)
-        left = doubtful * falling(cv2.blur(support, (3, 3)), *_SUPPORT)
+        support = np.stack([t for i, t in enumerate(data.weighted(robustness_maps)) if i != task.reference]).sum(axis=0)
+        left = doubtful * falling(np.asarray(cv2.blur(support, (3, 3)), np.float32), *_SUPPORT)
         return np.asarray(x + np.float32(_ALONE) * data.of_pixels(left) * (alone - x), np.float32), robustness_maps, equations
 
     def _agreed(self, data: TileData, prior: Prior, start: Floats, alone: Floats, robustness_maps: list[Floats]) -> list[Floats]:

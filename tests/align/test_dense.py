@@ -44,7 +44,8 @@ def test_residual_sums_agree(shape, mean, spread, rng):
     ref = rng.uniform(0, 30, shape).astype(np.float32)
     frame = (ref + rng.normal(0, 3, shape)).astype(np.float32)
     field = (mean + rng.normal(0, spread, (*grid(shape), 2))).astype(np.float32)
-    ((a, b),) = both("residual_sums", [(*grid(shape), 8)], ref, frame, np.float32(1.1), 8, field, np.float32(4), np.float32(0.2))
+    active = (rng.uniform(size=grid(shape)) < 0.8).astype(np.uint8)
+    ((a, b),) = both("residual_sums", [(*grid(shape), 8)], ref, frame, np.float32(1.1), 8, field, np.float32(4), np.float32(0.2), active)
     agree(a, b)
     np.testing.assert_array_equal(a[..., 7], b[..., 7])
 
