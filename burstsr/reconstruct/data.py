@@ -157,6 +157,7 @@ class TileData:
 
     @cached_property
     def steepness_of_start(self) -> Floats:
+        """The same of the first estimate."""
         return self.steepness(self._start)
 
     @cached_property
