@@ -9,6 +9,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from burstsr.core.coords import tile_centre, tile_coordinate, tile_count
 
+_MANY = 4096  # positions from which a compiled loop is worth its call
+
 
 @dataclass(frozen=True)
 class Flow:
@@ -43,12 +45,23 @@ class Flow:
     def at(self, y: ArrayLike, x: ArrayLike) -> NDArray[np.float64]:
         """Return the flow (..., 2) at raw positions (y, x), which are broadcast together."""
         y, x = np.broadcast_arrays(np.asarray(y, np.float64), np.asarray(x, np.float64))
+        if y.size >= _MANY:
+            return self._at_many(np.ascontiguousarray(y), np.ascontiguousarray(x))
         i, v = _cell(tile_coordinate(y, self.tile_px), self.tiles.shape[0])
         j, u = _cell(tile_coordinate(x, self.tile_px), self.tiles.shape[1])
         i1, j1 = np.minimum(i + 1, self.tiles.shape[0] - 1), np.minimum(j + 1, self.tiles.shape[1] - 1)
         t = self.tiles.astype(np.float64)
         v, u = v[..., None], u[..., None]
         return np.asarray((1 - v) * ((1 - u) * t[i, j] + u * t[i, j1]) + v * ((1 - u) * t[i1, j] + u * t[i1, j1]))
+
+    def _at_many(self, y: NDArray[np.float64], x: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The same, compiled."""
+        from burstsr.core import flow_loops  # numba takes time to load
+        from burstsr.core.parallel import over_rows
+
+        out = np.empty((*y.shape, 2))
+        over_rows(flow_loops.bilinear, y.size, self.tiles, self.tile_px, y.ravel(), x.ravel(), out.reshape(-1, 2))
+        return out
 
 
 def _cell(position: NDArray[np.floating], tiles: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:

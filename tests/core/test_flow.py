@@ -29,3 +29,11 @@ def test_inverse_undoes_the_flow(rng):
 def test_one_tile():
     flow = Flow(np.full((1, 1, 2), (1.5, -2.0), np.float32), 16)
     assert flow.at(3.0, 100.0) == pytest.approx([1.5, -2.0])
+
+
+@pytest.mark.parametrize("tiles", [(5, 7), (1, 4), (1, 1)])
+def test_many_positions_give_what_few_do(tiles, rng):
+    flow = Flow(rng.normal(0, 3, (*tiles, 2)).astype(np.float32), 8)
+    y, x = rng.uniform(-40, 90, (2, 80, 60))
+    few = np.stack([flow.at(y[i], x[i]) for i in range(80)])
+    np.testing.assert_allclose(flow.at(y, x), few, rtol=1e-12, atol=1e-12)
