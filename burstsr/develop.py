@@ -58,7 +58,7 @@ class OwnImage:
         with self._lock:
             if self._image is None:
                 self._image = demosaic(self._frame)
-        return upscale_rows(self._image, self._scale, first, last)
+        return np.minimum(upscale_rows(self._image, self._scale, first, last), np.float32(1))  # bicubic kernels overshoot
 
 
 def add_reference_detail(image: Floats, weight: Weights, burst: Registered, tuned: Settings) -> None:

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals are sen
 ROOT = Path(__file__).parents[2]
 TIMEOUT_S = 300  # never reached where all is well
 STUB = """
-import ctypes, os, sys, threading
+import ctypes, os, signal, sys, threading
 from pathlib import Path
 import burstsr.batch.executors as work
 from burstsr.__main__ import main
@@ -33,6 +33,7 @@ def deaf():  # as in a compiled loop: no instruction of Python's
 WAIT = deaf if os.environ.get("DEAF") else threading.Event().wait
 work.run = forever
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # jobs in the background of a shell inherit that it is ignored
     sys.exit(main())
 """
 

@@ -367,7 +367,7 @@ def test_a_tripod_burst_is_told_that_it_had_nothing_to_gain(run, run_json, tmp_p
     status, out, _ = run("process", tmp_path / "in", "-o", tmp_path / "out")
     assert status == 0 and "tripod" in out
     status, result = run_json("process", tmp_path / "in", "-o", tmp_path / "out", "--overwrite")
-    assert "no sub-pixel phase" in result["bursts"][0]["advice"]
+    assert "no sub-pixel motion (tripod)" in result["bursts"][0]["advice"]
 
 
 def test_mode_best_writes_the_same_files_and_says_what_it_did(run, made, tmp_path):

@@ -13,12 +13,13 @@ from burstsr.core.burst import Burst
 from burstsr.core.noise import Noise
 from burstsr.noise import check_noise_profile, estimate, estimate_noise, measure, questioned
 from burstsr.noise.quantised import at_least_quantised
+from burstsr.settings import AlignSettings
 from burstsr.simulate import MovingObject, SimulateSettings, simulate_burst
 from calibration.noise import flows_of
 
 
 def looks_of(reference, noise):
-    return prepare.looks_of(Settings(), reference, noise)
+    return prepare.looks_of(Settings(align=AlignSettings(refine=False)), reference, noise)
 
 
 def leaves(height=512, width=640, smooth=0.0):
