@@ -37,7 +37,7 @@ class Flats:
 
 def flows_of(reference: Frame, noise: Noise) -> Callable[[Frame], Flow]:
     """Return a function that estimates flows against a reference, as in the pipeline."""
-    return Aligner(reference, noise, AlignSettings()).estimate_flow
+    return Aligner(reference, noise, AlignSettings(refine=False)).estimate_flow
 
 
 def noise_from_burst(burst: Burst) -> NoiseRecord:
