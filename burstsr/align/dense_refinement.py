@@ -55,7 +55,7 @@ class DenseRefinement:
     def __init__(self, reference: Floats) -> None:
         self._reference = reference
         self._shape = (tile_count(reference.shape[0], CELL_PX), tile_count(reference.shape[1], CELL_PX))
-        self._alias, self.aliased = _alias_px(reference, self._shape)
+        self._alias = _alias_px(reference, self._shape)
         rows, columns = (tile_centre(np.arange(n), CELL_PX) for n in self._shape)
         self._y, self._x = np.meshgrid(rows, columns, indexing="ij")
 
@@ -67,13 +67,14 @@ class DenseRefinement:
         affine, own = (np.asarray(flow.at(self._y, self._x), np.float32) for flow in (whole, start))
         doubt = np.clip((self._alias / _ALIAS_PX - 1.2) / 4, 0, 1).astype(np.float32)[..., None]
         begin = own + doubt * (affine - own)
+        unrefined = Flow(begin, CELL_PX) if doubt.any() else start
         gain = _gain(self._reference, frame, affine)
         sums = np.zeros((*self._shape, dense_loops.SUMS), np.float32)
         active = np.ones(self._shape, np.uint8)
         self._add_up(frame, gain, begin, active, sums)
         active = self._unexplained(sums)
         if not active.any():
-            return start if not doubt.any() else Flow(begin, CELL_PX)
+            return unrefined
         before, field, rigid = sums[..., 6].copy(), begin.copy(), affine
         for step, loose in enumerate(_LOOSE_PX):
             if step in _ROW_STEPS:
@@ -85,7 +86,7 @@ class DenseRefinement:
             if step == _TRIAL:
                 active &= self._promising(before - sums[..., 6], sums)
                 if not active.any():
-                    return start if not doubt.any() else Flow(begin, CELL_PX)
+                    return unrefined
         return Flow(begin + self._kept(before - sums[..., 6], sums) * active[..., None] * (field - begin), CELL_PX)
 
     def _add_up(self, frame: Floats, gain: float, field: Floats, active: NDArray[np.uint8], sums: Floats) -> None:
@@ -146,8 +147,8 @@ def _gain(reference: Floats, frame: Floats, whole: Floats) -> float:
     return ratio if _USUAL_GAIN[0] < ratio < _USUAL_GAIN[1] else 1.0
 
 
-def _alias_px(reference: Floats, shape: tuple[int, int]) -> tuple[Floats, float]:
-    """Error of each cell's motion that comes from alias, raw pixels, (nty, ntx); and the share of cells with structure that folds back on itself.
+def _alias_px(reference: Floats, shape: tuple[int, int]) -> Floats:
+    """Error of each cell's motion that comes from alias, raw pixels, (nty, ntx).
 
     Natural scenes have little power near the sampling limit; where there is much, there is more beyond it, and what is seen of that moves in other ways.
     """
@@ -160,7 +161,7 @@ def _alias_px(reference: Floats, shape: tuple[int, int]) -> tuple[Floats, float]
     fineness = np.where(structured, np.maximum(bend, 0) / np.maximum(slope, 1e-6), 0)
     share = float((fineness > 0.8 * _FINE).mean())
     common = 1 + _DOUBT * max(share - _COMMON, 0.0)
-    return np.asarray(_ALIAS_PX * common * (1 + (fineness / _FINE) ** _STEEP), np.float32), share
+    return np.asarray(_ALIAS_PX * common * (1 + (fineness / _FINE) ** _STEEP), np.float32)
 
 
 def _row_motion(deviation: Floats, information: Floats) -> Floats:

@@ -127,6 +127,7 @@ class TileData:
         grid = TileGrid(corner, (len(self._rows), len(self._columns)), certainty, np.array(tile.origin))
         self._spots = [footprints(*crop, self._cfa, self._scale, inverse, grid) for crop, inverse in zip(crops, inverses, strict=True)]
         self._weights = [np.float32(view.weight) for view in views]
+        self._judged: tuple[Floats, list[Floats]] | None = None
         self.robustness_maps = [
             np.ascontiguousarray(unpacked(view.robustness[np.ix_(*_within((self._rows, self._columns), view.robustness.shape))])) for view in views
         ]
@@ -149,7 +150,9 @@ class TileData:
 
     def misfits(self, image: Floats) -> list[Floats]:
         """Per view, (m, n) mean squared residual over variance around each quad of the tile; inf where the view shows nothing."""
-        return [_misfit(total, count) for total, count, _ in self._residuals(image)]
+        if self._judged is None or self._judged[0] is not image:  # several checks ask for the same image
+            self._judged = image, [_misfit(total, count) for total, count, _ in self._residuals(image)]
+        return self._judged[1]
 
     def steepness_of(self, image: Floats, most: np.float32) -> Floats:
         """The same, at most `most` times that of the first estimate."""
