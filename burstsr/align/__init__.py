@@ -1,4 +1,4 @@
-"""Alignment: frames to flow per tile."""
+"""Alignment: estimate the flow of each frame against the reference, per tile."""
 
 from burstsr.align.blur import FrameBlur, frame_blur
 from burstsr.align.expected_gain import expected_gain_db, sampling_uniformity, shifts

@@ -1,4 +1,4 @@
-"""Loops of the dense refinement: what each small cell's pixels say about its motion, and the field that fits them. Same arithmetic as `naive_dense.py`."""
+"""Loops of the dense refinement: residual sums of each small cell, and the regularised field. Same arithmetic as `naive_dense.py`."""
 
 import math
 
@@ -15,7 +15,7 @@ SUMS = 8  # of a cell: w gy gy, w gy gx, w gx gx, w gy e, w gx e, w, rho, pixels
 
 @inlined
 def weighted_moments(total, r, p, q, h0, h1, h2, h3, v0, v1, v2, v3, noise, alias):
-    """Add to `total` the robust sums over pixels with e = r less the rows h put together with weights v."""
+    """Add to `total` the robust sums over pixels with e = r - (rows h interpolated with weights v)."""
     yy = f4(0)
     yx = f4(0)
     xx = f4(0)
@@ -27,8 +27,8 @@ def weighted_moments(total, r, p, q, h0, h1, h2, h3, v0, v1, v2, v3, noise, alia
         e = r[x] - (v0 * h0[x] + v1 * h1[x] + v2 * h2[x] + v3 * h3[x])
         gy = p[x]
         gx = q[x]
-        usual = noise + alias * (gy * gy + gx * gx)
-        rho = usual / (usual + e * e)
+        scale = noise + alias * (gy * gy + gx * gx)
+        rho = scale / (scale + e * e)
         w = rho * rho
         wy = w * gy
         wx = w * gx
@@ -51,7 +51,7 @@ def weighted_moments(total, r, p, q, h0, h1, h2, h3, v0, v1, v2, v3, noise, alia
 
 @inlined
 def uneven(field, ty, tx, limit):
-    """Whether the flow of a cell differs from that of a cell beside it by more than `limit` along an axis."""
+    """Return whether the flow of a cell differs from that of an adjacent cell by more than `limit` along an axis."""
     nty, ntx = field.shape[:2]
     most = f4(0)
     for k in range(2):
@@ -62,8 +62,8 @@ def uneven(field, ty, tx, limit):
 
 
 @compiled
-def uneven_residuals(ref, frame, gain, cell, field, ty, tx, r, shown):
-    """e of a cell's pixels to flat r, row after row, with the flow bilinear between cell centres; shown: 1, or 0 where the frame does not show the pixel."""
+def uneven_residuals(ref, frame, gain, cell, field, ty, tx, r, valid):
+    """Write residuals e of a cell's pixels to flat r, row after row, with flow bilinear between cell centres; valid: 1, or 0 where outside the frame."""
     height, width = ref.shape
     nty, ntx = field.shape[:2]
     y0 = ty * cell
@@ -92,7 +92,7 @@ def uneven_residuals(ref, frame, gain, cell, field, ty, tx, r, shown):
             top = y + iy - 1
             left = x + ix - 1
             r[at] = f4(0)
-            shown[at] = f4(0)
+            valid[at] = f4(0)
             if top >= 0 and left >= 0 and top + 3 < height and left + 3 < width:
                 v0, v1, v2, v3 = cubic(fy - f4(iy))
                 u0, u1, u2, u3 = cubic(fx - f4(ix))
@@ -106,18 +106,18 @@ def uneven_residuals(ref, frame, gain, cell, field, ty, tx, r, shown):
                 value += v2 * (u0 * frame[p + two, q] + u1 * frame[p + two, q + one] + u2 * frame[p + two, q + two] + u3 * frame[p + two, q + three])
                 value += v3 * (u0 * frame[p + three, q] + u1 * frame[p + three, q + one] + u2 * frame[p + three, q + two] + u3 * frame[p + three, q + three])
                 r[at] = ref[u8(y), u8(x)] - f4(gain) * value
-                shown[at] = f4(1)
+                valid[at] = f4(1)
             at += 1
 
 
 @inlined
-def shown_moments(total, e, shown, p, q, noise, alias):
-    """Add the same sums of residuals e, of pixels that are shown."""
+def valid_moments(total, e, valid, p, q, noise, alias):
+    """Add the same sums of residuals e over valid pixels."""
     for x in range(e.shape[0]):
         gy = p[x]
         gx = q[x]
-        usual = noise + alias * (gy * gy + gx * gx)
-        rho = usual / (usual + e[x] * e[x]) * shown[x]
+        scale = noise + alias * (gy * gy + gx * gx)
+        rho = scale / (scale + e[x] * e[x]) * valid[x]
         w = rho * rho
         total[0] += w * gy * gy
         total[1] += w * gy * gx
@@ -126,17 +126,17 @@ def shown_moments(total, e, shown, p, q, noise, alias):
         total[4] += w * gx * e[x]
         total[5] += w
         total[6] += rho * e[x] * e[x]
-        total[7] += shown[x]
+        total[7] += valid[x]
 
 
 @compiled
 def residual_sums(first, last, ref, frame, gain, cell, field, noise, alias, active, out):
-    """Sums (nty, ntx, SUMS) over each cell's pixels of e = ref(p) - gain frame(p + f) and of ref's gradient, f the cell's flow in `field`.
+    """Compute sums (nty, ntx, SUMS) over each cell's pixels of e = ref(p) - gain frame(p + f) and of ref's gradient, f the cell's flow in `field`.
 
-    Where that differs from the flow of cells beside by more than UNEVEN_PX, it is bilinear between their centres.
+    Where f differs from the flow of adjacent cells by more than UNEVEN_PX, it is interpolated bilinearly between cell centres.
 
-    Pixels weigh w = (1 + e^2 / u)^-2 and cost rho = e^2 / (1 + e^2 / u), u = noise + alias |g|^2 (Geman-McClure).
-    Pixels that the frame does not show, with two around them, do not count. Cells that are not `active` (nty, ntx) keep their sums.
+    Pixels have weight w = (1 + e^2 / u)^-2 and cost rho = e^2 / (1 + e^2 / u), u = noise + alias |g|^2 (Geman-McClure).
+    Only pixels that are inside the frame with two pixels to spare count. Cells that are not `active` (nty, ntx) keep their sums.
     """
     height, width = ref.shape
     scratch = np.zeros((4, cell * (cell + 3)), f4)
@@ -165,7 +165,7 @@ def residual_sums(first, last, ref, frame, gain, cell, field, noise, alias, acti
                 n = (y1 - y0) * (x1 - x0)
                 window_gradients(ref, y0, y1, x0, x1, p, q)
                 uneven_residuals(ref, frame, gain, cell, field, ty, tx, r, h)
-                shown_moments(total, r[:n], h[:n], p[:n], q[:n], noise, alias)
+                valid_moments(total, r[:n], h[:n], p[:n], q[:n], noise, alias)
                 continue
             copy_window(ref, y0, y1, x0, x1, r)
             window_gradients(ref, y0, y1, x0, x1, p, q)
@@ -184,7 +184,7 @@ def residual_sums(first, last, ref, frame, gain, cell, field, noise, alias, acti
                 for x in range(u8(w)):
                     k = left + x
                     h[at + x] = u0 * frame[top + y, k] + u1 * frame[top + y, k + u8(1)] + u2 * frame[top + y, k + u8(2)] + u3 * frame[top + y, k + u8(3)]
-            if w == x1 - x0:  # the rows lie one after another in all of them
+            if w == x1 - x0:  # rows are contiguous in all arrays
                 at = (ya - y0) * w
                 end = at + n
                 weighted_moments(total, r[at:end], p[at:end], q[at:end], h[:n], h[w:], h[2 * w :], h[3 * w :], v0, v1, v2, v3, noise, alias)
@@ -198,16 +198,16 @@ def residual_sums(first, last, ref, frame, gain, cell, field, noise, alias, acti
 
 @compiled
 def detail_sums(first, last, image, cell, out):
-    """Sums (nty, ntx, 3) over each cell's pixels of squared halved central differences, of squared halved second differences, and the pixels.
+    """Compute sums (nty, ntx, 3) over each cell's pixels: squared halved central differences, squared halved second differences, number of pixels.
 
-    Both along both axes; the picture's outermost pixels do not count.
+    Along both axes; the outermost pixels of the image are excluded.
     """
     height, width = image.shape
     half = f4(0.5)
     for ty in range(first, last):
         for tx in range(out.shape[1]):
-            slope = f4(0)
-            bend = f4(0)
+            gradient = f4(0)
+            curvature = f4(0)
             x0 = u8(max(tx * cell, 1))
             x1 = u8(min(tx * cell + cell, width - 1))
             ya = max(ty * cell, 1)
@@ -225,33 +225,33 @@ def detail_sums(first, last, image, cell, out):
                     b = half * (after - before)
                     c = half * (down + up - here)
                     d = half * (after + before - here)
-                    slope += a * a + b * b
-                    bend += c * c + d * d
-            out[ty, tx, 0] = slope
-            out[ty, tx, 1] = bend
+                    gradient += a * a + b * b
+                    curvature += c * c + d * d
+            out[ty, tx, 0] = gradient
+            out[ty, tx, 1] = curvature
             out[ty, tx, 2] = f4(max(yb - ya, 0) * max(int(x1) - int(x0), 0))
 
 
 @compiled
-def smooth(sweeps, data, target, towards, loose, out):
-    """Gauss-Seidel sweeps for the field d that minimises  sum_t (d - m)^T I (d - m) + b |d|^2 + sum_<ts> |d_t - d_s|^2 / (loose^2 + |o_t - o_s|^2).
+def smooth(sweeps, data, target, damping, scale, out):
+    """Run Gauss-Seidel sweeps for the d that minimises  sum_t (d - m)^T I (d - m) + b |d|^2 + sum_<ts> |d_t - d_s|^2 / (scale^2 + |o_t - o_s|^2).
 
-    data (h, w, 3): I's yy, yx, xx. target (h, w, 2): I m. towards: b. out (h, w, 2): the field before, o, where the sweeps begin; becomes d.
+    data (h, w, 3): I's yy, yx, xx. target (h, w, 2): I m. damping: b. out (h, w, 2): the initial field o; overwritten with d.
     """
     height, width = out.shape[:2]
     down = np.zeros((height + 1, width), f4)  # weight between (y - 1, x) and (y, x)
     right = np.zeros((height, width + 1), f4)
-    tight = f4(loose) * f4(loose)
+    scale_squared = f4(scale) * f4(scale)
     for y in range(1, height):
         for x in range(width):
             a = out[y, x, 0] - out[y - 1, x, 0]
             b = out[y, x, 1] - out[y - 1, x, 1]
-            down[y, x] = f4(1) / (tight + a * a + b * b)
+            down[y, x] = f4(1) / (scale_squared + a * a + b * b)
     for y in range(height):
         for x in range(1, width):
             a = out[y, x, 0] - out[y, x - 1, 0]
             b = out[y, x, 1] - out[y, x - 1, 1]
-            right[y, x] = f4(1) / (tight + a * a + b * b)
+            right[y, x] = f4(1) / (scale_squared + a * a + b * b)
     for sweep in range(sweeps):
         for k in range(height):
             y = k if sweep % 2 == 0 else height - 1 - k
@@ -259,7 +259,7 @@ def smooth(sweeps, data, target, towards, loose, out):
                 x = j if sweep % 2 == 0 else width - 1 - j
                 p = target[y, x, 0]
                 q = target[y, x, 1]
-                total = f4(towards)
+                total = f4(damping)
                 if y > 0:
                     w = down[y, x]
                     p += w * out[y - 1, x, 0]
@@ -290,9 +290,9 @@ def smooth(sweeps, data, target, towards, loose, out):
 
 @compiled
 def cell_equations(first, last, sums, field, centre, alias, gradient, variance, significant, data, target):
-    """What each cell's sums say of its deviation m from `centre`: I (h, w, 3) as yy, yx, xx, and I m (h, w, 2), for `smooth`.
+    """Compute the information I (h, w, 3), as yy, yx, xx, about each cell's deviation m from `centre`, and I m (h, w, 2), for `smooth`.
 
-    m = field + H^-1 sum w g e - centre, the step at most a pixel. Eigenvalues of I: see `fisher.without_noise`; with alias (h, w), in pixels, for its floor.
+    m = field + H^-1 sum w g e - centre, the step at most a pixel. For the eigenvalues of I see `fisher.without_noise`; alias (h, w): error floor, px.
     """
     for y in range(first, last):
         for x in range(sums.shape[1]):
@@ -305,7 +305,7 @@ def cell_equations(first, last, sums, field, centre, alias, gradient, variance, 
             difference = f4(0.5) * (s[0] - s[2])
             radius = math.sqrt(difference * difference + s[1] * s[1])
             noise = s[5] * f4(gradient)
-            doubt = f4(significant) * noise * math.sqrt(f4(1) / s[7])
+            uncertainty = f4(significant) * noise * math.sqrt(f4(1) / s[7])
             # cosine and sine of twice the angle of the larger eigenvalue's direction from +y
             c2 = difference / radius if radius > 0 else f4(1)
             s2 = s[1] / radius if radius > 0 else f4(0)
@@ -317,11 +317,11 @@ def cell_equations(first, last, sums, field, centre, alias, gradient, variance, 
             for k in range(2):
                 sign = f4(1) if k == 0 else f4(-1)
                 structure = middle + sign * radius - noise
-                certain = max(structure - doubt, f4(0))
+                certain = max(structure - uncertainty, f4(0))
                 information = certain * certain / ((certain + noise + f4(1e-9)) * f4(2 * variance))
                 information /= f4(1) + information * alias[y, x] * alias[y, x]
                 solvable = max(structure, f4(0.25) * noise + f4(1e-9))
-                py = f4(0.5) * (f4(1) + sign * c2)  # the eigenvector's projector
+                py = f4(0.5) * (f4(1) + sign * c2)  # projector onto the eigenvector
                 pm = f4(0.5) * sign * s2
                 px = f4(0.5) * (f4(1) - sign * c2)
                 step_y += (py * s[3] + pm * s[4]) / solvable
@@ -330,7 +330,7 @@ def cell_equations(first, last, sums, field, centre, alias, gradient, variance, 
                 yx += information * pm
                 xx += information * px
             size = math.sqrt(step_y * step_y + step_x * step_x)
-            if not size < FAR:  # a sample that is no number
+            if not size < FAR:  # NaN samples
                 continue
             if size > f4(1):
                 step_y /= size

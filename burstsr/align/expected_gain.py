@@ -1,4 +1,4 @@
-"""What a burst's motion is worth, in numbers: how evenly its sampling grids lie, and what the best linear estimate would gain by them."""
+"""Expected benefit of a burst's motion: uniformity of its sampling, and the gain of the optimal linear estimator from it."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from numpy.typing import NDArray
 from burstsr.core.flow import Flow
 
 Doubles = NDArray[np.float64]
-_CONTRAST = 0.25  # of usual scenes: deviation over mean
-_COLOUR = 0.02  # power of red's and blue's differences from green, over green's
-_LARGEST_PX = 64.0  # structures beyond are the same to all
-_FREQUENCIES = 3  # per axis, of those that alias with others
+_CONTRAST = 0.25  # of typical scenes: standard deviation over mean
+_COLOUR = 0.02  # power of red - green and of blue - green, relative to green
+_LARGEST_PX = 64.0  # period beyond which structure is sampled equally well by every burst
+_FREQUENCIES = 3  # base frequencies per axis; each with its aliases
 _SITES = np.array([(0, 0), (0, 1), (1, 0), (1, 1)], np.float64)
-_CHANNELS = (0, 1, 1, 2)  # of an RGGB quad; the order of the others only moves the picture
+_CHANNELS = (0, 1, 1, 2)  # of an RGGB cell; other orders only shift the image
 
 
 def shifts(flows: Sequence[Flow]) -> list[Doubles]:
-    """(frames, 2) motion of all frames at each corner of the picture, and at its middle; raw pixels. Rotation makes them differ."""
-    places = ((0, 0), (0, -1), (-1, 0), (-1, -1))
-    corners = [np.array([flow.tiles[at] for flow in flows], np.float64) for at in places]
+    """Return the (frames, 2) motion of all frames, raw pixels, at each corner of the image and its median; they differ under rotation."""
+    corner_tiles = ((0, 0), (0, -1), (-1, 0), (-1, -1))
+    corners = [np.array([flow.tiles[at] for flow in flows], np.float64) for at in corner_tiles]
     return [*corners, np.array([np.median(flow.tiles, axis=(0, 1)) for flow in flows], np.float64)]
 
 
 def sampling_uniformity(offsets: Doubles, scale: float) -> float:
-    """How evenly frames at `offsets` (n, 2), raw pixels, fill the CFA's period of 2 x 2 pixels: 0 = all alike, 1 = no alias up to `scale` is left.
+    """Return how uniformly frames at `offsets` (n, 2), raw pixels, sample the CFA period of 2 x 2 pixels: 0 = identical, 1 = no aliasing up to `scale`.
 
-    One less the mean structure factor |mean over frames of exp(i pi k d)|^2 over the wave numbers k that alias on each other at the scale.
+    One minus the mean structure factor |mean over frames of exp(i pi k d)|^2 over the wave numbers k that alias onto each other at `scale`.
     """
     reach = 2 * math.ceil(scale) - 1
     k = np.array([(y, x) for y in range(-reach, reach + 1) for x in range(-reach, reach + 1) if (y, x) > (0, 0)], np.float64)
@@ -39,41 +39,41 @@ def sampling_uniformity(offsets: Doubles, scale: float) -> float:
 
 
 def expected_gain_db(offsets: Doubles, scale: float, snr: float) -> float:
-    """By how much the squared error falls from one frame to frames at `offsets` (n, 2), raw pixels, dB: of the best linear estimate at `scale`.
+    """Return the reduction in mean squared error, dB, from one frame to frames at `offsets` (n, 2), raw pixels, for the optimal linear estimator at `scale`.
 
-    Scenes of contrast 0.25 and power falling with the square of the frequency, colours that differ little, square pixels, mean-to-noise ratio `snr`.
-    What nonlinear reconstruction gains on top, and what motion errors cost, is not in it.
+    Model: scenes of contrast 0.25 whose power falls with the square of the frequency, nearly equal colours, square pixels, mean-to-noise ratio `snr`.
+    Neither the additional gain of a nonlinear reconstruction nor the cost of motion errors is included.
     """
-    return float(10 * np.log10(_left(np.zeros((1, 2)), scale, snr) / _left(offsets, scale, snr)))
+    return float(10 * np.log10(_residual_variance(np.zeros((1, 2)), scale, snr) / _residual_variance(offsets, scale, snr)))
 
 
-def _left(offsets: Doubles, scale: float, snr: float) -> float:
-    """Error variance of luma that is left, over the mean squared: Wiener's, summed over frequencies."""
+def _residual_variance(offsets: Doubles, scale: float, snr: float) -> float:
+    """Return the residual error variance of luma relative to the squared mean: Wiener filter, summed over frequencies."""
     noise = 1 / snr**2
     total = 0.0
     for frequencies, power in _aliases(scale):
         count = len(frequencies)
-        passed = np.sinc(frequencies[:, 0]) * np.sinc(frequencies[:, 1])  # by a pixel's square
+        pixel_mtf = np.sinc(frequencies[:, 0]) * np.sinc(frequencies[:, 1])  # of a square pixel
         inverse_prior = np.concatenate([1 / power, 1 / (_COLOUR * power), 1 / (_COLOUR * power)])
         information = np.zeros((3 * count, 3 * count), np.complex128)
         for site, channel in zip(_SITES, _CHANNELS, strict=True):
-            wave = np.exp(2j * np.pi * ((site + offsets) @ frequencies.T)) * passed / 2  # a quarter of the samples each: |.|^2 / 4
-            seen = np.zeros((len(offsets), 3 * count), np.complex128)
-            seen[:, :count] = wave
+            wave = np.exp(2j * np.pi * ((site + offsets) @ frequencies.T)) * pixel_mtf / 2  # a quarter of the samples each: |.|^2 / 4
+            response = np.zeros((len(offsets), 3 * count), np.complex128)
+            response[:, :count] = wave
             if channel != 1:
                 part = slice(count, 2 * count) if channel == 0 else slice(2 * count, None)
-                seen[:, part] = wave
-            information += seen.conj().T @ seen
-        left = np.linalg.inv(information / (noise / 4) + np.diag(inverse_prior))
-        total += float(np.real(np.diagonal(left)[:count]).sum())
+                response[:, part] = wave
+            information += response.conj().T @ response
+        posterior = np.linalg.inv(information / (noise / 4) + np.diag(inverse_prior))
+        total += float(np.real(np.diagonal(posterior)[:count]).sum())
     return total
 
 
 @cache
 def _aliases(scale: float) -> list[tuple[Doubles, Doubles]]:
-    """Sets of frequencies (n, 2), cycles per raw pixel, that a CFA plane of one frame cannot tell apart, and the scene's power at each.
+    """Return sets of frequencies (n, 2), cycles per raw pixel, that alias onto each other in one frame's CFA plane, and the scene power at each.
 
-    Up to what the output's pixels can show; powers over all sets sum to the contrast squared.
+    Up to the output's sampling limit; powers over all sets sum to the contrast squared.
     """
     reach = math.ceil(scale)
     sets = []

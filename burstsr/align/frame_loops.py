@@ -1,4 +1,4 @@
-"""Alignment's loops over a frame's rows: its grey picture. Same arithmetic as `paper.py`."""
+"""Loops of alignment over rows of a frame: luma. Same arithmetic as `naive.py`."""
 
 import math
 
@@ -11,9 +11,9 @@ f4 = np.float32
 
 @compiled
 def luma_rows(first, last, mosaic, black, scale, gain, offset, factor, top, left, out):
-    """Rows of the stabilised grey picture: out (h, w) shows the mosaic's rows from `top`, columns from `left`.
+    """Compute rows of the variance-stabilised luma image: out (h, w) covers the mosaic's rows from `top`, columns from `left`.
 
-    1-2-1 low-pass of the samples both ways, mirrored at the mosaic's borders, then factor sqrt(gain x + offset). black, scale: (2, W).
+    1-2-1 low-pass of the samples along both axes, mirrored at the mosaic's borders, then factor sqrt(gain x + offset). black, scale: (2, W).
     """
     height, width = mosaic.shape
     w = out.shape[1]

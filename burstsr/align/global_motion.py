@@ -1,4 +1,4 @@
-"""Motion of the whole frame: a translation from the frequency domain, then a robust affine motion through the tiles."""
+"""Global motion: a translation by cross-correlation, then a robust affine fit to the tiles' motion."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ Array = NDArray[np.float64]
 
 
 def translation(ref: NDArray[np.float32], frame: NDArray[np.float32], peaks: int = 6) -> tuple[int, int]:
-    """Whole-pixel (dy, dx) with frame(p + d) = ref(p), for small pictures of equal shape (H, W).
+    """Return the integer (dy, dx) with frame(p + d) = ref(p), for small images of equal shape (H, W).
 
-    Candidates are the highest peaks of two windowed cross-correlations, plain and phase (Kuglin & Hines 1975), and zero; the one with the
-    smallest mean absolute difference over the common part wins, with a slight preference for large common parts.
+    Candidates are zero and the highest peaks of two windowed cross-correlations, plain and phase (Kuglin & Hines 1975). The one with the smallest
+    mean absolute difference over the overlap is returned, with a slight preference for large overlaps.
     """
     height, width = ref.shape
     window = np.outer(np.hanning(height + 2)[1:-1], np.hanning(width + 2)[1:-1])
@@ -46,16 +46,16 @@ def _difference(ref: NDArray[np.float32], frame: NDArray[np.float32], dy: int, d
 
 
 def fit_affine(position: Array, flow: Array, information: Array, rounds: int = 8, cut: float = 3.0) -> tuple[Array, Array]:
-    """Affine motion through tile flows, robust against movers.
+    """Fit an affine motion to tile flows, robust against moving objects.
 
     position (n, 2): tile centres, any unit of order one. flow (n, 2). information (n, 2, 2): inverse covariance of each flow, up to a common factor.
-    Returns the coefficients (3, 2) for [1, y, x] and the robust deviations (n,) of the tiles in units of their typical one, by iteratively
-    reweighted least squares with Geman-McClure weights.
+    Returns the coefficients (3, 2) for [1, y, x] and the tiles' residuals (n,) in units of the typical residual. Iteratively reweighted least squares
+    with Geman-McClure weights.
     """
     position, flow, information = (np.ascontiguousarray(v, np.float64) for v in (position, flow, information))
     tiles = len(position)
-    weight, squared, deviation = np.ones(tiles), np.empty(tiles), np.zeros(tiles)
-    worth = information[:, 0, 0] + information[:, 1, 1]
+    weight, squared, residual = np.ones(tiles), np.empty(tiles), np.zeros(tiles)
+    trace = information[:, 0, 0] + information[:, 1, 1]
     coefficients = np.zeros((3, 2))
     ridge = 1e-6 * max(float(information.sum()), 1e-12)
     for step in range(rounds):
@@ -65,8 +65,8 @@ def fit_affine(position: Array, flow: Array, information: Array, rounds: int = 8
         square[np.arange(2, 6), np.arange(2, 6)] += ridge
         coefficients = np.asarray(np.linalg.lstsq(square, right.reshape(6), rcond=1e-10)[0].reshape(3, 2), np.float64)
         motion_loops.affine_misfits(0, tiles, position, flow, information, coefficients, squared)
-        typical = max(weighted_median(squared, worth) / 1.386, 1e-12)  # 1.386 = median of chi^2 with two degrees of freedom
-        deviation = np.sqrt(np.maximum(squared, 0.0) / typical)
+        typical = max(weighted_median(squared, trace) / 1.386, 1e-12)  # 1.386 = median of chi^2 with two degrees of freedom
+        residual = np.sqrt(np.maximum(squared, 0.0) / typical)
         shrinking = cut * max(1.0, 4.0 - step)
-        weight = 1.0 / (1.0 + (deviation / shrinking) ** 2) ** 2
-    return coefficients, deviation
+        weight = 1.0 / (1.0 + (residual / shrinking) ** 2) ** 2
+    return coefficients, residual

@@ -1,4 +1,4 @@
-"""Alignment's loops over tiles' pixels. Same arithmetic as `paper.py`, tile by tile; each takes a range of tile rows."""
+"""Loops of alignment over pixels of tiles. Same arithmetic as `naive.py`, tile by tile; each processes a range of tile rows."""
 
 import math
 
@@ -13,24 +13,24 @@ FAR = f4(3e38)
 
 @inlined
 def overlap(start, length, shift, limit, margin):
-    """First and last+1 of start .. start+length for which both the place and the place + shift lie in margin .. limit - margin."""
+    """Return the first and last + 1 index of start .. start + length for which both the index and index + shift are in margin .. limit - margin."""
     first = max(start, margin, margin - shift)
     last = min(start + length, limit - margin, limit - margin - shift)
     return first, last
 
 
 @inlined
-def mean_difference(ref, frame, y0, x0, tile, dy, dx, enough):
-    """Mean |ref(p) - frame(p + d)| over the part of the tile that both frames show; FAR where that is less than a quarter of it.
+def mean_difference(ref, frame, y0, x0, tile, dy, dx, bound):
+    """Return the mean |ref(p) - frame(p + d)| over the part of the tile inside both frames; FAR if less than a quarter of it overlaps.
 
-    Also FAR once the mean cannot be less than `enough`.
+    Also FAR as soon as the mean must exceed `bound`.
     """
     ya, yb = overlap(y0, tile, dy, ref.shape[0], 0)
     xa, xb = overlap(x0, tile, dx, ref.shape[1], 0)
     if yb <= ya or xb <= xa or 4 * (yb - ya) * (xb - xa) < tile * tile:
         return FAR
     pixels = f4((yb - ya) * (xb - xa))
-    most = enough * pixels
+    largest_total = bound * pixels
     total = f4(0)
     left = u8(xa)
     shifted = u8(xa + dx)
@@ -41,16 +41,16 @@ def mean_difference(ref, frame, y0, x0, tile, dy, dx, enough):
         for x in range(u8(xb - xa)):
             row += abs(ref[r, left + x] - frame[f, shifted + x])
         total += row
-        if total > most:
+        if total > largest_total:
             return FAR
     return total / pixels
 
 
 @compiled
 def match_blocks(first, last, ref, frame, tile, radius, candidates, penalty, out, cost):
-    """Best whole-pixel shift per tile: the best of the candidates (n, nty, ntx, 2), then of its (2 radius + 1)^2 neighbours.
+    """Find the best integer shift per tile: the best of the candidates (n, nty, ntx, 2), then of its (2 radius + 1)^2 neighbours.
 
-    Candidate 0 is what the whole frame says; anything else must beat it by `penalty`.
+    Candidate 0 is the global motion; any other must be better by `penalty`.
     """
     for ty in range(first, last):
         for tx in range(out.shape[1]):
@@ -100,7 +100,7 @@ def cubic(t):
 
 @inlined
 def copy_window(ref, y0, y1, x0, x1, r):
-    """The window's pixels to flat r, row after row."""
+    """Copy the window's pixels to flat r, row after row."""
     w = u8(x1 - x0)
     left = u8(x0)
     for y in range(u8(y0), u8(y1)):
@@ -111,7 +111,7 @@ def copy_window(ref, y0, y1, x0, x1, r):
 
 @inlined
 def window_gradients(ref, y0, y1, x0, x1, p, q):
-    """Halved central differences to flat p = gy, q = gx, row after row; one-sided at the picture's border."""
+    """Write halved central differences to flat p = gy, q = gx, row after row; one-sided at the image border."""
     height, width = ref.shape
     w = u8(x1 - x0)
     left = u8(x0)
@@ -136,7 +136,7 @@ def window_gradients(ref, y0, y1, x0, x1, p, q):
 
 @compiled
 def tile_hessians(first, last, ref, tile, margin, out):
-    """Sum of (gy gy, gy gx, gx gx) over each tile's window: the tile and `margin` pixels around it. Also the pixels counted."""
+    """Compute sums of (gy gy, gy gx, gx gx) over each tile's window, the tile and `margin` pixels around it, and the number of pixels."""
     height, width = ref.shape
     side = tile + 2 * margin
     scratch = np.empty((2, side * side), f4)
@@ -163,7 +163,7 @@ def tile_hessians(first, last, ref, tile, margin, out):
 
 @inlined
 def moments(r, p, q, h0, h1, h2, h3, v0, v1, v2, v3):
-    """Sums of p e, q e, e e with e = r less the rows h put together with weights v."""
+    """Return the sums of p e, q e, e e with e = r - (rows h interpolated with weights v)."""
     sy = f4(0)
     sx = f4(0)
     ss = f4(0)
@@ -177,7 +177,7 @@ def moments(r, p, q, h0, h1, h2, h3, v0, v1, v2, v3):
 
 @inlined
 def residual_moments(frame, y0, y1, x0, x1, fy, fx, r, p, q, h):
-    """Sums of gy e, gx e, e e over the window with e = ref(p) - frame(p + f), and the pixels counted. h: scratch of the window and three rows more."""
+    """Return the sums of gy e, gx e, e e over the window with e = ref(p) - frame(p + f), and the number of pixels. h: scratch of the window and 3 more rows."""
     height, width = frame.shape
     iy = int(math.floor(fy))
     ix = int(math.floor(fx))
@@ -201,7 +201,7 @@ def residual_moments(frame, y0, y1, x0, x1, fy, fx, r, p, q, h):
             for x in range(u8(w)):
                 k = left + x
                 h[at + x] = u0 * frame[top + y, k] + u1 * frame[top + y, k + u8(1)] + u2 * frame[top + y, k + u8(2)] + u3 * frame[top + y, k + u8(3)]
-        if w == x1 - x0:  # the rows lie one after another in all of them
+        if w == x1 - x0:  # rows are contiguous in all arrays
             at = (ya - y0) * w
             end = at + n
             sy, sx, ss = moments(r[at:end], p[at:end], q[at:end], h[:n], h[w:], h[2 * w :], h[3 * w :], v0, v1, v2, v3)
@@ -219,10 +219,10 @@ def residual_moments(frame, y0, y1, x0, x1, fy, fx, r, p, q, h):
 
 @compiled
 def register_tiles(first, last, ref, frame, tile, margin, hessian, iterations, limit, start, out, cost):
-    """Inverse-compositional Lucas-Kanade (Baker & Matthews 2004, section 3.2), one translation per tile.
+    """Register each tile by a translation with inverse-compositional Lucas-Kanade (Baker & Matthews 2004, section 3.2).
 
-    f <- f + H^-1 sum g (ref - frame(p + f)). A tile that leaves `limit` pixels around its start returns to it. cost (nty, ntx) becomes the mean
-    squared residual at the result (or, where that is the same, within a last step of 0.003 px), NaN where the frame does not show the tile.
+    f <- f + H^-1 sum g (ref - frame(p + f)). A tile that moves more than `limit` pixels away from its start is reset to it. cost (nty, ntx) is set to the
+    mean squared residual at the result (to within a last step of 0.003 px), NaN where the tile is outside the frame.
     """
     height, width = ref.shape
     side = tile + 2 * margin
@@ -244,7 +244,7 @@ def register_tiles(first, last, ref, frame, tile, margin, hessian, iterations, l
             determinant = a * c - b * b
             fy = start[ty, tx, 0]
             fx = start[ty, tx, 1]
-            lost = False
+            diverged = False
             ss = f4(0)
             n = 0
             for step in range(iterations + 1):
@@ -257,8 +257,8 @@ def register_tiles(first, last, ref, frame, tile, margin, hessian, iterations, l
                 uy = (c * sy - b * sx) / determinant
                 ux = (a * sx - b * sy) / determinant
                 size = math.sqrt(uy * uy + ux * ux)
-                lost = not size < FAR  # a sample that is no number
-                if lost:
+                diverged = not size < FAR  # NaN samples
+                if diverged:
                     break
                 if size > f4(1):
                     uy /= size
@@ -267,7 +267,7 @@ def register_tiles(first, last, ref, frame, tile, margin, hessian, iterations, l
                 fx += ux
                 if size < f4(0.003):
                     break
-            if lost or not (abs(fy - start[ty, tx, 0]) <= limit and abs(fx - start[ty, tx, 1]) <= limit):
+            if diverged or not (abs(fy - start[ty, tx, 0]) <= limit and abs(fx - start[ty, tx, 1]) <= limit):
                 fy = start[ty, tx, 0]
                 fx = start[ty, tx, 1]
                 sy, sx, ss, n = residual_moments(frame, y0, y1, x0, x1, fy, fx, r, p, q, h)

@@ -1,4 +1,4 @@
-"""The picture that alignment looks at: grey, at full resolution, noise of deviation one everywhere."""
+"""The image that is aligned: luma at full resolution, with noise of unit standard deviation."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ Floats = NDArray[np.float32]
 
 
 def luma(frame: Frame, noise: Noise, rows: slice | None = None, columns: slice | None = None, out: Floats | None = None) -> Floats:
-    """(H, W) float32: the mosaic low-passed at half band, in units in which a single sample's noise has deviation 1.
+    """Return the low-passed (half band), variance-stabilised mosaic, (H, W) float32, in units of the noise sigma of a single sample.
 
-    rows, columns: the part of it that is wanted, with starts and stops from 0. out: where to write it.
-    Departs: Wronski 2019, section 5.1, aligns on linear light; stabilised noise lets shadows count as much as lights.
+    rows, columns: region to compute, with explicit non-negative starts and stops; None: all. out: array to write to.
+    Departs: Wronski 2019, section 5.1, aligns on linear intensities; variance stabilisation gives shadows as much weight as highlights.
     """
     mosaic = frame.mosaic
     rows, columns = rows or slice(0, mosaic.shape[0]), columns or slice(0, mosaic.shape[1])
@@ -31,9 +31,9 @@ def luma(frame: Frame, noise: Noise, rows: slice | None = None, columns: slice |
 
 
 def pyramid(image: Floats, smallest: int = 24, spare: list[Floats] | None = None) -> list[Floats]:
-    """The picture, then halves of it while both sides stay at least `smallest` pixels. Factor 2^i at level i.
+    """Return the image followed by successive halvings while both sides stay at least `smallest` pixels. Factor 2^i at level i.
 
-    spare: a pyramid of the same shape that nobody needs any more, written over from its second level.
+    spare: an unused pyramid of the same shape; its arrays are overwritten from the second level on.
     """
     levels = [image]
     while min(levels[-1].shape) >= 2 * smallest and len(levels) < 10:

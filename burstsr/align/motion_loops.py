@@ -1,4 +1,4 @@
-"""Alignment's loops over tiles: the whole frame's affine motion, and the field around it. Same arithmetic as `paper.py`."""
+"""Loops of alignment over tiles: affine global motion and regularisation of the motion field. Same arithmetic as `naive.py`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Floats = NDArray[np.float32]
 
 @compiled
 def affine_sums(first: int, last: int, position: Array, flow: Array, information: Array, weight: Array, normal: Array, right: Array) -> None:
-    """Adds tiles first .. last to the normal equations of an affine motion: normal (3, 2, 3, 2), right (3, 2), all float64.
+    """Add tiles first .. last to the normal equations of an affine motion: normal (3, 2, 3, 2), right (3, 2), all float64.
 
     position, flow (n, 2); information (n, 2, 2); weight (n,). Unknowns (term of [1, y, x], axis).
     """
@@ -50,7 +50,7 @@ def affine_sums(first: int, last: int, position: Array, flow: Array, information
 
 @compiled
 def affine_misfits(first: int, last: int, position: Array, flow: Array, information: Array, coefficients: Array, out: Array) -> None:
-    """out (n,): r^T I r with r what the affine motion, coefficients (3, 2) for [1, y, x], leaves of the flow."""
+    """Compute out (n,): r^T I r, where r is the flow minus the affine motion with coefficients (3, 2) for [1, y, x]."""
     for t in range(first, last):
         y = position[t, 0]
         x = position[t, 1]
@@ -61,7 +61,7 @@ def affine_misfits(first: int, last: int, position: Array, flow: Array, informat
 
 @compiled
 def weighted_median(values: Array, weights: Array) -> float:
-    """The smallest of the values (n,) that, with all below it, has half the weight; 0 where there is none. By repeated partition."""
+    """Return the smallest value (n,) at which the cumulative weight reaches half of the total; 0 if the total is 0. By repeated partition (quickselect)."""
     total = 0.0
     for i in range(weights.shape[0]):
         total += weights[i]
@@ -108,10 +108,10 @@ def weighted_median(values: Array, weights: Array) -> float:
 
 
 @compiled
-def relax(base: Floats, pull: Floats, sweeps: int, field: Floats) -> None:
-    """Jacobi sweeps d <- base + P (sum of d over the four neighbours), in place.
+def relax(base: Floats, coupling: Floats, sweeps: int, field: Floats) -> None:
+    """Run Jacobi sweeps d <- base + P (sum of d over the four neighbours), in place.
 
-    field (2, h + 2, w + 2) float32 with a border of zeros: (dy, dx). base (2, h, w); pull (3, h, w): P's yy, yx, xx.
+    field (2, h + 2, w + 2) float32 with a border of zeros: (dy, dx). base (2, h, w); coupling (3, h, w): P's yy, yx, xx.
     """
     height, width = base.shape[1:]
     other = np.zeros_like(field)
@@ -126,7 +126,7 @@ def relax(base: Floats, pull: Floats, sweeps: int, field: Floats) -> None:
             right_y, right_x = a[0, y + 1, 2:], a[1, y + 1, 2:]
             down_y, down_x = a[0, y + 2, 1:], a[1, y + 2, 1:]
             base_y, base_x = base[0, y], base[1, y]
-            p, q, r = pull[0, y], pull[1, y], pull[2, y]
+            p, q, r = coupling[0, y], coupling[1, y], coupling[2, y]
             out_y, out_x = b[0, y + 1, 1:], b[1, y + 1, 1:]
             for x in range(width):
                 sum_y[x] = (up_y[x] + down_y[x]) + (left_y[x] + right_y[x])

@@ -1,4 +1,4 @@
-"""From what each tile measured to what is most likely: tiles without structure lean on the whole frame and on their neighbours."""
+"""Regularisation of tile motion: tiles with little structure are drawn towards the global motion and their neighbours."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ Array = NDArray[np.float64]
 
 
 def tile_positions(shape: tuple[int, int]) -> Array:
-    """(nty, ntx, 2) tile centres, -1 to 1 along the longer axis."""
+    """Return the (nty, ntx, 2) tile centres, -1 to 1 along the longer axis."""
     y, x = np.mgrid[: shape[0], : shape[1]].astype(np.float64)
     size = max(*shape, 2) - 1
     return np.stack([(2 * y - shape[0] + 1) / size, (2 * x - shape[1] + 1) / size], axis=-1)
 
 
 def whole_frame(flow: Array, information: Array) -> Array:
-    """Affine motion of the whole frame at every tile, (nty, ntx, 2), robust against movers.
+    """Return the affine global motion at every tile, (nty, ntx, 2), robust against moving objects.
 
     flow (nty, ntx, 2), information (nty, ntx, 2, 2).
     """
@@ -30,17 +30,17 @@ def whole_frame(flow: Array, information: Array) -> Array:
 
 
 def regularise_deviation(residual: Array, information: Array, strength: float, sweeps: int = 60) -> Array:
-    """Most likely deviation field of the tiles from the whole frame's motion.
+    """Return the maximum a posteriori field of the tiles' deviations from the global motion, (nty, ntx, 2).
 
-    Minimises  sum_t (r_t - d_t)^T I_t (r_t - d_t) + a sum_<ts> |r_t - r_s|^2 + b sum_t |r_t|^2  by Jacobi sweeps; a and b come from the data:
-    the covariance of neighbouring tiles' deviations is signal, what is left of their variance is the tiles' own error (alias, noise), which also
-    rescales the information. residual (nty, ntx, 2), information (nty, ntx, 2, 2); `strength` multiplies a and b.
+    Minimises  sum_t (r_t - d_t)^T I_t (r_t - d_t) + a sum_<ts> |r_t - r_s|^2 + b sum_t |r_t|^2  by Jacobi iteration. a and b are estimated from the data:
+    the covariance of neighbouring tiles' deviations is signal; the rest of their variance is measurement error (aliasing, noise), which also rescales
+    the information. residual (nty, ntx, 2), information (nty, ntx, 2, 2); `strength` multiplies a and b.
     """
     if strength <= 0:
         return residual
     size = np.sqrt(np.maximum(np.einsum("yxa,yxab,yxb->yx", residual, information, residual), 0.0))
-    worth = np.einsum("yxaa->yx", information)
-    good = (size <= 3.0 * max(weighted_median(size, worth), 1e-9)) & (worth > 0)
+    trace = np.einsum("yxaa->yx", information)
+    good = (size <= 3.0 * max(weighted_median(size, trace), 1e-9)) & (trace > 0)
     signal, error = _variances(residual, good, information)
     scaled = information / error
     floor = 1e-4**2
@@ -53,15 +53,15 @@ def regularise_deviation(residual: Array, information: Array, strength: float, s
     degree[:, [0, -1]] -= 1
     inverse = np.linalg.inv(data + (neighbour * degree + towards_zero)[..., None, None] * np.eye(2))
     base = np.moveaxis(np.einsum("yxab,yxb->yxa", inverse, right), -1, 0)
-    pull = neighbour * np.stack([inverse[..., 0, 0], inverse[..., 0, 1], inverse[..., 1, 1]])
+    coupling = neighbour * np.stack([inverse[..., 0, 0], inverse[..., 0, 1], inverse[..., 1, 1]])
     field = np.zeros((2, good.shape[0] + 2, good.shape[1] + 2), np.float32)
-    motion_loops.relax(np.ascontiguousarray(base, np.float32), pull.astype(np.float32), sweeps, field)
+    motion_loops.relax(np.ascontiguousarray(base, np.float32), coupling.astype(np.float32), sweeps, field)
     return np.moveaxis(field[:, 1:-1, 1:-1], 0, -1).astype(np.float64)
 
 
 def _variances(residual: Array, good: NDArray[np.bool_], information: Array) -> tuple[float, float]:
-    """Variance of the true deviation per axis in px^2, and the factor by which tiles err more than their information says."""
-    # tiles of similar quality: weight by the smaller eigenvalue's proxy, so that flat tiles do not dominate
+    """Return the variance of the true deviation per axis, px^2, and the ratio of the tiles' error variance to that predicted by their information."""
+    # weighted by a proxy of the smaller eigenvalue, so that tiles without structure do not dominate
     determinant = information[..., 0, 0] * information[..., 1, 1] - information[..., 0, 1] ** 2
     quality = np.where(good, determinant / np.maximum(information[..., 0, 0] + information[..., 1, 1], 1e-12), 0.0)
     quality = np.minimum(quality, np.quantile(quality, 0.9)) if quality.size else quality

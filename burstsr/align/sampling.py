@@ -1,4 +1,4 @@
-"""What a burst's motion is worth: how the frames' sampling grids lie against each other."""
+"""Sampling diversity of a burst: how the frames' sub-pixel shifts are distributed over the CFA period."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ LARGEST_ERROR_PX = 0.25  # standard error beyond which a frame's sub-pixel phase
 
 
 def certain(flows: Sequence[Flow]) -> list[Flow]:
-    """The flows whose standard error is at most a quarter of a raw pixel: of the others it is not known which phase they have."""
+    """Return the flows whose standard error is at most `LARGEST_ERROR_PX`; the sub-pixel phase of the others is unknown."""
     return [flow for flow in flows if flow.error_px <= LARGEST_ERROR_PX]
 
 
 def unknown_motion(unknown: int, frames: int) -> str:
-    """What is said where the motion of some frames is too uncertain to count."""
+    """Return the warning for frames whose motion is too uncertain to count."""
     return (
         f"the motion of {unknown} of {frames} frames is uncertain by more than {LARGEST_ERROR_PX:g} px (defocused, too dark, or without structure): "
-        "it counts as unknown, and no resolution is promised from it"
+        "it counts as unknown and contributes no expected resolution"
     )
 
 
 def rigid_motion(flow: Flow) -> tuple[float, float, float]:
-    """Median translation (dy, dx) in raw pixels and least-squares rotation in radians (from +x towards +y) of a flow's tiles."""
+    """Return the median translation (dy, dx), raw pixels, and the least-squares rotation, radians (from +x towards +y), of a flow."""
     tiles = flow.tiles.astype(np.float64)
     dy, dx = (float(np.median(tiles[..., k])) for k in (0, 1))
     y, x = np.mgrid[: tiles.shape[0], : tiles.shape[1]].astype(np.float64)
@@ -37,22 +37,23 @@ def rigid_motion(flow: Flow) -> tuple[float, float, float]:
 
 
 def subpixel_phases(flows: Sequence[Flow], scale: float) -> int:
-    """Sub-pixel cells of the CFA's 2 x 2 pixel period that the frames' shifts fall in, of (2 ceil(scale))^2; cells are centred on whole phases.
+    """Count the sub-pixel cells of the CFA's 2 x 2 pixel period that the frames' shifts occupy, of (2 ceil(scale))^2; cells are centred on integer phases.
 
-    Counted at the picture's corners and centre, the most of them: rotation alone gives phases too. 1 means that all frames saw the same: a tripod.
+    Counted at the four corners and the centre of the image; the maximum is returned, since rotation alone diversifies phases too.
+    1: all frames sample the scene at the same positions (tripod).
     """
     cells = 2 * math.ceil(scale)
     most = 1
     for row, column in ((0, 0), (0, -1), (-1, 0), (-1, -1), (None, None)):
-        places = set()
+        occupied = set()
         for flow in flows:
             tiles = flow.tiles
             dy, dx = (float(np.median(tiles[..., k])) if row is None else float(tiles[row, column, k]) for k in (0, 1))
-            places.add((math.floor(dy / 2 * cells + 0.5) % cells, math.floor(dx / 2 * cells + 0.5) % cells))
-        most = max(most, len(places))
+            occupied.add((math.floor(dy / 2 * cells + 0.5) % cells, math.floor(dx / 2 * cells + 0.5) % cells))
+        most = max(most, len(occupied))
     return most
 
 
 def coverage(flows: Sequence[Flow], scale: float) -> float:
-    """`subpixel_phases` of the flows that are certain as a share, 0 to 1, of those that all frames can fill."""
+    """Return `subpixel_phases` of the flows that are `certain`, as a fraction (0 to 1) of the largest number that all frames could occupy."""
     return subpixel_phases(certain(flows), scale) / min(len(flows), (2 * math.ceil(scale)) ** 2)

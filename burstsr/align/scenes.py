@@ -1,4 +1,4 @@
-"""Which frames of a burst show the same scene: found on small images, before anything is aligned."""
+"""Grouping of a burst's frames by scene, on small images, before alignment."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from burstsr.core.sensor import stabilise
 
 Floats = NDArray[np.float32]
 _LONGER_PX = 128  # of the small images
-_BLUR_PX, _SHADING_PX = 0.8, 4.0  # of them: what is finer may be misaligned, what is coarser may be another exposure
+_BLUR_PX, _SHADING_PX = 0.8, 4.0  # of them: finer detail may be misaligned, coarser may differ in exposure
 _WHITE_LEFT = 0.12  # noise variance that the blur leaves
-_STRUCTURE = 4.0  # times its noise variance an image must have to show anything
+_STRUCTURE = 4.0  # an image counts as empty if its variance is below this many noise variances
 _SAME = 0.4  # correlation of aligned images; same scenes: 0.7 and more (measured on real bursts), different ones: 0.31 and less (276 pairs of Kodak images)
-_LEAST_COMMON = 0.3  # share of an image that both must show
+_LEAST_COMMON = 0.3  # least overlap, as a fraction of the image
 _UNKNOWN_ISO = 800.0
 
 
 def scenes(burst: Burst, leader: int | None = None) -> list[list[int]]:
-    """Indices of the frames by scene: first that of `leader`, or else the largest, then by size and by first frame.
+    """Group frame indices by scene: first the scene of `leader`, or else the largest, then by size and by first frame.
 
-    Two frames show the same scene where their local contrast correlates after the best translation; exposure and noise models do not matter. Frames without
-    structure (a wall, fog, the dark) cannot be told apart and count as the same.
+    Frames show the same scene where their local contrast correlates after the best translation; exposure and noise models may differ. Frames without
+    structure (a wall, fog, darkness) are indistinguishable and count as one scene.
     """
     images = [_small(frame) for frame in burst]
     left, groups = set(range(len(burst))), []
@@ -40,7 +40,7 @@ def scenes(burst: Burst, leader: int | None = None) -> list[list[int]]:
 
 
 def alike(a: tuple[Floats, float], b: tuple[Floats, float]) -> bool:
-    """Whether two small images, with their noise variance, show the same scene."""
+    """Return whether two small images, each with its noise variance, show the same scene."""
     empty = [float((image**2).mean()) < _STRUCTURE * variance for image, variance in (a, b)]
     if any(empty):
         return all(empty)
@@ -56,7 +56,7 @@ def alike(a: tuple[Floats, float], b: tuple[Floats, float]) -> bool:
 
 
 def _small(frame: Frame) -> tuple[Floats, float]:
-    """Local contrast of the frame, small, in units of a sample's noise deviation; and its noise variance."""
+    """Return the frame's local contrast at low resolution, in units of a sample's noise sigma, and its noise variance."""
     mosaic, levels = frame.mosaic, frame.info.levels
     step = max(2, 2 * round(max(mosaic.shape) / _LONGER_PX / 2))
     height, width = (n // step for n in mosaic.shape)
