@@ -19,7 +19,7 @@ from burstsr.noise import estimate_snr
 from burstsr.prepare import choose_reference, choose_scene, noise_of, repaired
 from burstsr.reconstruct import RegisteredFrame
 from burstsr.report import Cancel, Progress, Record
-from burstsr.robustness import LEAST_TRUST, RobustnessModel, mended
+from burstsr.robustness import MIN_ROBUSTNESS, RobustnessModel, repair_reference
 from burstsr.settings import Settings
 
 _DETAIL = {"fast": 1.0, "best": 10.0}  # what detail is worth against noise; the reconstruction removes noise by itself
@@ -57,13 +57,13 @@ def register_frames(frames: list[Frame], index: int, noise: Noise, tuned: Settin
     model, steady = _models(frames[index], noise, tuned)
     views = _observed(frames, _flow_source(frames, index, noise, tuned, flows, record), index, (model, steady), record)
     record.stage("robustness")
-    without = mended(frames, index, [view.flow for view in views], model, noise)
+    without = repair_reference(frames, index, [view.flow for view in views], model, noise)
     if without is not None:
         frames[index] = without.frame
         model, steady = _models(without.frame, noise, tuned, without.robustness)
         views = _observed(frames, without.flows.__getitem__, index, (model, steady), record)
         views[index] = RegisteredFrame(without.frame, without.flows[index], packed(without.robustness))
-        record.mended(without.robustness)
+        record.reference_repaired(without.robustness)
     return Registered(_weighted(views, index, noise, tuned, record) if tuned.weigh_blur else views, index, noise, steady)
 
 
@@ -129,6 +129,6 @@ def _observed(
 def observe(model: RobustnessModel, frame: Frame, flow: Flow, record: Record) -> NDArray[np.float32]:
     """Return the (H/2, W/2) robustness of a frame, zero where agreement is insignificant."""
     robustness = record.timed("robustness", model.robustness_map, frame, flow)
-    if robustness.mean(dtype=np.float64) < LEAST_TRUST:
+    if robustness.mean(dtype=np.float64) < MIN_ROBUSTNESS:
         robustness[:] = 0
     return robustness

@@ -67,7 +67,7 @@ class Record:
         self._seconds: dict[str, float] = {}
         self._frames: dict[int, FrameReport] = {}
         self._flow_of: dict[int, Flow] = {}
-        self._mended_share = 0.0
+        self._repaired_share = 0.0
         self._alone_share = 0.0
         self._outcome: Reconstruction | None = None
         self._scenes = [list(range(len(burst)))]
@@ -158,9 +158,9 @@ class Record:
     def _names(self, why: str) -> list[str]:
         return [self._frames[i].file for i in sorted(self._frames) if self._frames[i].unused_because == why]
 
-    def mended(self, robustness: NDArray[np.float32]) -> None:
-        """Where trust is 0, the other frames agreed against the reference."""
-        self._mended_share = 1.0 - float(robustness.mean(dtype=np.float64))
+    def reference_repaired(self, robustness: NDArray[np.float32]) -> None:
+        """Store the share of the reference that was replaced. robustness: of its own samples, 0 where repaired."""
+        self._repaired_share = 1.0 - float(robustness.mean(dtype=np.float64))
 
     def safeguarded(self, share: float) -> None:
         """Share of the image that is the reference's alone, because the other frames contradict it."""
@@ -210,7 +210,7 @@ class Record:
             expected_gain_db=expected_gain_db(middle, self._settings.scale, snr),
             advice=self._advice(),
             defects_repaired=run.defects,
-            reference_mended=self._mended_share,
+            reference_mended=self._repaired_share,
             reference_alone=self._alone_share,
             noise=NoiseReport(run.noise_source, run.noise, self._doubt, self._raised),
             output_noise=run.output_noise,

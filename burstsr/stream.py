@@ -67,10 +67,10 @@ class StreamingMerge:
         check_burst(burst)
         checked = None if flow is None else check_flows([flow], Burst(self._name, (frame,)))[0]
         defects = check_defects(np.zeros((0, 2), np.int64) if self._bad_pixels is None else self._bad_pixels, frame.info.shape)
-        mended = repair_pixels(frame, defects)
+        repaired = repair_pixels(frame, defects)
         if self._begun is None:
-            self._begun = _Begun(mended, self._settings, self._name, len(defects))
-        self._begun.add(mended, checked)
+            self._begun = _Begun(repaired, self._settings, self._name, len(defects))
+        self._begun.add(repaired, checked)
 
     def finish(self) -> Result:
         """Return the result of all added frames, and end the accumulator. It has `weight`, but no noise model. Raises BurstError without frames."""

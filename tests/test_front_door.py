@@ -144,13 +144,13 @@ def test_pyramids_are_gone_before_outliers_are_looked_for(rng, monkeypatch):
             super().__init__(*arguments)
             made.append(weakref.ref(self))
 
-    def mended(*arguments):
+    def repair_reference(*arguments):
         gc.collect()
         alive.extend(ref() for ref in made)
         return real(*arguments)
 
-    real = registration.mended
+    real = registration.repair_reference
     monkeypatch.setattr(registration, "Aligner", Watched)
-    monkeypatch.setattr(registration, "mended", mended)
+    monkeypatch.setattr(registration, "repair_reference", repair_reference)
     burstsr.super_resolve(noisy(rng), burstsr.Settings(reference=0, measure_noise=False))
     assert alive == [None]

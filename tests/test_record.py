@@ -57,7 +57,7 @@ PLACES = [  # where a stage is at work, and its name
     ("burstsr.registration._models", "prepare the reference"),
     ("burstsr.registration.observe", "align"),
     ("burstsr.merge.SamePhaseMean.add", "align"),
-    ("burstsr.registration.mended", "robustness"),
+    ("burstsr.registration.repair_reference", "robustness"),
     ("burstsr.develop._merged", "merge"),
     ("burstsr.develop.add_reference_detail", "merge"),
     ("burstsr.develop._sharpen", "sharpen"),

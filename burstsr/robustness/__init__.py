@@ -1,6 +1,6 @@
-"""Robustness: what a frame shows against what the reference shows, to trust; and what the other frames show against the reference."""
+"""Robustness: per-pixel agreement of aligned frames with the reference, and detection of outliers in the reference itself."""
 
-from burstsr.robustness.reference_outliers import Mended, bridged, mended
-from burstsr.robustness.stage import LEAST_TRUST, RobustnessModel
+from burstsr.robustness.reference_outliers import RepairedReference, inpaint_flow, repair_reference
+from burstsr.robustness.stage import MIN_ROBUSTNESS, RobustnessModel
 
-__all__ = ["LEAST_TRUST", "RobustnessModel", "Mended", "bridged", "mended"]
+__all__ = ["MIN_ROBUSTNESS", "RepairedReference", "RobustnessModel", "inpaint_flow", "repair_reference"]

@@ -1,4 +1,4 @@
-"""Robustness's loops. Same arithmetic as `paper.py`, row by row; pictures of quads lie as planes (3, h, w)."""
+"""Loops of robustness. Same arithmetic as `naive.py`, row by row; images of CFA cells are planes (3, h, w)."""
 
 import math
 
@@ -14,7 +14,7 @@ UNSEEN = f4(-1)
 
 @inlined
 def cell_row(mosaic, black, scale, red, y, out, slot):
-    """One row of quads' R, G, B, the two greens averaged, to out[slot, :, 1:-1], its ends repeated to either side."""
+    """Write one row of CFA cells' R, G, B, the two greens averaged, to out[slot, :, 1:-1], borders replicated."""
     ry, rx = red // 2, red % 2
     sr, sg, sh, sb = scale[ry, rx], f4(0.5) * scale[ry, 1 - rx], f4(0.5) * scale[1 - ry, rx], scale[1 - ry, 1 - rx]
     br, bg, bh, bb = black[ry, rx], black[ry, 1 - rx], black[1 - ry, rx], black[1 - ry, 1 - rx]
@@ -35,7 +35,7 @@ def cell_row(mosaic, black, scale, red, y, out, slot):
 
 @compiled
 def mean_rows(first, last, mosaic, black, scale, red, out):
-    """3 x 3 means of quads, (3, h, w), borders repeated. black, scale (2, 2); red: 2 y + x of the red site."""
+    """Compute 3 x 3 means of CFA cells, (3, h, w), borders replicated. black, scale (2, 2); red: 2 y + x of the red site."""
     h, w = out.shape[1:]
     ring = np.empty((3, 3, w + 2), f4)
     total = np.empty(w + 2, f4)
@@ -56,7 +56,7 @@ def mean_rows(first, last, mosaic, black, scale, red, out):
 
 @inlined
 def at_level(curve, c, level, gain):
-    """Noise's variance of channel c at a level, where the gain is g: g^2 times that at level / g. curve (3, n) over level 0 .. 1."""
+    """Return the noise variance of channel c at a level under a gain g: g^2 times that at level / g. curve (3, n) over level 0 .. 1."""
     steps = f4(curve.shape[1] - 1)
     at = u8(np.int32(min(max(level / gain * steps + f4(0.5), f4(0)), steps)))
     return gain * gain * curve[c, at]
@@ -64,9 +64,9 @@ def at_level(curve, c, level, gain):
 
 @compiled
 def guide_rows(first, last, mosaic, black, scale, red, curve_variance, mean, sigma2, field=None):
-    """As `mean_rows`; sigma2 (h, w): the channels' sum of the larger of the 3 x 3 variance and that of noise at the mean. curve_variance (3, n).
+    """Compute `mean_rows` and sigma2 (h, w): sum over channels of max(3 x 3 variance, noise variance at the mean).
 
-    field (3, h, w): gain of the samples, None = 1; for the other loops too.
+    curve_variance (3, n): noise variance over level 0 .. 1. field (3, h, w): gain of the samples, None = 1; the same in the other loops.
     """
     h, w = sigma2.shape
     steps = curve_variance.shape[1] - 1
@@ -90,7 +90,7 @@ def guide_rows(first, last, mosaic, black, scale, red, curve_variance, mean, sig
                     p, q, r = ring[i, c, x + d] - m, ring[j, c, x + d] - m, ring[k, c, x + d] - m
                     spread += p * p + q * q + r * r
                 mean[c, y, x] = m
-                if field is None:  # of its type, when it is compiled
+                if field is None:  # resolved at compile time
                     at = u8(np.int32(min(max(m * f4(steps) + f4(0.5), f4(0)), f4(steps))))
                     sigma2[y, x] += max(spread * ninth, curve_variance[c, at])
                 else:
@@ -99,16 +99,16 @@ def guide_rows(first, last, mosaic, black, scale, red, curve_variance, mean, sig
 
 @compiled
 def mismatch_rows(first, last, ref_mean, sigma2, mean, flow, tile, curve_difference, out, field=None):
-    """Mismatch per quad: d^2 / sigma^2 with d corrected for noise, at most MOST; UNSEEN where the frame does not show the quad.
+    """Compute the mismatch per CFA cell: d^2 / sigma^2 with d corrected for noise, at most MOST; UNSEEN outside the frame.
 
-    ref_mean, mean (3, h, w): 3 x 3 means of quads. sigma2 (h, w). flow (nty, ntx, 2): raw pixels. curve_difference (3, n) over level 0 .. 1.
-    Along a row the frame's nearest quads mostly lie side by side: runs of them are one loop.
+    ref_mean, mean (3, h, w): 3 x 3 means of cells. sigma2 (h, w). flow (nty, ntx, 2): raw pixels. curve_difference (3, n) over level 0 .. 1.
+    The nearest cells of neighbours in a row are mostly neighbours too: runs of them form one vectorisable loop.
     """
     height, width = out.shape
     nty, ntx = flow.shape[:2]
     steps = f4(curve_difference.shape[1] - 1)
     line = np.empty((2, ntx), f4)
-    weights = np.empty((3, width), f4)  # of the lower and the right neighbours; 0 where unseen
+    weights = np.empty((3, width), f4)  # of the lower and the right neighbour; whether inside the frame
     cells = np.empty((2, width), np.int32)
     one = u8(1)
     for y in range(first, last):
@@ -171,10 +171,10 @@ def mismatch_rows(first, last, ref_mean, sigma2, mean, flow, tile, curve_differe
 
 @compiled
 def limit_rows(first, last, ref_mean, sigma2, curve_difference, noise_times, structure_times, out, field=None):
-    """Mismatch from which a single frame contradicts the reference at a quad: d^2 beyond noise and beyond what alias and alignment make of structure.
+    """Compute the mismatch above which a single frame contradicts the reference: d^2 larger than noise, aliasing and misalignment explain.
 
-    ref_mean (3, h, w), sigma2 (h, w), curve_difference (3, n) as for `mismatch_rows`. d^2 may be noise_times its variance by noise, plus structure_times
-    the variance of structure around.
+    ref_mean (3, h, w), sigma2 (h, w), curve_difference (3, n) as for `mismatch_rows`. The limit of d^2 is noise_times its noise variance plus
+    structure_times the local variance of structure.
     """
     steps = f4(curve_difference.shape[1] - 1)
     for y in range(first, last):
@@ -185,13 +185,13 @@ def limit_rows(first, last, ref_mean, sigma2, curve_difference, noise_times, str
                     noise += curve_difference[c, u8(np.int32(min(max(ref_mean[c, y, x] * steps + f4(0.5), f4(0)), steps)))]
                 else:
                     noise += at_level(curve_difference, c, ref_mean[c, y, x], field[c, y, x])
-            structure = max(sigma2[y, x] - f4(4.5) * noise, f4(0))  # 4.5: noise of a quad over that of a difference of 3 x 3 means
+            structure = max(sigma2[y, x] - f4(4.5) * noise, f4(0))  # 4.5: noise variance of a cell over that of a difference of 3 x 3 means
             out[y, x] = min((noise_times * noise + structure_times * structure) / (sigma2[y, x] + f4(1e-20)), f4(0.99) * MOST)
 
 
 @compiled
 def vote_rows(first, last, mismatch, limit, contradict, seen):
-    """Count, per quad, frames that see it, and those of them that contradict the reference there. contradict, seen: (h, w) uint16."""
+    """Count, per CFA cell, the frames that cover it, and those of them that contradict the reference there. contradict, seen: (h, w) uint16."""
     for y in range(first, last):
         for x in range(u8(mismatch.shape[1])):
             m = mismatch[y, x]
@@ -200,8 +200,8 @@ def vote_rows(first, last, mismatch, limit, contradict, seen):
 
 
 @inlined
-def add_quad(mosaic, black, scale, red, y, x, weight, window):
-    """Add the quads around (y, x), borders repeated, to window (3, 3, 3): R, G, B times weight."""
+def add_cells(mosaic, black, scale, red, y, x, weight, window):
+    """Add the CFA cells around (y, x), borders replicated, to window (3, 3, 3): R, G, B times weight."""
     h, w = mosaic.shape[0] // 2, mosaic.shape[1] // 2
     ry, rx = red // 2, red % 2
     for i in range(3):
@@ -216,10 +216,10 @@ def add_quad(mosaic, black, scale, red, y, x, weight, window):
 
 
 @compiled
-def look_at(first, last, position, mosaic, black, scale, red, curve_variance, out):
-    """Means over 3 x 3 quads around positions (n, 2) in quads, bilinear, and the channels' sum of the larger of variance and noise's there; NaN outside.
+def statistics_at(first, last, position, mosaic, black, scale, red, curve_variance, out):
+    """Compute local statistics at positions (n, 2), in CFA cells; NaN outside. out (4, n).
 
-    The variance is the nearest quad's, as in `guide_rows`. out (4, n).
+    Means of R, G, B over 3 x 3 cells, bilinear; sum over channels of max(variance, noise variance) of the nearest cell, as in `guide_rows`.
     """
     h, w = mosaic.shape[0] // 2, mosaic.shape[1] // 2
     steps = curve_variance.shape[1] - 1
@@ -234,7 +234,7 @@ def look_at(first, last, position, mosaic, black, scale, red, curve_variance, ou
         v, u = y - f4(a), x - f4(b)
         out[:, n] = f4(0)
         window[:] = f4(0)
-        add_quad(mosaic, black, scale, red, int(math.floor(y + f4(0.5))), int(math.floor(x + f4(0.5))), f4(1), window)
+        add_cells(mosaic, black, scale, red, int(math.floor(y + f4(0.5))), int(math.floor(x + f4(0.5))), f4(1), window)
         for c in range(3):
             mean = window[c].sum() / f4(9)
             at = int(min(max(mean * f4(steps) + f4(0.5), f4(0)), f4(steps)))
@@ -244,14 +244,14 @@ def look_at(first, last, position, mosaic, black, scale, red, curve_variance, ou
             for j in range(2):
                 weight = (v if i else f4(1) - v) * (u if j else f4(1) - u)
                 if weight > f4(0):
-                    add_quad(mosaic, black, scale, red, a + i, b + j, weight, window)
+                    add_cells(mosaic, black, scale, red, a + i, b + j, weight, window)
         for c in range(3):
             out[c, n] = window[c].sum() / f4(9)
 
 
 @inlined
 def exp_below(x):
-    """exp(x) for x <= 0: to 3e-6 of its value from -10, and no more than 1e-7 away below."""
+    """Return exp(x) for x <= 0: relative error 3e-6 down to -10, absolute error 1e-7 below."""
     t = max(x, f4(-20)) * f4(1.0 / 64.0)
     e = f4(1) + t * (f4(1) + t * (f4(1 / 2) + t * (f4(1 / 6) + t * (f4(1 / 24) + t * (f4(1 / 120) + t * f4(1 / 720))))))
     e *= e
@@ -264,16 +264,16 @@ def exp_below(x):
 
 @compiled
 def robustness_rows(first, last, mismatch, side, factor, tile, tolerance, threshold, out):
-    """Trust per quad: clip(S exp(-m / tolerance) - threshold, 0, 1), the least of 3 x 3, with m the mean mismatch over side x side quads seen.
+    """Compute the robustness per CFA cell: clip(S exp(-m / tolerance) - threshold, 0, 1), minimum over 3 x 3; m: mean valid mismatch over side x side cells.
 
-    mismatch (h, w) with UNSEEN, where trust is 0; factor (nty, ntx): S per tile of `tile` raw pixels.
+    mismatch (h, w) with UNSEEN, where robustness is 0; factor (nty, ntx): S per tile of `tile` raw pixels.
     """
     h, w = out.shape
     reach = side // 2
-    columns = np.zeros((2, w + 2 * reach), f4)  # sums over the rows around: mismatch, and how many are seen; the borders' repeated
-    strict = np.empty(w, f4)
+    columns = np.zeros((2, w + 2 * reach), f4)  # sums over rows: mismatch, and number of valid cells; borders replicated
+    row_factor = np.empty(w, f4)
     ring = np.empty((3, w + 2), f4)
-    least = np.empty(w + 2, f4)
+    minimum = np.empty(w + 2, f4)
     begin = max(first - 1, 0)
     one, two = u8(1), u8(2)
     wide = u8(side)
@@ -293,7 +293,7 @@ def robustness_rows(first, last, mismatch, side, factor, tile, tolerance, thresh
                 columns[n, w + reach + k] = columns[n, w + reach - 1]
         ty = min(2 * y // tile, factor.shape[0] - 1)
         for x in range(w):
-            strict[x] = factor[ty, min(2 * x // tile, factor.shape[1] - 1)]
+            row_factor[x] = factor[ty, min(2 * x // tile, factor.shape[1] - 1)]
         slot = u8(y % 3)
         for x in range(u8(w)):
             total = f4(0)
@@ -301,15 +301,15 @@ def robustness_rows(first, last, mismatch, side, factor, tile, tolerance, thresh
             for k in range(wide):
                 total += columns[0, x + k]
                 seen += columns[1, x + k]
-            value = strict[x] * exp_below(-total / (max(seen, f4(1e-6)) * tolerance)) - threshold
+            value = row_factor[x] * exp_below(-total / (max(seen, f4(1e-6)) * tolerance)) - threshold
             ring[slot, x + one] = min(max(value, f4(0)), f4(1))
         ring[slot, 0] = ring[slot, 1]
         ring[slot, u8(w + 1)] = ring[slot, u8(w)]
         end = last if y == h - 1 else min(y, last)
-        for r in range(int(max(y - 1, first)), end):  # rows whose last neighbour this is
+        for r in range(int(max(y - 1, first)), end):  # the row whose neighbourhood is now complete (at the bottom: two rows)
             i, j, k = u8((r + 2) % 3 if r > 0 else 0), u8(r % 3), u8((r + 1) % 3 if r + 1 < h else r % 3)
             for x in range(u8(w + 2)):
-                least[x] = min(ring[i, x], min(ring[j, x], ring[k, x]))
+                minimum[x] = min(ring[i, x], min(ring[j, x], ring[k, x]))
             for x in range(u8(w)):
-                shown = f4(0) if mismatch[r, x] == UNSEEN else f4(1)
-                out[r, x] = shown * min(least[x], min(least[x + one], least[x + two]))
+                inside = f4(0) if mismatch[r, x] == UNSEEN else f4(1)
+                out[r, x] = inside * min(minimum[x], min(minimum[x + one], minimum[x + two]))

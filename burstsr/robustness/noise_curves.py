@@ -1,4 +1,4 @@
-"""What noise alone does to 3 x 3 statistics, near clipping too."""
+"""Noise statistics of 3 x 3 neighbourhoods as functions of level, exact near clipping."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from numpy.typing import NDArray
 from burstsr.core.censored_normal import clipped_moments
 from burstsr.core.noise import Noise
 
-STEPS = 512  # the curves' samples over level 0 .. 1, less one
+STEPS = 512  # number of intervals over level 0 .. 1
 
 
 def noise_curves(noise: Noise, low: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Per channel and level: variance of a quad's value, and mean square difference of two 3 x 3 means, by noise alone.
+    """Return, per channel and level, the noise variance of a CFA cell's value and the mean squared difference of two 3 x 3 means by noise.
 
-    Two (3, STEPS + 1) float32 arrays. `low` is the level at which the sensor's numbers end below (-black / (white - black)). Green is the mean of two.
-    Departs: Wronski 2019, section 5.2, uses Monte Carlo; the censored normal's moments are exact and need no draws.
+    Two (3, STEPS + 1) float32 arrays. low: level of raw value 0, where the sensor clips (-black / (white - black)). Green is the mean of two samples.
+    Departs: Wronski 2019, section 5.2, uses Monte Carlo simulation; the moments of the censored normal distribution are exact.
     """
     level = np.linspace(0.0, 1.0, STEPS + 1)
     per_quad = (1.0, 0.5, 1.0)

@@ -1,4 +1,4 @@
-"""How far to believe each part of an aligned frame (Wronski 2019, section 5.2)."""
+"""Robustness of aligned frames: per-pixel agreement with the reference (Wronski 2019, section 5.2)."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from burstsr.robustness.noise_curves import noise_curves
 from burstsr.settings import RobustnessSettings
 
 Floats = NDArray[np.float32]
-LEAST_TRUST = 0.05  # mean, of a frame that is used
-_STILL_PX = 1e-3  # raw pixels: what rounding makes of no motion
-_AROUND = 9  # quads along the square over which mismatch is averaged
-_JUMP = 0.5  # difference of flow within 3 x 3 tiles, over a tile, from which interpolated motion means nothing
-_NOISE_TIMES = 5.0  # its noise variance that a squared difference of 3 x 3 means must exceed to contradict the reference by itself
-_STRUCTURE_TIMES = 0.05  # the same of the variance of structure around: alignment's error, and alias
+MIN_ROBUSTNESS = 0.05  # frames with a lower mean are not used
+_STILL_PX = 1e-3  # raw pixels: rounding error of zero motion
+_AROUND = 9  # CFA cells along the side of the square over which mismatch is averaged
+_JUMP = 0.5  # spread of flow over 3 x 3 tiles, in tile sizes, beyond which interpolated motion is invalid
+_NOISE_TIMES = 5.0  # a squared difference of 3 x 3 means contradicts the reference above this many noise variances
+_STRUCTURE_TIMES = 0.05  # plus this share of the local variance of structure (misalignment, aliasing)
 
 
 class RobustnessModel:
-    """The reference as robustness sees it: local means and variances of its half-size RGB.
+    """Local statistics of the reference's half-size RGB, with which frames are compared.
 
-    contradicting, seeing: (H/2, W/2) uint16, of the frames that `trust_of` was asked about those that contradict the reference at a quad by themselves, and
-    those that show the quad.
+    contradicting, seeing: (H/2, W/2) uint16 counts over the frames passed to `robustness_map`: those that contradict the reference at a CFA cell,
+    and those that cover the cell.
     """
 
     def __init__(self, reference: Frame, noise: Noise, settings: RobustnessSettings) -> None:
@@ -39,20 +39,20 @@ class RobustnessModel:
         shape = (mosaic.shape[0] // 2, mosaic.shape[1] // 2)
         self._field = reference.info.gain.cells(reference.info.shape) if reference.info.gain else None
         self.mean, self._sigma2 = np.empty((3, *shape), np.float32), np.empty(shape, np.float32)
-        self._spare: list[tuple[Floats, Floats]] = []  # means and mismatches of frames that are done with
+        self._spare: list[tuple[Floats, Floats]] = []  # buffers for means and mismatch, for reuse
         over_rows(loops.guide_rows, shape[0], mosaic, *site_rows(levels, 2), red_site(reference), self._variance, self.mean, self._sigma2, self._field)
         self._limit = np.empty(shape, np.float32)
         times = (np.float32(_NOISE_TIMES), np.float32(_STRUCTURE_TIMES))
         over_rows(loops.limit_rows, shape[0], self.mean, self._sigma2, self._difference, *times, self._limit, self._field)
-        self.contradicting, self.seeing = np.zeros(shape, np.uint16), np.zeros(shape, np.uint16)
+        self.contradicting, self.covering = np.zeros(shape, np.uint16), np.zeros(shape, np.uint16)
 
     def robustness_map(self, frame: Frame, flow: Flow) -> Floats:
-        """(H/2, W/2) float32 trust, 0 to 1, of what `frame` shows of the reference's quads; 0 where it shows nothing of them.
+        """Return the robustness, (H/2, W/2) float32, 0 to 1, of `frame` at the reference's CFA cells; 0 where the frame does not cover them.
 
-        R = clip(S exp(-m / mismatch_scale) - t, 0, 1), eroded, with m the mean mismatch around: many small mismatches make a mover, a single one is alias.
-        Departs: Wronski 2019 takes exp(-mismatch) per quad and the minimum over 5 x 5, which both lets movers through on texture and stops at alias.
+        R = clip(S exp(-m / mismatch_scale) - t, 0, 1), eroded. m: local mean mismatch; many moderate mismatches indicate motion, an isolated one aliasing.
+        Departs: Wronski 2019 takes exp(-mismatch) per cell and the minimum over 5 x 5, which misses motion on texture and rejects aliased samples.
         """
-        if frame is self._reference and np.abs(flow.tiles).max() < _STILL_PX:  # fully trusted; it neither sees nor contradicts itself
+        if frame is self._reference and np.abs(flow.tiles).max() < _STILL_PX:  # full robustness; it is not counted among the frames
             return np.ones_like(self._sigma2)
         s = self._settings
         mosaic, height = frame.mosaic, self._sigma2.shape[0]
@@ -63,7 +63,7 @@ class RobustnessModel:
         over_rows(loops.mean_rows, height, mosaic, *site_rows(frame.info.levels, 2), red_site(frame), mean)
         over_rows(loops.mismatch_rows, height, self.mean, self._sigma2, mean, flow.tiles, flow.tile_px, self._difference, mismatch, self._field)
         if s.enabled:
-            over_rows(loops.vote_rows, height, mismatch, self._limit, self.contradicting, self.seeing)
+            over_rows(loops.vote_rows, height, mismatch, self._limit, self.contradicting, self.covering)
             robustness = np.empty_like(mismatch)
             factor = self._strictness(flow)
             values = (factor, flow.tile_px, np.float32(s.mismatch_scale), np.float32(s.threshold))
@@ -74,24 +74,25 @@ class RobustnessModel:
         return robustness
 
     def _strictness(self, flow: Flow) -> Floats:
-        """(nty, ntx) S of each tile: s2 where the flow is smooth, s1 where it varies, 0 where it jumps: between two motions neither is right."""
+        """Return S of each tile, (nty, ntx): s2 where the flow is smooth, s1 where it varies, 0 at motion boundaries, where interpolated flow is invalid."""
         spread, s = _flow_spread(flow.tiles), self._settings
         factor = np.where(spread > s.flow_variation_px, np.float32(s.s1), np.float32(s.s2))
         return np.asarray(np.where(spread > _JUMP * flow.tile_px, np.float32(0), factor))
 
     def shown(self, frame: Frame, flow: Flow, at: NDArray[np.int64]) -> Floats:
-        """(4, n) what `frame` shows at the reference's quads `at` (n, 2), NaN where it shows none: means over 3 x 3 quads, R, G, B; and the channels' sum of
-        the variance around, of noise or more.
+        """Return statistics (4, n) of `frame` at the reference's CFA cells `at` (n, 2), NaN outside.
+
+        Means over 3 x 3 cells of R, G, B; sum over channels of the local variance, at least that of noise.
         """
         out = np.empty((4, len(at)), np.float32)
         position = at + 0.5 * flow.at(2 * at[:, 0] + 0.5, 2 * at[:, 1] + 0.5)
         levels = site_rows(frame.info.levels, 2)
-        over_rows(loops.look_at, len(at), np.ascontiguousarray(position, np.float32), frame.mosaic, *levels, red_site(frame), self._variance, out)
+        over_rows(loops.statistics_at, len(at), np.ascontiguousarray(position, np.float32), frame.mosaic, *levels, red_site(frame), self._variance, out)
         return out
 
 
 def _flow_spread(tiles: Floats) -> Floats:
-    """(nty, ntx) largest spread of the flow in 3 x 3 tiles, raw pixels, motion of the whole frame's rotation included."""
+    """Return the largest spread of the flow over 3 x 3 tiles, (nty, ntx) raw pixels, including that of a global rotation."""
     ones = np.ones((3, 3), np.uint8)
     spread = [cv2.dilate(np.ascontiguousarray(tiles[..., k]), ones) - cv2.erode(np.ascontiguousarray(tiles[..., k]), ones) for k in (0, 1)]
     return np.asarray(np.hypot(spread[0], spread[1]))

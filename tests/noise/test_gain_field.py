@@ -57,7 +57,7 @@ def trust(field, rng):
     frames = [frame.with_info(replace(frame.info, gain=field)) for frame in frames]
     guide = RobustnessModel(frames[0], NOISE, RobustnessSettings())
     robustness = guide.robustness_map(frames[1], Flow.zero(SHAPE, 16))
-    contradicting = guide.contradicting / np.maximum(guide.seeing, 1)
+    contradicting = guide.contradicting / np.maximum(guide.covering, 1)
     return robustness[:, -12:].mean(), contradicting[:, -12:].mean(), contradicting[:, :12].mean()
 
 

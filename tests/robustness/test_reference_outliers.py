@@ -7,7 +7,7 @@ from conftest import frame_of
 from burstsr.core.flow import Flow
 from burstsr.core.noise import Noise
 from burstsr.core.sensor import red_site, site_rows
-from burstsr.robustness import RobustnessModel, bridged, loops, mended, naive
+from burstsr.robustness import RobustnessModel, inpaint_flow, loops, naive, repair_reference
 from burstsr.robustness.noise_curves import noise_curves
 from burstsr.settings import RobustnessSettings
 
@@ -27,7 +27,7 @@ def mend(images, index=0):
     for i, frame in enumerate(frames):
         if i != index:
             guide.robustness_map(frame, flows[i])
-    return frames, mended(frames, index, flows, guide, NOISE)
+    return frames, repair_reference(frames, index, flows, guide, NOISE)
 
 
 def painted(image, kind):
@@ -91,8 +91,8 @@ def test_motion_behind_an_outlier_is_that_of_its_surroundings(rng):
     wrong[4:7, 6:9] = rng.uniform(-9, 9, (3, 3, 2))
     region = np.zeros((96, 128), bool)
     region[32:56, 48:72] = True
-    np.testing.assert_allclose(bridged(Flow(wrong, 16), np.argwhere(region)).tiles, true, atol=1e-3)
-    np.testing.assert_array_equal(bridged(Flow(wrong, 16), np.zeros((0, 2), np.int64)).tiles, wrong)
+    np.testing.assert_allclose(inpaint_flow(Flow(wrong, 16), np.argwhere(region)).tiles, true, atol=1e-3)
+    np.testing.assert_array_equal(inpaint_flow(Flow(wrong, 16), np.zeros((0, 2), np.int64)).tiles, wrong)
 
 
 @pytest.mark.parametrize("cfa", ["RGGB", "GRBG", "GBRG", "BGGR"])
@@ -108,11 +108,11 @@ def test_looks_and_votes_agree(cfa, rng):
         mean, sigma2 = np.zeros((3, 17, 23), np.float32), np.zeros((17, 23), np.float32)
         module.guide_rows(0, 17, *levels, variance, mean, sigma2)
         module.limit_rows(0, 17, mean, sigma2, difference, np.float32(5), np.float32(0.05), limit)
-        contradicting, seeing = np.zeros((2, 17, 23), np.uint16)
+        contradicting, covering = np.zeros((2, 17, 23), np.uint16)
         for rows in ((0, 8), (8, 17)):
-            module.vote_rows(*rows, mismatch, np.full_like(mismatch, 4), contradicting, seeing)
-        module.look_at(0, 40, position, *levels, variance, out)
-        results.append((out, limit, contradicting, seeing))
+            module.vote_rows(*rows, mismatch, np.full_like(mismatch, 4), contradicting, covering)
+        module.statistics_at(0, 40, position, *levels, variance, out)
+        results.append((out, limit, contradicting, covering))
     for a, b in zip(*results, strict=True):
         np.testing.assert_allclose(a, b, rtol=2e-3, atol=1e-5)
 
@@ -130,7 +130,7 @@ def test_a_bird_in_another_place_in_every_frame_gives_way_to_the_background(text
 
 @pytest.mark.parametrize("index", [0, 3, 7])
 def test_a_walker_that_moves_by_less_than_its_own_size_stays_in_the_reference(index, texture, rng):
-    """It was mended away where it walked so fast that most frames show the background. A bird that only passed by still is."""
+    """It was removed where it moved so fast that most frames show the background. A bird in one frame still is."""
     y, x = np.mgrid[: SHAPE[0], : SHAPE[1]]
     images = frames_of(texture, rng, 8)
     walkers = [(np.abs(y - 64) < 18) & (np.abs(x - 15 - 16 * i) < 11) for i in range(8)]
