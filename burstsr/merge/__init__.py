@@ -1,4 +1,4 @@
-"""Merge: samples of all frames to one picture."""
+"""Merge: accumulate the samples of all frames into one image."""
 
 from burstsr.merge.back_projection import ReferenceImage, add_wiener_residual, blend_reference_detail
 from burstsr.merge.chroma_denoise import denoise_chroma

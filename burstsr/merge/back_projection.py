@@ -1,7 +1,7 @@
-"""Sharper than the kernels: predict the frames from the merged picture, merge what is left unexplained, add what is not noise.
+"""Sharpening by iterative back-projection: predict the frames from the merged image, merge the residuals, add their significant part.
 
-Iterative back-projection (Irani & Peleg 1991, eq. 3) with the merge's own kernels as back-projection, and a local Wiener factor against noise.
-Departs: Wronski 2019 ends at the merge, whose kernels and pixels blur.
+Source: Irani & Peleg 1991, eq. 3, with the merge kernels for back-projection, and a local Wiener factor against noise.
+Departs: Wronski 2019 ends with the merge, whose kernels and pixel integration blur.
 """
 
 from __future__ import annotations
@@ -21,12 +21,13 @@ from burstsr.settings import MergeSettings
 
 Floats = NDArray[np.float32]
 _STRIP = 64  # output rows at a time
-_REACH = 2.0  # raw pixels around a place in which energy is averaged; less takes chance for detail: specks
+_REACH = 2.0  # radius, raw pixels, within which energy is averaged; smaller ones take noise for detail (specks)
 
 
 class ReferenceImage(NamedTuple):
-    """The reference frame's own image. rows(first, last): those rows of it, upscaled. noise_reduction (h, w), any smaller size: by how much its noise variance
-    is below a sample's.
+    """Single-frame image of the reference.
+
+    rows(first, last): those rows of it, upscaled. noise_reduction (h, w), any smaller size: noise variance of a sample relative to this image's.
     """
 
     rows: Callable[[int, int], Floats]
@@ -34,11 +35,11 @@ class ReferenceImage(NamedTuple):
 
 
 def blend_reference_detail(merged: Floats, weight: NDArray[np.floating], own: ReferenceImage, noise: Noise, threshold: float, scale: float) -> None:
-    """Turn `merged` in place into a starting point: the merged image, plus what the reference's own image adds beyond its noise.
+    """Add to the merged image, in place, the detail of the single-frame image that exceeds its noise.
 
-    merged, weight (sum of kernel weights, in samples): (H', W', 3). The difference counts by 1 - threshold * v / its mean square on luma within 2 raw
-    pixels, at least 0; v is the noise variance that the reference's image has beyond the merge.
-    Detail comes from the single frame, whose demosaicing knows edges; flat places from the merge, which has less noise.
+    merged, weight (sum of kernel weights, in samples): (H', W', 3). The difference is scaled by max(1 - threshold * v / e, 0), where e is its mean square
+    on luma within 2 raw pixels and v the noise variance of the reference image beyond the merge's.
+    Detail comes from the single frame, whose demosaicing is edge-directed; flat areas from the merge, which has less noise.
     """
     luma = [float((CHANNEL_SHARE**2) @ v) for v in (noise.alpha, noise.beta)]
     columns = range(merged.shape[1])
@@ -48,13 +49,13 @@ def blend_reference_detail(merged: Floats, weight: NDArray[np.floating], own: Re
 
     def weigh(inner: slice, outer: slice, crop: slice) -> None:
         level = np.maximum(merged[outer] @ CHANNEL_SHARE, 0.0)
-        large = own.rows(outer.start, outer.stop)
-        energy = _mean_around(((large - merged[outer]) @ CHANNEL_SHARE) ** 2, reach)
-        fallen = denoise[outer]
+        single = own.rows(outer.start, outer.stop)
+        energy = _mean_around(((single - merged[outer]) @ CHANNEL_SHARE) ** 2, reach)
+        reduction = denoise[outer]
         local = noise.of_output(range(outer.start, outer.stop), columns, scale) if noise.gain else None
         luma_alpha, luma_beta = luma if local is None else [v @ CHANNEL_SHARE**2 for v in local]
-        beyond = (1.0 - np.minimum(MERGED_SHARE * fallen / np.maximum(weight[outer, :, 1].astype(np.float32), 1e-6), 1.0)) / fallen
-        share[inner] = np.clip(1.0 - threshold * beyond * (luma_alpha * level + luma_beta) / np.maximum(energy, 1e-12), 0.0, 1.0)[crop]
+        excess = (1.0 - np.minimum(MERGED_SHARE * reduction / np.maximum(weight[outer, :, 1].astype(np.float32), 1e-6), 1.0)) / reduction
+        share[inner] = np.clip(1.0 - threshold * excess * (luma_alpha * level + luma_beta) / np.maximum(energy, 1e-12), 0.0, 1.0)[crop]
 
     def mix(rows: slice, outer: slice, crop: slice) -> None:
         merged[rows] += share[rows, :, None] * (own.rows(rows.start, rows.stop) - merged[rows])
@@ -66,11 +67,11 @@ def blend_reference_detail(merged: Floats, weight: NDArray[np.floating], own: Re
 def add_wiener_residual(image: Floats, residual: Floats, weight: NDArray[np.floating], noise: Noise, settings: MergeSettings, scale: float) -> None:
     """Add `step_size` times the merged residual to the image, in place, where it exceeds its noise.
 
-    image, residual, weight (sum of kernel weights, in samples): (H', W', 3). The factor is 1 - residual_snr_threshold / (mean square of the residual over
-    its noise variance, averaged over colours and 2 raw pixels around), at least 0. Nothing rises above saturation.
-    What the factor leaves out of green's residual, or the step adds too much, is made good in the mean over a few raw pixels: a star is significant in its core
-    and not in its wings, which alone would add 3 to 5 % to its light. Red and blue, with half the samples, are not: they err by less than 1 %, and the noise of
-    that mean would show in colour (0.04 dB at ISO 3200).
+    image, residual, weight (sum of kernel weights, in samples): (H', W', 3). The factor is max(1 - residual_snr_threshold / e, 0), where e is the mean of
+    squared residual over noise variance, over colours and 2 raw pixels. The image is clipped at saturation.
+    The local mean of green's residual is preserved: what the factor or the step removes is added back, blurred over a few raw pixels. Otherwise stars, whose
+    cores are significant but not their wings, would gain 3 to 5 % flux. Red and blue, with half the samples, err by less than 1 % and are left uncorrected,
+    since the noise of that mean would be visible as chroma noise (0.04 dB at ISO 3200).
     """
     gain, threshold = settings.step_size, settings.residual_snr_threshold
     reach = _reach(scale)
@@ -83,10 +84,10 @@ def add_wiener_residual(image: Floats, residual: Floats, weight: NDArray[np.floa
         share[inner] = np.clip(1.0 - threshold / np.maximum(energy, 1e-6), 0.0, 1.0)[crop]
 
     def add(rows: slice, outer: slice, crop: slice) -> None:
-        left = residual[outer]
-        added = (np.float32(gain) * share[outer, :, None]) * left
+        unfiltered = residual[outer]
+        added = (np.float32(gain) * share[outer, :, None]) * unfiltered
         image[rows] += added[crop]
-        image[rows, :, GREEN] += _mean_around(_mean_around(np.float32(min(gain, 1.0)) * left[..., GREEN] - added[..., GREEN], reach), reach)[crop]
+        image[rows, :, GREEN] += _mean_around(_mean_around(np.float32(min(gain, 1.0)) * unfiltered[..., GREEN] - added[..., GREEN], reach), reach)[crop]
         np.minimum(image[rows], 1.0, out=image[rows])
 
     _over_strips(weigh, image.shape[0], reach)
@@ -102,12 +103,12 @@ def _mean_around(values: NDArray[np.floating], reach: int) -> Floats:
 
 
 def _over_strips(do: Callable[[slice, slice, slice], None], rows: int, reach: int) -> None:
-    """Call `do` on all cores with the rows to write, the rows to look at, and the former within the latter, strip by strip."""
+    """Call `do` in parallel for each strip, with the rows to write, the rows to read, and the former relative to the latter."""
 
-    def some(first: int, last: int) -> None:
+    def strips(first: int, last: int) -> None:
         for start in range(first, last, _STRIP):
             stop = min(start + _STRIP, last)
             low = max(start - reach, 0)
             do(slice(start, stop), slice(low, min(stop + reach, rows)), slice(start - low, stop - low))
 
-    over_rows(some, rows, multiple=_STRIP)
+    over_rows(strips, rows, multiple=_STRIP)

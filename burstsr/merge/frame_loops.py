@@ -1,6 +1,6 @@
-"""Loops over the raw frame: its samples, what a picture leaves unexplained of them, and which of them lie on the reference's own. As in `paper.py`.
+"""Loops over a raw frame: its samples, their residuals from an image, and samples coincident with the reference's. Same arithmetic as `naive.py`.
 
-`split` and `split_residuals` write planes, as `loops.py` wants them.
+`split` and `split_residuals` write sample planes as used by `loops.py`.
 """
 
 import math
@@ -18,10 +18,10 @@ _TWO, _ONE = np.uint64(2), np.uint64(1)
 
 @inlined
 def split_row(row, j, red, out, at, stride):
-    """Every second of a row's values, in `out` from `at` on, beginning with column X = j of the planes; the others lie in the other plane."""
+    """Write every second value of a row to `out` from `at` on, starting with plane column X = j; the others belong to the other plane."""
     width = len(row)
     shift = j - red - BORDER
-    k0 = (1 - shift) // 2  # first whole inside the row
+    k0 = (1 - shift) // 2  # first index inside the row
     k1 = (width - shift + 1) // 2
     for k in range(k0):
         out[at + k] = row[mirrored(2 * k + shift, width)]
@@ -35,22 +35,22 @@ def split_row(row, j, red, out, at, stride):
 
 @inlined
 def sample_row(mosaic, y, black, gain, row):
-    """A raw frame's row as samples, none above 1."""
-    numbers = mosaic[y]
+    """Convert a raw row to samples, clipped at 1."""
+    levels = mosaic[y]
     b0 = black[y & 1, 0]
     b1 = black[y & 1, 1]
     g0 = gain[y & 1, 0]
     g1 = gain[y & 1, 1]
     for k in range(u8(len(row) // 2)):
-        row[_TWO * k] = min((f4(numbers[_TWO * k]) - b0) * g0, f4(1))
-        row[_TWO * k + _ONE] = min((f4(numbers[_TWO * k + _ONE]) - b1) * g1, f4(1))
+        row[_TWO * k] = min((f4(levels[_TWO * k]) - b0) * g0, f4(1))
+        row[_TWO * k + _ONE] = min((f4(levels[_TWO * k + _ONE]) - b1) * g1, f4(1))
 
 
 @compiled
 def split(mosaic, black, gain, red, top, rows, stride, base, planes):
-    """Samples of a frame, 1.0 = saturation and none above, as four planes of `rows` rows from Y = top on, from planes[base] on.
+    """Write the samples of a frame, clipped at 1.0 = saturation, as four planes of `rows` rows from Y = top on, from planes[base] on.
 
-    mosaic: (H, W) uint16. black, gain: (2, 2) float32 per site. red: its row and column in a quad.
+    mosaic: (H, W) uint16. black, gain: (2, 2) float32 per site. red: its row and column in a CFA cell.
     """
     height, width = mosaic.shape
     row = np.empty(width, f4)
@@ -62,7 +62,7 @@ def split(mosaic, black, gain, red, top, rows, stride, base, planes):
 
 @compiled
 def segments_between(positions, tile, tiles):
-    """`between_tiles`, and the segments of equal tile: their first positions, ended by the number of all, and their tiles."""
+    """Return `between_tiles`, and the runs of equal tile: their first positions followed by the total count, and their tiles."""
     lower, share = between_tiles(positions, tile, tiles)
     starts = [0]
     of_tile = [lower[0]]
@@ -76,7 +76,7 @@ def segments_between(positions, tile, tiles):
 
 @inlined
 def row_shifts(flow, i, v, segments, of_tile, share, dy, dx):
-    """Flow of a row's pixels, between tile rows i and the next at v; bilinear between tile centres."""
+    """Compute the flow of a row's pixels at fraction v between tile rows i and i + 1; bilinear between tile centres."""
     ntx = flow.shape[1]
     i1 = min(i + 1, flow.shape[0] - 1)
     for n in range(len(of_tile)):
@@ -96,9 +96,9 @@ def row_shifts(flow, i, v, segments, of_tile, share, dy, dx):
 
 @inlined
 def square_mean(image, y, x, side, taps, channel):
-    """Mean of one channel over the square [y, y + side] x [x, x + side] in edge coordinates (pixel i covers i .. i + 1), borders continued.
+    """Return the mean of one channel over the square [y, y + side] x [x, x + side] in edge coordinates (pixel i covers i .. i + 1), borders replicated.
 
-    taps: pixels along a side that it may touch.
+    taps: pixels along a side that it may overlap.
     """
     height, width = image.shape[:2]
     y0 = int(math.floor(y))
@@ -120,11 +120,10 @@ def square_mean(image, y, x, side, taps, channel):
 
 @compiled
 def residual_row(row, y, red, image, flat, scale, dy, dx, start, weights, total):
-    """A row's samples less what the picture says of them: its mean over the pixel's square, moved by the row's shifts. A saturated sample says no more
-    than that the light is at least as strong.
+    """Replace a row's samples by their residuals from the image's mean over the pixel area, displaced by the row's shifts.
 
-    flat: the picture in one row. Scratch, a value a quad: start, of the first number that a square touches; weights (2 taps, w), of rows and of columns;
-    total.
+    A saturated sample is a lower bound: its residual is 0 where the image is brighter. flat: the image, flattened. Scratch, per CFA cell: start, index of
+    the first value under the pixel; weights (2 taps, w), of rows and of columns; total.
     """
     height, width = image.shape[:2]
     s = f4(scale)
@@ -133,13 +132,13 @@ def residual_row(row, y, red, image, flat, scale, dy, dx, start, weights, total)
     area = f4(1) / (s * s)
     for phase in range(2):
         channel = ((y + red[0]) & 1) + ((phase + red[1]) & 1)
-        beyond = 0
+        outside_count = 0
         for k in range(cells):
             py = (f4(y) + dy[_TWO * k + u8(phase)]) * s
             px = (f4(_TWO * k + u8(phase)) + dx[_TWO * k + u8(phase)]) * s
             y0 = math.floor(py)
             x0 = math.floor(px)
-            beyond += 1 if y0 < f4(0) or x0 < f4(0) or y0 + f4(taps) > f4(height) or x0 + f4(taps) > f4(width) else 0
+            outside_count += 1 if y0 < f4(0) or x0 < f4(0) or y0 + f4(taps) > f4(height) or x0 + f4(taps) > f4(width) else 0
             total[k] = f4(0)
             weights[0, k] = py - y0
             weights[taps, k] = px - x0
@@ -147,7 +146,7 @@ def residual_row(row, y, red, image, flat, scale, dy, dx, start, weights, total)
             x0 = max(min(x0, f4(width - taps)), f4(0))
             start[k] = (np.int64(y0) * width + np.int64(x0)) * 3 + channel
         for axis in range(2):
-            for i in range(taps - 1, -1, -1):  # the first of them holds what the others need
+            for i in range(taps - 1, -1, -1):  # descending: the first holds the fraction that the others need
                 for k in range(cells):
                     part = weights[u8(axis * taps), k]
                     weights[u8(axis * taps + i), k] = max(min(f4(i + 1), part + s) - max(f4(i), part), f4(0))
@@ -156,7 +155,7 @@ def residual_row(row, y, red, image, flat, scale, dy, dx, start, weights, total)
                 step = u8((i * width + j) * 3)
                 for k in range(cells):
                     total[k] += weights[u8(i), k] * weights[u8(taps + j), k] * flat[u8(start[k]) + step]
-        if beyond > 0:
+        if outside_count > 0:
             for k in range(cells):
                 py = (f4(y) + dy[_TWO * k + u8(phase)]) * s
                 px = (f4(_TWO * k + u8(phase)) + dx[_TWO * k + u8(phase)]) * s
@@ -164,15 +163,15 @@ def residual_row(row, y, red, image, flat, scale, dy, dx, start, weights, total)
                     total[k] = square_mean(image, py, px, s, taps, channel) * s * s
         for k in range(cells):
             x = row[_TWO * k + u8(phase)]
-            left = x - total[k] * area
-            row[_TWO * k + u8(phase)] = f4(0) if x >= f4(1) and left < f4(0) else left
+            residual = x - total[k] * area
+            row[_TWO * k + u8(phase)] = f4(0) if x >= f4(1) and residual < f4(0) else residual
 
 
 @compiled
 def split_residuals(mosaic, black, gain, red, top, rows, stride, base, planes, image, scale, back, tile):
-    """`split`, of what a picture leaves unexplained: x(q) - mean of the picture over the pixel's square at p = q + back(q).
+    """Write residuals as `split` writes samples: x(q) - mean of the image over the pixel area at p = q + back(q).
 
-    picture: (H', W', 3). back: (nty, ntx, 2), the inverse flow.
+    image: (H', W', 3). back: (nty, ntx, 2), the inverse flow.
     """
     height, width = mosaic.shape
     row = np.empty(width, f4)
@@ -196,7 +195,7 @@ def split_residuals(mosaic, black, gain, red, top, rows, stride, base, planes, i
 
 @compiled
 def same_site_mean(first, last, mosaic, black, gain, flow, tile, robustness, precision, num, den):
-    """Add a frame's samples that lie at the reference's own: of each raw pixel's site the nearest sample, by its distance.
+    """Add a frame's samples near the reference's: for each raw pixel the nearest sample of the same CFA site, weighted by its distance.
 
     num(p) += R exp(-1/2 precision |c - q|^2) x(c), c the sample nearest to q = p + flow(p) with p's CFA site. mosaic (H, W) uint16; num, den: (H, W).
     """
@@ -217,7 +216,7 @@ def same_site_mean(first, last, mosaic, black, gain, flow, tile, robustness, pre
             w[px] = exp(max(-half * precision * (ey * ey + ex * ex), f4(-24.0)))
             dy[px] = my
             dx[px] = mx
-        trust_row = robustness[py >> 1]
+        robustness_row = robustness[py >> 1]
         for px in range(width):
             if w[px] < f4(1e-6):
                 continue
@@ -225,6 +224,6 @@ def same_site_mean(first, last, mosaic, black, gain, flow, tile, robustness, pre
             cx = px + int(dx[px])
             if cy < 0 or cx < 0 or cy >= height or cx >= width:
                 continue
-            r = w[px] * trust_row[px >> 1]
+            r = w[px] * robustness_row[px >> 1]
             num[py, px] += r * min((f4(mosaic[u8(cy), u8(cx)]) - black[py & 1, px & 1]) * gain[py & 1, px & 1], f4(1))
             den[py, px] += r

@@ -1,14 +1,14 @@
-"""The merge's loops: all frames into a band of output rows. Same sums as `paper.py`.
+"""Loops of the merge: all frames into a band of output rows. Same sums as `naive.py`.
 
 num_c(o) = sum over frames and the 3 x 3 samples around q = p + flow(p) of  R(p) exp(-1/2 d^T Omega^-1 d) x,   den_c likewise without x   (Wronski 2019, eq. 1)
 
-What makes it fast. Output pixels are taken phase by phase: the n-th output pixel of every quad along a row. Then neighbours in a loop have
-neighbouring kernels, trusts and samples, once the samples of the CFA's four sites lie apart ("planes"), and which colour a sample has is known
-outside the loop. Sums of a few rows stay in cache over all frames. The nine weights are products: with d = (ey + i, ex + j) and
+Vectorisation. Output pixels are processed phase by phase: the n-th output pixel of every CFA cell along a row. Neighbours in a loop then have
+neighbouring kernels, robustness and samples, given that the samples of the four CFA sites are stored separately ("planes"), and the colour of each
+sample is known outside the loop. Sums of a few rows stay in cache over all frames. The nine weights factorise: with d = (ey + i, ex + j) and
 -1/2 Omega^-1 = [[a, b/2], [b/2, c]], exp(d^T .. d) = exp(ey, ex) U^i V^j exp(a)^|i| exp(c)^|j| exp(b)^ij, U = exp(2 a ey + b ex), V = exp(2 c ex + b ey):
-three exponentials a pixel instead of nine.
+three exponentials per pixel instead of nine.
 
-Planes: raw (y, x) lies in plane (Y % 2, X % 2) at (Y // 2, X // 2) with Y = y + red's row + 2, X = x + red's column + 2, so that plane 0 is red, 3 blue.
+Planes: raw (y, x) is stored in plane (Y % 2, X % 2) at (Y // 2, X // 2) with Y = y + red's row + 2, X = x + red's column + 2; plane 0 is red, 3 blue.
 """
 
 import math
@@ -19,10 +19,10 @@ from burstsr.core.jit import compiled, inlined
 
 f4 = np.float32
 u8 = np.uint64
-BLOCK = 64  # quads at a time: four vectors of 16
-CHUNK = 128  # quads whose sums stay in cache
-GROUP = 8  # rows of quads whose sums stay in cache
-NARROWEST = f4(100.0)  # 1/px^2; of the kernels, as a sum of both axes' precisions: beyond, weights would leave the range of numbers
+BLOCK = 64  # CFA cells per block: four vectors of 16
+CHUNK = 128  # CFA cells per chunk, whose sums stay in cache
+GROUP = 8  # rows of CFA cells per group, whose sums stay in cache
+NARROWEST = f4(100.0)  # 1/px^2; largest trace of the inverse covariance: beyond, weights would overflow
 BORDER = 2  # added to raw coordinates before they are split into planes
 _SUMS = 6  # num and den of three colours
 _KERNEL = 7  # a, b, c, and the exponentials of a, c, b, -b
@@ -30,7 +30,10 @@ _KERNEL = 7  # a, b, c, and the exponentials of a, c, b, -b
 
 @inlined
 def exp(x):
-    """The exponential of -80 to 80, to 1.5e-4 between -20 and 20. A polynomial, since libm's does not vectorise: of x / 64, degree 5, squared six times."""
+    """Approximate the exponential of -80 to 80, relative error 1.5e-4 from -20 to 20. A polynomial, since libm's does not vectorise.
+
+    Degree 5 in x / 64, squared six times.
+    """
     x = x * f4(1.0 / 64.0)
     p = f4(1.0 / 120.0) * x + f4(1.0 / 24.0)
     p = p * x + f4(1.0 / 6.0)
@@ -47,7 +50,7 @@ def exp(x):
 
 @compiled
 def between_tiles(positions, tile, tiles):
-    """For raw positions along an axis: the tile centre before each, and how far it lies towards the next (beyond the last: extrapolated)."""
+    """Return, for raw positions along an axis, the index of the tile centre before each, and the fraction towards the next (extrapolated beyond the ends)."""
     count = len(positions)
     lower = np.empty(count, np.int64)
     share = np.empty(count, f4)
@@ -61,10 +64,10 @@ def between_tiles(positions, tile, tiles):
 
 @compiled
 def weigh(s, kernel, k0, planes, base, size, stride, row, column, sums, o0):
-    """Add a block's nine samples a pixel, where all pixels have the same nearest one but for the quad: that at (row, column), in the planes' coordinates
-    Y and X, for the block's first quad.
+    """Accumulate the nine weighted samples of each pixel in a block, whose nearest sample is at the same offset in all cells.
 
-    s: distances to it, dy and dx, and trust. A frame's planes begin at `base`; each has `size` samples, in rows of `stride`; row counts from their first.
+    row, column: plane coordinates Y and X of the nearest sample for the block's first CFA cell; row counts from the planes' first.
+    s: distances to it, dy and dx, and robustness. A frame's planes begin at `base`; each has `size` samples, in rows of `stride`.
     """
     i = row & 1
     j = column & 1
@@ -112,7 +115,7 @@ def weigh(s, kernel, k0, planes, base, size, stride, row, column, sums, o0):
         n_along = wu * planes[above + k] + wd * planes[below + k]
         d_along = wu + wd
         n_centre = w * planes[centre + k]
-        # which colour each of the four has: of a red centre, say, the corners are blue, the others green
+        # colours: around a red centre, for example, the corners are blue, the others green
         n_even = n_across if green else n_centre  # of the centre's row: red if that is even
         d_even = d_across if green else w
         n_odd = n_along if green else n_corners
@@ -127,7 +130,7 @@ def weigh(s, kernel, k0, planes, base, size, stride, row, column, sums, o0):
 
 @compiled
 def kernels_of(kernel, first, rows, k0, count, out):
-    """Kernels of a chunk of quads as `weigh` wants them, out (rows, _KERNEL, CHUNK); zeros beyond `count`."""
+    """Write the kernels of a chunk of CFA cells for `weigh`, out (rows, _KERNEL, CHUNK); zeros beyond `count`."""
     for y in range(rows):
         for n in range(CHUNK):
             a = kernel[first + y, k0 + n, 0] if n < count else f4(0)
@@ -146,9 +149,9 @@ def kernels_of(kernel, first, rows, k0, count, out):
 
 @compiled
 def shifts_at(flow, i, lower, share, offset, k0, slot, out, bounds):
-    """Of a chunk's pixels, phase by phase, at tile row i: out[slot] (phases, 2, CHUNK), dy, and dx + how far the pixel lies from its quad's first sample.
+    """Compute the shifts of a chunk's pixels at tile row i, phase by phase: out[slot] (phases, 2, CHUNK) of dy, and dx + the pixel's offset in its cell.
 
-    bounds[slot] (phases, blocks, 4): least and largest dy, least and largest dx of each block.
+    bounds[slot] (phases, blocks, 4): smallest and largest dy, smallest and largest dx of each block.
     """
     last = flow.shape[1] - 1
     for p in range(lower.shape[0]):
@@ -171,7 +174,7 @@ def shifts_at(flow, i, lower, share, offset, k0, slot, out, bounds):
 
 @inlined
 def mixed(low, high, next_low, next_high, v):
-    """Bounds of (1 - v) f + v g from those of f and g; v may lie beyond 0 .. 1."""
+    """Return bounds of (1 - v) f + v g from those of f and g; v may be outside 0 .. 1."""
     u = f4(1) - v
     least = (u * low if u >= f4(0) else u * high) + (v * next_low if v >= f4(0) else v * next_high)
     largest = (u * high if u >= f4(0) else u * low) + (v * next_high if v >= f4(0) else v * next_low)
@@ -180,9 +183,9 @@ def mixed(low, high, next_low, next_high, v):
 
 @compiled
 def spread(s, shifts, slot, slot1, p, n0, v, part, whole, x0, height, width, robustness):
-    """Of a block's pixels: distances to their nearest samples, 0 where the frame does not show them, and behind them those samples, and trust.
+    """Compute distances of a block's pixels to their nearest samples, 0 outside the frame; then those samples' offsets, and robustness.
 
-    The samples count from row `whole` and from each quad's first column. x0: that of the block.
+    Offsets are relative to row `whole` and to each cell's first column. x0: first column of the block.
     """
     half = f4(0.5)
     u = f4(1) - v
@@ -202,7 +205,7 @@ def spread(s, shifts, slot, slot1, p, n0, v, part, whole, x0, height, width, rob
 
 @compiled
 def gather(s, n):
-    """Trust for those of a block's pixels that have the same nearest sample as its n-th, and that are not done; now they are."""
+    """Select the block's pixels with the same nearest sample as the n-th: move their robustness to the working slot, clearing the pending one."""
     cy = s[3 * BLOCK + n]
     cx = s[4 * BLOCK + n]
     for o in range(BLOCK):
@@ -213,7 +216,7 @@ def gather(s, n):
 
 @compiled
 def place(s, shifts, slot, slot1, p, n0, v, cy, cx, robustness):
-    """Of a block's pixels, which all have the nearest sample (cy, cx): distances to it, and trust."""
+    """Compute distances of a block's pixels to their common nearest sample (cy, cx), and robustness."""
     u = f4(1) - v
     for n in range(u8(BLOCK)):
         s[n] = cy - (u * shifts[slot, p, 0, n0 + n] + v * shifts[slot1, p, 0, n0 + n])
@@ -223,8 +226,9 @@ def place(s, shifts, slot, slot1, p, n0, v, cy, cx, robustness):
 
 @compiled
 def phases_of(columns, scale, tile, tiles, chunks):
-    """Of each phase's pixels along a row, (phases, quads in whole chunks): the tile before, how far towards the next, and where against its quad's first
-    sample. Quads that have fewer pixels repeat their last.
+    """Return, for each phase's pixels along a row, (phases, cells in whole chunks): tile index, fraction towards the next tile, offset in the CFA cell.
+
+    Cells with fewer pixels repeat their last.
     """
     cells = len(columns) - 1
     subpixel_phases = 0
@@ -268,15 +272,15 @@ def add_frame(
     scratch,
     sums,
 ):
-    """Add a frame's samples to the sums of a chunk of quads, rows q0 .. q1.
+    """Add a frame's samples to the sums of a chunk of CFA cells, rows q0 .. q1.
 
-    y, row_of, row_share: of output rows, from rows[q0] on: raw position, tile row before, how far towards the next. trusts: (q1 - q0, w).
+    y, row_of, row_share: of output rows, from rows[q0] on: raw position, tile row, fraction towards the next. robustness_maps: (q1 - q0, w).
     """
     height, width = shape
     shifts, bounds, robustness, s = scratch
     subpixel_phases = lower.shape[0]
     last = flow.shape[0] - 1
-    known0 = -1  # tile rows whose shifts are in the two slots
+    known0 = -1  # tile rows whose shifts are cached in the two slots
     known1 = -1
     for q in range(q0, q1):
         most = f4(0)
@@ -321,7 +325,7 @@ def add_frame(
                     while n < BLOCK:
                         if alike:
                             n = BLOCK
-                        else:  # those pixels together that have the same nearest sample
+                        else:  # pixels with the same nearest sample are processed together
                             while n < BLOCK and s[5 * BLOCK + n] == f4(0):
                                 n += 1
                             if n == BLOCK:
@@ -338,7 +342,7 @@ def add_frame(
 
 @compiled
 def finish(q0, q1, k0, count, subpixel_phases, rows, columns, sums, weight, image, weights):
-    """From sums to the picture, in which stands what counts `weight`, and to weights."""
+    """Normalise the sums into the image, whose previous content has weight `weight`, and store the sums of weights."""
     for oy in range(rows[q0], rows[q1]):
         for p in range(subpixel_phases):
             for n in range(count):
@@ -354,12 +358,12 @@ def finish(q0, q1, k0, count, subpixel_phases, rows, columns, sums, weight, imag
 
 @compiled
 def accumulate(first, last, planes, bases, tops, sizes, stride, shape, red, scale, flows, tile, kernel, robustness_maps, weight, rows, columns, image, weights):
-    """Merge all frames into the output rows of quad rows first .. last.
+    """Merge all frames into the output rows of CFA cell rows first .. last.
 
-    planes: float32, the frames' planes one after another; bases, tops, sizes (N,): where each frame's begin, their first row Y (even), samples of a plane.
-    stride: of a plane's row. shape: (H, W) of a frame. red: row and column of red in a quad. flows: (N, nty, ntx, 2). kernel: (h, w, 3).
-    trusts: (N, last - first, w). rows (h + 1,), columns (w + 1,): first output row and column of each quad. picture (H', W', 3): what stands in with
-    `weight`; becomes the merged picture. weights (H', W', 3): become the sums of weights; none wanted: of size 0.
+    planes: float32, the frames' planes in sequence; bases, tops, sizes (N,): index of each frame's first, their first row Y (even), samples per plane.
+    stride: of a plane's row. shape: (H, W) of a frame. red: row and column of red in a CFA cell. flows: (N, nty, ntx, 2). kernel: (h, w, 3).
+    robustness_maps: (N, last - first, w). rows (h + 1,), columns (w + 1,): first output row and column of each cell. image (H', W', 3): fallback with
+    `weight`; overwritten with the merged image. weights (H', W', 3): set to the sums of weights; of size 0 if not needed.
     """
     cells = kernel.shape[1]
     chunks = (cells + CHUNK - 1) // CHUNK

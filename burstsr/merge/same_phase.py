@@ -1,6 +1,6 @@
-"""The reference frame with less noise: the mean of all samples that happen to lie on its own.
+"""Noise reduction of the reference frame: mean of all samples that coincide with its own sampling positions.
 
-From a tripod every frame's do, and this mean, demosaiced, is the best there is; from a hand a few do.
+On a tripod the samples of all frames coincide, and the demosaiced mean is the optimal result; with hand-held motion a few do.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from burstsr.core.sensor import clipped_samples, site_rows
 from burstsr.merge import frame_loops
 
 Floats = NDArray[np.float32]
-_SIGMA_PX = 0.15  # raw pixels by which a sample may lie beside the reference's to count 0.6
-_FILLS_IN = 1e-3  # what a sample counts that is not trusted, where no other lies
+_SIGMA_PX = 0.15  # raw pixels; a sample at this distance has weight 0.6
+_FILLS_IN = 1e-3  # least weight of the reference's own samples, for positions without others
 
 
 class SamePhaseMean:
     """Accumulates frames on the reference's own sampling grid, (H, W)."""
 
     def __init__(self, reference: Frame, robustness: Floats | None = None) -> None:
-        """trust (H/2, W/2): of the reference's own samples, None = full; where there is none, they only fill in."""
+        """robustness (H/2, W/2): of the reference's own samples, None = full; at 0 they only fill positions without other samples."""
         self._reference = reference
         self._num = clipped_samples(reference)
         self._den = np.ones_like(self._num)
@@ -32,16 +32,16 @@ class SamePhaseMean:
             self._num *= self._den
 
     def add(self, frame: Frame, flow: Flow, robustness: Floats) -> None:
-        """Add a frame, displaced by `flow`, with trust (H/2, W/2)."""
-        if frame is self._reference:  # the mean begins with it
+        """Add a frame with its `flow` and robustness (H/2, W/2)."""
+        if frame is self._reference:  # already the initial value
             return
         samples = (frame.mosaic, *site_rows(frame.info.levels, 2))
         precision = np.float32(1 / _SIGMA_PX**2)
         over_rows(frame_loops.same_site_mean, frame.mosaic.shape[0], *samples, flow.tiles, flow.tile_px, robustness, precision, self._num, self._den)
 
     def result(self) -> tuple[Floats, Floats]:
-        """Samples (H, W), and by how much their noise variance has fallen, per quad: (H/2, W/2), from 1 where it is trusted. Ends the accumulator."""
+        """Return the mean samples (H, W), and the factor of noise variance reduction per CFA cell, (H/2, W/2), from 1. Ends the accumulator."""
         num, d = self._num, self._den
-        del self._num, self._den  # nobody else holds that memory
+        del self._num, self._den  # the only references: memory is released
         num /= d
         return num, np.float32(0.25) * (d[::2, ::2] + d[1::2, ::2] + d[::2, 1::2] + d[1::2, 1::2])

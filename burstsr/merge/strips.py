@@ -1,4 +1,4 @@
-"""Which rows of which frame a band of output rows needs, and where they lie in memory."""
+"""Raw rows that a band of output rows needs from each frame, and their layout in memory."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from burstsr.core.flow import Flow
 from burstsr.merge.loops import BLOCK, BORDER
 
 Floats = NDArray[np.float32]
-QUADS = 16  # rows of quads in a band
-_SLACK = 2 * BLOCK  # floats around the planes, which blocks at the picture's border read and do not use
+BAND_ROWS = 16  # rows of CFA cells per band
+_SLACK = 2 * BLOCK  # padding around the planes, which blocks at the image border read but do not use
 
 
 @dataclass(frozen=True)
 class Planes:
-    """The planes of a band's frames, as `loops.accumulate` wants them. rows: of each frame's planes."""
+    """Sample planes of a band's frames, as used by `loops.accumulate`. rows: of each frame's planes."""
 
     values: Floats
     bases: NDArray[np.int64]
@@ -29,12 +29,12 @@ class Planes:
 
     @property
     def sizes(self) -> NDArray[np.int64]:
-        """Samples of a plane of each frame."""
+        """Return the number of samples in a plane of each frame."""
         return self.rows * self.stride
 
     @classmethod
     def for_rows(cls, least: NDArray[np.int64], largest: NDArray[np.int64], width: int, red: tuple[int, int]) -> Planes:
-        """Room for raw rows least .. largest of frames of `width` columns."""
+        """Allocate planes for raw rows least .. largest of frames of `width` columns."""
         tops = (least + red[0] + BORDER) // 2 * 2
         rows = (largest + red[0] + BORDER) // 2 + 1 - tops // 2
         stride = (width + red[1] + BORDER) // 2 + 1
@@ -43,15 +43,15 @@ class Planes:
 
 
 def first_outputs(cells: int, length: int, scale: float) -> NDArray[np.int64]:
-    """(quads + 1,) first output pixel whose centre lies in each quad or behind it, of `length`; at last all of them."""
-    places = (np.arange(length) + 0.5) / scale / 2
-    starts = np.searchsorted(places, np.arange(cells + 1))
+    """Return (cells + 1,) indices of the first output pixel whose centre is in or after each CFA cell; the last entry is `length`."""
+    positions = (np.arange(length) + 0.5) / scale / 2
+    starts = np.searchsorted(positions, np.arange(cells + 1))
     starts[-1] = length
     return starts.astype(np.int64)
 
 
-class RowReach:
-    """The raw rows that places in given rows of the reference have in a frame."""
+class RowRange:
+    """Range of raw rows in a frame that contribute to given rows of the reference."""
 
     def __init__(self, flow: Flow, height: int, width: int) -> None:
         self._height = height
@@ -62,7 +62,7 @@ class RowReach:
         self._largest = np.maximum(edges.max(1), inner.max(1))
 
     def of(self, first: int, last: int) -> tuple[int, int]:
-        """Least and largest raw row, one beyond the frame at most, that kernels at rows first .. last - 1 of the reference see."""
+        """Return the smallest and largest raw row, at most one outside the frame, in reach of kernels at rows first .. last - 1 of the reference."""
         a, b = (int(np.clip(np.floor(tile_coordinate(y, self._tile)) + 1, 0, len(self._least) - 2)) for y in (first - 0.5, last - 0.5))
         least = first - 0.5 + self._least[a : b + 2].min()
         largest = last - 0.5 + self._largest[a : b + 2].max()
@@ -72,17 +72,17 @@ class RowReach:
 
 
 def _nodes(tiles: int, length: int, tile: int) -> NDArray[np.float64]:
-    """The axis's ends, and between them the centres of its tiles: between those places the flow is linear."""
+    """Return the knots between which flow is linear along an axis: tile centres and the ends of the axis."""
     return np.concatenate([[-0.5], tile_centre(np.arange(tiles), tile), [length - 0.5]])
 
 
-def alike(flows: Sequence[Flow], shape: tuple[int, int]) -> list[Flow]:
-    """The flows of frames of `shape` (H, W), all on the smallest of their tiles; on others they are sampled at tile centres."""
+def common_grid(flows: Sequence[Flow], shape: tuple[int, int]) -> list[Flow]:
+    """Resample flows of frames of `shape` (H, W) to a common grid: the smallest tile size among them."""
     tile = min(flow.tile_px for flow in flows)
     y, x = (tile_centre(np.arange(tile_count(length, tile)), tile) for length in shape)
     return [flow if flow.tile_px == tile else Flow(flow.at(y[:, None], x[None]).astype(np.float32), tile) for flow in flows]
 
 
 def stacked(arrays: Sequence[Floats]) -> Floats:
-    """(N, ...) float32, contiguous."""
+    """Stack arrays to (N, ...) float32, contiguous."""
     return np.ascontiguousarray(np.stack(arrays), np.float32)
