@@ -1,4 +1,4 @@
-"""From registered frames to an image: merge, sharpen, denoise colour."""
+"""Development of a registered burst: merge, sharpen, denoise chroma; reconstruction and its safeguard."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ Floats = NDArray[np.float32]
 Weights = NDArray[np.floating]
 
 
-def develop(burst: Registered, tuned: Settings, told: Callable[[str], None], keep_weight: bool = False) -> tuple[Floats, Floats | None]:
-    """(H', W', 3) linear camera RGB, and, where it is kept, the samples of each colour that count in a pixel, (H', W', 3) float32.
+def develop(burst: Registered, tuned: Settings, begin_stage: Callable[[str], None], keep_weight: bool = False) -> tuple[Floats, Floats | None]:
+    """Return the (H', W', 3) linear camera RGB, and, if keep_weight, the effective number of samples per pixel and colour, (H', W', 3) float32.
 
-    told: called with each stage that begins. tuned: settings as they fit the burst.
+    begin_stage: called with the name of each stage. tuned: settings adapted to the burst.
     """
-    told("merge")
+    begin_stage("merge")
     kernel = kernels(burst.views[burst.reference].frame, burst.noise, tuned.kernels)
     image, weight, kept = _merged(burst, tuned, kernel, keep_weight)
     if burst.steady:
         add_reference_detail(image, weight, burst, tuned)
-    told("sharpen")
+    begin_stage("sharpen")
     for _ in range(_iterations(burst, tuned)):
         _sharpen(image, weight, burst, tuned, kernel)
     denoise_colour(image, weight, burst, tuned)
@@ -42,19 +42,19 @@ def develop(burst: Registered, tuned: Settings, told: Callable[[str], None], kee
 
 
 def first_guess(burst: Registered, scale: float) -> Floats:
-    """(H', W', 3) the reference alone, which fills in where frames give a colour no samples."""
+    """Return the upscaled reference, (H', W', 3), the fallback where no frame contributes to a colour."""
     return upscale(demosaic(burst.views[burst.reference].frame), scale)
 
 
 class OwnImage:
-    """The image of one frame alone, row by row; demosaiced when it is first asked for."""
+    """Single-frame image, row by row; demosaiced on first use."""
 
     def __init__(self, frame: Frame, scale: float) -> None:
         self._frame, self._scale, self._lock = frame, scale, Lock()
         self._image: Floats | None = None
 
     def __call__(self, first: int, last: int) -> Floats:
-        """(last - first, W', 3) linear camera RGB."""
+        """Return rows first .. last - 1, (last - first, W', 3) linear camera RGB."""
         with self._lock:
             if self._image is None:
                 self._image = demosaic(self._frame)
@@ -62,11 +62,11 @@ class OwnImage:
 
 
 def add_reference_detail(image: Floats, weight: Weights, burst: Registered, tuned: Settings) -> None:
-    """Add, in place, what the reference's own sampling grid shows beyond its noise. Uses up `burst.steady`."""
+    """Add, in place, detail of the reference frame that exceeds its noise. Consumes `burst.steady`."""
     assert burst.steady is not None
-    samples, fallen = burst.steady.result()
+    samples, noise_reduction = burst.steady.result()
     single = partial(upscale_rows, demosaic(burst.views[burst.reference].frame, samples), tuned.scale)
-    blend_reference_detail(image, weight, ReferenceImage(single, fallen), burst.noise, tuned.merge.reference_detail_threshold, tuned.scale)
+    blend_reference_detail(image, weight, ReferenceImage(single, noise_reduction), burst.noise, tuned.merge.reference_detail_threshold, tuned.scale)
 
 
 def denoise_colour(image: Floats, weight: Weights, burst: Registered, tuned: Settings) -> None:
@@ -76,19 +76,19 @@ def denoise_colour(image: Floats, weight: Weights, burst: Registered, tuned: Set
 
 
 def _merged(burst: Registered, tuned: Settings, kernel: Floats, keep_weight: bool) -> tuple[Floats, Weights, Floats | None]:
-    """The merged image, its weight as the stages after it need it, roughly, and as it is where that is kept."""
+    """Return the merged image, its weight in half precision, and the exact weight if keep_weight."""
     fallback = first_guess(burst, tuned.scale)
     image, sums = _accumulated(burst, KernelMerge(tuned.scale, kernel, tuned.merge.fallback_weight, fallback=fallback), weighed=True)
     return image, sums.astype(np.float16), sums if keep_weight else None
 
 
 def _iterations(burst: Registered, tuned: Settings) -> int:
-    """Frames of one sub-pixel phase explain nothing new."""
+    """Return the number of back-projection iterations: 0 if all frames have the same sub-pixel phase."""
     return tuned.merge.back_projection_iterations if subpixel_phases([view.flow for view in burst.views], tuned.scale) > 1 else 0
 
 
 def _sharpen(image: Floats, weight: Weights, burst: Registered, tuned: Settings, kernel: Floats) -> None:
-    """Add, in place, what the image leaves unexplained of the frames."""
+    """Back-project the frames' residuals from the image, in place."""
     residual, _ = _accumulated(burst, KernelMerge(tuned.scale, kernel, tuned.merge.fallback_weight, explained=image), weighed=False)
     add_wiener_residual(image, residual, weight, burst.noise, tuned.merge, tuned.scale)
 
@@ -101,7 +101,7 @@ def _accumulated(burst: Registered, accumulator: KernelMerge, weighed: bool) -> 
 
 
 def reconstructed(task: Task, record: Record) -> tuple[Floats, Reconstruction]:
-    """The image that explains all frames, and how it was found."""
+    """Return the reconstructed image and the outcome of the reconstruction."""
     record.stage("reconstruct")
     outcome = reconstruct(task, record.tiles)
     record.reconstructed(outcome)
@@ -109,7 +109,7 @@ def reconstructed(task: Task, record: Record) -> tuple[Floats, Reconstruction]:
 
 
 def safeguarded(task: Task, record: Record) -> Floats:
-    """The merged image, but the reference's own where frames contradict it."""
+    """Return the image with areas that the frames contradict replaced by the reference alone."""
     record.stage("check")
     record.safeguarded(keep_what_agrees(task))
     return task.image

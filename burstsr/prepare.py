@@ -46,7 +46,7 @@ def noise_of(burst: Burst, settings: Settings, record: Record) -> NoiseEstimate:
     settings = replace(settings, align=replace(settings.align, refine=False))  # noise is measured where motion is simple
     flows_of = partial(_flows_of, settings.align)
     noise, source = noise_stage.estimate_noise(burst, flows_of)
-    record.doubted(check_noise_profile(burst, noise, flows_of) if source == "NoiseProfile" else "")
+    record.noise_warning(check_noise_profile(burst, noise, flows_of) if source == "NoiseProfile" else "")
     noise, factor, why = questioned(burst, noise, partial(looks_of, settings))
     record.raised(factor, why)
     return NoiseEstimate(replace(noise, gain=burst.info.gain), source)

@@ -156,10 +156,10 @@ def test_only_the_contradicted_cells_are_doubted_and_only_where_the_frame_counts
     other[16:32, 24:40] = 0.5
     images = [noisy(v, rng) for v in (flat, other, flat)]
     data, image = tile_of(images, flat)
-    doubted = contradicted(data, data.weighted(data.robustness_maps), image, 0.1, (2.5, 3.5))[OWN]
-    assert (doubted[8:16, 12:20] == 1).all()
-    far = np.ones_like(doubted, bool)
+    noise_warning = contradicted(data, data.weighted(data.robustness_maps), image, 0.1, (2.5, 3.5))[OWN]
+    assert (noise_warning[8:16, 12:20] == 1).all()
+    far = np.ones_like(noise_warning, bool)
     far[2:22, 6:26] = False
-    assert (doubted[far] == 0).all()
+    assert (noise_warning[far] == 0).all()
     data, image = tile_of(images, flat, weights=(1.0, 0.0, 1.0))
     assert not contradicted(data, data.weighted(data.robustness_maps), image, 0.1, (2.5, 3.5)).any()
