@@ -31,7 +31,7 @@ from burstsr.quality.image_error import psnr_srgb
 from burstsr.settings import ReconstructSettings
 from burstsr.simulate import FrameMotion, SimulatedBurst, SimulateSettings, flows_from_motions, motions_from_record, simulate_burst
 from calibration.jiggle import jiggle_offsets
-from calibration.noise import flows_of, noise_from_burst
+from calibration.noise import make_aligner, noise_from_burst
 from calibration.photon_transfer import photon_transfer
 from calibration.psf_from_burst import psf_from_burst
 from calibration.slanted_edge import psf_from_edge
@@ -91,7 +91,7 @@ def doubts(plan: Plan) -> list[Row]:
     for name in DETAILED[: plan.images]:
         for iso in plan.isos or ISOS:
             bursts = [_made(plan.data / name, seed, iso=iso) for seed in range(plan.seeds)]
-            said = {f"x{factor:g}": sum(bool(check_noise_profile(m.burst, m.noise.scaled(factor), flows_of)) for m in bursts) for factor in (0.25, 1, 4)}
+            said = {f"x{factor:g}": sum(bool(check_noise_profile(m.burst, m.noise.scaled(factor), make_aligner)) for m in bursts) for factor in (0.25, 1, 4)}
             rows.append({"picture": Path(name).stem, "iso": iso, "of": plan.seeds, **said})
     return rows
 
@@ -141,7 +141,7 @@ def cost(plan: Plan) -> list[Row]:
             found = []
             for seed in range(plan.seeds):
                 made = _made(plan.data / name, seed, iso=iso, blur_sigma_px=0.4)
-                own = measure(made.burst, made.noise, flows_of).noise
+                own = measure(made.burst, made.noise, make_aligner).noise
                 told = Burst("b", tuple(f.with_info(replace(f.info, noise=own)) for f in made.burst))
                 blur = psf_from_burst(told).psf_sigma_px
                 fast = [_psnr(made, b, Settings(reference=0)) for b in (made.burst, told)]

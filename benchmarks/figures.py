@@ -49,8 +49,8 @@ def places_of(shot: Shot) -> dict[str, NDArray[np.bool_]]:
     """Return (h, w) masks of special regions: the moving object in the reference, and its path; the lamp and around it; near hot pixels."""
     made = shot.made
     places: dict[str, NDArray[np.bool_]] = {}
-    if made.mask_mover is not None and made.mask_mover_ever is not None:
-        places |= {"psnr_mover": made.mask_mover, "psnr_mover_ever": made.mask_mover_ever}
+    if made.moving_object_mask is not None and made.moving_object_mask_any_frame is not None:
+        places |= {"psnr_mover": made.moving_object_mask, "psnr_mover_ever": made.moving_object_mask_any_frame}
     if made.settings.flicker is not None:
         centre = np.multiply(made.settings.flicker.centre, made.truth.shape[:2])
         places["psnr_lamp"] = _near(centre[None], _LAMP_RADII * made.settings.flicker.radius_px * shot.scale, made.truth.shape)
@@ -86,9 +86,9 @@ def flow_figures(shot: Shot) -> FlowError | None:
     shape = shot.burst.info.shape
     border = border_of(shot) / shot.scale
     y, x = np.meshgrid(*(np.arange(math.ceil(border), length - border, _FLOW_STEP) for length in shape), indexing="ij")
-    if shot.made.mask_mover_ever is not None:
+    if shot.made.moving_object_mask_any_frame is not None:
         rows, columns = (np.minimum(((v + 0.5) * shot.scale).astype(int), n - 1) for v, n in zip((y, x), shot.made.truth.shape, strict=False))
-        still = ~shot.made.mask_mover_ever[rows, columns]
+        still = ~shot.made.moving_object_mask_any_frame[rows, columns]
         y, x = y[still], x[still]
     if len(shot.flows) < 2 or y.size == 0:
         return None

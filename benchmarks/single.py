@@ -25,7 +25,7 @@ from burstsr.quality.baseline import developed
 from burstsr.quality.image_error import psnr_srgb
 from burstsr.simulate import SimulateSettings, simulate_burst
 from single.classical import resize
-from single.inference import Request, Upscaler, enlarger, upscale_frame
+from single.inference import Request, Upscaler, make_upscaler, upscale_frame
 
 Floats = NDArray[np.float32]
 Record = dict[str, Any]
@@ -79,7 +79,7 @@ def measure(plan: Plan, progress: Progress) -> Result:
 def _model(name: str, scale: int, device: str, notes: list[str]) -> Upscaler | None:
     """None for a model that is not there, or not made for that scale."""
     try:
-        made = enlarger(Request(name, float(scale), device=device))
+        made = make_upscaler(Request(name, float(scale), device=device))
     except BurstsrError as error:
         if str(error) not in notes:
             notes.append(str(error))
@@ -143,7 +143,7 @@ def _zoom(plan: Plan, notes: list[str]) -> list[Record]:
         for name in HELD_BACK:
             simulated = simulate_burst(_photograph(plan.data, name), SimulateSettings(frames=1, scale=2.0, iso=iso), np.random.default_rng(1), name)
             frame, colour = simulated.burst.frames[0], simulated.burst.info.colour
-            images = {"DHT + bicubic": _dht_bicubic(frame), "burstsr + Lanczos": upscale_frame(frame, enlarger(Request("lanczos", 2.0))).image}
+            images = {"DHT + bicubic": _dht_bicubic(frame), "burstsr + Lanczos": upscale_frame(frame, make_upscaler(Request("lanczos", 2.0))).image}
             if model:
                 images[model.model.name] = upscale_frame(frame, model).image
             truth = simulated.truth

@@ -32,7 +32,7 @@ def develop(burst: Registered, tuned: Settings, begin_stage: Callable[[str], Non
     begin_stage("merge")
     kernel = kernels(burst.views[burst.reference].frame, burst.noise, tuned.kernels)
     image, weight, kept = _merged(burst, tuned, kernel, keep_weight)
-    if burst.steady:
+    if burst.same_phase:
         add_reference_detail(image, weight, burst, tuned)
     begin_stage("sharpen")
     for _ in range(_iterations(burst, tuned)):
@@ -41,12 +41,12 @@ def develop(burst: Registered, tuned: Settings, begin_stage: Callable[[str], Non
     return image, kept
 
 
-def first_guess(burst: Registered, scale: float) -> Floats:
+def upscale_reference(burst: Registered, scale: float) -> Floats:
     """Return the upscaled reference, (H', W', 3), the fallback where no frame contributes to a colour."""
     return upscale(demosaic(burst.views[burst.reference].frame), scale)
 
 
-class OwnImage:
+class SingleFrameImage:
     """Single-frame image, row by row; demosaiced on first use."""
 
     def __init__(self, frame: Frame, scale: float) -> None:
@@ -62,9 +62,9 @@ class OwnImage:
 
 
 def add_reference_detail(image: Floats, weight: Weights, burst: Registered, tuned: Settings) -> None:
-    """Add, in place, detail of the reference frame that exceeds its noise. Consumes `burst.steady`."""
-    assert burst.steady is not None
-    samples, noise_reduction = burst.steady.result()
+    """Add, in place, detail of the reference frame that exceeds its noise. Consumes `burst.same_phase`."""
+    assert burst.same_phase is not None
+    samples, noise_reduction = burst.same_phase.result()
     single = partial(upscale_rows, demosaic(burst.views[burst.reference].frame, samples), tuned.scale)
     blend_reference_detail(image, weight, ReferenceImage(single, noise_reduction), burst.noise, tuned.merge.reference_detail_threshold, tuned.scale)
 
@@ -77,7 +77,7 @@ def denoise_colour(image: Floats, weight: Weights, burst: Registered, tuned: Set
 
 def _merged(burst: Registered, tuned: Settings, kernel: Floats, keep_weight: bool) -> tuple[Floats, Weights, Floats | None]:
     """Return the merged image, its weight in half precision, and the exact weight if keep_weight."""
-    fallback = first_guess(burst, tuned.scale)
+    fallback = upscale_reference(burst, tuned.scale)
     image, sums = _accumulated(burst, KernelMerge(tuned.scale, kernel, tuned.merge.fallback_weight, fallback=fallback), weighed=True)
     return image, sums.astype(np.float16), sums if keep_weight else None
 

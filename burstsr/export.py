@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from burstsr.core.burst import Colour, FrameInfo, Levels, cfa_array
-from burstsr.core.checks import check_picture
+from burstsr.core.checks import check_result
 from burstsr.core.result import Result
 from burstsr.finish import finish, finish_uint8
 from burstsr.io import dng
@@ -25,7 +25,7 @@ def write_dng(path: str | Path, image: Result, settings: FinishSettings | None =
 
     Raises SettingsError for an image that is not finite RGB, OutputError.
     """
-    check_picture(image)
+    check_result(image)
     dng.write_dng(path, image, preview(image, settings or FinishSettings()))
 
 
@@ -39,7 +39,7 @@ def render(image: Result | NDArray[np.floating], settings: FinishSettings | None
         rgb = np.ascontiguousarray(image, np.float32)
         info = FrameInfo(Path("array"), (rgb.shape[0], rgb.shape[1]), cfa_array("RGGB"), _NO_LEVELS, colour or Colour(np.ones(3)))
         image = Result(rgb, info, 1.0)
-    check_picture(image)
+    check_result(image)
     return finish(image, settings or FinishSettings())
 
 

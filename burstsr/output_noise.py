@@ -113,11 +113,11 @@ def _flat(burst: Registered, grey: NDArray[np.float64], box: Box, rng: np.random
     for view in burst.views:
         noisy = mean + np.tile(sigma, (shape[0] // 2, shape[1] // 2)) * rng.standard_normal(shape, np.float32)
         views.append(RegisteredFrame(_frame(info, noisy), _flow_at(view.flow, corner, shape), view.robustness[cells].copy(), view.weight))
-    steady = SamePhaseMean(views[burst.reference].frame, unpacked(views[burst.reference].robustness)) if burst.steady else None
+    same_phase = SamePhaseMean(views[burst.reference].frame, unpacked(views[burst.reference].robustness)) if burst.same_phase else None
     for view in views:
-        if steady:
-            steady.add(view.frame, view.flow, unpacked(view.robustness))
-    return Registered(views, burst.reference, replace(burst.noise, gain=None), steady)
+        if same_phase:
+            same_phase.add(view.frame, view.flow, unpacked(view.robustness))
+    return Registered(views, burst.reference, replace(burst.noise, gain=None), same_phase)
 
 
 def _frame(info: FrameInfo, samples: NDArray[np.floating]) -> Frame:

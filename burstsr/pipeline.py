@@ -14,10 +14,10 @@ from burstsr.core.flow import Flow
 from burstsr.core.parallel import limited_threads
 from burstsr.core.quantise import unpacked
 from burstsr.core.result import Result
-from burstsr.develop import OwnImage, develop, reconstructed, safeguarded
+from burstsr.develop import SingleFrameImage, develop, reconstructed, safeguarded
 from burstsr.noise import estimate_snr
 from burstsr.output_noise import output_noise, variance_map
-from burstsr.prepare import choose_reference, choose_scene, noise_of, repaired
+from burstsr.prepare import choose_reference, choose_scene, repair_defects, resolve_noise
 from burstsr.reconstruct import Task
 from burstsr.registration import Registered, register_frames
 from burstsr.report import Cancel, Finished, Progress, Record
@@ -54,14 +54,14 @@ def super_resolve(
     flows, bad_pixels = checked(burst, settings.reference, flows, bad_pixels)
     with limited_threads(n_threads):
         record = Record(burst, settings, progress, cancel)
-        scene, shown = choose_scene(burst, settings, flows, record)
-        noise = noise_of(scene, settings, record)
-        frames, defects = repaired(scene, noise.model, settings, bad_pixels, record)
-        index = choose_reference(scene, noise.model, None if settings.reference is None else shown.index(settings.reference), record)
+        scene, members = choose_scene(burst, settings, flows, record)
+        noise = resolve_noise(scene, settings, record)
+        frames, defects = repair_defects(scene, noise.model, settings, bad_pixels, record)
+        index = choose_reference(scene, noise.model, None if settings.reference is None else members.index(settings.reference), record)
         tuned = settings.for_snr(estimate_snr(frames[index], noise.model))
         registered = register_frames(frames, index, noise.model, tuned, flows, record)
         image, weight = develop(registered, tuned, record.stage, keep_weight=keep_maps)
-        neutral, alone = frames[index].info.colour.as_shot_neutral, OwnImage(frames[index], tuned.scale) if tuned.safeguard else None
+        neutral, alone = frames[index].info.colour.as_shot_neutral, SingleFrameImage(frames[index], tuned.scale) if tuned.safeguard else None
         task = Task(image, registered.views, index, noise.model, neutral, tuned.scale, tuned.reconstruct, defects, alone=alone)
         image, outcome = reconstructed(task, record) if tuned.mode == "best" else (safeguarded(task, record), None)
         record.stage("noise left")
@@ -69,14 +69,14 @@ def super_resolve(
         variance = None if weight is None else variance_map(image, weight, left, noise.model, settings.scale)
     model = left.model if left else None
     report = record.report((image.shape[0], image.shape[1]), Finished(index, noise.model, noise.source, len(defects), tuned, model))
-    found, robustness_maps = _of_all_frames(len(burst), shown, registered, keep_maps)
-    return Result(image, burst.frames[shown[index]].info, settings.scale, model, report, report.provenance, found, weight, variance, robustness_maps)
+    found, robustness_maps = _of_all_frames(len(burst), members, registered, keep_maps)
+    return Result(image, burst.frames[members[index]].info, settings.scale, model, report, report.provenance, found, weight, variance, robustness_maps)
 
 
 def _of_all_frames(
-    count: int, shown: Sequence[int], registered: Registered, keep_maps: bool
+    count: int, members: Sequence[int], registered: Registered, keep_maps: bool
 ) -> tuple[tuple[Flow | None, ...], tuple[NDArray[np.float32] | None, ...]]:
-    """Flow of every frame of the burst, and its robustness where that is kept; None for those that show another scene."""
-    of = dict(zip(shown, registered.views, strict=True))
+    """Return the flow of every frame of the burst, and, if kept, its robustness; None for frames of another scene."""
+    of = dict(zip(members, registered.views, strict=True))
     flows = tuple(of[i].flow if i in of else None for i in range(count))
     return flows, tuple(unpacked(of[i].robustness) if i in of else None for i in range(count)) if keep_maps else ()

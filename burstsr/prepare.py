@@ -16,7 +16,7 @@ from burstsr.core.checks import check_burst
 from burstsr.core.flow import Flow
 from burstsr.core.noise import Noise
 from burstsr.defects import find_defects, repair_pixels
-from burstsr.noise import check_noise_profile, estimate_snr, questioned
+from burstsr.noise import check_agreement, check_noise_profile, estimate_snr
 from burstsr.report import Record
 from burstsr.robustness import RobustnessModel
 from burstsr.settings import AlignSettings, Settings
@@ -40,19 +40,19 @@ def choose_scene(burst: Burst, settings: Settings, flows: Sequence[Flow] | None,
     return Burst(burst.name, tuple(burst.frames[i] for i in groups[0])), groups[0]
 
 
-def noise_of(burst: Burst, settings: Settings, record: Record) -> NoiseEstimate:
+def resolve_noise(burst: Burst, settings: Settings, record: Record) -> NoiseEstimate:
     """Return the noise model of the frames: from their files, or estimated; raised where well-aligned frames differ by more."""
     record.stage("noise")
     settings = replace(settings, align=replace(settings.align, refine=False))  # noise is measured where motion is simple
-    flows_of = partial(_flows_of, settings.align)
-    noise, source = noise_stage.estimate_noise(burst, flows_of)
-    record.noise_warning(check_noise_profile(burst, noise, flows_of) if source == "NoiseProfile" else "")
-    noise, factor, why = questioned(burst, noise, partial(looks_of, settings))
+    make_aligner = partial(_make_aligner, settings.align)
+    noise, source = noise_stage.estimate_noise(burst, make_aligner)
+    record.noise_warning(check_noise_profile(burst, noise, make_aligner) if source == "NoiseProfile" else "")
+    noise, factor, why = check_agreement(burst, noise, partial(make_registrar, settings))
     record.raised(factor, why)
     return NoiseEstimate(replace(noise, gain=burst.info.gain), source)
 
 
-def repaired(burst: Burst, noise: Noise, settings: Settings, bad_pixels: Positions | None, record: Record) -> tuple[list[Frame], Positions]:
+def repair_defects(burst: Burst, noise: Noise, settings: Settings, bad_pixels: Positions | None, record: Record) -> tuple[list[Frame], Positions]:
     """Repair defective pixels; return the frames and (n, 2) raw (y, x) of defects, detected and given; none with `settings.defects.repair` off."""
     record.stage("repair")
     defects = find_defects(burst, noise, settings.defects)
@@ -75,21 +75,21 @@ def estimate_noise(burst: Burst, settings: Settings | None = None) -> NoiseEstim
     """
     check_burst(burst)
     settings = settings or Settings()
-    return noise_of(burst, settings, Record(burst, settings))
+    return resolve_noise(burst, settings, Record(burst, settings))
 
 
-def _flows_of(settings: AlignSettings, reference: Frame, noise: Noise) -> Callable[[Frame], Flow]:
-    """Return a function that estimates flows against a reference, which is needed to separate noise from structure."""
+def _make_aligner(settings: AlignSettings, reference: Frame, noise: Noise) -> Callable[[Frame], Flow]:
+    """Return a function that estimates the flow of a frame against the reference; needed to separate noise from structure."""
     return Aligner(reference, noise, settings).estimate_flow
 
 
-def looks_of(settings: Settings, reference: Frame, noise: Noise) -> Callable[[Frame], tuple[Flow, NDArray[np.float32]]]:
-    """Return a function that estimates flows against a reference, and the robustness of the aligned frames."""
+def make_registrar(settings: Settings, reference: Frame, noise: Noise) -> Callable[[Frame], tuple[Flow, NDArray[np.float32]]]:
+    """Return a function that estimates the flow of a frame against the reference, and its robustness."""
     tuned = settings.for_snr(estimate_snr(reference, noise))
     aligner, model = Aligner(reference, noise, tuned.align), RobustnessModel(reference, noise, tuned.robustness)
 
-    def look(frame: Frame) -> tuple[Flow, NDArray[np.float32]]:
+    def register(frame: Frame) -> tuple[Flow, NDArray[np.float32]]:
         flow = aligner.estimate_flow(frame)
         return flow, model.robustness_map(frame, flow)
 
-    return look
+    return register

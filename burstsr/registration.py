@@ -16,13 +16,13 @@ from burstsr.core.noise import Noise
 from burstsr.core.quantise import packed
 from burstsr.merge import SamePhaseMean
 from burstsr.noise import estimate_snr
-from burstsr.prepare import choose_reference, choose_scene, noise_of, repaired
+from burstsr.prepare import choose_reference, choose_scene, repair_defects, resolve_noise
 from burstsr.reconstruct import RegisteredFrame
 from burstsr.report import Cancel, Progress, Record
 from burstsr.robustness import MIN_ROBUSTNESS, RobustnessModel, repair_reference
 from burstsr.settings import Settings
 
-_DETAIL = {"fast": 1.0, "best": 10.0}  # what detail is worth against noise; the reconstruction removes noise by itself
+_DETAIL = {"fast": 1.0, "best": 10.0}  # weight of detail relative to noise; the reconstruction denoises by itself
 
 EstimateFlow = Callable[[int], Flow]
 
@@ -31,13 +31,13 @@ EstimateFlow = Callable[[int], Flow]
 class Registered:
     """A registered burst. views: its frames with flow and robustness; views[reference] is the frame whose geometry the result has.
 
-    steady: all frames on the reference's own sampling grid, see `SamePhaseMean`; consumed by `develop`. None: not collected.
+    same_phase: all frames on the reference's own sampling grid, see `SamePhaseMean`; consumed by `develop`. None: not collected.
     """
 
     views: Sequence[RegisteredFrame]
     reference: int
     noise: Noise
-    steady: SamePhaseMean | None
+    same_phase: SamePhaseMean | None
 
 
 @dataclass(frozen=True)
@@ -54,17 +54,17 @@ def register_frames(frames: list[Frame], index: int, noise: Noise, tuned: Settin
     flows: known motion; None: estimated.
     """
     record.stage("prepare the reference")
-    model, steady = _models(frames[index], noise, tuned)
-    views = _observed(frames, _flow_source(frames, index, noise, tuned, flows, record), index, (model, steady), record)
+    model, same_phase = _models(frames[index], noise, tuned)
+    views = _observed(frames, _flow_source(frames, index, noise, tuned, flows, record), index, (model, same_phase), record)
     record.stage("robustness")
-    without = repair_reference(frames, index, [view.flow for view in views], model, noise)
-    if without is not None:
-        frames[index] = without.frame
-        model, steady = _models(without.frame, noise, tuned, without.robustness)
-        views = _observed(frames, without.flows.__getitem__, index, (model, steady), record)
-        views[index] = RegisteredFrame(without.frame, without.flows[index], packed(without.robustness))
-        record.reference_repaired(without.robustness)
-    return Registered(_weighted(views, index, noise, tuned, record) if tuned.weigh_blur else views, index, noise, steady)
+    repaired = repair_reference(frames, index, [view.flow for view in views], model, noise)
+    if repaired is not None:
+        frames[index] = repaired.frame
+        model, same_phase = _models(repaired.frame, noise, tuned, repaired.robustness)
+        views = _observed(frames, repaired.flows.__getitem__, index, (model, same_phase), record)
+        views[index] = RegisteredFrame(repaired.frame, repaired.flows[index], packed(repaired.robustness))
+        record.reference_repaired(repaired.robustness)
+    return Registered(_weighted(views, index, noise, tuned, record) if tuned.weigh_blur else views, index, noise, same_phase)
 
 
 def _weighted(views: Sequence[RegisteredFrame], index: int, noise: Noise, tuned: Settings, record: Record) -> list[RegisteredFrame]:
@@ -83,20 +83,20 @@ def register(burst: Burst, settings: Settings | None = None, *, progress: Progre
     settings = settings or Settings()
     checked(burst, settings.reference, None, None)
     record = Record(burst, settings, progress, cancel)
-    scene, shown = choose_scene(burst, settings, None, record)
-    noise = noise_of(scene, settings, record).model
-    frames, _ = repaired(scene, noise, settings, None, record)
-    index = choose_reference(scene, noise, None if settings.reference is None else shown.index(settings.reference), record)
+    scene, members = choose_scene(burst, settings, None, record)
+    noise = resolve_noise(scene, settings, record).model
+    frames, _ = repair_defects(scene, noise, settings, None, record)
+    index = choose_reference(scene, noise, None if settings.reference is None else members.index(settings.reference), record)
     record.stage("align")
     aligner = Aligner(frames[index], noise, settings.for_snr(estimate_snr(frames[index], noise)).align)
     flows: list[Flow | None] = [None] * len(burst)
-    for i, frame in zip(shown, frames, strict=True):
+    for i, frame in zip(members, frames, strict=True):
         flows[i] = record.timed("align", aligner.estimate_flow, frame)
-    return Registration(shown[index], tuple(flows))
+    return Registration(members[index], tuple(flows))
 
 
 def _flow_source(frames: Sequence[Frame], index: int, noise: Noise, tuned: Settings, flows: Sequence[Flow] | None, record: Record) -> EstimateFlow:
-    """Return a function that gives each frame's flow against frames[index]; it holds pyramids, so nobody keeps it."""
+    """Return a function that gives each frame's flow against frames[index]; it holds pyramids: not to be stored."""
     if flows is not None:
         record.stage("robustness")
         return flows.__getitem__
@@ -114,13 +114,13 @@ def _observed(
     frames: Sequence[Frame], estimate_flow: EstimateFlow, index: int, models: tuple[RobustnessModel, SamePhaseMean | None], record: Record
 ) -> list[RegisteredFrame]:
     """Return every frame with its flow and packed robustness, and add it to the reference's own sampling grid."""
-    model, steady = models
+    model, same_phase = models
     views = []
     for i, frame in enumerate(frames):
         flow = estimate_flow(i)
         robustness = observe(model, frame, flow, record)
-        if steady:
-            record.timed("merge", steady.add, frame, flow, robustness)
+        if same_phase:
+            record.timed("merge", same_phase.add, frame, flow, robustness)
         record.frame(i, flow, robustness, reference=i == index)
         views.append(RegisteredFrame(frame, flow, packed(robustness)))
     return views

@@ -16,7 +16,7 @@ from burstsr.core.report import Report
 from burstsr.core.result import Result
 from burstsr.core.sensor import is_constant
 from burstsr.defects import repair_pixels
-from burstsr.develop import add_reference_detail, denoise_colour, first_guess
+from burstsr.develop import add_reference_detail, denoise_colour, upscale_reference
 from burstsr.kernels import kernels
 from burstsr.merge import KernelMerge, SamePhaseMean
 from burstsr.noise import estimate_noise, estimate_snr
@@ -51,36 +51,36 @@ class StreamingMerge:
             raise SettingsError(f"reference must be 0, the first frame, where frames are merged as they come, not {self._settings.reference}")
         self._bad_pixels = bad_pixels
         self._name = name
-        self._begun: _Begun | None = None
+        self._accumulation: _Accumulation | None = None
 
     def __len__(self) -> int:
         """Return the number of added frames."""
-        return len(self._begun.flows) if self._begun else 0
+        return len(self._accumulation.flows) if self._accumulation else 0
 
     def add(self, frame: Frame, flow: Flow | None = None) -> None:
         """Add a frame. flow: its known motion relative to the first frame; None: estimated.
 
         Raises BurstError for a frame that does not match the first, SettingsError for a flow that does not fit.
         """
-        first = self._begun.frames[0] if self._begun else frame
+        first = self._accumulation.frames[0] if self._accumulation else frame
         burst = Burst(self._name, (frame,) if first is frame else (first, frame))
         check_burst(burst)
         checked = None if flow is None else check_flows([flow], Burst(self._name, (frame,)))[0]
         defects = check_defects(np.zeros((0, 2), np.int64) if self._bad_pixels is None else self._bad_pixels, frame.info.shape)
         repaired = repair_pixels(frame, defects)
-        if self._begun is None:
-            self._begun = _Begun(repaired, self._settings, self._name, len(defects))
-        self._begun.add(repaired, checked)
+        if self._accumulation is None:
+            self._accumulation = _Accumulation(repaired, self._settings, self._name, len(defects))
+        self._accumulation.add(repaired, checked)
 
     def finish(self) -> Result:
         """Return the result of all added frames, and end the accumulator. It has `weight`, but no noise model. Raises BurstError without frames."""
-        if self._begun is None:
+        if self._accumulation is None:
             raise BurstError("no frame was added: at least one is needed")
-        begun, self._begun = self._begun, None
+        begun, self._accumulation = self._accumulation, None
         return begun.result()
 
 
-class _Begun:
+class _Accumulation:
     """Sums initialised by a reference."""
 
     def __init__(self, reference: Frame, settings: Settings, name: str, defects: int) -> None:
@@ -90,7 +90,7 @@ class _Begun:
         self._tuned = settings.for_snr(estimate_snr(reference, model))
         self._aligner = Aligner(reference, model, self._tuned.align)
         self._robustness = RobustnessModel(reference, model, self._tuned.robustness)
-        self._steady = SamePhaseMean(reference) if self._tuned.merge.back_projection_iterations > 0 else None
+        self._same_phase = SamePhaseMean(reference) if self._tuned.merge.back_projection_iterations > 0 else None
         self._kernel = kernels(reference, model, self._tuned.kernels)
         self._num: Floats | None = None
         self._den: Floats | None = None
@@ -103,8 +103,8 @@ class _Begun:
         """Add a frame to all sums."""
         flow = flow or self._aligner.estimate_flow(frame)
         robustness = observe(self._robustness, frame, flow, self._record)
-        if self._steady:
-            self._steady.add(frame, flow, robustness)
+        if self._same_phase:
+            self._same_phase.add(frame, flow, robustness)
         weight = self._tuned.merge.fallback_weight
         merge = KernelMerge(self._tuned.scale, self._kernel, weight)
         merge.add(frame, flow, robustness)
@@ -116,8 +116,8 @@ class _Begun:
             self._num += image
             self._den += sums
         if self.flows:
-            stand_in = np.array([[0, 0 if is_constant(frame.mosaic) else 1]], np.uint16)
-            self.frames.append(Frame(frame.info, stand_in))  # its description only; the pixels are no longer needed
+            placeholder = np.array([[0, 0 if is_constant(frame.mosaic) else 1]], np.uint16)
+            self.frames.append(Frame(frame.info, placeholder))  # its description only; the pixels are no longer needed
         self.flows.append(flow)
         self._means.append(float(robustness.mean(dtype=np.float64)))
 
@@ -126,14 +126,14 @@ class _Begun:
         assert self._num is not None and self._den is not None
         reference = self.frames[0]
         view = RegisteredFrame(reference, self.flows[0], self._robustness.robustness_map(reference, self.flows[0]))
-        burst = Registered([view], 0, self._noise.model, self._steady)
+        burst = Registered([view], 0, self._noise.model, self._same_phase)
         weight = np.float32(self._tuned.merge.fallback_weight)
-        image = first_guess(burst, self._tuned.scale)
+        image = upscale_reference(burst, self._tuned.scale)
         image *= weight
         image += self._num
         image /= self._den + weight
         self._num = None
-        if self._steady:
+        if self._same_phase:
             add_reference_detail(image, self._den, burst, self._tuned)
         denoise_colour(image, self._den, burst, self._tuned)
         report = self._report((image.shape[0], image.shape[1]))

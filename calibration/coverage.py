@@ -10,7 +10,7 @@ from burstsr.core.burst import Burst
 from burstsr.core.flow import Flow
 from burstsr.noise import estimate_noise, estimate_snr
 from calibration.crop import crop_middle
-from calibration.noise import flows_of
+from calibration.noise import make_aligner
 
 _PART_PX = 1024  # side of the central part that is used
 TRIPOD = "no sub-pixel motion (tripod), so no gain in resolution: move the camera slightly between frames, or by the offsets of calibrate jiggle"
@@ -44,7 +44,7 @@ def measure_coverage(burst: Burst, scale: float = 2.0) -> Coverage:
         return Coverage(1, scale, 1.0, 0.0, 0.0, "a single frame: no gain from merging")
     part = crop_middle(burst, _PART_PX)
     noise, _ = estimate_noise(part)
-    estimate_flow = flows_of(part.frames[0], noise)
+    estimate_flow = make_aligner(part.frames[0], noise)
     flows = [Flow.zero(part.info.shape, 16), *(estimate_flow(frame) for frame in part.frames[1:])]
     known = certain(flows)
     middle = shifts(known)[-1]

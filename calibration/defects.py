@@ -19,7 +19,7 @@ from burstsr.noise import estimate_noise
 from burstsr.profiles.records import DefectRecord, now
 from burstsr.settings import DefectSettings
 from calibration.checks import check_burst_light, check_darks
-from calibration.noise import flows_of
+from calibration.noise import make_aligner
 
 Doubles = NDArray[np.float64]
 _FEWEST = 3  # frames; fewer cannot distinguish a defect from noise
@@ -73,7 +73,7 @@ def _of_darks(burst: Burst, sigma: float) -> DefectRecord:
 
 def _of_burst(burst: Burst, sigma: float) -> DefectRecord:
     check_burst_light(burst)
-    noise, _ = estimate_noise(burst, flows_of)
+    noise, _ = estimate_noise(burst, make_aligner)
     found = find_defects(burst, noise, DefectSettings(threshold_sigma=sigma))
     mosaic = burst.frames[0].mosaic.astype(np.float64)
     blurred = np.empty_like(mosaic)

@@ -19,7 +19,7 @@ from burstsr.simulate import FrameMotion, motions_record
 from burstsr.simulate.motion import relative_to_first
 from calibration.checks import check_burst_light
 from calibration.gyro import GyroLog, Plan, bursts_from_log
-from calibration.noise import flows_of
+from calibration.noise import make_aligner
 
 Doubles = NDArray[np.float64]
 _TREMOR_HZ = (4.0, 14.0)
@@ -59,9 +59,9 @@ def motion_from_gyro(log: GyroLog, plan: Plan) -> MotionRecord:
 def _track(burst: Burst) -> list[FrameMotion]:
     """Return the motions of a burst's frames relative to the first, including shear of rows."""
     check_burst_light(burst)
-    noise, _ = estimate_noise(burst, flows_of)
+    noise, _ = estimate_noise(burst, make_aligner)
     index = select_reference(burst, noise)
-    estimate_flow = flows_of(burst.frames[index], noise)
+    estimate_flow = make_aligner(burst.frames[index], noise)
     found = [FrameMotion() if i == index else _rolling_motion(estimate_flow(frame)) for i, frame in enumerate(burst)]
     return list(relative_to_first(found))
 

@@ -35,7 +35,7 @@ class Flats:
     exposures: tuple[tuple[FrameInfo, ...], ...]
 
 
-def flows_of(reference: Frame, noise: Noise) -> Callable[[Frame], Flow]:
+def make_aligner(reference: Frame, noise: Noise) -> Callable[[Frame], Flow]:
     """Return a function that estimates flows against a reference, as in the pipeline."""
     return Aligner(reference, noise, AlignSettings(refine=False)).estimate_flow
 
@@ -44,7 +44,7 @@ def noise_from_burst(burst: Burst) -> NoiseRecord:
     """Measure noise from a burst of any scene, hand-held or not (`burstsr.noise.measure`). Raises BurstError for fewer than three frames."""
     check_burst_light(burst)
     rough = estimate(burst.frames[len(burst) // 2])
-    found = measure(burst, rough, flows_of, most_windows=8)
+    found = measure(burst, rough, make_aligner, most_windows=8)
     black = burst.info.levels.black
     return NoiseRecord(
         camera=burst.info.camera,

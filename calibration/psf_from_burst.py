@@ -28,7 +28,7 @@ from burstsr.reconstruct import CERTAIN_PSF
 from burstsr.settings import ReconstructSettings, Settings
 from calibration.checks import check_burst_light
 from calibration.crop import crop_middle
-from calibration.noise import flows_of
+from calibration.noise import make_aligner
 from calibration.spectrum import blur_from_spectrum
 
 Floats = NDArray[np.float32]
@@ -66,9 +66,9 @@ def psf_from_burst(burst: Burst, progress: Callable[[int, int], None] | None = N
 def _of_prediction(burst: Burst, progress: Callable[[int, int], None] | None) -> tuple[float, float]:
     """Return sigma and its standard error, raw pixels, by the widest blur that predicts well."""
     part = crop_middle(burst, _PART_PX)
-    noise, _ = estimate_noise(part, flows_of)
+    noise, _ = estimate_noise(part, make_aligner)
     index = select_reference(part, noise)
-    estimate_flow = flows_of(part.frames[index], noise)
+    estimate_flow = make_aligner(part.frames[index], noise)
     flows = [Flow.zero(part.info.shape, 16) if i == index else estimate_flow(frame) for i, frame in enumerate(part)]
     left_out = [i for i in range(len(part)) if i != index][1::3]
     kept = [index, *(i for i in range(len(part)) if i not in (*left_out, index))]
@@ -89,7 +89,7 @@ def _of_prediction(burst: Burst, progress: Callable[[int, int], None] | None) ->
 def _of_spectrum(burst: Burst) -> tuple[float, float]:
     """Return the same from the spectrum of green, reconstructed without deblurring the lens."""
     part = crop_middle(burst, _SPECTRUM_PX)
-    noise, _ = estimate_noise(part, flows_of)
+    noise, _ = estimate_noise(part, make_aligner)
     green = np.maximum(super_resolve(part, _settings(0.0, None)).image[..., 1], 0)
     samples_per_pixel = len(part) * np.mean(part.info.cfa == 1) / _SCALE**2
     slope2 = 0.25 / (green + np.float32(_OFFSET))  # (d root / d green)^2

@@ -104,7 +104,7 @@ def test_a_mover_leaves_no_ghost():
     made = simulate_burst(scene(), SimulateSettings(frames=6, iso=100, moving_object=MovingObject()), np.random.default_rng(2))
     on = super_resolve(made.burst, FIRST).image
     off = super_resolve(made.burst, replace(FIRST, robustness=RobustnessSettings(enabled=False), safeguard=False)).image
-    where = made.mask_mover_ever
+    where = made.moving_object_mask_any_frame
 
     def error(image):
         return float(np.mean((image - made.truth)[where] ** 2))

@@ -89,24 +89,24 @@ def _upscaled(ready: CalibratedBurst, job: Job, why: str, index: int, progress: 
     from burstsr.pipeline import super_resolve
     from single.inference import upscale_frame, upscale_image
 
-    enlarger = _enlarger(job.fallback, job.settings.scale)
+    upscaler = _make_upscaler(job.fallback, job.settings.scale)
     burst, flows, bad_pixels = ready.burst, ready.flows, ready.defects
     if why != _TRIPOD:
         bad_pixels = _bad_pixels(ready)
         burst, index, flows = Burst(burst.name, (burst.frames[index],)), 0, None
-        if enlarger.kind == "bayer":
-            return upscale_frame(repair_pixels(burst.frames[0], bad_pixels), enlarger)
+        if upscaler.kind == "bayer":
+            return upscale_frame(repair_pixels(burst.frames[0], bad_pixels), upscaler)
     small = super_resolve(burst, replace(ready.settings, scale=1.0, reference=index), progress=progress, flows=flows, bad_pixels=bad_pixels)
     if progress:
         progress(f"fallback: {job.fallback}", 0, 1)
-    return upscale_image(small, enlarger)
+    return upscale_image(small, upscaler)
 
 
 @lru_cache(1)
-def _enlarger(model: str, scale: float) -> Upscaler:
-    from single.inference import Request, enlarger
+def _make_upscaler(model: str, scale: float) -> Upscaler:
+    from single.inference import Request, make_upscaler
 
-    return enlarger(Request(model, scale))
+    return make_upscaler(Request(model, scale))
 
 
 def _bad_pixels(ready: CalibratedBurst) -> NDArray[np.int64]:
@@ -126,7 +126,7 @@ def _recorded(made: Result, merged: Result, job: Job, why: str, seconds: float) 
     """Return the upscaled image, with the report of the merge and of the fallback."""
     from burstsr.batch.single_provenance import describe, provenance_of
 
-    model = _enlarger(job.fallback, job.settings.scale).model
+    model = _make_upscaler(job.fallback, job.settings.scale).model
     provenance = provenance_of(model, job.settings.scale, merged.provenance)
     noise: Any = merged.report["noise"]
     facts: dict[str, Any] = {

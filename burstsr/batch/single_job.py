@@ -169,7 +169,7 @@ def settled(task: Task, wanted: dict[str, Any], *, thorough: bool = False) -> Ou
     return Outcome(task.name, "failed", reason) if reason else None
 
 
-def upscale(task: Task, request: Request, enlarger: Upscaler, progress: Progress | None = None) -> Outcome:
+def upscale(task: Task, request: Request, upscaler: Upscaler, progress: Progress | None = None) -> Outcome:
     """Run a task. Any error becomes a failed Outcome, so that others continue; KeyboardInterrupt propagates."""
     start = time.perf_counter()
     try:
@@ -177,7 +177,7 @@ def upscale(task: Task, request: Request, enlarger: Upscaler, progress: Progress
             there = settled(task, asked(request), thorough=True)  # another run may have finished it
             if there is not None:
                 return there
-            record = _upscale(task, request, enlarger, progress, claim)
+            record = _upscale(task, request, upscaler, progress, claim)
     except BusyError as error:
         return Outcome(task.name, "skipped", str(error))
     except BurstsrError as error:
@@ -189,10 +189,10 @@ def upscale(task: Task, request: Request, enlarger: Upscaler, progress: Progress
         log.info("%s", task.name, exc_info=True)
         return Outcome(task.name, "failed", f"unexpected {type(error).__name__}: {error} (-v shows the traceback)")
     outputs = (*task.outputs.values(), task.record)
-    return Outcome(task.name, "done", "", describe(enlarger.model), outputs, time.perf_counter() - start, record)
+    return Outcome(task.name, "done", "", describe(upscaler.model), outputs, time.perf_counter() - start, record)
 
 
-def _upscale(task: Task, request: Request, enlarger: Upscaler, progress: Progress | None, claim: Claim) -> dict[str, Any]:
+def _upscale(task: Task, request: Request, upscaler: Upscaler, progress: Progress | None, claim: Claim) -> dict[str, Any]:
     from importlib.metadata import version
 
     from burstsr.batch.single_outputs import upscale_display, upscale_raw
@@ -203,19 +203,19 @@ def _upscale(task: Task, request: Request, enlarger: Upscaler, progress: Progres
     with claim.staged([path.name for path in wanted.values()], adds=not task.overwrite) as staging:
         outputs = {kind: staging.folder / path.name for kind, path in wanted.items()}
         try:
-            shape, provenance = (upscale_raw if task.raw else upscale_display)(task.source, outputs, enlarger, progress)
+            shape, provenance = (upscale_raw if task.raw else upscale_display)(task.source, outputs, upscaler, progress)
         except SettingsError as error:
             raise InputFileError(f"{task.source}: {error}") from error
         facts = {
             "schema_version": SCHEMA_VERSION,
             "source": task.mark,
             "asked": asked(request),
-            "model": enlarger.model.to_dict(),
-            "scale": enlarger.scale,
+            "model": upscaler.model.to_dict(),
+            "scale": upscaler.scale,
             "shape": list(shape),
             "provenance": provenance.to_dict() if provenance else None,
             "seconds": round(time.perf_counter() - start, 3),
-            "versions": versions() | ({"torch": version("torch")} if enlarger.model.learned else {}),
+            "versions": versions() | ({"torch": version("torch")} if upscaler.model.learned else {}),
         }
         staging.record = with_both_names(facts)
     return dict(staging.record)

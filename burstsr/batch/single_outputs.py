@@ -21,7 +21,7 @@ Progress = Callable[[int, int], None]
 ShapeAndProvenance = tuple[tuple[int, int], "Provenance | None"]  # (height, width), provenance
 
 
-def upscale_display(source: Path, outputs: Mapping[str, Path], enlarger: Upscaler, progress: Progress | None) -> ShapeAndProvenance:
+def upscale_display(source: Path, outputs: Mapping[str, Path], upscaler: Upscaler, progress: Progress | None) -> ShapeAndProvenance:
     """Upscale a display image, keeping its bit depth; floating-point images are linear and stay so. Raises BurstsrError."""
     import numpy as np
 
@@ -29,13 +29,13 @@ def upscale_display(source: Path, outputs: Mapping[str, Path], enlarger: Upscale
     from burstsr.io.xmp import packet
 
     image = read_display(source)
-    provenance = provenance_of(enlarger.model, enlarger.scale, None)
-    _check_room(source, outputs, enlarger.scale**2 * image.pixels.nbytes * len(outputs))
+    provenance = provenance_of(upscaler.model, upscaler.scale, None)
+    _check_room(source, outputs, upscaler.scale**2 * image.pixels.nbytes * len(outputs))
     if image.pixels.dtype == np.float32:
-        return _linear(source, image, outputs, enlarger, provenance, progress), provenance
+        return _linear(source, image, outputs, upscaler, provenance, progress), provenance
     kind = image.pixels.dtype
     most = np.float32(np.iinfo(kind).max)
-    made = enlarger.image(image.pixels.astype(np.float32) / most, progress)
+    made = upscaler.image(image.pixels.astype(np.float32) / most, progress)
     blocks = dict(image.blocks) | ({"xmp": packet(provenance, image.blocks.get("xmp"))} if provenance else {})
     for format_name, path in outputs.items():
         top = np.float32(255) if format_name == "jpg" else most
@@ -45,7 +45,7 @@ def upscale_display(source: Path, outputs: Mapping[str, Path], enlarger: Upscale
 
 
 def _linear(
-    source: Path, image: Display, outputs: Mapping[str, Path], enlarger: Upscaler, provenance: Provenance | None, progress: Progress | None
+    source: Path, image: Display, outputs: Mapping[str, Path], upscaler: Upscaler, provenance: Provenance | None, progress: Progress | None
 ) -> tuple[int, int]:
     from burstsr.io.images import write_linear_tiff
     from single.inference import upscale_linear
@@ -54,17 +54,17 @@ def _linear(
         raise InputFileError(f"{source}: floating point values in {image.pixels.shape[2]} channels; must be linear RGB")
     if set(outputs) != {"tiff"}:
         raise OutputError(f"{source}: floating-point images are linear and require --format tiff")
-    made = upscale_linear(image.pixels, enlarger, progress)
+    made = upscale_linear(image.pixels, upscaler, progress)
     write_linear_tiff(outputs["tiff"], made, provenance)
     return made.shape[0], made.shape[1]
 
 
-def upscale_raw(source: Path, outputs: Mapping[str, Path], enlarger: Upscaler, progress: Progress | None) -> ShapeAndProvenance:
+def upscale_raw(source: Path, outputs: Mapping[str, Path], upscaler: Upscaler, progress: Progress | None) -> ShapeAndProvenance:
     """Upscale a raw file, or a linear DNG of process, to a linear DNG, or rendered as process does. Raises BurstsrError."""
     from burstsr.batch.outputs import write_result
     from burstsr.settings import FinishSettings
 
-    image = _upscaled(source, outputs, enlarger, progress)
+    image = _upscaled(source, outputs, upscaler, progress)
     for kind, path in outputs.items():
         write_result(path, kind, image, FinishSettings())
     return (image.image.shape[0], image.image.shape[1]), image.provenance
@@ -77,7 +77,7 @@ def _check_room(source: Path, outputs: Mapping[str, Path], needed: float) -> Non
     check_space(next(iter(outputs.values())).parent, round(needed), str(source))
 
 
-def _upscaled(source: Path, outputs: Mapping[str, Path], enlarger: Upscaler, progress: Progress | None) -> Result:
+def _upscaled(source: Path, outputs: Mapping[str, Path], upscaler: Upscaler, progress: Progress | None) -> Result:
     from burstsr import __version__
     from burstsr.core.provenance import Provenance
     from burstsr.core.result import Result
@@ -86,15 +86,15 @@ def _upscaled(source: Path, outputs: Mapping[str, Path], enlarger: Upscaler, pro
     from single.inference import upscale_frame, upscale_image
 
     if is_linear_dng(source):
-        if enlarger.kind == "bayer":
-            raise InputFileError(f"{source}: already demosaiced; model {enlarger.model.name} takes raw mosaics")
+        if upscaler.kind == "bayer":
+            raise InputFileError(f"{source}: already demosaiced; model {upscaler.model.name} takes raw mosaics")
         linear = read_linear_dng(source)
-        _check_room(source, outputs, enlarger.scale**2 * linear.rgb.size * _SAMPLE_BYTES * len(outputs))
-        made = upscale_image(Result(linear.rgb, linear_info(source, linear), 1.0), enlarger, progress)
-        return replace(made, provenance=provenance_of(enlarger.model, enlarger.scale, None))
-    how = f"Developed from one raw frame and upscaled {enlarger.scale:g} times by burstsr {__version__} ({enlarger.model.name})"
+        _check_room(source, outputs, upscaler.scale**2 * linear.rgb.size * _SAMPLE_BYTES * len(outputs))
+        made = upscale_image(Result(linear.rgb, linear_info(source, linear), 1.0), upscaler, progress)
+        return replace(made, provenance=provenance_of(upscaler.model, upscaler.scale, None))
+    how = f"Developed from one raw frame and upscaled {upscaler.scale:g} times by burstsr {__version__} ({upscaler.model.name})"
     origin = Provenance("digitalCapture", how)
     frame = read_frame(source)
-    _check_room(source, outputs, enlarger.scale**2 * frame.mosaic.size * 3 * _SAMPLE_BYTES * len(outputs))
-    made = upscale_frame(frame, enlarger, progress)
-    return replace(made, provenance=provenance_of(enlarger.model, enlarger.scale, origin))
+    _check_room(source, outputs, upscaler.scale**2 * frame.mosaic.size * 3 * _SAMPLE_BYTES * len(outputs))
+    made = upscale_frame(frame, upscaler, progress)
+    return replace(made, provenance=provenance_of(upscaler.model, upscaler.scale, origin))

@@ -86,7 +86,7 @@ def _request(args: argparse.Namespace) -> Request:
 def _do(args: argparse.Namespace, request: Request, tasks: list[Task]) -> list[Outcome]:
     """Run the tasks in turn and report each outcome. The model is loaded for the first that needs it; where that fails, nothing is written."""
     from burstsr.batch.single_job import asked, upscale
-    from single.inference import enlarger
+    from single.inference import make_upscaler
 
     outcomes: list[Outcome] = []
     wanted = asked(request)
@@ -96,7 +96,7 @@ def _do(args: argparse.Namespace, request: Request, tasks: list[Task]) -> list[O
             task = placed(replace(each, overwrite=args.overwrite), request, wanted)
             outcome = None if unfinished(task.files) else settled(task, wanted)
             if outcome is None:
-                ready = ready or enlarger(request)
+                ready = ready or make_upscaler(request)
                 name = task.name
                 outcome = upscale(task, request, ready, lambda done, total, name=name: bars.stage(name, "upscale", done, total))  # type: ignore[misc]
             bars.finished(task.name)

@@ -73,19 +73,19 @@ def check_defects(defects: ArrayLike, shape: tuple[int, int]) -> NDArray[np.int6
     return found.astype(np.int64)
 
 
-def check_picture(image: Result) -> None:
-    """Raise SettingsError unless an image to be written is finite RGB with a valid description."""
+def check_result(image: Result) -> None:
+    """Raise SettingsError unless a result to be written is finite RGB with a valid description."""
     rgb = image.image
     if not isinstance(rgb, np.ndarray) or rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.size == 0 or rgb.dtype.kind != "f":
         given = f"{rgb.dtype} of shape {rgb.shape}" if isinstance(rgb, np.ndarray) else type(rgb).__name__
-        raise SettingsError(f"picture: rgb must be floating point of shape (height, width, 3), not {given}")
+        raise SettingsError(f"result: image must be floating point of shape (height, width, 3), not {given}")
     if not np.isfinite(rgb.sum(dtype=np.float64)):
-        raise SettingsError("picture: rgb must be finite, and has NaN or infinite values")
-    check_range("picture: scale", image.scale, 1e-3, 1e3)
-    check_range("picture: orientation", image.reference.orientation, 1, 8, whole=True)
-    check_colour(image.reference.colour, "picture")
+        raise SettingsError("result: image must be finite, and has NaN or infinite values")
+    check_range("result: scale", image.scale, 1e-3, 1e3)
+    check_range("result: orientation", image.reference.orientation, 1, 8, whole=True)
+    check_colour(image.reference.colour, "result")
     if image.noise_model is not None:
-        check_noise(image.noise_model, "picture: noise")
+        check_noise(image.noise_model, "result: noise")
 
 
 def check_noise(noise: Noise, place: str = "noise") -> None:

@@ -128,3 +128,31 @@ def renamed_fields(other: Callable[[dict[str, Any]], dict[str, Any]], **names: s
         return cls
 
     return decorated
+
+
+def renamed_attributes(**names: str) -> Callable[[type[_T]], type[_T]]:
+    """Decorate a class whose attributes can also be read under old names, with a warning. names: old to new."""
+
+    def decorated(cls: type[_T]) -> type[_T]:
+        def read(self: Any, name: str) -> Any:  # noqa: ANN401
+            if name not in names:
+                raise AttributeError(f"{cls.__name__!r} object has no attribute {name!r}")
+            _warn(f"the attribute {name} of {cls.__name__}", names[name])
+            return getattr(self, names[name])
+
+        cls.__getattr__ = read  # type: ignore[attr-defined]
+        return cls
+
+    return decorated
+
+
+def renamed_names(module: Mapping[str, Any], **names: str) -> Callable[[str], Any]:
+    """Return a module's `__getattr__` that also finds old names, with a warning. module: its `globals()`. names: old to new."""
+
+    def read(name: str) -> Any:  # noqa: ANN401
+        if name not in names:
+            raise AttributeError(f"module {module['__name__']!r} has no attribute {name!r}")
+        _warn(f"{module['__name__']}.{name}", names[name])
+        return module[names[name]]
+
+    return read

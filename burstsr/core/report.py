@@ -58,7 +58,7 @@ class FrameReport:
 class NoiseReport:
     """The noise model of the samples that the run used.
 
-    source: of the model. warning: doubts about it, or "". raised: factor by which the variance was raised, 1 = not at all.
+    source: of the model. warning: "" if none. raised: factor by which the variance was raised, 1 = not at all.
     """
 
     source: str

@@ -1,21 +1,21 @@
 """Noise estimation."""
 
-from burstsr.noise.agreement import LooksOf
+from burstsr.noise.agreement import MakeRegistrar
 from burstsr.noise.fit import NoiseFit, Points, fit
-from burstsr.noise.from_burst import FEWEST_FRAMES, FlowsOf, measure
-from burstsr.noise.stage import check_noise_profile, estimate, estimate_noise, estimate_snr, questioned
+from burstsr.noise.from_burst import FEWEST_FRAMES, MakeAligner, measure
+from burstsr.noise.stage import check_agreement, check_noise_profile, estimate, estimate_noise, estimate_snr
 
 __all__ = [
     "FEWEST_FRAMES",
-    "FlowsOf",
-    "LooksOf",
+    "MakeAligner",
+    "MakeRegistrar",
     "NoiseFit",
     "Points",
+    "check_agreement",
     "check_noise_profile",
     "estimate",
+    "estimate_noise",
+    "estimate_snr",
     "fit",
     "measure",
-    "estimate_noise",
-    "questioned",
-    "estimate_snr",
 ]

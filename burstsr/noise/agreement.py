@@ -21,7 +21,7 @@ from burstsr.noise.from_burst import cut, windows
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
-LooksOf = Callable[[Frame, Noise], Callable[[Frame], tuple[Flow, Floats]]]  # a reference and its noise, to a function that finds a frame's flow and robustness
+MakeRegistrar = Callable[[Frame, Noise], Callable[[Frame], tuple[Flow, Floats]]]  # (reference, noise) -> function (frame) -> (flow, robustness)
 _FRAMES, _WINDOWS = 2, 2  # that are compared
 _REJECTED = 0.5  # mean robustness, where both frames overlap, below which a frame counts as rejected
 _RAISED_TO_ALIGN = 16.0  # factor on the variance to align rejected frames again: underestimated noise misleads alignment too
@@ -44,7 +44,7 @@ class _Compared:
     factor: Doubles
 
 
-def raised(burst: Burst, noise: Noise, looks_of: LooksOf) -> tuple[Noise, float]:
+def raise_noise(burst: Burst, noise: Noise, make_registrar: MakeRegistrar) -> tuple[Noise, float]:
     """Raise the noise model where most frames that match the reference would be rejected; also return the factor (variance, mean over channels)."""
     total = np.ones(3)
     if len(burst) < 2:
@@ -52,7 +52,7 @@ def raised(burst: Burst, noise: Noise, looks_of: LooksOf) -> tuple[Noise, float]
     for _ in range(_ROUNDS):
         now = Noise(noise.alpha * total, noise.beta * total)
         asked, against = 0, []
-        for compared in _compared(burst, now, looks_of):
+        for compared in _compared(burst, now, make_registrar):
             asked += compared is None or compared.fit >= _FITS
             if compared is not None and compared.fit >= _FITS and float(np.median(compared.factor)) >= _LEAST:
                 against.append(compared.factor)
@@ -62,22 +62,22 @@ def raised(burst: Burst, noise: Noise, looks_of: LooksOf) -> tuple[Noise, float]
     return Noise(noise.alpha * total, noise.beta * total), float(np.exp(np.log(total).mean()))
 
 
-def _compared(burst: Burst, noise: Noise, looks_of: LooksOf) -> list[_Compared | None]:
+def _compared(burst: Burst, noise: Noise, make_registrar: MakeRegistrar) -> list[_Compared | None]:
     """Compare pairs of reference and frame in the test windows, only one where it is unsuspicious; None where the frame is accepted."""
     index = len(burst) // 2
     others = [i for i in np.unique(np.linspace(0, len(burst) - 1, _FRAMES + 1).astype(int)) if i != index]
     found: list[_Compared | None] = []
     for window in windows(burst.info.shape, _WINDOWS):
         reference = cut(burst.frames[index], window)
-        look = looks_of(reference, noise)
+        register = make_registrar(reference, noise)
         for i in others:
             frame = cut(burst.frames[i], window)
-            flow, robustness = look(frame)
+            flow, robustness = register(frame)
             seen = _visible(flow, frame.info.shape)
             if not seen.any() or float(robustness[seen].mean()) >= _REJECTED:
                 found.append(None)
                 continue
-            flows = (flow, looks_of(reference, noise.scaled(_RAISED_TO_ALIGN))(frame)[0])
+            flows = (flow, make_registrar(reference, noise.scaled(_RAISED_TO_ALIGN))(frame)[0])
             found.append(max((_compare(reference, frame, f, noise) for f in flows), key=lambda c: c.fit))
         if not any(found):  # what differs everywhere differs here too
             break

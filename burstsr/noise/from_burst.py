@@ -26,7 +26,7 @@ from burstsr.noise.line import line_below
 from burstsr.noise.structure import Blocks, Split, reach_of, split
 
 Doubles = NDArray[np.float64]
-FlowsOf = Callable[[Frame, Noise], Callable[[Frame], Flow]]  # a reference and its noise, to a function that estimates flows
+MakeAligner = Callable[[Frame, Noise], Callable[[Frame], Flow]]  # a reference and its noise, to a function that estimates flows
 FEWEST_FRAMES = 3
 _BLOCK = 4
 _WINDOW = 512  # side of the windows of a large frame that are used, raw pixels
@@ -35,23 +35,23 @@ _CLIPPED_HIGH, _CLIPPED_LOW = 0.05, 0.4  # share of a block's samples that may b
 _LAPLACIAN = np.array([1.0, -2.0, 1.0]) / np.sqrt(6.0)  # applied along both axes: unit noise gain, zero response to planes (Immerkaer 1996, eq. 2)
 
 
-def measure(burst: Burst, rough: Noise, flows_of: FlowsOf, most_windows: int = 4) -> NoiseFit:
+def measure(burst: Burst, rough: Noise, make_aligner: MakeAligner, most_windows: int = 4) -> NoiseFit:
     """Estimate the noise model of a burst of at least three frames, with standard errors, from up to `most_windows` windows of 512 x 512 raw pixels.
 
     rough: an initial estimate, for alignment. flows_of: the aligner. Raises BurstError for fewer frames.
     """
     if len(burst) < FEWEST_FRAMES:
         raise BurstError(f"burst {burst.name!r} has {len(burst)} frames: at least {FEWEST_FRAMES} are required to separate noise from structure")
-    return line_below(floors_of(burst, rough, flows_of, most_windows, _MOST_BLOCKS))
+    return line_below(floors_of(burst, rough, make_aligner, most_windows, _MOST_BLOCKS))
 
 
-def floors_of(burst: Burst, rough: Noise, flows_of: FlowsOf, most_windows: int, most_blocks: int = 100) -> Floors:
+def floors_of(burst: Burst, rough: Noise, make_aligner: MakeAligner, most_windows: int, most_blocks: int = 100) -> Floors:
     """Compute the likelihood of noise variances at the levels of a burst of at least two frames, per channel."""
     seen = []
     for window in windows(burst.info.shape, most_windows):
         frames = [cut(frame, window) for frame in burst]
         index = len(frames) // 2
-        estimate_flow = flows_of(frames[index], rough)
+        estimate_flow = make_aligner(frames[index], rough)
         flows = [None if i == index else estimate_flow(frame) for i, frame in enumerate(frames)]
         seen.append([_blocks(frames, flows, site) for site in np.ndindex(2, 2)])
     reach = reach_of([blocks for sites in seen for blocks in sites])

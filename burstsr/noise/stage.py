@@ -12,8 +12,8 @@ from scipy.optimize import nnls
 from burstsr.core.burst import Burst, Frame
 from burstsr.core.noise import Noise
 from burstsr.core.sensor import mean_sample, samples
-from burstsr.noise.agreement import LooksOf, raised
-from burstsr.noise.from_burst import FEWEST_FRAMES, FlowsOf, floors_of, without_gain
+from burstsr.noise.agreement import MakeRegistrar, raise_noise
+from burstsr.noise.from_burst import FEWEST_FRAMES, MakeAligner, floors_of, without_gain
 from burstsr.noise.line import line_below, scale_of
 from burstsr.noise.quantised import at_least_quantised
 
@@ -28,10 +28,10 @@ _LAPLACIAN = np.array([1.0, -2.0, 1.0]) / np.sqrt(6.0)  # applied along both axe
 _QUANTILE_OF_FLAT = 0.772  # 0.2 quantile of the ratio of a flat block's mean square to its true variance, by simulation of white noise
 
 
-def estimate_noise(burst: Burst, flows_of: FlowsOf | None = None) -> tuple[Noise, str]:
+def estimate_noise(burst: Burst, make_aligner: MakeAligner | None = None) -> tuple[Noise, str]:
     """Return the noise model of the burst's samples and its source ("NoiseProfile", "estimated from the burst" or "estimated").
 
-    The NoiseProfile is that of the first frame: exposures are equal. Without one, and with an aligner (`flows_of`: a reference and its noise, to a function
+    The NoiseProfile is that of the first frame: exposures are equal. Without one, and with an aligner (`make_aligner`: a reference and its noise, to a function
     that estimates flows), structure is separated from noise over up to eight frames (`from_burst.floors_of`; "estimated" where there are only two); else
     the estimate is the mean of up to three frames. An estimate is never below the noise of quantisation (`quantised`).
     """
@@ -41,8 +41,8 @@ def estimate_noise(burst: Burst, flows_of: FlowsOf | None = None) -> tuple[Noise
     models = [estimate(frame) for frame in _some(burst, 3)]
     noise, source = Noise(np.mean([m.alpha for m in models], axis=0), np.mean([m.beta for m in models], axis=0)), "estimated"
     middle = burst.frames[len(burst) // 2]
-    if flows_of is not None and len(burst) > 1:
-        found = floors_of(Burst(burst.name, _some(burst, _MEASURED_FRAMES)), at_least_quantised(noise, middle), flows_of, _MEASURED_WINDOWS)
+    if make_aligner is not None and len(burst) > 1:
+        found = floors_of(Burst(burst.name, _some(burst, _MEASURED_FRAMES)), at_least_quantised(noise, middle), make_aligner, _MEASURED_WINDOWS)
         if found.known:
             noise = line_below(found).noise
             source = "estimated from the burst" if len(burst) >= FEWEST_FRAMES else source
@@ -56,7 +56,7 @@ def _some(burst: Burst, most: int) -> tuple[Frame, ...]:
     return tuple(burst.frames[i] for i in np.unique(np.linspace(0, len(burst) - 1, min(len(burst), most)).astype(int)))
 
 
-def check_noise_profile(burst: Burst, given: Noise, flows_of: FlowsOf) -> str:
+def check_noise_profile(burst: Burst, given: Noise, make_aligner: MakeAligner) -> str:
     """Compare the given noise model of a burst with a measurement; return a warning, or "" where they are consistent.
 
     The most likely common factor on all variances is estimated from a few frames and windows. Texture that fills the frame can only make it too large, so
@@ -64,7 +64,7 @@ def check_noise_profile(burst: Burst, given: Noise, flows_of: FlowsOf) -> str:
     """
     if len(burst) < FEWEST_FRAMES:
         return ""
-    found = floors_of(Burst(burst.name, _some(burst, _CHECKED_FRAMES)), given, flows_of, _CHECKED_WINDOWS)
+    found = floors_of(Burst(burst.name, _some(burst, _CHECKED_FRAMES)), given, make_aligner, _CHECKED_WINDOWS)
     factor = scale_of(found, given)
     if not found.known or _SMALLER < factor < _LARGER:
         return ""
@@ -76,12 +76,12 @@ def check_noise_profile(burst: Burst, given: Noise, flows_of: FlowsOf) -> str:
     )
 
 
-def questioned(burst: Burst, noise: Noise, looks_of: LooksOf) -> tuple[Noise, float, str]:
+def check_agreement(burst: Burst, noise: Noise, make_registrar: MakeRegistrar) -> tuple[Noise, float, str]:
     """Raise the noise model where well-aligned frames differ everywhere by more than it predicts.
 
     Also returns the factor (variance, mean over channels; 1: not raised), and a warning, or "".
     """
-    found, factor = raised(burst, noise, looks_of)
+    found, factor = raise_noise(burst, noise, make_registrar)
     if factor == 1.0:
         return noise, factor, ""
     warning = (

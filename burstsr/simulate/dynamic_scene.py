@@ -43,7 +43,7 @@ class DynamicScene:
             image[self.lamp] = self.lamp_rgb[frame]
         return image
 
-    def mover_mask(self, frames: Iterable[int]) -> NDArray[np.bool_]:
+    def moving_object_mask(self, frames: Iterable[int]) -> NDArray[np.bool_]:
         """Return (h, w) where the moving object is in any of `frames`, in the reference's geometry."""
         mask = np.zeros(self.background.shape[:2], np.bool_)
         if self.disc is not None:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from burstsr.core.burst import Burst, Frame, FrameInfo, Levels, cfa_array
+from burstsr.core.deprecated import renamed_attributes
 from burstsr.core.errors import SettingsError
 from burstsr.core.noise import Noise
 from burstsr.simulate import trajectories
@@ -27,6 +28,7 @@ EXPOSURE_S = 1 / 100
 _MARGIN_PX = 1024  # pixels of scene beyond the truth's borders that motion may reach in a small image
 
 
+@renamed_attributes(mask_mover="moving_object_mask", mask_mover_ever="moving_object_mask_any_frame")
 @dataclass(frozen=True)
 class SimulatedBurst:
     """A simulated burst with its ground truth.
@@ -34,7 +36,7 @@ class SimulatedBurst:
     truth: (round(s H), round(s W), 3) float32 linear camera RGB before the lens, 1.0 = saturation, as in the reference (frame 0); a linear
     image may exceed 1, which only the frames clip.
     motions: one per frame, the first zero. noise: the model used; row noise, hot pixels and quantisation are additional.
-    mask_mover, mask_mover_ever: truth's height and width, bool: where the moving object is in the reference, and where it is in any frame, in the
+    moving_object_mask, moving_object_mask_any_frame: truth's height and width, bool: pixels of the moving object in the reference, and in any frame, in the
     reference's geometry; None without one. hot_pixels: (n, 2) their raw (y, x).
     gain: (points down, points across) of the map that corrects vignetting, for the files' OpcodeList2; None without. The burst's frames
     are uncorrected, darker in the corners.
@@ -45,8 +47,8 @@ class SimulatedBurst:
     motions: tuple[FrameMotion, ...]
     settings: SimulateSettings
     noise: Noise
-    mask_mover: NDArray[np.bool_] | None
-    mask_mover_ever: NDArray[np.bool_] | None
+    moving_object_mask: NDArray[np.bool_] | None
+    moving_object_mask_any_frame: NDArray[np.bool_] | None
     hot_pixels: NDArray[np.intp]
     gain: NDArray[np.float32] | None = None
 
@@ -104,8 +106,8 @@ def simulate_burst(image: NDArray[Any], settings: SimulateSettings, rng: np.rand
         motions=motions,
         settings=settings,
         noise=noise,
-        mask_mover=stage.mover_mask([0]) if moves else None,
-        mask_mover_ever=stage.mover_mask(range(settings.frames)) if moves else None,
+        moving_object_mask=stage.moving_object_mask([0]) if moves else None,
+        moving_object_mask_any_frame=stage.moving_object_mask(range(settings.frames)) if moves else None,
         hot_pixels=hot,
         gain=gain,
     )

@@ -11,7 +11,7 @@ import numpy as np
 from burstsr.core.errors import RangeError, SettingsError
 from burstsr.core.fields import check_range
 from single.classical import METHODS
-from single.inference.enlarger import Model, Upscaler
+from single.inference.upscaler import Model, Upscaler
 from single.loading import find
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class Request:
 
 
 def check(request: Request) -> None:
-    """Raise what `enlarger` would raise for an unknown model, missing weights or missing torch; nothing is loaded."""
+    """Raise what `make_upscaler` would raise for an unknown model, missing weights or missing torch; nothing is loaded."""
     if request.model in METHODS:
         if request.blend is not None:
             raise SettingsError(f"--blend: {request.model} has no weights to interpolate")
@@ -57,7 +57,7 @@ def check(request: Request) -> None:
         _partner(request, weights)
 
 
-def enlarger(request: Request) -> Upscaler:
+def make_upscaler(request: Request) -> Upscaler:
     """Load the requested model. Raises SettingsError where it is unknown, or weights or torch are missing; InputFileError for invalid weights."""
     check(request)
     if request.model in METHODS:

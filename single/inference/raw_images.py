@@ -12,60 +12,60 @@ from burstsr.core.coords import output_length
 from burstsr.core.result import Result
 from burstsr.core.sensor import samples
 from burstsr.demosaic import demosaic
-from single.inference.enlarger import Progress, Upscaler
+from single.inference.upscaler import Progress, Upscaler
 from single.mosaic import balance, bayer_planes
 from single.transfer import decode, encode
 
 Floats = NDArray[np.float32]
 
 
-def upscale_frame(frame: Frame, enlarger: Upscaler, progress: Progress | None = None) -> Result:
+def upscale_frame(frame: Frame, upscaler: Upscaler, progress: Progress | None = None) -> Result:
     """Upscale a raw frame, demosaiced or, for a model of kind "bayer", directly from the mosaic: linear camera RGB, 1.0 = saturation."""
     rgb = demosaic(frame)
-    if enlarger.kind == "bayer":
+    if upscaler.kind == "bayer":
         mosaic = samples(frame.mosaic, frame.info.levels)
-        made = _from_mosaic(mosaic, rgb, frame.info, enlarger, progress)
+        made = _from_mosaic(mosaic, rgb, frame.info, upscaler, progress)
     else:
-        made = _from_colours(rgb, balance(frame.info), enlarger, progress)
-    return Result(made, frame.info, enlarger.scale)
+        made = _from_colours(rgb, balance(frame.info), upscaler, progress)
+    return Result(made, frame.info, upscaler.scale)
 
 
-def upscale_image(image: Result, enlarger: Upscaler, progress: Progress | None = None) -> Result:
+def upscale_image(image: Result, upscaler: Upscaler, progress: Progress | None = None) -> Result:
     """Upscale an image of linear camera RGB. A model of kind "bayer", which requires scale 1, gets it resampled by the camera's CFA."""
-    if enlarger.kind == "bayer":
+    if upscaler.kind == "bayer":
         colours = np.tile(image.reference.cfa, [n // 2 + 1 for n in image.image.shape[:2]])[: image.image.shape[0], : image.image.shape[1]]
         mosaic = np.take_along_axis(image.image, colours[:, :, None].astype(np.intp), axis=2)[:, :, 0]
-        made = _from_mosaic(mosaic, image.image, image.reference, enlarger, progress)
+        made = _from_mosaic(mosaic, image.image, image.reference, upscaler, progress)
     else:
-        made = _from_colours(image.image, balance(image.reference), enlarger, progress)
-    return replace(image, image=made, scale=image.scale * enlarger.scale, noise_model=None)
+        made = _from_colours(image.image, balance(image.reference), upscaler, progress)
+    return replace(image, image=made, scale=image.scale * upscaler.scale, noise_model=None)
 
 
-def upscale_linear(rgb: Floats, enlarger: Upscaler, progress: Progress | None = None) -> Floats:
+def upscale_linear(rgb: Floats, upscaler: Upscaler, progress: Progress | None = None) -> Floats:
     """Upscale a linear image with white (1, 1, 1) to (round(s H), round(s W), 3)."""
-    return _from_colours(rgb, np.ones(3, np.float32), enlarger, progress)
+    return _from_colours(rgb, np.ones(3, np.float32), upscaler, progress)
 
 
-def _from_colours(rgb: Floats, gains: Floats, enlarger: Upscaler, progress: Progress | None) -> Floats:
+def _from_colours(rgb: Floats, gains: Floats, upscaler: Upscaler, progress: Progress | None) -> Floats:
     balanced = np.maximum(rgb, 0) * gains
     seen = np.minimum(balanced, 1)
-    made = decode(enlarger.image(encode(seen), progress))
-    return _with_highlights(made, balanced - seen, enlarger, gains)
+    made = decode(upscaler.image(encode(seen), progress))
+    return _with_highlights(made, balanced - seen, upscaler, gains)
 
 
-def _from_mosaic(mosaic: Floats, rgb: Floats, info: FrameInfo, enlarger: Upscaler, progress: Progress | None) -> Floats:
+def _from_mosaic(mosaic: Floats, rgb: Floats, info: FrameInfo, upscaler: Upscaler, progress: Progress | None) -> Floats:
     gains = balance(info)
     planes, top, left = bayer_planes(mosaic, info.cfa, gains)
-    made = enlarger.planes(encode(np.minimum(planes, 1)), progress)
-    y, x = round(top * enlarger.scale), round(left * enlarger.scale)
-    height, width = (output_length(n, enlarger.scale) for n in mosaic.shape)
+    made = upscaler.planes(encode(np.minimum(planes, 1)), progress)
+    y, x = round(top * upscaler.scale), round(left * upscaler.scale)
+    height, width = (output_length(n, upscaler.scale) for n in mosaic.shape)
     made = decode(np.clip(made[y : y + height, x : x + width], 0, 1))
     balanced = rgb * gains
-    return _with_highlights(made, balanced - np.minimum(balanced, 1), enlarger, gains)
+    return _with_highlights(made, balanced - np.minimum(balanced, 1), upscaler, gains)
 
 
-def _with_highlights(made: Floats, excess: Floats, enlarger: Upscaler, gains: Floats) -> Floats:
+def _with_highlights(made: Floats, excess: Floats, upscaler: Upscaler, gains: Floats) -> Floats:
     """Convert back to camera RGB. excess: the part of a balanced colour above white, which networks do not process; it is interpolated."""
     if excess.any():
-        made = made + np.maximum(enlarger.rest(excess), 0)
+        made = made + np.maximum(upscaler.rest(excess), 0)
     return np.ascontiguousarray(made / gains, np.float32)

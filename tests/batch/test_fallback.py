@@ -33,7 +33,7 @@ def copier(request, monkeypatch):
         return planes[[0, 1, 3]].repeat(4, 1).repeat(4, 2) if len(planes) == 4 else planes.repeat(2, 1).repeat(2, 2)
 
     model = Upscaler(Model("copier", learned=True), 2.0, 2.0, request.param, run)
-    monkeypatch.setattr(fallback, "_enlarger", lambda name, scale: model)
+    monkeypatch.setattr(fallback, "_make_upscaler", lambda name, scale: model)
     return request.param
 
 

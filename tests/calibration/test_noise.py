@@ -14,7 +14,7 @@ from burstsr.profiles.records import NoiseRecord
 from burstsr.robustness.noise_curves import STEPS, noise_curves
 from burstsr.simulate import SimulateSettings, simulate_burst
 from calibration.curves import monte_carlo
-from calibration.noise import combined, flows_of, noise_from_burst, noise_from_table
+from calibration.noise import combined, make_aligner, noise_from_burst, noise_from_table
 from calibration.photon_transfer import photon_transfer
 from calibration.synthetic import flat_frames
 
@@ -74,14 +74,14 @@ def test_movers_and_hot_pixels_do_not_count(rng):
     from burstsr.simulate import MovingObject
 
     simulated = made(400, moving_object=MovingObject(), hot_pixels=200)
-    found = measure(simulated.burst, simulated.noise, flows_of).noise
+    found = measure(simulated.burst, simulated.noise, make_aligner).noise
     assert found.alpha == pytest.approx(simulated.noise.alpha, rel=0.2)
 
 
 def test_the_order_of_frames_hardly_matters():
     simulated = made(400, frames=8)
     backwards = Burst("b", simulated.burst.frames[::-1])
-    a, b = (measure(burst, simulated.noise, flows_of) for burst in (simulated.burst, backwards))
+    a, b = (measure(burst, simulated.noise, make_aligner) for burst in (simulated.burst, backwards))
     assert np.all(np.abs(a.noise.alpha - b.noise.alpha) <= 4 * np.hypot(a.alpha_error, b.alpha_error))
 
 
@@ -90,20 +90,20 @@ def test_without_a_profile_the_pipeline_measures():
 
     simulated = made(800)
     burst = Burst("b", tuple(f.with_info(replace(f.info, noise=None)) for f in simulated.burst))
-    noise, source = estimate_noise(burst, flows_of)
+    noise, source = estimate_noise(burst, make_aligner)
     assert source == "estimated from the burst"
     assert noise.alpha == pytest.approx(simulated.noise.alpha, rel=0.2)
     assert estimate_noise(burst)[1] == "estimated"
-    assert estimate_noise(Burst("b", burst.frames[:2]), flows_of)[1] == "estimated"
+    assert estimate_noise(Burst("b", burst.frames[:2]), make_aligner)[1] == "estimated"
 
 
 @pytest.mark.parametrize("iso", [100, 1600])
 def test_a_profile_wrong_by_four_is_said_and_a_right_one_not(iso):
     simulated = made(iso, frames=5)
-    assert check_noise_profile(simulated.burst, simulated.noise, flows_of) == ""
-    assert " times the NoiseProfile" in check_noise_profile(simulated.burst, simulated.noise.scaled(0.25), flows_of)
-    assert "noise is 1/" in check_noise_profile(simulated.burst, simulated.noise.scaled(4), flows_of)
-    assert check_noise_profile(Burst("b", simulated.burst.frames[:2]), simulated.noise.scaled(4), flows_of) == ""
+    assert check_noise_profile(simulated.burst, simulated.noise, make_aligner) == ""
+    assert " times the NoiseProfile" in check_noise_profile(simulated.burst, simulated.noise.scaled(0.25), make_aligner)
+    assert "noise is 1/" in check_noise_profile(simulated.burst, simulated.noise.scaled(4), make_aligner)
+    assert check_noise_profile(Burst("b", simulated.burst.frames[:2]), simulated.noise.scaled(4), make_aligner) == ""
 
 
 def test_two_frames_are_too_few_to_measure():

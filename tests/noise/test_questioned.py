@@ -11,15 +11,15 @@ from conftest import frame_of
 from burstsr import Settings, prepare, read_burst, super_resolve
 from burstsr.core.burst import Burst
 from burstsr.core.noise import Noise
-from burstsr.noise import check_noise_profile, estimate, estimate_noise, measure, questioned
+from burstsr.noise import check_agreement, check_noise_profile, estimate, estimate_noise, measure
 from burstsr.noise.quantised import at_least_quantised
 from burstsr.settings import AlignSettings
 from burstsr.simulate import MovingObject, SimulateSettings, simulate_burst
-from calibration.noise import flows_of
+from calibration.noise import make_aligner
 
 
-def looks_of(reference, noise):
-    return prepare.looks_of(Settings(align=AlignSettings(refine=False)), reference, noise)
+def make_registrar(reference, noise):
+    return prepare.make_registrar(Settings(align=AlignSettings(refine=False)), reference, noise)
 
 
 def leaves(height=512, width=640, smooth=0.0):
@@ -58,8 +58,8 @@ def compressed(burst, error_dn=60.0):
 def test_noise_that_is_plainly_too_small_drops_no_frames_in_silence(frames):
     quiet = Noise(np.full(3, 1e-7), np.full(3, 1e-9))
     burst = compressed(made.__wrapped__(frames=frames, noise=quiet, smooth=0.6).burst)
-    noise, _ = estimate_noise(burst, flows_of)
-    raised, factor, why = questioned(burst, noise, looks_of)
+    noise, _ = estimate_noise(burst, make_aligner)
+    raised, factor, why = check_agreement(burst, noise, make_registrar)
     assert factor > 3 and "well-aligned" in why
     assert np.all(raised.alpha >= noise.alpha)
     report = super_resolve(burst, Settings(scale=1)).report
@@ -83,7 +83,7 @@ def test_the_second_frame_of_a_real_lossily_compressed_pair_is_used(data):
 @pytest.mark.parametrize("more", [{}, {"moving_object": MovingObject()}, {"frames": 9, "iso": 400}])
 def test_frames_that_agree_question_nothing(more):
     simulated = made(**more)
-    assert questioned(simulated.burst, simulated.noise, looks_of) == (simulated.noise, 1.0, "")
+    assert check_agreement(simulated.burst, simulated.noise, make_registrar) == (simulated.noise, 1.0, "")
 
 
 def test_frames_of_another_scene_and_brighter_ones_question_nothing():
@@ -93,21 +93,21 @@ def test_frames_of_another_scene_and_brighter_ones_question_nothing():
     black = second.info.levels.black[0, 0]
     brighter = third.with_mosaic(np.clip((third.mosaic - black) * 1.15 + black, 0, 16383).astype(np.uint16))
     for frames in ((first, turned), (first, brighter)):
-        assert questioned(Burst("b", frames), simulated.noise, looks_of)[1] == 1.0
+        assert check_agreement(Burst("b", frames), simulated.noise, make_registrar)[1] == 1.0
 
 
 @pytest.mark.parametrize("more", [{}, {"moving_object": MovingObject()}, {"frames": 3}])
 def test_exact_profiles_are_not_doubted_on_fine_texture_and_with_movers(more):
     simulated = made(**more)
-    assert check_noise_profile(simulated.burst, simulated.noise, flows_of) == ""
-    assert " times the NoiseProfile" in check_noise_profile(simulated.burst, simulated.noise.scaled(0.25), flows_of)
-    assert "noise is 1/" in check_noise_profile(simulated.burst, simulated.noise.scaled(4), flows_of)
+    assert check_noise_profile(simulated.burst, simulated.noise, make_aligner) == ""
+    assert " times the NoiseProfile" in check_noise_profile(simulated.burst, simulated.noise.scaled(0.25), make_aligner)
+    assert "noise is 1/" in check_noise_profile(simulated.burst, simulated.noise.scaled(4), make_aligner)
 
 
 @pytest.mark.parametrize("more", [{}, {"moving_object": MovingObject()}, {"frames": 9, "iso": 400}])
 def test_noise_is_not_overestimated_on_fine_texture_and_with_movers(more):
     simulated = made(**more)
-    noise, _ = estimate_noise(without_profile(simulated.burst), flows_of)
+    noise, _ = estimate_noise(without_profile(simulated.burst), make_aligner)
     for channel in range(3):
         for level in (0.05, 0.1, 0.4):
             assert 0.7 < float(noise.variance(level, channel) / simulated.noise.variance(level, channel)) < 1.6
@@ -116,7 +116,7 @@ def test_noise_is_not_overestimated_on_fine_texture_and_with_movers(more):
 def test_two_frames_are_told_from_each_other():
     """Without their difference the estimate was 3.3 times too high here."""
     simulated = made(frames=2, iso=400)
-    noise, source = estimate_noise(without_profile(simulated.burst), flows_of)
+    noise, source = estimate_noise(without_profile(simulated.burst), make_aligner)
     assert source == "estimated"
     assert float(noise.variance(0.1, 1) / simulated.noise.variance(0.1, 1)) < 2.0
 
@@ -139,7 +139,7 @@ def test_quantisation_sets_a_floor(rng):
 
 def test_a_burst_without_any_noise_has_a_usable_model():
     frame = frame_of(np.full((96, 96), 0.2))
-    noise, _ = estimate_noise(Burst("b", (frame, frame, frame)), flows_of)
+    noise, _ = estimate_noise(Burst("b", (frame, frame, frame)), make_aligner)
     assert np.isfinite(noise.alpha).all() and (noise.alpha + noise.beta > 0).all()
 
 
@@ -147,6 +147,6 @@ def test_halves_of_a_real_burst_agree(data):
     """Levels hardly differ there: little tells alpha from beta, and the chance of a few blocks must not. Over the whole frame they differ by 2.4 %."""
     burst = read_burst(data / "seestar_m94")
     rough = estimate(burst.frames[0])
-    a, b = (measure(Burst("half", burst.frames[k : k + 5]), rough, flows_of, most_windows=2).noise for k in (0, 5))
+    a, b = (measure(Burst("half", burst.frames[k : k + 5]), rough, make_aligner, most_windows=2).noise for k in (0, 5))
     assert a.alpha == pytest.approx(b.alpha, rel=0.05)
     assert a.beta == pytest.approx(b.beta, rel=0.1)

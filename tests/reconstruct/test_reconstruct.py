@@ -71,7 +71,7 @@ def error_where(made, settings, mask):
 
 def test_a_mover_leaves_no_ghost():
     made = simulated(waves(), moving_object=MovingObject())
-    where = made.mask_mover_ever
+    where = made.moving_object_mask_any_frame
     found = error_where(made, BEST, where)
     assert found < error_where(made, FAST, where)
     assert found < 0.3 * error_where(made, replace(BEST, robustness=RobustnessSettings(enabled=False), safeguard=False), where)
@@ -80,7 +80,7 @@ def test_a_mover_leaves_no_ghost():
 @pytest.mark.xfail(strict=True, reason="where the reference alone counts, and shows detail finer than its samples, aliases grow: error 1.5 times fast's")
 def test_a_mover_before_fine_stripes_is_no_worse_than_fast():
     made = simulated(stripes(224, 256), moving_object=MovingObject())
-    where = made.mask_mover_ever
+    where = made.moving_object_mask_any_frame
     assert error_where(made, BEST, where) < 1.02 * error_where(made, FAST, where)
 
 

@@ -135,7 +135,7 @@ STILL = {"frames": 4, "scale": 1.0, "noise": QUIET, "motion": "tripod", "blur_si
 
 def test_mover_moves_and_the_truth_shows_it_where_the_reference_does():
     without, simulated = run(**STILL), run(moving_object=MOVER, **STILL)
-    frames, empty, mask = mosaics(simulated), mosaics(without), simulated.mask_mover
+    frames, empty, mask = mosaics(simulated), mosaics(without), simulated.moving_object_mask
     assert 0.8 < mask.sum() / (np.pi * (0.15 * 96) ** 2) < 1.2
     np.testing.assert_array_equal(simulated.truth[~mask], without.truth[~mask])
     np.testing.assert_array_equal(simulated.truth[mask], without.truth[::-1, ::-1][mask])
@@ -143,8 +143,8 @@ def test_mover_moves_and_the_truth_shows_it_where_the_reference_does():
         moved = np.roll(mask, (2 * index, 4 * index), axis=(0, 1))
         np.testing.assert_array_equal(frames[index][moved], frames[0][mask])
         np.testing.assert_array_equal(frames[index][~moved], empty[index][~moved])
-        assert simulated.mask_mover_ever[moved].all()
-    assert without.mask_mover is None and without.mask_mover_ever is None
+        assert simulated.moving_object_mask_any_frame[moved].all()
+    assert without.moving_object_mask is None and without.moving_object_mask_any_frame is None
 
 
 def test_mover_leaves_the_image_quietly():
@@ -262,3 +262,11 @@ def test_old_names_of_the_simulation_are_still_accepted_with_a_warning():
     for old, new in (("Mover", MovingObject), ("Blink", Flicker)):
         with pytest.warns(DeprecationWarning, match=f"{old} is now called {new.__name__}"):
             assert getattr(burstsr.simulate, old) is new
+
+
+def test_masks_are_still_read_under_their_old_names(rng):
+    made = simulate_burst(rng.random((64, 64, 3)), SimulateSettings(frames=2), rng)
+    with pytest.warns(DeprecationWarning, match="moving_object_mask"):
+        assert made.mask_mover is made.moving_object_mask
+    with pytest.raises(AttributeError, match="no_such_name"):
+        made.no_such_name  # noqa: B018

@@ -9,7 +9,7 @@ from burstsr.core.errors import BurstsrError, SettingsError
 from burstsr.core.result import Result
 from burstsr.demosaic import demosaic
 from single.descriptor import Descriptor
-from single.inference import Model, Request, Upscaler, enlarger, upscale_frame, upscale_image, upscale_linear
+from single.inference import Model, Request, Upscaler, make_upscaler, upscale_frame, upscale_image, upscale_linear
 from single.inference.runner import Runner, chosen_device, out_of_memory
 from single.inference.tiles import ramp, spans
 from single.loading.stage import Loaded
@@ -37,7 +37,7 @@ def smooth(height, width, channels=3):
 
 
 def made_by(kind, scale=None, **named):
-    """An enlarger of a tiny network of random weights."""
+    """An upscaler with a tiny network of random weights."""
     runner = Runner(loaded(kind), "cpu", **named)
     descriptor = TINY[kind]
     return Upscaler(Model(descriptor.name, True, descriptor.gan, "0" * 64), float(scale or descriptor.scale), float(descriptor.scale), descriptor.input, runner)
@@ -104,13 +104,13 @@ def test_devices():
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
 @pytest.mark.parametrize("scale", [2, 1.5, 5])
 def test_all_channels_at_all_scales(kind, channels, scale):
-    made = made_by(kind, scale) if kind else enlarger(Request("bicubic", scale))
+    made = made_by(kind, scale) if kind else make_upscaler(Request("bicubic", scale))
     image = smooth(30, 41, channels)
     large = made.image(image)
     assert large.shape == (round(scale * 30), round(scale * 41), channels) and large.dtype == np.float32
     assert large.min() >= 0 and large.max() <= 1
     if channels % 2 == 0:
-        alpha = enlarger(Request("bicubic", scale)).image(image[:, :, -1:])
+        alpha = make_upscaler(Request("bicubic", scale)).image(image[:, :, -1:])
         assert np.abs(large[:, :, -1:] - alpha).max() < 1e-6
 
 
@@ -123,7 +123,7 @@ def test_grey_comes_out_as_grey_colours_do():
 
 def test_luma_networks_leave_colour_differences_to_bicubic():
     image = 0.3 + 0.4 * smooth(20, 20)
-    made, to_dict = made_by("y").image(image), enlarger(Request("bicubic", 3)).image(image)
+    made, to_dict = made_by("y").image(image), make_upscaler(Request("bicubic", 3)).image(image)
     gained = made - to_dict
     assert np.abs(gained - gained[:, :, :1]).max() < 1e-5 and np.abs(gained).max() > 1e-4
 
@@ -165,7 +165,7 @@ def test_raw_frames_come_back_linear():
     same = Upscaler(Model("same", False), 1.0, 1.0, "rgb", None, "bicubic")
     made = upscale_frame(frame, same)
     assert np.abs(made.image - demosaic(frame)).max() < 1e-5 and made.reference is frame.info
-    large = upscale_image(made, enlarger(Request("lanczos", 1.5)))
+    large = upscale_image(made, make_upscaler(Request("lanczos", 1.5)))
     assert large.scale == 1.5 and large.image.shape == (36, 48, 3) and np.isfinite(large.image).all() and large.noise_model is None
     assert upscale_frame(frame, made_by("rgb")).image.shape == (48, 64, 3)
 
@@ -178,7 +178,7 @@ def test_a_merged_image_is_seen_through_the_filters(rng):
 
 def test_linear_values_above_white_stay():
     bright = np.full((8, 8, 3), 3.0, np.float32)
-    assert np.abs(upscale_linear(bright, enlarger(Request("bicubic", 2))) - 3).max() < 1e-4
+    assert np.abs(upscale_linear(bright, make_upscaler(Request("bicubic", 2))) - 3).max() < 1e-4
 
 
 def test_requests_are_checked():
@@ -191,4 +191,11 @@ def test_requests_are_checked():
         with pytest.raises(SettingsError, match=says):
             Request("lanczos", **named)
     with pytest.raises(SettingsError, match="no weights to interpolate"):
-        enlarger(Request("lanczos", blend=0.5))
+        make_upscaler(Request("lanczos", blend=0.5))
+
+
+def test_the_factory_is_still_found_under_its_old_name():
+    import single.inference
+
+    with pytest.warns(DeprecationWarning, match="make_upscaler"):
+        assert single.inference.enlarger is single.inference.make_upscaler

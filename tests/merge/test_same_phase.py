@@ -16,10 +16,10 @@ def still(shape):
 
 def test_a_tripod_burst_is_averaged(rng):
     frames = [frame_of(0.4 + 0.02 * rng.standard_normal((32, 48))) for _ in range(9)]
-    steady = SamePhaseMean(frames[0])
+    same_phase = SamePhaseMean(frames[0])
     for frame in frames[1:]:
-        steady.add(frame, still((32, 48)), np.ones((16, 24), np.float32))
-    mean, fallen = steady.result()
+        same_phase.add(frame, still((32, 48)), np.ones((16, 24), np.float32))
+    mean, fallen = same_phase.result()
     np.testing.assert_allclose(mean, np.mean([samples(f.mosaic, f.info.levels) for f in frames], axis=0), atol=1e-5)
     np.testing.assert_allclose(fallen, 9, rtol=1e-4)
 
@@ -28,20 +28,20 @@ def test_a_shift_of_the_cfa_period_counts_in_full_and_half_of_it_not_at_all(rng)
     scene = rng.uniform(0, 1, (64, 64))
     reference = frame_of(scene[8:40, 8:40])
     for shift, expected in (((2, -4), 2.0), ((1, 1), 1.0), ((0.9, 0.2), 1.0)):
-        steady = SamePhaseMean(reference)
+        same_phase = SamePhaseMean(reference)
         dy, dx = (int(v) for v in shift)
         flow = Flow(np.full((2, 2, 2), shift, np.float32), 16)
-        steady.add(frame_of(scene[8 - dy : 40 - dy, 8 - dx : 40 - dx]), flow, np.ones((16, 16), np.float32))
-        mean, fallen = steady.result()
+        same_phase.add(frame_of(scene[8 - dy : 40 - dy, 8 - dx : 40 - dx]), flow, np.ones((16, 16), np.float32))
+        mean, fallen = same_phase.result()
         assert fallen[4:-4, 4:-4].mean() == pytest.approx(expected, abs=0.01)
         np.testing.assert_allclose(mean[8:-8, 8:-8], samples(reference.mosaic, reference.info.levels)[8:-8, 8:-8], atol=1e-3)
 
 
 def test_no_trust_changes_nothing(rng):
     a, b = frame_of(rng.uniform(0, 1, (32, 32))), frame_of(rng.uniform(0, 1, (32, 32)))
-    steady = SamePhaseMean(a)
-    steady.add(b, still((32, 32)), np.zeros((16, 16), np.float32))
-    mean, fallen = steady.result()
+    same_phase = SamePhaseMean(a)
+    same_phase.add(b, still((32, 32)), np.zeros((16, 16), np.float32))
+    mean, fallen = same_phase.result()
     np.testing.assert_allclose(mean, samples(a.mosaic, a.info.levels), atol=1e-6)
     assert (fallen == 1).all()
 
