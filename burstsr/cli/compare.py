@@ -1,4 +1,4 @@
-"""`burstsr compare`: how far a picture is from the truth."""
+"""`burstsr compare`: error of an image against the ground truth."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 FIGURES = {"psnr_linear": "PSNR linear, dB", "psnr_srgb": "PSNR sRGB, dB", "ssim": "SSIM", "chroma_error": "chroma error"}
 SHOWN = {"psnr": "PSNR, dB", "ssim": "SSIM", "ms_ssim": "MS-SSIM"}  # of display images, on RGB and on luma
-DEFAULT_CROP = 32  # pixels: 16 raw pixels at x2, where frames that moved show nothing
+DEFAULT_CROP = 32  # pixels: 16 raw pixels at x2, which moving frames do not cover
 
 
 @dataclass(frozen=True)
 class Side:
-    """One of the two pictures. rgb: linear; of the camera, with its colour, or, with colour None, sRGB primaries as displayed.
+    """One of the two images. rgb: linear; of the camera, with its colour, or, with colour None, sRGB primaries as displayed.
 
     orientation: EXIF code still to be applied.
     """

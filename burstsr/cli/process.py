@@ -111,7 +111,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _summarise(args: argparse.Namespace, outcomes: list[Outcome], found: Discovery, renamed: dict[str, Path]) -> None:
-    """What is said at the end: with --json all of it, else which bursts failed."""
+    """Print the summary: with --json all of it, else the bursts that failed."""
     from burstsr.cli.tables import plain_problems
 
     failed = [o.name for o in outcomes if o.status == "failed"]

@@ -124,5 +124,5 @@ def _training(args: argparse.Namespace) -> Training:
     if args.raw_data:
         pairs, held_back = sources.of_raw_files(descriptor, args.raw_data, args.validation[0] if args.validation else args.raw_data)
     else:
-        pairs, held_back = sources.of_pictures(descriptor, args.data, args.validation, Degradation(args.blur_px, args.noise, args.jpeg))
+        pairs, held_back = sources.pairs_from_images(descriptor, args.data, args.validation, Degradation(args.blur_px, args.noise, args.jpeg))
     return Training(plan, pairs, Validation(held_back), out, args.start or "")

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from burstsr.core.coords import tile_centre, tile_coordinate, tile_count
 
-_MANY = 4096  # positions from which a compiled loop is worth its call
+_MANY = 4096  # number of positions above which a compiled loop is faster
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""A picture to display, block of rows by block of rows: at 48 MP a full float copy is 576 MB, and the result is the only one."""
+"""Rendering of a result for display, in blocks of rows: at 48 MP a full float copy takes 576 MB; only the result itself is held in full."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def _finished(result: Result, settings: FinishSettings, kind: np.dtype[Any]) -> 
 
 
 def _by_blocks(result: Result, kind: np.dtype[Any], block: Callable[[int, int], NDArray[Any]]) -> NDArray[Any]:
-    """Fill an upright picture of `kind` through its view as stored, from blocks of rows, on all cores."""
+    """Fill an upright image of dtype `kind`, through a view in stored orientation, from blocks of rows, in parallel."""
     code = result.reference.orientation
     upright = np.empty(orient(result.image, code).shape, kind)
     stored = unorient(upright, code)

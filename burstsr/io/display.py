@@ -1,6 +1,6 @@
-"""Display pictures as they are: grey or colour, with or without alpha, 8 or 16 bits, with their profile and metadata. For what changes pixels only.
+"""Display images as stored: grey or colour, with or without alpha, 8 or 16 bits, with profile and metadata; for operations that change pixels only.
 
-`files.picture` reads and writes what the program itself computes, always RGB.
+`io.images` reads and writes the program's own results, always RGB.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Display:
 
 
 def read_display(path: str | Path) -> Display:
-    """A PNG, TIFF, JPEG, BMP or WebP picture. Raises InputFileError for a missing, broken or unknown file, and for NaN or infinite values."""
+    """Read a PNG, TIFF, JPEG, BMP or WebP image. Raises InputFileError for a missing, damaged or unknown file, and for NaN or infinite values."""
     file = Path(path)
     try:
         data = file.read_bytes()
@@ -69,9 +69,9 @@ def read_display(path: str | Path) -> Display:
 
 
 def write_display(path: str | Path, kind: str, image: Display) -> None:
-    """Write as "png", "tiff" or "jpg" (8 bits, alpha dropped), atomically. Without a profile of its own the picture is marked as sRGB.
+    """Write an image as "png", "tiff" or "jpg" (8 bits, alpha dropped), atomically. Without a profile of its own it is tagged as sRGB.
 
-    EXIF goes with it, the turn taken out and without maker's notes. Raises OutputError.
+    EXIF is copied, with orientation reset and without maker notes. Raises OutputError.
     """
     pixels, blocks = image.pixels, image.blocks
     icc = blocks.get("icc") or (srgb_profile() if pixels.shape[2] >= 3 else None)
@@ -115,7 +115,7 @@ def _tiff(file: Path) -> Display:
 
 
 def _exif_of_tiff(path: Path) -> dict[str, bytes]:
-    """Block "exif" with what a TIFF says of camera, author, shot and place, if anything."""
+    """Return block "exif" with a TIFF's tags of camera, author, exposure and location, if any."""
     with open(path, "rb") as file:
         found = tiff.read_directories(file)
         first = {code: entry for code, entry in found[0].items() if code in _KEPT_OF_TIFF} if found else {}

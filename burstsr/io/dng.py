@@ -1,7 +1,7 @@
-"""DNG out: the merged picture (LinearRaw) and simulated frames (CFA).
+"""DNG output: the result (LinearRaw) and simulated frames (CFA).
 
-Lossless JPEG tiles are what Adobe's SDK, LibRaw, dcraw, darktable and RawTherapee all decode to the same numbers, at a half to two thirds of the size.
-The merged picture has the layout of Adobe's own files: a thumbnail first, the raw data and a larger preview in sub-directories.
+Lossless JPEG tiles are decoded identically by Adobe's SDK, LibRaw, dcraw, darktable and RawTherapee, at half to two thirds of the size.
+Results have the layout of Adobe's own files: a thumbnail first, the raw data and a larger preview in sub-directories.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ _LOSSLESS_JPEG = 7
 
 
 def write_dng(path: str | Path, result: Result, preview: NDArray[np.uint8] | None = None) -> None:
-    """`picture` as 16-bit LinearRaw: camera RGB clipped to 0 .. 1, BlackLevel 0, WhiteLevel 65535 = 1.0, neither white-balanced nor oriented.
+    """Write a result as 16-bit LinearRaw: camera RGB clipped to 0 .. 1, BlackLevel 0, WhiteLevel 65535 = 1.0, neither white-balanced nor oriented.
 
-    Inherits colour, EXIF, GPS, XMP and orientation of the reference's file if it is there (`files.copied`), else they come from its FrameInfo; a camera
-    without a matrix gets NOMINAL_XYZ_TO_CAMERA. DefaultCrop is the reference's, FocalPlaneResolution too, both scaled. NoiseProfile is `result.noise_model`.
+    Colour, EXIF, GPS, XMP and orientation are copied from the reference's file if it exists (`io.inherited_tags`), else from its FrameInfo; a camera
+    without a matrix gets NOMINAL_XYZ_TO_CAMERA. DefaultCrop and FocalPlaneResolution are the reference's, scaled. NoiseProfile is `result.noise_model`.
     preview: (h, w, 3) uint8 sRGB of the crop, not oriented, for the embedded JPEG and thumbnail; without it, the raw data is the file's only image.
     Raises OutputError, also beyond 4 GB.
     """
@@ -109,7 +109,7 @@ def _write(path: str | Path, images: list[Image], inner: dict[int, Directory]) -
 
 
 def _tile_shape(height: int, width: int) -> tuple[int, int]:
-    """Rows and columns: LibRaw misreads a tile wider than the picture, and two tiles that make up its width."""
+    """Return rows and columns of a tile. LibRaw misreads a tile wider than the image, and two tiles that together are as wide as it."""
     rows, columns = (_tile_length(length) for length in (height, width))
     return rows, columns + (16 if 2 * columns == width else 0)
 

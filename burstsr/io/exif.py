@@ -1,4 +1,4 @@
-"""What results say of the camera and the shot: from the frame's description, and all that the reference's own file has (EXIF 2.32)."""
+"""Camera and exposure metadata of results: from the frame's description, and from the reference's own file (EXIF 2.32)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from burstsr.io.inherited_tags import DNG_KEPT, Inherited, inherited
 from burstsr.io.tiff import LONG, SHORT, UNDEFINED, Directory, Entry, integers, rationals, text
 
 _VERSION = b"0230"
-_OF_DNG = {42034: 50736, 42033: 50735}  # LensSpecification, BodySerialNumber: what DNG says in its own tags
+_OF_DNG = {42034: 50736, 42033: 50735}  # LensSpecification, BodySerialNumber: DNG has its own tags for them
 _SRGB, _UNCALIBRATED = 1, 0xFFFF
 _LONGEST_IN_BLOCK = 1 << 14  # bytes of a tag in a JPEG, whose whole EXIF has 64 kilobytes
 
@@ -50,7 +50,7 @@ def with_version(exif: Directory) -> Directory:
 def shot_tags(info: FrameInfo | None, shape: tuple[int, ...], *, upright: bool, srgb: bool) -> Inherited:
     """Directories of a TIFF, or of the EXIF in another file, for a result of `shape` (H, W, ...) whose reference is `info`.
 
-    upright: turned by the reference's orientation, which the tag then no longer says. srgb: a display image; else its colours are the camera's.
+    upright: rotated by the reference's orientation, which is then omitted from the tags. srgb: a display image; else its colours are the camera's.
     """
     code = info.orientation if info else 1
     turned = upright and code >= 5

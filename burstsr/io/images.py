@@ -54,9 +54,9 @@ def write_linear_tiff(path: str | Path, rgb: NDArray[np.float32], provenance: Pr
 
 
 def write_camera_tiff(path: str | Path, image: Result) -> None:
-    """`picture` as a float32 TIFF: linear camera RGB, exactly as it is, neither clipped, white-balanced nor turned upright; `linear.read_linear_tiff`.
+    """Write a result as a float32 TIFF: linear camera RGB, neither clipped, white-balanced nor rotated; read by `linear_dng.read_linear_tiff`.
 
-    WhiteLevel 1 and the description say what 1.0 means, AsShotNeutral and ColorMatrix1 what the colours mean; the orientation is the tag's.
+    WhiteLevel 1 and the description define the scale, AsShotNeutral and ColorMatrix1 the colour space; the orientation is in the tag.
     """
     _check(path, image.image, np.float32)
     info = image.reference

@@ -1,7 +1,7 @@
-"""Which tags of the reference frame a result inherits.
+"""Tags of the reference frame that a result inherits.
 
-The picture is a new image of the same scene by the same camera: what the tags say of camera, colour, lens, place and hour stays true; what they say
-of the mosaic's layout, levels, opcodes, previews, digests and maker's private offsets does not.
+The result is a new image of the same scene by the same camera: tags of camera, colour, lens, location and time remain valid; those of the mosaic's
+layout, levels, opcodes, previews, digests and maker-note offsets do not.
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ class ResultFiles:
             return None
 
     def listed(self, record: Mapping[str, Any] | None, *keys: str) -> dict[str, dict[str, Any]]:
-        """What a record says of the files that it names, by name; keys: of OUTPUTS and EARLIER, default both."""
+        """Return a record's entries of files, by name; keys: of OUTPUTS and EARLIER, default both."""
         if record is None:
             return {}
         if not isinstance(record.get(OUTPUTS), list):
@@ -98,14 +98,14 @@ class ResultFiles:
 
 
 def entry(path: Path) -> dict[str, Any]:
-    """What a record says of an output."""
+    """Return a record's entry for an output."""
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     return {"name": path.name, "bytes": path.stat().st_size, "sha256": digest}
 
 
 def unchanged(path: Path, listed_entry: Mapping[str, Any], record: Path, *, thorough: bool = True) -> bool:
-    """Whether a file is what its record says. Without a digest, as earlier versions wrote records, it must not be newer than the record, which came last."""
+    """Return whether a file matches its record. Records of earlier versions have no digest: the file must then not be newer than the record."""
     try:
         if "sha256" not in listed_entry:
             return path.stat().st_mtime_ns <= record.stat().st_mtime_ns + _SLACK_NS

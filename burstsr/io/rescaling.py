@@ -40,7 +40,7 @@ class Rescaling:
         return bool(self.maps) or bool(np.any(self.delta_rows)) or bool(np.any(self.delta_columns))
 
     def mean_gain(self) -> float:
-        """Mean gain over the frame (of some 60 rows of quads, which is what gain maps, a few dozen points high, deserve)."""
+        """Return the mean gain over the frame, sampled at about 60 rows of CFA cells; gain maps have a few dozen points per side."""
         if not self.maps:
             return 1.0
         height = self.shape[0]

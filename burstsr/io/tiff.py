@@ -1,7 +1,7 @@
 """TIFF directories: read any of classic TIFF, write little-endian ones.
 
-A DNG is a TIFF whose meaning lies in its tags, and two things must hold to the byte: a copied tag is the tag that was read, and ISO and exposure
-stand in an Exif directory of their own. So directories are plain {code: Entry}, and pixels are byte strings.
+A DNG is a TIFF defined by its tags, and two things must hold to the byte: a copied tag equals the tag that was read, and ISO and exposure
+are in a separate Exif directory. Directories therefore are plain {code: Entry}, and pixels are byte strings.
 """
 
 from __future__ import annotations
@@ -220,16 +220,16 @@ def _finish(file: BinaryIO, images: Sequence[Directory], inner: Mapping[int, Dir
 
 
 def _directory_bytes(directory: Mapping[int, Entry], position: int, form: _Form) -> bytes:
-    """A directory for byte `position` of the file, its long values behind it; an even number of bytes."""
+    """Return a directory for byte `position` of the file, followed by its long values; an even number of bytes."""
     head, tail = struct.pack(form.number, len(directory)), b""
     width = struct.calcsize(form.offset)
-    behind = position + len(head) + (4 + 2 * width) * len(directory) + width
+    values_at = position + len(head) + (4 + 2 * width) * len(directory) + width
     for code, entry in sorted(directory.items()):
         head += struct.pack("<HH", code, entry.kind) + struct.pack(form.offset, entry.count)
         if len(entry.data) <= width:
             head += entry.data.ljust(width, b"\0")
         else:
-            head += struct.pack(form.offset, behind + len(tail))
+            head += struct.pack(form.offset, values_at + len(tail))
             tail += entry.data + bytes(len(entry.data) % 2)
     return head + bytes(width) + tail
 

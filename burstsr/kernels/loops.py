@@ -15,7 +15,7 @@ STRIP = 8  # rows whose tensors stay in cache
 def tensor_rows(first, last, cells, base, out):
     """Compute structure tensors of rows first .. last, in out[y - base]: means of (gy gy, gy gx, gx gx) over the four corners of each cell.
 
-    quads (h, w); gradients are forward differences over 2 x 2 cells, borders repeated.
+    cells (h, w); gradients are forward differences over 2 x 2 cells, borders repeated.
     """
     height, width = cells.shape
     half, quarter = f4(0.5), f4(0.25)
@@ -87,7 +87,7 @@ def inverse_covariances(first, last, tensor, k_detail, k_denoise, d_threshold, d
 
 @compiled
 def kernel_rows(first, last, cells, k_detail, k_denoise, d_threshold, d_transition, k_stretch, k_shrink, out):
-    """Compute `inverse_covariances` from the structure tensors of cells `quads` (h, w), a few rows at a time."""
+    """Compute `inverse_covariances` from the structure tensors of `cells` (h, w), a few rows at a time."""
     tensor = np.empty((STRIP, cells.shape[1], 3), f4)
     for y in range(first, last, STRIP):
         end = min(y + STRIP, last)

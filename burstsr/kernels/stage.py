@@ -29,7 +29,7 @@ def kernels(frame: Frame, noise: Noise, settings: KernelSettings) -> NDArray[np.
 
 
 def structure_tensor(cells: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the (h, w, 3) mean of (gy gy, gy gx, gx gx) over 2 x 2 forward differences around each of (h, w) cells `quads`."""
+    """Return the (h, w, 3) mean of (gy gy, gy gx, gx gx) over 2 x 2 forward differences around each of `cells` (h, w)."""
     out = np.empty((*cells.shape, 3), np.float32)
     over_rows(loops.tensor_rows, len(cells), cells, 0, out)
     return out

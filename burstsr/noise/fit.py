@@ -26,18 +26,18 @@ class Points:
 
     level: (n,) mean of clipped samples. variance: (n,) of clipped samples, structure included. relative_error: (n,) standard error of `variance`, relative to
     the noise variance. structure: (n,) the part of `variance` due to structure, up to a common factor; zeros where there is none.
-    doubt: (n,) its standard error.
+    structure_error: (n,) its standard error.
     """
 
     level: Doubles
     variance: Doubles
     relative_error: Doubles
     structure: Doubles
-    check_noise_profile: Doubles
+    structure_error: Doubles
 
     def error(self, expected: Doubles | None = None) -> Doubles:
         """Return the (n,) standard error of `variance`, given the expected variance (default: as measured)."""
-        return np.asarray(np.hypot(self.relative_error * (self.variance if expected is None else expected), self.check_noise_profile))
+        return np.asarray(np.hypot(self.relative_error * (self.variance if expected is None else expected), self.structure_error))
 
 
 @dataclass(frozen=True)
@@ -67,12 +67,12 @@ def _line(points: Points, low: float, high: float) -> tuple[float, float, float,
     """Return alpha, beta and their standard errors."""
     level, variance = points.level, points.variance
     unit = np.array([max(float(np.median(variance)) / max(float(np.median(np.abs(level))), 1e-6), 1e-12), max(float(np.median(variance)), 1e-14)])
-    expected, trust_usual = np.full(level.shape, unit[1]), 0.0
+    expected, prior_weight = np.full(level.shape, unit[1]), 0.0
 
     def misfit(p: Doubles) -> Doubles:
         alpha, beta = p[:2] * unit
-        seen = (clipped_at(level, p[:2] * unit, low, high) + p[2] * points.structure - variance) / np.maximum(points.error(expected), 1e-15)
-        return np.append(seen, trust_usual * (beta - (_USUAL_READ_E * alpha) ** 2) / unit[1])
+        residuals = (clipped_at(level, p[:2] * unit, low, high) + p[2] * points.structure - variance) / np.maximum(points.error(expected), 1e-15)
+        return np.append(residuals, prior_weight * (beta - (_USUAL_READ_E * alpha) ** 2) / unit[1])
 
     p = np.array([0.5, 0.5, 1.01])
     limits = ((0.0, 0.0, _SHARE[0]), (np.inf, np.inf, _SHARE[1]))
@@ -81,8 +81,8 @@ def _line(points: Points, low: float, high: float) -> tuple[float, float, float,
         p = result.x
         excess = max(float(2 * result.cost) / max(level.size - 2, 1), 1.0)  # points scatter more than their errors predict
         errors = np.sqrt(np.maximum(np.diag(np.linalg.pinv(result.jac.T @ result.jac)) * excess, 0.0))
-        if trust_usual == 0:
-            trust_usual = _USUAL_WEIGHT + _USUAL_UNCERTAIN * float(errors[1]) ** 2
+        if prior_weight == 0:
+            prior_weight = _USUAL_WEIGHT + _USUAL_UNCERTAIN * float(errors[1]) ** 2
         expected = np.maximum(clipped_at(level, p[:2] * unit, low, high), 1e-3 * unit[1])
     alpha, beta = p[:2] * unit
     return float(alpha), float(max(beta, 1e-12)), float(errors[0] * unit[0]), float(errors[1] * unit[1])

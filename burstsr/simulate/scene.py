@@ -49,22 +49,22 @@ def unprocess(srgb: NDArray[np.floating], colour: Colour) -> NDArray[np.float32]
     return camera
 
 
-def frame_shape(picture_shape: tuple[int, int], scale: float) -> tuple[int, int]:
-    """Return (H, W), both even, of the largest frame whose truth `round(scale H), round(scale W)` fits into an image of `picture_shape`."""
+def frame_shape(image_shape: tuple[int, int], scale: float) -> tuple[int, int]:
+    """Return (H, W), both even, of the largest frame whose truth `round(scale H), round(scale W)` fits into an image of `image_shape`."""
     lengths = []
-    for length in picture_shape:
+    for length in image_shape:
         frame = 2 * int(length / (2 * scale)) + 2
         while output_length(frame, scale) > length:
             frame -= 2
         lengths.append(frame)
     if min(lengths) < LEAST_SIDE_PX:
-        size, frame_size = (" x ".join(map(str, lengths)) for lengths in (picture_shape, lengths))
+        size, frame_size = (" x ".join(map(str, lengths)) for lengths in (image_shape, lengths))
         raise SettingsError(f"image of {size} pixels at scale {scale}: frames would be {frame_size}, and must be at least 16 x 16")
     return lengths[0], lengths[1]
 
 
 def crop_truth(image: NDArray[Any], frame: tuple[int, int], scale: float) -> NDArray[Any]:
-    """Crop `picture` (h, w, 3) to its central round(scale H) x round(scale W) pixels."""
+    """Crop `image` (h, w, 3) to its central round(scale H) x round(scale W) pixels."""
     height, width = (output_length(length, scale) for length in frame)
     top, left = (image.shape[0] - height) // 2, (image.shape[1] - width) // 2
     return np.ascontiguousarray(image[top : top + height, left : left + width])
@@ -78,10 +78,10 @@ def gaussian_psf(sigma: float) -> NDArray[np.float64]:
 
 
 def apply_psf(image: NDArray[np.float32], sigma: float, psf: NDArray[np.floating] | None, margin: int) -> NDArray[np.float32]:
-    """Blur the scene by the lens: (3, h + 2 margin, w + 2 margin) float32 planes of `picture` (h, w, 3), mirrored beyond the borders.
+    """Blur the scene by the lens: (3, h + 2 margin, w + 2 margin) float32 planes of `image` (h, w, 3), mirrored beyond the borders.
 
     The result consists of square pixels of one colour again, which the sensor integrates.
-    sigma: Gaussian in pixels of `picture`; 0 = none. psf: (odd, odd) weights at pixels of `picture`, used instead; normalised to sum 1.
+    sigma: Gaussian in pixels of `image`; 0 = none. psf: (odd, odd) weights at pixels of `image`, used instead; normalised to sum 1.
     """
     planes = np.empty((3, image.shape[0] + 2 * margin, image.shape[1] + 2 * margin), np.float32)
     for channel in range(3):

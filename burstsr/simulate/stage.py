@@ -54,7 +54,7 @@ class SimulatedBurst:
 
 
 def simulate_burst(image: NDArray[Any], settings: SimulateSettings, rng: np.random.Generator, name: str = "simulated") -> SimulatedBurst:
-    """Photograph `picture`, (h, w, 3) sRGB: floats 0 to 1, or uint8, or uint16; with settings.linear, floats of linear camera RGB.
+    """Simulate a burst of `image`, (h, w, 3) sRGB: floats 0 to 1, or uint8, or uint16; with settings.linear, floats of linear camera RGB.
 
     Motion, objects, hot pixels and noise use separate random streams: another ISO does not change the motion.
     Raises SettingsError for an image of another shape, or too small for the scale.

@@ -203,11 +203,11 @@ def _true_flow(layers: Sequence[Layer], exposure: Exposure, index: int, shape: t
             moved[own] += exposure.field[own]
     hidden = np.zeros(shape, np.bool_)
     for number, layer in enumerate(layers[:-1]):
-        behind = front > number
+        occluded = front > number
         offset = layer.offsets[index] if layer.offsets is not None else np.zeros(2)
         rows = np.clip(((y + moved[..., 0] - offset[0] + 0.5) * scale).astype(int), 0, layer.rgb.shape[0] - 1)
         columns = np.clip(((x + moved[..., 1] - offset[1] + 0.5) * scale).astype(int), 0, layer.rgb.shape[1] - 1)
-        hidden |= behind & (_opacity(layer)[rows, columns] > 0.5)
+        hidden |= occluded & (_opacity(layer)[rows, columns] > 0.5)
     poses = exposure.poses.mean(axis=1)
     centre_y, centre_x = (shape[0] - 1) / 2, (shape[1] - 1) / 2
     qy, qx = (y + moved[..., 0] - centre_y) / exposure.magnification, (x + moved[..., 1] - centre_x) / exposure.magnification

@@ -101,10 +101,10 @@ def _one(data: bytes, place: int, layer: _Convolution, path: Path) -> tuple[NDAr
         )
     kind, width = (np.dtype("<f2"), 2) if tag == _FLOAT16 else (np.dtype("<f4"), 4)
     start = place + 4
-    behind = start + -(-layer.count * width // 4) * 4
-    end = behind + (4 * layer.outputs if layer.biased else 0)
+    bias_start = start + -(-layer.count * width // 4) * 4
+    end = bias_start + (4 * layer.outputs if layer.biased else 0)
     if end > len(data):
         raise InputFileError(f"{path}: ends at {len(data)}, inside {layer.name}")
     weight = np.frombuffer(data, kind, layer.count, start).astype(np.float32).reshape(layer.shape)
-    bias = np.frombuffer(data, "<f4", layer.outputs, behind).copy() if layer.biased else np.zeros(layer.outputs, np.float32)
+    bias = np.frombuffer(data, "<f4", layer.outputs, bias_start).copy() if layer.biased else np.zeros(layer.outputs, np.float32)
     return weight, bias, end

@@ -38,7 +38,7 @@ def cobi(made: Tensor, wanted: Tensor, spatial_weight: float = SPATIAL_WEIGHT, b
 
 
 def rgb_patch_loss(made: Tensor, wanted: Tensor, scale: int = 2, most: int = 48) -> Tensor:
-    """CoBi on patches of RGB (n = 5, 10, 15 pixels at x2, x4, x8) of (N, 3, H, W) pictures; at most about `most`
+    """CoBi on patches of RGB (n = 5, 10, 15 pixels at x2, x4, x8) of (N, 3, H, W) images; at most about `most`
     patches along a side.
     """
     side = PATCHES.get(scale, 5)

@@ -12,7 +12,7 @@ from single.descriptor import Descriptor
 _HELD_BACK = 10  # every n-th image, where none are given
 
 
-def of_pictures(descriptor: Descriptor, data: Sequence[Path], held_back: Sequence[Path] | None, degradation: Degradation) -> tuple[Pairs, Pairs]:
+def pairs_from_images(descriptor: Descriptor, data: Sequence[Path], held_back: Sequence[Path] | None, degradation: Degradation) -> tuple[Pairs, Pairs]:
     """Return pairs for training and for validation from folders of images: degraded or, for a raw-to-RGB network, as simulated raw patches.
 
     held_back: validation images; None: every tenth of `data`. Raises InputFileError.

@@ -166,7 +166,7 @@ def image(rgb, scale=2.0, noise=None, **info):
 
 
 RGB = np.full((64, 64, 3), 0.3, np.float32)
-PICTURES = {
+IMAGES = {
     "grey": lambda: image(RGB[..., 0]),
     "four channels": lambda: image(np.zeros((64, 64, 4), np.float32)),
     "empty": lambda: image(RGB[:0]),
@@ -181,9 +181,9 @@ PICTURES = {
 }
 
 
-@pytest.mark.parametrize("name", PICTURES)
+@pytest.mark.parametrize("name", IMAGES)
 def test_images_that_no_file_can_hold_are_refused(name, tmp_path):
     """Four channels were read beyond their rows."""
-    with pytest.raises(SettingsError, match="picture"):
-        write_dng(tmp_path / "out.dng", PICTURES[name]())
+    with pytest.raises(SettingsError, match="result"):
+        write_dng(tmp_path / "out.dng", IMAGES[name]())
     assert not list(tmp_path.iterdir())
