@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from burstsr.core.cfa import Cfa
 from burstsr.core.flow import Flow
 
 Floats = NDArray[np.float32]
@@ -23,7 +24,7 @@ class Prediction:
     places: NDArray[np.float64]
 
 
-def predicted(image: Floats, scale: float, flow: Flow, cfa: NDArray[np.uint8], shape: tuple[int, int]) -> Prediction:
+def predicted(image: Floats, scale: float, flow: Flow, cfa: Cfa, shape: tuple[int, int]) -> Prediction:
     """Predict a frame of `shape` (H, W) with `flow` from an image.
 
     picture: (round(s H), round(s W), 3). Sample q is the mean of its colour over the square of one raw pixel at p = q + inverse flow(q): exact, since
@@ -36,9 +37,9 @@ def predicted(image: Floats, scale: float, flow: Flow, cfa: NDArray[np.uint8], s
     for channel in range(3):
         integral = np.zeros((image.shape[0] + 1, image.shape[1] + 1))
         np.cumsum(np.cumsum(image[..., channel], axis=0, dtype=np.float64), axis=1, out=integral[1:, 1:])
-        for i, j in np.argwhere(cfa == channel):
-            top, left = (places[i::2, j::2, k] * scale for k in (0, 1))  # edge coordinates: (p + 0.5) s - s / 2
-            out[i::2, j::2] = _square_sum(integral, top, left, scale) / scale**2
+        for i, j in cfa.sites(channel):
+            top, left = (places[i :: cfa.period[0], j :: cfa.period[1], k] * scale for k in (0, 1))  # edge coordinates: (p + 0.5) s - s / 2
+            out[i :: cfa.period[0], j :: cfa.period[1]] = _square_sum(integral, top, left, scale) / scale**2
     seen = np.ones(shape, np.bool_)
     for k, length in enumerate(shape):
         seen &= (places[..., k] >= _MARGIN) & (places[..., k] <= length - 1 - _MARGIN)

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks import naive_loops
-from burstsr.core.burst import Colour, Frame, FrameInfo, Levels, cfa_array
+from burstsr.core.burst import Colour, Frame, FrameInfo, Levels
+from burstsr.core.cfa import Cfa
 from burstsr.core.coords import output_length, tile_count
 from burstsr.core.errors import BurstsrError
 from burstsr.core.flow import Flow
@@ -65,7 +66,7 @@ def made_case(shape: tuple[int, int], frames: int, scale: float, seed: int = 0) 
     """
     rng = np.random.default_rng(seed)
     levels = Levels(np.array([[500.0, 512.0], [512.0, 520.25]]), 16383.0)
-    info = FrameInfo(Path("frame.dng"), shape, cfa_array("RGGB"), levels, Colour(np.ones(3)))
+    info = FrameInfo(Path("frame.dng"), shape, Cfa.parse("RGGB"), levels, Colour(np.ones(3)))
     cells = (shape[0] // 2, shape[1] // 2)
     made = tuple(Frame(info, rng.integers(480, 16384, shape, np.uint16)) for _ in range(frames))
     flows = tuple(_smooth_flow(shape, rng) for _ in range(frames))
@@ -86,7 +87,7 @@ def merged_naively(case: MergeCase) -> Result:
     samples = np.stack([np.pad(clipped_samples(frame), 1, mode="reflect") for frame in case.frames])
     flow, robustness = (np.stack(parts) for parts in ([flow.tiles for flow in case.flows], case.robustness_maps))
     image, weight = (np.empty((*case.output_shape, 3), np.float32) for _ in range(2))
-    cfa = case.frames[0].info.cfa.astype(np.int64)
+    cfa = np.array(case.frames[0].info.cfa, np.int64)
     naive_loops.direct(samples, cfa, flow, TILE_PX, case.kernel, robustness, case.scale, FLOOR, image, weight)
     return image, weight
 
@@ -97,7 +98,7 @@ def merged_by_paper(case: MergeCase) -> Result:
     num, den = np.zeros((height, 3, width)), np.full((height, 3, width), FLOOR)
     for frame, flow, robustness in zip(case.frames, case.flows, case.robustness_maps, strict=True):
         mosaic = np.pad(clipped_samples(frame).astype(np.float64), naive.BORDER, mode="reflect")
-        cfa = frame.info.cfa.astype(np.int64)
+        cfa = np.array(frame.info.cfa, np.int64)
         naive.accumulate(0, height, mosaic, cfa, case.scale, flow.tiles, flow.tile_px, case.kernel.astype(np.float64), robustness.astype(np.float64), num, den)
     naive.normalise(0, height, num, den)
     image, weight = (sums.reshape(height, width, 3).astype(np.float32) for sums in (num, den))

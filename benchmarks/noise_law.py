@@ -16,7 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
-from burstsr.core.burst import Burst, Colour, Frame, FrameInfo, Levels, cfa_array
+from burstsr.core.burst import Burst, Colour, Frame, FrameInfo, Levels
+from burstsr.core.cfa import Cfa
 from burstsr.core.flow import Flow
 from burstsr.core.noise import Noise
 from burstsr.core.result import Result
@@ -31,9 +32,9 @@ _BORDER = 8  # raw pixels that are not measured
 
 def flat_burst(noise: Noise, light: float, frames: int, rejected: int, side: int, rng: np.random.Generator) -> tuple[Burst, list[Flow]]:
     """Simulate flat grey frames, with their motion; the last `rejected` of them at least twice as bright."""
-    cfa = cfa_array("RGGB")
+    cfa = Cfa.parse("RGGB")
     info = FrameInfo(Path("flat"), (side, side), cfa, _LEVELS, Colour(NEUTRAL), noise=noise)
-    mask = np.tile(cfa, (side // 2, side // 2))
+    mask = cfa.channel_map((side, side))
     made, flows = [], []
     for n in range(frames):
         flow = Flow.zero((side, side), 16)

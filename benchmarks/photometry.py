@@ -19,7 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from burstsr.core.burst import Burst, Colour, Frame, FrameInfo, Levels, cfa_array
+from burstsr.core.burst import Burst, Colour, Frame, FrameInfo, Levels
+from burstsr.core.cfa import Cfa
 from burstsr.core.noise import Noise
 from burstsr.pipeline import super_resolve
 from burstsr.settings import Settings, read_settings
@@ -99,8 +100,8 @@ def _flux(snr: float, profile: Array, sky: float, noise: Noise, frames: int) -> 
 
 def burst_of(field: Field, noise: Noise, frames: int, rng: np.random.Generator) -> tuple[Burst, list[Array]]:
     """Simulate frames of a field, and their shifts: the first unmoved, the others by up to 3 pixels."""
-    cfa = cfa_array("RGGB")
-    mask = np.tile(cfa, (field.shape[0] // 2, field.shape[1] // 2))
+    cfa = Cfa.parse("RGGB")
+    mask = cfa.channel_map((field.shape[0], field.shape[1]))
     made, shifts = [], [rng.uniform(-3, 3, 2) if n else np.zeros(2) for n in range(frames)]
     for n, shift in enumerate(shifts):
         clean = np.choose(mask, [field.exposed(shift, c) for c in range(3)])
@@ -113,7 +114,7 @@ def burst_of(field: Field, noise: Noise, frames: int, rng: np.random.Generator) 
 def direct_fluxes(field: Field, burst: Burst, shifts: Sequence[Array]) -> Array:
     """Measure (3, n) fluxes on the samples with known motion: mean per colour within each star's aperture, minus that of the ring, times area."""
     radii = np.array([3, 3.3, 4.8]) * field.fwhm_px
-    mask = np.tile(burst.info.cfa, (field.shape[0] // 2, field.shape[1] // 2))
+    mask = burst.info.cfa.channel_map((field.shape[0], field.shape[1]))
     sums = np.zeros((3, len(field.centres), 4))
     reach = int(np.ceil(radii[2])) + 1
     for frame, shift in zip(burst, shifts, strict=True):

@@ -22,6 +22,7 @@ from benchmarks.table import cell, markdown
 from burstsr import super_resolve
 from burstsr.align import Aligner, select_reference
 from burstsr.core.burst import Burst, Frame
+from burstsr.core.cfa import Cfa
 from burstsr.core.errors import SettingsError
 from burstsr.core.fields import check_range
 from burstsr.core.flow import Flow
@@ -185,7 +186,7 @@ def _folds(frames: int, reference: int, folds: int | None) -> list[list[int]]:
     return [others[k::count] for k in range(count)]
 
 
-def _variance(level: Floats, noise: Noise, cfa: NDArray[np.uint8]) -> Floats:
+def _variance(level: Floats, noise: Noise, cfa: Cfa) -> Floats:
     """(H, W) variance of samples with mean `level`."""
-    alpha, beta = (np.tile(v[cfa].astype(np.float32), (level.shape[0] // 2, level.shape[1] // 2)) for v in (noise.alpha, noise.beta))
+    alpha, beta = (v[cfa.channel_map((level.shape[0], level.shape[1]))].astype(np.float32) for v in (noise.alpha, noise.beta))
     return np.asarray(np.maximum(alpha * np.maximum(level, 0) + beta, 1e-12), np.float32)

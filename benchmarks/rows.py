@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from benchmarks.shots import Shot, settings_of
 from benchmarks.stacks import drizzled, optical_flow_mean
 from burstsr import super_resolve
-from burstsr.core.burst import GREEN, Burst, Frame
+from burstsr.core.burst import Burst, Frame
+from burstsr.core.cfa import GREEN
 from burstsr.core.errors import SettingsError
 from burstsr.core.sensor import clipped_samples, samples
 from burstsr.io.dng import write_cfa_dng
@@ -56,7 +57,7 @@ def bilinear_frame(frame: Frame) -> Floats:
     x = clipped_samples(frame)
     image = np.empty((*x.shape, 3), np.float32)
     for channel in range(3):
-        own = np.tile(frame.info.cfa == channel, (x.shape[0] // 2, x.shape[1] // 2))
+        own = frame.info.cfa.channel_map((x.shape[0], x.shape[1])) == channel
         kernel = _BILINEAR_GREEN if channel == GREEN else _BILINEAR
         image[..., channel] = cv2.filter2D(np.where(own, x, np.float32(0)), cv2.CV_32F, kernel, borderType=cv2.BORDER_REFLECT_101)
     return image
@@ -87,7 +88,7 @@ def menon_frame(frame: Frame, scale: float) -> Floats:
     neutral = frame.info.colour.as_shot_neutral
     gain = (neutral.max() / neutral).astype(np.float32)
     x = np.clip(samples(frame.mosaic, frame.info.levels), np.float32(0), np.float32(1))
-    x *= np.tile(gain[frame.info.cfa], (x.shape[0] // 2, x.shape[1] // 2))
+    x *= gain[frame.info.cfa.channel_map((x.shape[0], x.shape[1]))]
     curved = x ** np.float32(1 / _GAMMA)
     large = upscaled(np.asarray(demosaicing_CFA_Bayer_Menon2007(curved, frame.info.cfa_order), np.float32), scale)
     return np.asarray(np.maximum(large, 0) ** np.float32(_GAMMA) / gain, np.float32)

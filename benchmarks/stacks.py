@@ -42,7 +42,7 @@ def drizzled(shot: Shot, fallback: Floats) -> Floats:
     height, width = info.shape
     shape = (output_length(height, shot.scale), output_length(width, shot.scale))
     pixfrac = PIXFRAC if info.iso < _DARK_ISO else PIXFRAC_DARK
-    masks = [np.tile((info.cfa == channel).astype(np.float32), (height // 2, width // 2)) for channel in range(3)]
+    masks = [(info.cfa.channel_map((height, width)) == channel).astype(np.float32) for channel in range(3)]
     planes = [Drizzle(kernel="square", fillval="NaN", out_shape=shape, disable_ctx=True) for _ in range(3)]
     y, x = np.meshgrid(np.arange(height, dtype=np.float64), np.arange(width, dtype=np.float64), indexing="ij")
     for frame, flow in zip(shot.burst, shot.flows, strict=True):

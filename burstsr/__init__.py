@@ -17,9 +17,11 @@ if TYPE_CHECKING:
     from burstsr.core.burst import Burst as Burst
     from burstsr.core.burst import Colour as Colour
     from burstsr.core.burst import Frame as Frame
+    from burstsr.core.cfa import Cfa as Cfa
     from burstsr.core.errors import BurstError as BurstError
     from burstsr.core.errors import BurstsrError as BurstsrError
     from burstsr.core.errors import Cancelled as Cancelled
+    from burstsr.core.errors import CfaError as CfaError
     from burstsr.core.errors import InputFileError as InputFileError
     from burstsr.core.errors import OutputError as OutputError
     from burstsr.core.errors import SettingsError as SettingsError
@@ -45,6 +47,7 @@ _HOME = {
     "Burst": "burstsr.core.burst",
     "Frame": "burstsr.core.burst",
     "Colour": "burstsr.core.burst",
+    "Cfa": "burstsr.core.cfa",
     "Noise": "burstsr.core.noise",
     "Flow": "burstsr.core.flow",
     "Settings": "burstsr.settings",
@@ -61,6 +64,7 @@ _HOME = {
     "BurstsrError": "burstsr.core.errors",
     "InputFileError": "burstsr.core.errors",
     "BurstError": "burstsr.core.errors",
+    "CfaError": "burstsr.core.errors",
     "SettingsError": "burstsr.core.errors",
     "OutputError": "burstsr.core.errors",
     "Cancelled": "burstsr.core.errors",

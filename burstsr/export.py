@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from burstsr.core.burst import Colour, FrameInfo, Levels, cfa_array
+from burstsr.core.burst import Colour, FrameInfo, Levels
+from burstsr.core.cfa import Cfa
 from burstsr.core.checks import check_result
 from burstsr.core.result import Result
 from burstsr.finish import finish, finish_uint8
@@ -37,7 +38,7 @@ def render(image: Result | NDArray[np.floating], settings: FinishSettings | None
     """
     if not isinstance(image, Result):
         rgb = np.ascontiguousarray(image, np.float32)
-        info = FrameInfo(Path("array"), (rgb.shape[0], rgb.shape[1]), cfa_array("RGGB"), _NO_LEVELS, colour or Colour(np.ones(3)))
+        info = FrameInfo(Path("array"), (rgb.shape[0], rgb.shape[1]), Cfa.parse("RGGB"), _NO_LEVELS, colour or Colour(np.ones(3)))
         image = Result(rgb, info, 1.0)
     check_result(image)
     return finish(image, settings or FinishSettings())

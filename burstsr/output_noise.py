@@ -106,8 +106,9 @@ def _flat(burst: Registered, grey: NDArray[np.float64], box: Box, rng: np.random
     """Return the burst with its frames replaced by noisy flat fields of intensity `grey` (3,), for the reference's raw pixels in `box`."""
     reference, (corner, shape) = burst.views[burst.reference].frame, box
     info = replace(reference.info, path=Path("flat"), shape=shape, levels=_LEVELS, gain=None)
-    mean = np.tile(grey[info.cfa], (shape[0] // 2, shape[1] // 2))
-    sigma = np.sqrt(burst.noise.alpha[info.cfa] * grey[info.cfa] + burst.noise.beta[info.cfa])
+    cfa = np.array(info.cfa)
+    mean = np.tile(grey[cfa], (shape[0] // 2, shape[1] // 2))
+    sigma = np.sqrt(burst.noise.alpha[cfa] * grey[cfa] + burst.noise.beta[cfa])
     cells = slice(corner[0] // 2, (corner[0] + shape[0]) // 2), slice(corner[1] // 2, (corner[1] + shape[1]) // 2)
     views = []
     for view in burst.views:

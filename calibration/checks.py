@@ -77,5 +77,5 @@ def _step(frame: Frame) -> float:
 
 
 def _at_white(frame: Frame, channel: int) -> float:
-    sites = np.argwhere(frame.info.cfa == channel)
-    return float(np.mean([np.mean(frame.mosaic[i::2, j::2] >= frame.info.levels.white) for i, j in sites]))
+    sites, (py, px) = frame.info.cfa.sites(channel), frame.info.cfa.period
+    return float(np.mean([np.mean(frame.mosaic[i::py, j::px] >= frame.info.levels.white) for i, j in sites]))

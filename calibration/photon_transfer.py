@@ -54,10 +54,11 @@ def photon_transfer(flats: Sequence[Sequence[Frame]], darks: Sequence[Frame] = (
     info = (groups[0] if groups else list(darks))[0].info
     white = info.levels.white
     everything = groups + ([list(darks)] if len(darks) >= _FEWEST else [])
+    info.cfa.require_bayer("photon transfer")
     sites = [[_site(group, site, white) for group in everything] for site in np.ndindex(2, 2)]
     black = _black(groups, sites, len(darks) >= _FEWEST, info.levels.black)
     scale = 1 / (white - black.ravel())
-    of = [np.flatnonzero(info.cfa.ravel() == c) for c in range(3)]
+    of = [np.flatnonzero(np.ravel(info.cfa) == c) for c in range(3)]
     points = [_points([(sites[k], black.ravel()[k], scale[k]) for k in channel]) for channel in of]
     found = fit((points[0], points[1], points[2]), float((-black.ravel() * scale).max()))
     return _record(found, black, groups, darks, of, sites)

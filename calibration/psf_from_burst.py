@@ -91,7 +91,7 @@ def _of_spectrum(burst: Burst) -> tuple[float, float]:
     part = crop_middle(burst, _SPECTRUM_PX)
     noise, _ = estimate_noise(part, make_aligner)
     green = np.maximum(super_resolve(part, _settings(0.0, None)).image[..., 1], 0)
-    samples_per_pixel = len(part) * np.mean(part.info.cfa == 1) / _SCALE**2
+    samples_per_pixel = len(part) * float(part.info.cfa.share[1]) / _SCALE**2
     slope2 = 0.25 / (green + np.float32(_OFFSET))  # (d root / d green)^2
     variance = float(np.mean((noise.alpha[1] * green + noise.beta[1]) * slope2)) / samples_per_pixel
     return blur_from_spectrum(np.sqrt(green + np.float32(_OFFSET)), variance, _SCALE)
@@ -111,7 +111,7 @@ def _misfit(frame: Frame, flow: Flow, image: Floats, sigma: float, noise: Noise)
     back = flow.inverse().at(y, x)
     guess = np.zeros((height, width), np.float32)
     parts = (np.arange(_FINER) + 0.5) / _FINER - 0.5
-    colours = np.tile(frame.info.cfa, (height // 2, width // 2)).astype(int)
+    colours = frame.info.cfa.channel_map((height, width)).astype(int)
     for dy in parts:
         for dx in parts:
             rows, columns = (((v + 0.5 + d) * _SCALE - 0.5).astype(np.float32) for v, d in ((y + back[..., 0], dy), (x + back[..., 1], dx)))

@@ -112,14 +112,13 @@ def _edges(frame: Frame, roi: tuple[int, int, int, int] | None) -> list[Edge]:
     x = samples(frame.mosaic, frame.info.levels)[y0 : y0 + h, x0 : x0 + w].astype(np.float64)
     grey = cells(frame)[y0 // 2 : (y0 + h) // 2, x0 // 2 : (x0 + w) // 2, 1].astype(np.float64)
     gradients = [float(np.square(np.diff(grey, axis=axis)).sum()) for axis in (0, 1)]
-    cfa = frame.info.cfa
+    colours = frame.info.cfa.channel_map((h, w), (y0, x0))
     if gradients[0] > gradients[1]:  # the edge is along the rows: transpose
-        x, grey, cfa = x.T, grey.T, cfa.T
+        x, grey, colours = x.T, grey.T, colours.T
     line = _line(grey, frame)
     y, across = np.meshgrid(*(np.arange(n, dtype=np.float64) for n in x.shape), indexing="ij")
     y -= (x.shape[0] - 1) / 2
     across -= (x.shape[1] - 1) / 2
-    colours = np.tile(cfa, (x.shape[0] // 2, x.shape[1] // 2))
     near = np.abs((across - line[0] * y - line[1]) * (1 / np.hypot(1, line[0]))) <= _REACH_PX
     return [_fitted(x[mine], y[mine], across[mine], line, frame) for mine in (near & (colours == channel) for channel in range(3))]
 

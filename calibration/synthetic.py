@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from burstsr.core.burst import Colour, Frame, FrameInfo, Levels, cfa_array
+from burstsr.core.burst import Colour, Frame, FrameInfo, Levels
+from burstsr.core.cfa import Cfa
 from burstsr.core.noise import Noise
 from burstsr.simulate.sensor import quantised, with_noise
 
@@ -33,11 +34,11 @@ def flat_frames(
     Exposure times are proportional to the levels; level 0 is a dark. Red and blue get 0.5 and 0.6 of the exposure of green. row_noise: normalised units.
     """
     info = FrameInfo(
-        Path("flat.dng"), shape, cfa_array("RGGB"), Levels(np.full((2, 2), black_dn), 16383.0), Colour(np.array([0.5, 1.0, 0.6])), camera=CAMERA, iso=iso
+        Path("flat.dng"), shape, Cfa.parse("RGGB"), Levels(np.full((2, 2), black_dn), 16383.0), Colour(np.array([0.5, 1.0, 0.6])), camera=CAMERA, iso=iso
     )
     y, x = (np.linspace(-1, 1, n) for n in shape)
     light: NDArray[np.float64] = (1 - 0.1 * (y[:, None] ** 2 + x**2)) * (1 + prnu * rng.standard_normal(shape))
-    light *= np.tile(np.array([0.5, 1.0, 0.6])[info.cfa], (shape[0] // 2, shape[1] // 2))
+    light *= np.array([0.5, 1.0, 0.6])[info.cfa.channel_map(shape)]
     groups = []
     for level in levels:
         clean = (level * light).astype(np.float32)
@@ -61,7 +62,7 @@ def edge_frames(
     The pixel area is integrated by Gauss-Legendre quadrature. levels: of both sides, white-balanced; red and blue get 0.5 and 0.6 of the exposure of green.
     """
     neutral = np.array([0.5, 1.0, 0.6])
-    info = FrameInfo(Path("edge.dng"), shape, cfa_array("RGGB"), Levels(np.full((2, 2), 512.0), 16383.0), Colour(neutral), camera=CAMERA, iso=100)
+    info = FrameInfo(Path("edge.dng"), shape, Cfa.parse("RGGB"), Levels(np.full((2, 2), 512.0), 16383.0), Colour(neutral), camera=CAMERA, iso=100)
     nodes, weights = np.polynomial.legendre.leggauss(12)
     angle, place = np.deg2rad(angle_deg), rng.uniform(-0.5, 0.5)
     share: NDArray[np.float64] = np.zeros(shape)
@@ -70,5 +71,5 @@ def edge_frames(
         for dx, wx in zip(nodes / 2, weights / 2, strict=True):
             distance = (x + dx - place) * np.cos(angle) - (y[:, None] + dy) * np.sin(angle)
             share += wy * wx * (ndtr(distance / sigma_px) if sigma_px > 0 else (distance > 0))
-    light = (levels[0] + (levels[1] - levels[0]) * share) * np.tile(neutral[info.cfa], (shape[0] // 2, shape[1] // 2))
+    light = (levels[0] + (levels[1] - levels[0]) * share) * neutral[info.cfa.channel_map(shape)]
     return [Frame(info, quantised(with_noise(light.astype(np.float32), noise, info.cfa, 0.0, rng), info.levels)) for _ in range(frames)]

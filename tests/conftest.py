@@ -4,7 +4,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from burstsr.core.burst import Burst, Colour, Frame, FrameInfo, Levels, cfa_array
+from burstsr.core.burst import Burst, Colour, Frame, FrameInfo, Levels
+from burstsr.core.cfa import Cfa
 from burstsr.core.noise import Noise
 
 
@@ -58,11 +59,11 @@ def frame_of(image, cfa="RGGB", noise=None, name="frame_000.dng", white=65535.0,
     """A noise-free Frame that shows (H, W, 3) or grey (H, W) linear camera RGB."""
     image = np.asarray(image, np.float64)
     height, width = image.shape[:2]
-    colours = np.tile(cfa_array(cfa), (height // 2, width // 2)).astype(int)
+    colours = Cfa.of(cfa).channel_map((height, width)).astype(int)
     x = image if image.ndim == 2 else np.take_along_axis(image, colours[..., None], 2)[..., 0]
     mosaic = np.clip(np.rint(black + x * (white - black)), 0, 65535).astype(np.uint16)
     info = FrameInfo(
-        Path(name), (height, width), cfa_array(cfa), Levels(np.full((2, 2), black), white), Colour(np.ones(3), None), "test", noise or Noise.of_iso(100)
+        Path(name), (height, width), Cfa.of(cfa), Levels(np.full((2, 2), black), white), Colour(np.ones(3), None), "test", noise or Noise.of_iso(100)
     )
     return Frame(info, mosaic)
 

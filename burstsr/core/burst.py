@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -10,30 +10,18 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from burstsr.core.cfa import Cfa
 from burstsr.core.equality import EqualByContent
 from burstsr.core.errors import BurstError, SettingsError
 from burstsr.core.gain import GainField
 from burstsr.core.noise import Noise
-
-RED, GREEN, BLUE = 0, 1, 2
-CFA_ORDERS: Mapping[str, tuple[tuple[int, int], tuple[int, int]]] = {
-    "RGGB": ((RED, GREEN), (GREEN, BLUE)),
-    "BGGR": ((BLUE, GREEN), (GREEN, RED)),
-    "GRBG": ((GREEN, RED), (BLUE, GREEN)),
-    "GBRG": ((GREEN, BLUE), (RED, GREEN)),
-}
-
-
-def cfa_array(order: str) -> NDArray[np.uint8]:
-    """Return (2, 2) uint8 colours (0 red, 1 green, 2 blue) of the raw sites (y % 2, x % 2) for "RGGB", "BGGR", "GRBG" or "GBRG"."""
-    return np.array(CFA_ORDERS[order], np.uint8)
 
 
 @dataclass(frozen=True, eq=False)
 class Levels(EqualByContent):
     """Black and white level.
 
-    black: (2, 2) float64, black level in DN of the sites (y % 2, x % 2); fractions allowed.
+    black: (2, 2) float64, black level in DN of the sites (y % 2, x % 2); fractions allowed. Of another CFA than Bayer also of its period, (py, px).
     white: DN of sensor saturation.
     """
 
@@ -41,7 +29,7 @@ class Levels(EqualByContent):
     white: float
 
     def scale(self) -> NDArray[np.float64]:
-        """Return the (2, 2) factor from DN above black to samples, 1.0 = saturation."""
+        """Return the factor, shaped as black, from DN above black to samples, 1.0 = saturation."""
         return 1.0 / (self.white - self.black)
 
 
@@ -61,7 +49,7 @@ class Colour(EqualByContent):
 class FrameInfo(EqualByContent):
     """Description of a raw file, without its pixels.
 
-    path: the file (simulated frames: a name). shape: (H, W) of the visible area. cfa: (2, 2) uint8, see `cfa_array`.
+    path: the file (simulated frames: a name). shape: (H, W) of the visible area. cfa: a name or an array becomes a `Cfa`.
     noise: per-channel model, None where the file has none. orientation: TIFF/EXIF code 1 to 8. camera: make and model in one string.
     iso, exposure_s, aperture (f-number), focal_mm: 0 where unknown. time: capture time with sub-seconds, None where unknown.
     crop: (top, left, bottom, right) of the camera's default crop, in raw pixels; None: the whole area.
@@ -70,7 +58,7 @@ class FrameInfo(EqualByContent):
 
     path: Path
     shape: tuple[int, int]
-    cfa: NDArray[np.uint8]
+    cfa: Cfa
     levels: Levels
     colour: Colour
     camera: str = ""
@@ -84,10 +72,13 @@ class FrameInfo(EqualByContent):
     crop: tuple[float, float, float, float] | None = None
     gain: GainField | None = None
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "cfa", Cfa.of(self.cfa))
+
     @property
     def cfa_order(self) -> str:
-        """Return the CFA order as four letters, such as "RGGB"."""
-        return "".join("RGB"[c] for c in self.cfa.ravel())
+        """Return the name of the CFA, such as "RGGB"."""
+        return self.cfa.name
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,7 +117,7 @@ class Burst:
     def from_arrays(
         cls,
         mosaics: Iterable[ArrayLike],
-        cfa: str = "RGGB",
+        cfa: Cfa | str | ArrayLike = "RGGB",
         *,
         black: ArrayLike = 0.0,
         white: float = 65535.0,
@@ -137,13 +128,12 @@ class Burst:
     ) -> Burst:
         """Make a burst from arrays, without files.
 
-        mosaics: (H, W) integers 0 to 65535, DN, of one size, both sides even. cfa: colours of the sites (0, 0), (0, 1), (1, 0), (1, 1).
-        black: black level in DN, a number or (2, 2) for the sites (y % 2, x % 2). white: saturation in DN. noise: of samples, 0 = black, 1 = white; None:
-        estimated. as_shot_neutral: (3,) camera RGB of a neutral object. xyz_to_camera: (3, 3), None if unknown.
+        mosaics: (H, W) integers 0 to 65535, DN, of one size, both sides even. cfa: "RGGB", "BGGR", "GRBG" or "GBRG", the (2, 2) channels of the sites
+        (0 red, 1 green, 2 blue), or a `Cfa`. black: black level in DN, a number or (2, 2) for the sites (y % 2, x % 2). white: saturation in DN. noise: of
+        samples, 0 = black, 1 = white; None: estimated. as_shot_neutral: (3,) camera RGB of a neutral object. xyz_to_camera: (3, 3), None if unknown.
         Raises SettingsError for invalid values, BurstError for no frames.
         """
-        if cfa not in CFA_ORDERS:
-            raise SettingsError(f"cfa must be one of {', '.join(CFA_ORDERS)}, not {cfa!r}")
+        pattern = Cfa.of(cfa)
         levels = Levels(np.array(np.broadcast_to(np.asarray(black, np.float64), (2, 2))), float(white))
         matrix = None if xyz_to_camera is None else np.array(xyz_to_camera, np.float64)
         colour = Colour(np.array(as_shot_neutral, np.float64), matrix)
@@ -152,7 +142,7 @@ class Burst:
             mosaic = np.asarray(given)
             if mosaic.ndim != 2 or mosaic.dtype.kind not in "iu" or mosaic.size == 0 or mosaic.min() < 0 or mosaic.max() > 65535:
                 raise SettingsError(f"mosaics[{index}] must be (height, width) integers from 0 to 65535, not {mosaic.dtype} of shape {mosaic.shape}")
-            info = FrameInfo(Path(f"frame_{index:03d}"), (mosaic.shape[0], mosaic.shape[1]), cfa_array(cfa), levels, colour, noise=noise)
+            info = FrameInfo(Path(f"frame_{index:03d}"), (mosaic.shape[0], mosaic.shape[1]), pattern, levels, colour, noise=noise)
             frames.append(Frame(info, np.ascontiguousarray(mosaic, np.uint16)))
         if not frames:
             raise BurstError("mosaics: a burst must have at least one frame")

@@ -8,7 +8,7 @@ from numbers import Real
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from burstsr.core.burst import CFA_ORDERS, Burst, Colour, Frame, FrameInfo, Levels
+from burstsr.core.burst import Burst, Colour, Frame, FrameInfo, Levels
 from burstsr.core.coords import tile_count
 from burstsr.core.errors import BurstError, SettingsError
 from burstsr.core.fields import check_range, shown
@@ -45,7 +45,7 @@ def check_burst(burst: Burst) -> None:
         info, place = frame.info, _place(burst, frame.info)
         if info.shape != first.shape:
             raise BurstError(f"{place}: shape must be {first.shape} as in the first frame, not {info.shape}")
-        if not np.array_equal(info.cfa, first.cfa):
+        if info.cfa != first.cfa:
             raise BurstError(f"{place}: CFA order must be {first.cfa_order} as in the first frame, not {info.cfa_order}")
         apart = _BLACK_TOLERANCE * (first.levels.white - first.levels.black.max())
         if info.levels.white != first.levels.white or np.abs(info.levels.black - first.levels.black).max() > apart:
@@ -125,13 +125,14 @@ def _check_frame(frame: Frame) -> None:
             check_range(f"{place}: {name}", value, LEAST_SIDE_PX, FARTHEST_PX, whole=True)
             if value % 2:
                 raise BurstError(f"{place}: {name} must be even, as a Bayer mosaic's is, not {value}")
-        if not any(np.array_equal(info.cfa, order) for order in CFA_ORDERS.values()):
-            raise BurstError(f"{place}: cfa must be one of {', '.join(CFA_ORDERS)}, not {shown(np.asarray(info.cfa).tolist())}")
+        info.cfa.require_bayer(place)
         check_levels(info.levels, place)
         check_colour(info.colour, place)
         if info.noise is not None:
             check_noise(info.noise, f"{place}: noise")
         check_range(f"{place}: orientation", info.orientation, 1, 8, whole=True)
+    except BurstError:
+        raise
     except (SettingsError, ValueError, TypeError) as error:
         raise BurstError(str(error)) from error
     if "mosaic" in vars(frame):  # others are still being decoded, which guarantees the format

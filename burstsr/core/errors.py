@@ -3,6 +3,7 @@
 Raise
 - `InputFileError` when one file cannot be used: missing, truncated, unsupported (X-Trans, already demosaiced ...). Names the file.
 - `BurstError` when files are valid but do not form a burst: other camera, size, CFA order or exposure. Names both files.
+- `CfaError`, a `BurstError`, when a stage does not support the frames' colour filter array. Names the stage and the supported ones.
 - `SettingsError` when a setting or a command line value is out of range. Names the setting, the value and the allowed range.
 - `Cancelled` when the caller's `cancel` is set.
 - `OutputError` when a result cannot be written, or would overwrite a foreign file. Names the path.
@@ -28,6 +29,10 @@ class InputFileError(BurstsrError, OSError):
 
 class BurstError(BurstsrError, ValueError):
     """Files that do not form a burst."""
+
+
+class CfaError(BurstError):
+    """A colour filter array that a stage does not support."""
 
 
 class SettingsError(BurstsrError, ValueError):

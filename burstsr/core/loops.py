@@ -20,11 +20,12 @@ def mirrored(index, length):
 
 @compiled
 def normalise_rows(first, last, mosaic, black, scale, most, out):
-    """Compute samples (level - black) * scale, clipped above at `most`. mosaic (H, W) uint16; black, scale (2, W): of even and odd rows; out (H, W)."""
+    """Compute samples (level - black) * scale, clipped above at `most`. mosaic (H, W) uint16; black, scale (period, W): of rows y % period; out (H, W)."""
+    period = black.shape[0]
     for y in range(first, last):
         m = mosaic[y]
-        b = black[y & 1]
-        s = scale[y & 1]
+        b = black[y % period]
+        s = scale[y % period]
         o = out[y]
         for x in range(m.shape[0]):
             o[x] = min((f4(m[x]) - b[x]) * s[x], most)

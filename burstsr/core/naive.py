@@ -11,8 +11,8 @@ Mosaic = NDArray[np.uint16]
 
 def normalise_rows(first: int, last: int, mosaic: Mosaic, black: Array, scale: Array, most: float, out: Array) -> None:
     """Compute (level - black) / (white - black) per site, clipped above at `most`."""
-    odd = np.arange(first, last) % 2
-    out[first:last] = np.minimum((mosaic[first:last] - black[odd]) * scale[odd], most)
+    site = np.arange(first, last) % len(black)
+    out[first:last] = np.minimum((mosaic[first:last] - black[site]) * scale[site], most)
 
 
 def cell_rows(first: int, last: int, mosaic: Mosaic, black: Array, scale: Array, red: int, out: Array) -> None:

@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from burstsr.core import loops
-from burstsr.core.burst import RED, Frame, Levels
+from burstsr.core.burst import Frame, Levels
+from burstsr.core.cfa import RED
 from burstsr.core.jit import over_rows
 from burstsr.core.noise import Noise
 
@@ -31,8 +32,8 @@ def _normalised(mosaic: NDArray[np.uint16], levels: Levels, most: float) -> Floa
 
 
 def site_rows(levels: Levels, width: int) -> tuple[Floats, Floats]:
-    """Return black levels and scales along an even and an odd row: two (2, width) float32, for loops over the rows of a mosaic."""
-    repeats = (1, (width + 1) // 2)
+    """Return black levels and scales along the rows of one period, an even and an odd one as a rule: two (2, width) float32, for loops over a mosaic's rows."""
+    repeats = (1, -(-width // levels.black.shape[1]))
     black, scale = (np.tile(v.astype(np.float32), repeats)[:, :width] for v in (levels.black, levels.scale()))
     return np.ascontiguousarray(black), np.ascontiguousarray(scale)
 
@@ -40,6 +41,8 @@ def site_rows(levels: Levels, width: int) -> tuple[Floats, Floats]:
 def mean_sample(frame: Frame) -> float:
     """Return the mean of all samples of a frame."""
     mosaic, levels = frame.mosaic, frame.info.levels
+    if levels.black.shape != (2, 2):  # fast path: levels repeat after 2 x 2 sites, whatever the CFA
+        return float(samples(mosaic, levels).mean(dtype=np.float64))
     sums = np.empty((mosaic.shape[0], 2), np.uint64)
     over_rows(loops.site_sums, mosaic.shape[0], mosaic, sums)
     total = 0.0
@@ -67,8 +70,10 @@ def cells(frame: Frame) -> Floats:
 
 
 def red_site(frame: Frame) -> int:
-    """Return 2 y + x of the red site in the CFA cell of the frame."""
-    return int(np.flatnonzero(frame.info.cfa.ravel() == RED)[0])
+    """Return 2 y + x of the red site in the CFA cell of a Bayer frame, which is all that loops over cells know of its order. Raises CfaError for others."""
+    frame.info.cfa.require_bayer(str(frame.info.path))
+    y, x = frame.info.cfa.sites(RED)[0]
+    return 2 * y + x
 
 
 def stabilisation(noise: Noise) -> tuple[np.float32, np.float32, np.float32]:
@@ -94,6 +99,7 @@ def stabilise(luma: Floats, noise: Noise) -> Floats:
 
 def stabilised_cells(frame: Frame, noise: Noise) -> Floats:
     """Return the (H/2, W/2) float32 stabilised mean of each CFA cell's four samples; its noise has standard deviation 1/2."""
+    frame.info.cfa.require_2x2("means of CFA cells")
     mosaic = frame.mosaic
     out = np.empty((mosaic.shape[0] // 2, mosaic.shape[1] // 2), np.float32)
     over_rows(loops.stabilised_cell_rows, out.shape[0], mosaic, *site_rows(frame.info.levels, 2), *stabilisation(noise), out)

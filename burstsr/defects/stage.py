@@ -22,6 +22,7 @@ def find_defects(burst: Burst, noise: Noise, settings: DefectSettings) -> NDArra
 
     Half the threshold suffices in a single frame; the mean over frames must reach it in full. Empty for bursts of fewer than three frames.
     """
+    burst.info.cfa.require_2x2("defective pixels")
     none = np.zeros((0, 2), np.int64)
     if not settings.repair or len(burst) < _FEWEST_FRAMES:
         return none
@@ -43,6 +44,7 @@ def repair_pixels(frame: Frame, defects: NDArray[np.int64]) -> Frame:
     """Replace each defect by the median of its nearest valid samples of the same colour; return the same frame if there is none."""
     if len(defects) == 0:
         return frame
+    frame.info.cfa.require_2x2("defective pixels")
     mosaic = frame.mosaic.copy()
     bad = np.zeros(mosaic.shape, bool)
     bad[tuple(defects.T)] = True
@@ -101,7 +103,7 @@ def _excess(frame: Frame, at: NDArray[np.int64], noise: Noise) -> tuple[NDArray[
     middle = np.median(ring, axis=1)
     black = frame.info.levels.black[at[:, 0] % 2, at[:, 1] % 2]
     scale = frame.info.levels.scale()[at[:, 0] % 2, at[:, 1] % 2]
-    channel = frame.info.cfa[at[:, 0] % 2, at[:, 1] % 2]
+    channel = frame.info.cfa[at[:, 0], at[:, 1]]
     level = np.maximum((middle - black) * scale, 0)
     deviation = np.sqrt(noise.alpha[channel] * level + noise.beta[channel]) / scale
     beyond = np.where(value > middle, np.maximum(value - ring.max(axis=1), 0), np.minimum(value - ring.min(axis=1), 0))

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from burstsr.core.burst import BLUE, GREEN, RED
+from burstsr.core.cfa import BLUE, GREEN, RED
 
 Floats = NDArray[np.float32]
 _GREEN_TAPS = np.array([-0.25, 0.5, 0.5, 0.5, -0.25])

@@ -25,10 +25,11 @@ def demosaic(frame: Frame, mosaic: Floats | None = None) -> Floats:
     once more from colour differences smoothed in its direction (section IV).
     Works on the square root of white-balanced samples: colour differences are smoother there, and noise is uniform.
     """
+    frame.info.cfa.require_bayer("demosaicing")
     gain = (1.0 / np.maximum(frame.info.colour.as_shot_neutral, 1e-3)).astype(np.float32)
     x = clipped_samples(frame) if mosaic is None else mosaic
     out = np.empty((*x.shape, 3), np.float32)
-    over_rows(loops.demosaic_rows, x.shape[0], x, frame.info.cfa, gain, out, multiple=loops.BLOCK_ROWS)
+    over_rows(loops.demosaic_rows, x.shape[0], x, np.array(frame.info.cfa), gain, out, multiple=loops.BLOCK_ROWS)
     return out
 
 

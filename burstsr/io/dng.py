@@ -85,7 +85,7 @@ def write_cfa_dng(path: str | Path, frame: Frame, bits: int = 14, extra: Directo
         **_identity(),
         **_layout(height, width, samples=1, bits=bits, photometric=t.CFA_PHOTOMETRIC, tile=tile),
         t.CFA_REPEAT: integers(SHORT, 2, 2),
-        t.CFA_PATTERN: integers(BYTE, *info.cfa.ravel().tolist()),
+        t.CFA_PATTERN: integers(BYTE, *np.ravel(info.cfa).tolist()),
         t.CFA_PLANE_COLOUR: integers(BYTE, 0, 1, 2),
         t.CFA_LAYOUT: integers(SHORT, 1),
         t.BLACK_REPEAT: integers(SHORT, 2, 2),

@@ -8,9 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from burstsr.core.burst import CFA_ORDERS, Colour, FrameInfo, Levels
+from burstsr.core.burst import Colour, FrameInfo, Levels
+from burstsr.core.cfa import BAYER_ORDERS, Cfa
 from burstsr.core.errors import InputFileError
 from burstsr.core.noise import Noise
 from burstsr.io import tags as t
@@ -64,7 +64,7 @@ def _described(path: Path, tags: FileTags) -> tuple[FrameInfo, Rescaling]:
     return info, scaling
 
 
-def _dng_cfa(path: Path, tags: FileTags) -> NDArray[np.uint8]:
+def _dng_cfa(path: Path, tags: FileTags) -> Cfa:
     kind = (tags.numbers(t.PHOTOMETRIC) or (0,))[0]
     if not tags.raw:
         raise InputFileError(f"{path}: a DNG without raw data (no CFA or LinearRaw directory)")
@@ -96,12 +96,12 @@ def dng_area(path: Path, tags: FileTags) -> tuple[int, int, int, int]:
     return area[0], area[1], area[2], area[3]
 
 
-def bayer(sites: Sequence[Sequence[int]], path: Path) -> NDArray[np.uint8]:
-    """Return (2, 2) uint8 colours of `sites`, where 3 is the second green; InputFileError unless they are one of the four Bayer orders."""
-    cfa = tuple(tuple(1 if c == 3 else c for c in row) for row in sites)
-    if cfa not in CFA_ORDERS.values():
-        raise InputFileError(f"{path}: colour filter array {sites}; must be one of {', '.join(CFA_ORDERS)}")
-    return np.array(cfa, np.uint8)
+def bayer(sites: Sequence[Sequence[int]], path: Path) -> Cfa:
+    """Return the CFA of (2, 2) `sites`, where 3 is the second green; InputFileError unless they are one of the four Bayer orders."""
+    letters = "".join("RGBG"[c] if 0 <= c <= 3 else "?" for row in sites for c in row)
+    if letters not in BAYER_ORDERS:
+        raise InputFileError(f"{path}: colour filter array {sites}; must be one of {', '.join(BAYER_ORDERS)}")
+    return Cfa.parse(letters)
 
 
 def even_shape(height: int, width: int, path: Path) -> tuple[int, int]:

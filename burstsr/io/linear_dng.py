@@ -9,7 +9,8 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
-from burstsr.core.burst import Colour, FrameInfo, Levels, cfa_array
+from burstsr.core.burst import Colour, FrameInfo, Levels
+from burstsr.core.cfa import Cfa
 from burstsr.core.errors import BurstsrError, InputFileError
 from burstsr.io import tags as t
 from burstsr.io import tiff
@@ -44,7 +45,7 @@ def linear_info(path: str | Path, image: LinearDng) -> FrameInfo:
     return FrameInfo(
         Path(path),
         (height, width),
-        cfa_array("RGGB"),
+        Cfa.parse("RGGB"),
         levels,
         image.colour,
         camera=t.camera_name(tags),

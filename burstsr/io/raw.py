@@ -16,6 +16,7 @@ import rawpy
 from numpy.typing import NDArray
 
 from burstsr.core.burst import Colour, Frame, FrameInfo, Levels
+from burstsr.core.cfa import Cfa
 from burstsr.core.errors import BurstError, BurstsrError, InputFileError
 from burstsr.core.sensor import is_constant
 from burstsr.io import decoded, ljpeg
@@ -104,8 +105,8 @@ def _libraw_mosaic(raw: Any, info: FrameInfo, top: int, left: int) -> Mosaic:  #
     if pixels.shape[0] < bottom or pixels.shape[1] < right or pixels.dtype != np.uint16:
         raise InputFileError(f"{info.path}: LibRaw decodes {pixels.shape} {pixels.dtype}, but the tags say ({bottom}, {right}) of 16 bits")
     decoded = _cfa_of(raw, top, left, info.path)
-    if not np.array_equal(decoded, info.cfa):
-        raise InputFileError(f"{info.path}: CFA order {info.cfa_order} by its tags, {''.join('RGB'[c] for c in decoded.ravel())} by LibRaw")
+    if decoded != info.cfa:
+        raise InputFileError(f"{info.path}: CFA order {info.cfa_order} by its tags, {decoded.name} by LibRaw")
     return np.array(pixels[top:bottom, left:right], order="C")
 
 
@@ -205,8 +206,8 @@ def _reason(error: Exception, printed: str) -> str:
     return f"{raised}; LibRaw: {printed}" if printed else raised
 
 
-def _cfa_of(raw: Any, top: int, left: int, path: Path) -> NDArray[np.uint8]:  # noqa: ANN401  rawpy has no types
-    """Return (2, 2) colours of the sites from (top, left) of the sensor; InputFileError unless they are a Bayer pattern."""
+def _cfa_of(raw: Any, top: int, left: int, path: Path) -> Cfa:  # noqa: ANN401  rawpy has no types
+    """Return the CFA from (top, left) of the sensor; InputFileError unless they are a Bayer pattern."""
     try:
         pattern = raw.raw_pattern
     except NotImplementedError as error:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from burstsr.core.burst import Levels
+from burstsr.core.cfa import Cfa
 from burstsr.core.errors import InputFileError
 from burstsr.core.gain import GainField
 from burstsr.core.noise import Noise
@@ -46,8 +47,9 @@ class Rescaling:
         height = self.shape[0]
         return float(np.mean([gain_rows(self.maps, self.shape, row, min(row + 2, height)).mean() for row in range(0, height, max(16, height // 120 * 2))]))
 
-    def gain_field(self, cfa: NDArray[np.uint8]) -> GainField | None:
+    def gain_field(self, cfa: Cfa) -> GainField | None:
         """Gain of each colour by position, over `mean_gain`; None without maps."""
+        cfa.require_2x2("gain maps")
         if not self.maps:
             return None
         (height, width), mean = self.shape, self.mean_gain()
@@ -99,14 +101,14 @@ def _fitted(values: tuple[float, ...], length: int) -> NDArray[np.float64]:
     return result
 
 
-def noise_profile(tags: FileTags, cfa: NDArray[np.uint8]) -> Noise | None:
+def noise_profile(tags: FileTags, cfa: Cfa) -> Noise | None:
     """Read NoiseProfile per channel: one pair for all, three in the order of CFAPlaneColor, or four in the order of the CFA's sites (greens averaged)."""
     values = np.array(tags.numbers(t.NOISE_PROFILE), float)
     if values.size not in (2, 6, 8) or not np.isfinite(values).all() or (values < 0).any() or not values[::2].any():
         return None
     pairs = values.reshape(-1, 2)
     planes = tuple(int(v) for v in tags.numbers(t.CFA_PLANE_COLOUR)) or (0, 1, 2)
-    channels = {1: [0], 3: list(planes[:3]), 4: cfa.ravel().tolist()}[len(pairs)]
+    channels = {1: [0], 3: list(planes[:3]), 4: [cfa.channel(*site) for site in cfa.sites()]}[len(pairs)]
     if len(pairs) > 1 and set(channels) != {0, 1, 2}:
         return None
     mean = [pairs[0] if len(pairs) == 1 else pairs[np.array(channels) == c].mean(axis=0) for c in range(3)]

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from burstsr.core.burst import GREEN
+from burstsr.core.cfa import GREEN
 from burstsr.core.jit import over_rows
 from burstsr.core.noise import MERGED_SHARE, Noise
 from burstsr.core.sensor import CHANNEL_SHARE

@@ -24,6 +24,7 @@ class SamePhaseMean:
 
     def __init__(self, reference: Frame, robustness: Floats | None = None) -> None:
         """robustness (H/2, W/2): of the reference's own samples, None = full; at 0 they only fill positions without other samples."""
+        reference.info.cfa.require_2x2("the mean at one phase")
         self._reference = reference
         self._num = clipped_samples(reference)
         self._den = np.ones_like(self._num)

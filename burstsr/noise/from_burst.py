@@ -47,7 +47,8 @@ def measure(burst: Burst, rough: Noise, make_aligner: MakeAligner, most_windows:
 
 def floors_of(burst: Burst, rough: Noise, make_aligner: MakeAligner, most_windows: int, most_blocks: int = 100) -> Floors:
     """Compute the likelihood of noise variances at the levels of a burst of at least two frames, per channel."""
-    seen = []
+    cfa, seen = burst.info.cfa, []
+    cfa.require_2x2("noise of a burst")
     for window in windows(burst.info.shape, most_windows):
         frames = [cut(frame, window) for frame in burst]
         index = len(frames) // 2
@@ -55,10 +56,10 @@ def floors_of(burst: Burst, rough: Noise, make_aligner: MakeAligner, most_window
         flows = [None if i == index else estimate_flow(frame) for i, frame in enumerate(frames)]
         seen.append([_blocks(frames, flows, site) for site in np.ndindex(2, 2)])
     reach = reach_of([blocks for sites in seen for blocks in sites])
-    channels: list[list[Split]] = [[], [], []]
+    channels: list[list[Split]] = [[] for _ in cfa.channels]
     for sites in seen:
-        for channel, found in zip(burst.info.cfa.ravel(), split(sites, reach), strict=True):
-            channels[int(channel)].append(found)
+        for site, found in zip(np.ndindex(2, 2), split(sites, reach), strict=True):
+            channels[cfa.channel(*site)].append(found)
     low = min(float(-(frame.info.levels.black * frame.info.levels.scale()).max()) for frame in burst)
     return floors(channels, low, most_blocks)
 

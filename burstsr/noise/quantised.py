@@ -17,6 +17,7 @@ _FEWEST = 16  # DN per interval
 def at_least_quantised(noise: Noise, frame: Frame) -> Noise:
     """Raise the model to at least step^2 / 12, with the step between the DN that occur in `frame` at each level."""
     alpha, beta = noise.alpha.copy(), noise.beta.copy()
+    frame.info.cfa.require_2x2("quantisation noise")
     for site in np.ndindex(2, 2):
         channel = int(frame.info.cfa[site])
         level, floor = _floor(frame, site)

@@ -96,17 +96,15 @@ def estimate(frame: Frame) -> Noise:
 
     Structure in every block makes the estimate too high; it is never too low by more than the sampling error.
     """
-    x = samples(frame.mosaic, frame.info.levels)
-    levels: list[list[NDArray[np.float64]]] = [[], [], []]
-    squares: list[list[NDArray[np.float64]]] = [[], [], []]
-    for i in (0, 1):
-        for j in (0, 1):
-            plane = np.ascontiguousarray(x[i::2, j::2])
-            level, square = _blocks(plane, without_gain(plane, frame, (i, j)))
-            channel = int(frame.info.cfa[i, j])
-            levels[channel].append(level)
-            squares[channel].append(square)
-    fitted = [_fit(np.concatenate(levels[c]), np.concatenate(squares[c])) for c in range(3)]
+    x, cfa = samples(frame.mosaic, frame.info.levels), frame.info.cfa
+    levels: list[list[NDArray[np.float64]]] = [[] for _ in cfa.channels]
+    squares: list[list[NDArray[np.float64]]] = [[] for _ in cfa.channels]
+    for i, j in cfa.sites():
+        plane = np.ascontiguousarray(x[i :: cfa.period[0], j :: cfa.period[1]])
+        level, square = _blocks(plane, without_gain(plane, frame, (i, j)))
+        levels[cfa.channel(i, j)].append(level)
+        squares[cfa.channel(i, j)].append(square)
+    fitted = [_fit(np.concatenate(levels[c]), np.concatenate(squares[c])) for c in range(len(cfa.channels))]
     return Noise(np.array([a for a, _ in fitted]), np.array([b for _, b in fitted]))
 
 

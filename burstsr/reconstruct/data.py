@@ -118,7 +118,8 @@ class TileData:
         self._scale = np.float32(scale)
         self._rows, self._columns = tile.cells(scale)
         corner = np.array([self._rows[0], self._columns[0]])
-        self._cfa = views[0].frame.info.cfa.astype(np.int64)
+        views[0].frame.info.cfa.require_bayer("reconstruction")
+        self._cfa = np.array(views[0].frame.info.cfa, np.int64)
         rows, columns = (range(o, o + n) for o, n in zip(tile.origin, tile.shape, strict=True))
         alpha, beta = (v[:, None, None] if v.ndim == 1 else np.moveaxis(v, -1, 0) for v in noise.of_output(rows, columns, scale))
         level = np.stack([cv2.blur(plane, (3, 3)) for plane in start])
@@ -181,9 +182,7 @@ class TileData:
             total += (y * y + x * x) * certainty * (s * s / 12)
         side = 2 * round(2 * float(s)) + 1
         around = cv2.blur(total, (side, side))
-        y, x = (
-            ((2 * index + 1) * s - o - np.float32(0.5)).astype(np.float32) for index, o in zip((self._rows, self._columns), self._tile.origin, strict=True)
-        )
+        y, x = (((2 * index + 1) * s - o - np.float32(0.5)).astype(np.float32) for index, o in zip((self._rows, self._columns), self._tile.origin, strict=True))
         at_y, at_x = (np.ascontiguousarray(a) for a in np.broadcast_arrays(y[:, None], x[None]))
         return np.asarray(cv2.remap(around, at_x, at_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32)
 

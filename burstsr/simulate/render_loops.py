@@ -51,7 +51,7 @@ def expose_layers(first, last, layers, margin, scale, magnification, poses, offs
     side = scale * part
     for i in range(first, last):
         for j in range(width):
-            channel = cfa[i % 2, j % 2]
+            channel = cfa[i % cfa.shape[0], j % cfa.shape[1]]
             grow = magnification[channel]
             total = 0.0
             for k in range(moments):

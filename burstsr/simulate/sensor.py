@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from burstsr.core.burst import Levels
+from burstsr.core.cfa import Cfa
 from burstsr.core.jit import over_rows
 from burstsr.core.noise import Noise
 from burstsr.simulate.motion import FrameMotion, reference_at
@@ -24,7 +25,7 @@ def margin_for(motions: tuple[FrameMotion, ...], shape: tuple[int, int], scale: 
     return int(np.ceil((beyond + 2) * scale)) + 2
 
 
-def expose(planes: NDArray[np.float32], margin: int, scale: float, motion: FrameMotion, shape: tuple[int, int], cfa: NDArray[np.uint8]) -> NDArray[np.float32]:
+def expose(planes: NDArray[np.float32], margin: int, scale: float, motion: FrameMotion, shape: tuple[int, int], cfa: Cfa) -> NDArray[np.float32]:
     """Return (H, W) float32 noise-free samples, 1.0 = saturation, not clipped, of a frame of `shape` under `motion`.
 
     planes: (3, h + 2 margin, w + 2 margin) scene of square pixels; raw position p is at its edge coordinate margin + (p + 0.5) scale.
@@ -32,18 +33,20 @@ def expose(planes: NDArray[np.float32], margin: int, scale: float, motion: Frame
     shutter included; its sides stay parallel to the scene's, which at 0.3 degrees displaces its corners by 0.003 px and changes no first moment.
     """
     mosaic = np.empty(shape, np.float32)
+    py, px = cfa.period
+    strip = _STRIP_ROWS // py * py
 
     def rows(first: int, last: int) -> None:
-        """Compute rows first .. last, first even."""
-        for top in range(first, last, _STRIP_ROWS):
-            bottom = min(top + _STRIP_ROWS, last)
-            for site_y, site_x in np.ndindex(2, 2):
-                y, x = np.arange(top + site_y, bottom, 2), np.arange(site_x, shape[1], 2)
+        """Compute rows first .. last; a period of the pattern begins at the first."""
+        for top in range(first, last, strip):
+            bottom = min(top + strip, last)
+            for site_y, site_x in cfa.sites():
+                y, x = np.arange(top + site_y, bottom, py), np.arange(site_x, shape[1], px)
                 points = np.stack(np.meshgrid(y, x, indexing="ij"), axis=-1)
                 start = reference_at(motion, points, shape) * scale + margin  # upper left corner of the footprint
-                mosaic[top + site_y : bottom : 2, site_x::2] = _box_mean(planes[cfa[site_y, site_x]], start[..., 0], start[..., 1], scale)
+                mosaic[top + site_y : bottom : py, site_x::px] = _box_mean(planes[cfa.channel(site_y, site_x)], start[..., 0], start[..., 1], scale)
 
-    over_rows(rows, shape[0], multiple=2)
+    over_rows(rows, shape[0], multiple=py)
     return mosaic
 
 
@@ -61,21 +64,22 @@ def _box_mean(plane: NDArray[np.float32], top: NDArray[np.float64], left: NDArra
     return np.asarray(total / side**2)
 
 
-def with_noise(clean: NDArray[np.float32], noise: Noise, cfa: NDArray[np.uint8], row_noise: float, rng: np.random.Generator) -> NDArray[np.float64]:
+def with_noise(clean: NDArray[np.float32], noise: Noise, cfa: Cfa, row_noise: float, rng: np.random.Generator) -> NDArray[np.float64]:
     """Return (H, W) samples with noise: alpha Poisson(max(clean, 0) / alpha) + N(0, beta) per site, so that mean and variance are those of `noise`.
 
     row_noise: standard deviation of an offset common to a row, normalised units.
     """
     noisy = np.empty(clean.shape)
-    for site_y, site_x in np.ndindex(2, 2):
-        channel = cfa[site_y, site_x]
+    py, px = cfa.period
+    for site_y, site_x in cfa.sites():
+        channel = cfa.channel(site_y, site_x)
         alpha, beta = float(noise.alpha[channel]), float(noise.beta[channel])
-        samples: NDArray[np.floating] = np.maximum(clean[site_y::2, site_x::2], 0).astype(np.float64)
+        samples: NDArray[np.floating] = np.maximum(clean[site_y::py, site_x::px], 0).astype(np.float64)
         if alpha > 0:
             samples = alpha * rng.poisson(samples / alpha)
         if beta > 0:
             samples = samples + np.sqrt(beta) * rng.standard_normal(samples.shape)
-        noisy[site_y::2, site_x::2] = samples
+        noisy[site_y::py, site_x::px] = samples
     if row_noise > 0:
         noisy += row_noise * rng.standard_normal((clean.shape[0], 1))
     return noisy
@@ -84,8 +88,9 @@ def with_noise(clean: NDArray[np.float32], noise: Noise, cfa: NDArray[np.uint8],
 def quantised(samples: NDArray[np.floating], levels: Levels) -> NDArray[np.uint16]:
     """Return (H, W) uint16 DN of samples: clipped at 0 and at 1.0 = white, rounded."""
     dn = np.empty(samples.shape, np.uint16)
-    for site_y, site_x in np.ndindex(2, 2):
+    py, px = levels.black.shape
+    for site_y, site_x in np.ndindex(py, px):
         black = levels.black[site_y, site_x]
-        site = np.minimum(samples[site_y::2, site_x::2], 1.0) * (levels.white - black) + black
-        dn[site_y::2, site_x::2] = np.clip(np.rint(site), 0, levels.white)
+        site = np.minimum(samples[site_y::py, site_x::px], 1.0) * (levels.white - black) + black
+        dn[site_y::py, site_x::px] = np.clip(np.rint(site), 0, levels.white)
     return dn

@@ -8,7 +8,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from burstsr.core.burst import CFA_ORDERS, Colour
+from burstsr.core.burst import Colour
+from burstsr.core.cfa import BAYER_ORDERS
 from burstsr.core.checks import check_noise
 from burstsr.core.deprecated import takes_old_names
 from burstsr.core.errors import RangeError
@@ -96,8 +97,8 @@ class SimulateSettings:
         }
         for name, (low, high) in ranges.items():
             check_range(name, getattr(self, name), low, high, whole=name in _WHOLE)
-        if self.cfa not in CFA_ORDERS:
-            raise RangeError("cfa", f"must be one of {', '.join(CFA_ORDERS)}, not {self.cfa!r}")
+        if self.cfa not in BAYER_ORDERS:
+            raise RangeError("cfa", f"must be one of {', '.join(BAYER_ORDERS)}, not {self.cfa!r}")
         if isinstance(self.motion, str):
             if self.motion not in MOTIONS:
                 raise RangeError("motion", f"must be one of {', '.join(MOTIONS)}, or a sequence of motions, not {self.motion!r}")

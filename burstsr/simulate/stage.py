@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from burstsr.core.burst import Burst, Frame, FrameInfo, Levels, cfa_array
+from burstsr.core.burst import Burst, Frame, FrameInfo, Levels
+from burstsr.core.cfa import Cfa
 from burstsr.core.deprecated import renamed_attributes
 from burstsr.core.errors import SettingsError
 from burstsr.core.noise import Noise
@@ -77,7 +78,7 @@ def simulate_burst(image: NDArray[Any], settings: SimulateSettings, rng: np.rand
     info = FrameInfo(
         path=Path(),
         shape=shape,
-        cfa=cfa_array(settings.cfa),
+        cfa=Cfa.parse(settings.cfa),
         levels=_levels(settings),
         colour=colour,
         camera=CAMERA,

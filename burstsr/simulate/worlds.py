@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from burstsr.core.burst import Burst, Colour, Frame, FrameInfo, Levels, cfa_array
+from burstsr.core.burst import Burst, Colour, Frame, FrameInfo, Levels
+from burstsr.core.cfa import Cfa
 from burstsr.core.noise import Noise
 from burstsr.core.parallel import over_rows
 from burstsr.simulate import render_loops
@@ -98,7 +99,7 @@ def photograph(
     truth = _composite(layers)
     shape = (round(truth.shape[0] / scale), round(truth.shape[1] / scale))
     margin = 8
-    cfa = cfa_array("RGGB")
+    cfa = Cfa.parse("RGGB")
     black = np.full((2, 2), 2.0 ** (camera.bits - 5))
     info = FrameInfo(Path(), shape, cfa, Levels(black, float(2**camera.bits - 1)), camera.colour, "burstsr simulated", camera.noise, 1, camera.iso, 0.01)
     gain = _vignetting(shape, camera.vignetting)
@@ -112,7 +113,18 @@ def photograph(
         displacement = exposure.field if exposure.field is not None else np.zeros((*shape, 2))
         magnification = (1 + np.array(camera.lateral)) * exposure.magnification
         subdivisions = _SUBDIVISIONS if len(layers) > 1 else 1
-        arguments = (cache[exposure.defocus_px], margin, scale, magnification, exposure.poses, offsets, _inverse(displacement), subdivisions, cfa, clean)
+        arguments = (
+            cache[exposure.defocus_px],
+            margin,
+            scale,
+            magnification,
+            exposure.poses,
+            offsets,
+            _inverse(displacement),
+            subdivisions,
+            np.array(cfa),
+            clean,
+        )
         over_rows(render_loops.expose_layers, shape[0], *arguments)
         clean *= np.asarray(gain * exposure.gain, np.float32)
         if exposure.row_offset is not None:

@@ -33,7 +33,7 @@ def upscale_frame(frame: Frame, upscaler: Upscaler, progress: Progress | None = 
 def upscale_image(image: Result, upscaler: Upscaler, progress: Progress | None = None) -> Result:
     """Upscale an image of linear camera RGB. A model of kind "bayer", which requires scale 1, gets it resampled by the camera's CFA."""
     if upscaler.kind == "bayer":
-        colours = np.tile(image.reference.cfa, [n // 2 + 1 for n in image.image.shape[:2]])[: image.image.shape[0], : image.image.shape[1]]
+        colours = image.reference.cfa.channel_map((image.image.shape[0], image.image.shape[1]))
         mosaic = np.take_along_axis(image.image, colours[:, :, None].astype(np.intp), axis=2)[:, :, 0]
         made = _from_mosaic(mosaic, image.image, image.reference, upscaler, progress)
     else:

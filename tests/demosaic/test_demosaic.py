@@ -50,8 +50,8 @@ def test_engines_agree(texture, rng, cfa, shape):
     x = ((frame.mosaic - 1024.0) / (65535 - 1024)).astype(np.float32)
     gain = np.array([2.0, 1.0, 1.5], np.float32)
     a, b = np.zeros((*shape, 3), np.float32), np.zeros((*shape, 3), np.float32)
-    naive.demosaic_rows(0, shape[0], x, frame.info.cfa, gain, a)
-    loops.demosaic_rows(0, shape[0], x, frame.info.cfa, gain, b)
+    naive.demosaic_rows(0, shape[0], x, np.array(frame.info.cfa), gain, a)
+    loops.demosaic_rows(0, shape[0], x, np.array(frame.info.cfa), gain, b)
     assert (np.abs(a - b).max(-1) > 1e-5).mean() < 0.002
 
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import tolerances
 
-from burstsr.core.burst import Colour, FrameInfo, Levels, cfa_array
+from burstsr.core.burst import Colour, FrameInfo, Levels
+from burstsr.core.cfa import Cfa
 from burstsr.core.result import Result
 from burstsr.core.srgb import SRGB_TO_XYZ
 from burstsr.finish import finish, finish_linear, finish_uint8, finish_uint16, loops, naive, orient, unorient
@@ -22,7 +23,7 @@ PLAIN = FinishSettings(tone=0, sharpen=0, exposure_ev=0)
 
 
 def picture_of(rgb, colour, orientation=1):
-    info = FrameInfo(Path("p"), (64, 64), cfa_array("RGGB"), Levels(np.zeros((2, 2)), 1.0), colour, orientation=orientation)
+    info = FrameInfo(Path("p"), (64, 64), Cfa.parse("RGGB"), Levels(np.zeros((2, 2)), 1.0), colour, orientation=orientation)
     return Result(np.ascontiguousarray(rgb, np.float32), info, 2.0)
 
 

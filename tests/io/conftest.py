@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from burstsr.core.burst import Colour, Frame, FrameInfo, Levels, cfa_array
+from burstsr.core.burst import Colour, Frame, FrameInfo, Levels
+from burstsr.core.cfa import Cfa
 from burstsr.core.noise import Noise
 
 XYZ_TO_CAMERA = np.array([[0.8606, -0.2573, -0.0949], [-0.8237, 1.5489, 0.2974], [-0.2649, 0.3076, 0.91]])
@@ -21,7 +22,7 @@ def make_frame():
         known = {
             "path": Path("simulated"),
             "shape": shape,
-            "cfa": cfa_array(order),
+            "cfa": Cfa.parse(order),
             "levels": Levels(np.array([[512.25, 513.5], [511.75, 512.0]]), 16383.0),
             "colour": Colour(np.array([0.5, 1.0, 0.7]), XYZ_TO_CAMERA),
             "camera": "Acme One",

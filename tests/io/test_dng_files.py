@@ -7,7 +7,8 @@ import pytest
 import rawpy
 import tifffile
 
-from burstsr.core.burst import CFA_ORDERS, Colour, Levels
+from burstsr.core.burst import Colour, Levels
+from burstsr.core.cfa import BAYER_ORDERS
 from burstsr.core.errors import OutputError
 from burstsr.core.noise import Noise
 from burstsr.core.result import Result
@@ -26,7 +27,7 @@ def image(make_frame):
     return Result(rgb, make_frame().info, 2.0, Noise(np.full(3, 1e-5), np.full(3, 1e-7)))
 
 
-@pytest.mark.parametrize(("shape", "order"), [*itertools.product([(64, 64), (66, 70), (32, 600), (530, 34)], CFA_ORDERS)])
+@pytest.mark.parametrize(("shape", "order"), [*itertools.product([(64, 64), (66, 70), (32, 600), (530, 34)], BAYER_ORDERS)])
 def test_a_frame_comes_back_exactly(tmp_path, make_frame, shape, order):
     frame = make_frame(shape, order)
     write_cfa_dng(tmp_path / "a.dng", frame)

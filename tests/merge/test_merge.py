@@ -145,7 +145,7 @@ def by_paper(frames, flows, robustness_maps, kernel, scale, weight, fallback, ex
     height, _, width = fallback.shape[0], 3, fallback.shape[1]
     num, den = np.moveaxis(fallback.astype(np.float64) * weight, 2, 1).copy(), np.full((height, 3, width), weight)
     for frame, flow, robustness in zip(frames, flows, robustness_maps, strict=True):
-        mosaic, cfa = clipped_samples(frame).astype(np.float64), frame.info.cfa.astype(np.int64)
+        mosaic, cfa = clipped_samples(frame).astype(np.float64), np.array(frame.info.cfa, np.int64)
         if explained is not None:
             left = np.empty_like(mosaic)
             naive.residuals(0, len(mosaic), mosaic, cfa, explained, scale, flow.inverse().tiles, flow.tile_px, left)

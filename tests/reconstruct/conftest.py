@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from burstsr import super_resolve
-from burstsr.core.burst import cfa_array
+from burstsr.core.cfa import Cfa
 from burstsr.core.flow import Flow
 from burstsr.reconstruct import data, naive
 from burstsr.reconstruct.stage import _gaussian
@@ -69,7 +69,7 @@ def case_of(scale, rng, sigma=0.0, shape=(23, 26), flow_px=0.8, **changes):
     cells = np.floor((origin + shape) / scale / 2).astype(int) - corner + 1
     robustness = (rng.uniform(0, 1, cells) * (rng.uniform(0, 1, cells) > 0.1)).astype(np.float32)
     certainty = rng.uniform(50, 2000, (3, *shape)).astype(np.float32)
-    case = Case(samples, place, cfa_array("GRBG").astype(np.int64), scale, back, robustness, corner, certainty, origin, _gaussian(sigma))
+    case = Case(samples, place, np.array(Cfa.parse("GRBG"), np.int64), scale, back, robustness, corner, certainty, origin, _gaussian(sigma))
     return replace(case, **changes)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from burstsr.core.burst import cfa_array
+from burstsr.core.cfa import Cfa
 from burstsr.core.errors import SettingsError
 from burstsr.core.noise import Noise
 from burstsr.simulate import FrameMotion, flow_at
@@ -34,7 +34,7 @@ def test_a_rigid_world_is_what_the_simple_simulator_exposes():
     camera = Camera(camera_colour(), QUIET, 100, blur_px=(0, 0, 0))
     world = photograph([Layer(scene)], [Exposure(rigid_poses(m, 48)) for m in (FrameMotion(), motion)], camera, 2.0, None, np.random.default_rng(0))
     margin = margin_for((motion,), (48, 64), 2.0)
-    expected = expose(apply_psf(scene, 0, None, margin), margin, 2.0, motion, (48, 64), cfa_array("RGGB"))
+    expected = expose(apply_psf(scene, 0, None, margin), margin, 2.0, motion, (48, 64), Cfa.parse("RGGB"))
     np.testing.assert_allclose(samples(world, 1)[4:-4, 4:-4], expected[4:-4, 4:-4], atol=1e-4)
     y, x = np.mgrid[8:40:4, 8:56:4].astype(float)
     np.testing.assert_allclose(world.flows[1][8:40:4, 8:56:4], flow_at(motion, np.stack([y, x], -1), (48, 64)), atol=1e-5)

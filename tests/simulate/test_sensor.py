@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from burstsr.core.burst import CFA_ORDERS, Levels, cfa_array
+from burstsr.core.burst import Levels
+from burstsr.core.cfa import BAYER_ORDERS, Cfa
 from burstsr.core.noise import Noise
 from burstsr.simulate import FrameMotion, SimulateSettings, flow_at, simulate_burst
 from burstsr.simulate.scene import apply_psf, gaussian_psf
@@ -29,7 +30,7 @@ def clean_frames(image, scale, motions, blur=0.0, cfa="RGGB"):
     height, width = (round(length / scale) for length in image.shape[:2])
     margin = margin_for(motions, (height, width), scale)
     planes = apply_psf(image, blur * scale, None, margin)
-    return [expose(planes, margin, scale, motion, (height, width), cfa_array(cfa)).astype(np.float64) for motion in motions]
+    return [expose(planes, margin, scale, motion, (height, width), Cfa.parse(cfa)).astype(np.float64) for motion in motions]
 
 
 @pytest.mark.parametrize("scale", [1.0, 1.5, 2.0, 3.3, 4.0])
@@ -90,10 +91,10 @@ def test_sample_is_the_mean_over_the_pixels_area(scale):
         q = (x + inside) + 1j * (y + inside)[:, None]
         p = (q - (11.5 + 11.5j) - (-0.44 + 0.31j)) * np.exp(-1j * motion.rotation_rad) + (11.5 + 11.5j)
         rows, columns = (np.floor((v + 0.5) * scale).astype(int) for v in (p.imag, p.real))
-        assert frame[y, x] == pytest.approx(scene[rows, columns, CFA_ORDERS["GBRG"][y % 2][x % 2]].mean(), abs=0.01)
+        assert frame[y, x] == pytest.approx(scene[rows, columns, Cfa.parse("GBRG").channel(y, x)].mean(), abs=0.01)
 
 
-@pytest.mark.parametrize("cfa", CFA_ORDERS)
+@pytest.mark.parametrize("cfa", BAYER_ORDERS)
 def test_null_values_give_the_truth_itself(cfa):
     """No motion, noise, blur or scale: the CFA samples of the truth, quantised, to the last bit."""
     image = np.random.default_rng(0).uniform(0, 1.1, (32, 48, 3)).astype(np.float32)
@@ -102,7 +103,7 @@ def test_null_values_give_the_truth_itself(cfa):
     simulated = simulate_burst(image, settings, np.random.default_rng(0))
     np.testing.assert_array_equal(simulated.truth, image)
     y, x = np.mgrid[:32, :48]
-    sampled = image[y, x, cfa_array(cfa)[y % 2, x % 2]].astype(np.float64)
+    sampled = image[y, x, Cfa.parse(cfa)[y % 2, x % 2]].astype(np.float64)
     site_black = np.array(black)[y % 2, x % 2]
     expected = np.rint(np.minimum(sampled, 1) * (16383 - site_black) + site_black)
     for frame in simulated.burst:
