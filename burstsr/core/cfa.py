@@ -135,7 +135,7 @@ class Cfa:
         if not self.is_bayer:
             raise CfaError(f"{what}: the CFA must be one of {', '.join(BAYER_ORDERS)}, not {self.name}")
 
-    def __getitem__(self, site: tuple[Any, Any]) -> Any:  # noqa: ANN401  as an array is indexed: numbers or arrays
+    def __getitem__(self, site: tuple[Any, ...]) -> Any:  # noqa: ANN401  as an array is indexed: numbers or arrays
         """Return the channels at raw positions (y, x), integers or arrays of them, as uint8."""
         y, x = site
         return np.array(self)[np.mod(y, self.period[0]), np.mod(x, self.period[1])]
