@@ -1,6 +1,6 @@
 """Accuracy of calibration against the truth: noise, black level, lens blur, and the gain of driven offsets.
 
-    python -m benchmarks.calibration [SECTION...] [--seeds 10] [--pictures N] [--iso N,...] [--data DIR] [--json]
+    python -m benchmarks.calibration [SECTION...] [--seeds 10] [--images N] [--iso N,...] [--data DIR] [--json]
 
 Sections: transfer (flats), burst (noise from bursts), doubt (wrong noise profiles), edge (slanted edge), lens (blur from bursts), m94 (a real burst,
 halves against each other), cost (loss in dB by self-estimated noise and blur), jiggle (driven offsets, hand and tripod over numbers of frames). All of them
@@ -40,15 +40,15 @@ from calibration.synthetic import edge_frames, flat_frames
 Row = dict[str, Any]
 EXPOSURES = (0.002, 0.01, 0.03, 0.08, 0.2, 0.4, 0.6, 0.8)
 ISOS = (100, 400, 1600, 3200)
-PICTURES = ("testsets/Kodak24/19.png", "testsets/Kodak24/08.png", "photos/mate_Dune.jpg", "photos/plasma_ColorfulCups.jpg")
-LENS_PICTURES = ("testsets/Kodak24/08.png", "testsets/Kodak24/19.png", "testsets/Kodak24/01.png", "testsets/Kodak24/15.png", "testsets/Kodak24/23.png")
+IMAGES = ("testsets/Kodak24/19.png", "testsets/Kodak24/08.png", "photos/mate_Dune.jpg", "photos/plasma_ColorfulCups.jpg")
+LENS_IMAGES = ("testsets/Kodak24/08.png", "testsets/Kodak24/19.png", "testsets/Kodak24/01.png", "testsets/Kodak24/15.png", "testsets/Kodak24/23.png")
 DETAILED = ("testsets/Kodak24/08.png", "testsets/Kodak24/19.png")
 _BORDER = 16
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Extent of the measurement. pictures: the first so many images of each section; None = all. isos: instead of each section's own; () = those."""
+    """Extent of the measurement. images: the first so many images of each section; None = all. isos: instead of each section's own; () = those."""
 
     data: Path
     seeds: int
@@ -66,33 +66,33 @@ def transfer(plan: Plan) -> list[Row]:
             record = photon_transfer(flat_frames(EXPOSURES, noise, np.random.default_rng(seed), shape=(2000, 3000), iso=iso, black_dn=511.4))
             black = np.ravel(record.black_dn or ()) - 511.4
             found.append([*(np.array(record.alpha) / noise.alpha - 1), *(np.array(record.beta) / noise.beta - 1), np.abs(black).max() / 100])
-        rows.append({"iso": iso, **_told(np.array(found), {"alpha %": (0, 3), "beta %": (3, 6), "black DN": (6, 7)})})
+        rows.append({"iso": iso, **_statistics(np.array(found), {"alpha %": (0, 3), "beta %": (3, 6), "black DN": (6, 7)})})
     return rows
 
 
 def burst(plan: Plan) -> list[Row]:
     """Measure one hand-held burst of 13 frames: errors of alpha and beta in %."""
     rows = []
-    for name in PICTURES[: plan.images]:
+    for name in IMAGES[: plan.images]:
         for iso in plan.isos or ISOS:
             found = []
             for seed in range(plan.seeds):
                 made = _made(plan.data / name, seed, iso=iso)
                 record = noise_from_burst(made.burst)
                 found.append([*(np.array(record.alpha) / made.noise.alpha - 1), *(np.array(record.beta) / made.noise.beta - 1)])
-            rows.append({"picture": Path(name).stem, "iso": iso, **_told(np.array(found), {"alpha %": (0, 3), "beta %": (3, 6)})})
-            _say(str(rows[-1]))
+            rows.append({"picture": Path(name).stem, "iso": iso, **_statistics(np.array(found), {"alpha %": (0, 3), "beta %": (3, 6)})})
+            _echo(str(rows[-1]))
     return rows
 
 
-def doubts(plan: Plan) -> list[Row]:
+def wrong_profiles(plan: Plan) -> list[Row]:
     """Count the seeds' bursts whose profile, wrong by a factor, is questioned."""
     rows = []
     for name in DETAILED[: plan.images]:
         for iso in plan.isos or ISOS:
             bursts = [_made(plan.data / name, seed, iso=iso) for seed in range(plan.seeds)]
-            said = {f"x{factor:g}": sum(bool(check_noise_profile(m.burst, m.noise.scaled(factor), make_aligner)) for m in bursts) for factor in (0.25, 1, 4)}
-            rows.append({"picture": Path(name).stem, "iso": iso, "of": plan.seeds, **said})
+            message = {f"x{factor:g}": sum(bool(check_noise_profile(m.burst, m.noise.scaled(factor), make_aligner)) for m in bursts) for factor in (0.25, 1, 4)}
+            rows.append({"picture": Path(name).stem, "iso": iso, "of": plan.seeds, **message})
     return rows
 
 
@@ -105,7 +105,7 @@ def edge(plan: Plan) -> list[Row]:
                 found = [
                     psf_from_edge(edge_frames(sigma, Noise.of_iso(iso), np.random.default_rng(s), angle_deg=angle)).psf_sigma_px for s in range(plan.seeds)
                 ]
-                rows.append({"iso": iso, "sigma px": sigma, "degrees": angle, **_told(np.array(found)[:, None] / sigma - 1, {"sigma %": (0, 1)})})
+                rows.append({"iso": iso, "sigma px": sigma, "degrees": angle, **_statistics(np.array(found)[:, None] / sigma - 1, {"sigma %": (0, 1)})})
     return rows
 
 
@@ -115,12 +115,12 @@ def lens(plan: Plan) -> list[Row]:
     for iso in plan.isos or (100, 1600):
         for sigma in (0.25, 0.4, 0.6):
             row: Row = {"iso": iso, "sigma px": sigma}
-            for name in LENS_PICTURES[: plan.images]:
+            for name in LENS_IMAGES[: plan.images]:
                 found = [psf_from_burst(_made(plan.data / name, seed, iso=iso, blur_sigma_px=sigma).burst) for seed in range(plan.seeds)]
                 sigmas, errors = (np.array([getattr(r, field) for r in found]) for field in ("psf_sigma_px", "psf_sigma_error_px"))
                 row[Path(name).stem] = f"{sigmas.mean():.2f} +- {sigmas.std():.2f}, told +- {errors.mean():.2f}"
             rows.append(row)
-            _say(str(row))
+            _echo(str(row))
     return rows
 
 
@@ -142,15 +142,15 @@ def cost(plan: Plan) -> list[Row]:
             for seed in range(plan.seeds):
                 made = _made(plan.data / name, seed, iso=iso, blur_sigma_px=0.4)
                 own = measure(made.burst, made.noise, make_aligner).noise
-                told = Burst("b", tuple(f.with_info(replace(f.info, noise=own)) for f in made.burst))
-                blur = psf_from_burst(told).psf_sigma_px
-                fast = [_psnr(made, b, Settings(reference=0)) for b in (made.burst, told)]
-                best = [_psnr(made, b, _best(s)) for b, s in ((made.burst, 0.4), (told, 0.4), (told, blur))]
+                reported = Burst("b", tuple(f.with_info(replace(f.info, noise=own)) for f in made.burst))
+                blur = psf_from_burst(reported).psf_sigma_px
+                fast = [_psnr(made, b, Settings(reference=0)) for b in (made.burst, reported)]
+                best = [_psnr(made, b, _best(s)) for b, s in ((made.burst, 0.4), (reported, 0.4), (reported, blur))]
                 found.append([fast[0] - fast[1], best[0] - best[1], best[0] - best[2], blur])
             values = np.array(found)
             names = ("fast, own noise", "best, own noise", "best, own noise and blur", "blur px")
             rows.append({"picture": Path(name).stem, "iso": iso, **{n: f"{values[:, k].mean():.3f} ({values[:, k].max():.3f})" for k, n in enumerate(names)}})
-            _say(str(rows[-1]))
+            _echo(str(rows[-1]))
     return rows
 
 
@@ -168,14 +168,14 @@ def jiggle(plan: Plan) -> list[Row]:
                         values = [_jiggled(plan.data / name, seed, iso, frames, motion, settings) for seed in range(plan.seeds if kind == "hand" else 1)]
                         row[f"{kind}, {mode}"] = f"{np.mean(values):.2f}" + (f" ({min(values):.2f} to {max(values):.2f})" if len(values) > 1 else "")
                 rows.append(row)
-                _say(str(row))
+                _echo(str(row))
     return rows
 
 
 SECTIONS: dict[str, Callable[[Plan], list[Row]]] = {
     "transfer": transfer,
     "burst": burst,
-    "doubt": doubts,
+    "doubt": wrong_profiles,
     "edge": edge,
     "lens": lens,
     "m94": m94,
@@ -202,7 +202,7 @@ def _made(image: Path, seed: int, **more: Any) -> SimulatedBurst:  # noqa: ANN40
     return simulate_burst(read_image(image).rgb, SimulateSettings(**more), np.random.default_rng([seed, 7]), image.stem)
 
 
-def _told(errors: NDArray[np.float64], columns: dict[str, tuple[int, int]]) -> Row:
+def _statistics(errors: NDArray[np.float64], columns: dict[str, tuple[int, int]]) -> Row:
     """Return mean, standard deviation and worst of relative errors, in %, per group of columns: over channels and seeds."""
     row: Row = {}
     for name, (a, b) in columns.items():
@@ -211,7 +211,7 @@ def _told(errors: NDArray[np.float64], columns: dict[str, tuple[int, int]]) -> R
     return row
 
 
-def _say(text: str) -> None:
+def _echo(text: str) -> None:
     sys.stderr.write(f"{text}\n")
 
 
@@ -220,7 +220,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.calibration", description="How well calibration finds again what is true.")
     parser.add_argument("section", nargs="*", metavar="SECTION", help=f"of {', '.join(SECTIONS)} (default: all)")
     parser.add_argument("--seeds", type=int, default=10, metavar="N", help="default 10")
-    parser.add_argument("--pictures", type=int, metavar="N", help="only the first N of each section (default: all)")
+    parser.add_argument("--images", "--pictures", type=int, metavar="N", help="only the first N of each section (default: all)")
     parser.add_argument("--iso", type=lambda text: tuple(int(part) for part in text.split(",")), default=(), metavar="N,...", help="default: each section's")
     parser.add_argument("--data", type=Path, default=Path(os.environ.get("BURSTSR_DATA", "data")), metavar="DIR", help="test data (default: BURSTSR_DATA)")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of tables")
@@ -228,7 +228,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     unknown = sorted(set(args.section) - set(SECTIONS))
     if unknown:
         parser.error(f"no section {', '.join(unknown)}; there are {', '.join(SECTIONS)}")
-    plan = Plan(args.data, args.seeds, args.pictures, args.iso)
+    plan = Plan(args.data, args.seeds, args.images, args.iso)
     found = {name: SECTIONS[name](plan) for name in args.section or SECTIONS}
     if args.json:
         sys.stdout.write(json.dumps({"benchmark": "calibration", "seeds": args.seeds, "sections": found}, indent=1) + "\n")

@@ -31,7 +31,7 @@ def border_of(shot: Shot) -> int:
     return math.ceil(max(_LEAST_BORDER, furthest + 4) * shot.scale)
 
 
-def picture_figures(image: Floats, shot: Shot) -> dict[str, float | None]:
+def image_figures(image: Floats, shot: Shot) -> dict[str, float | None]:
     """Return PSNR of linear camera RGB and of sRGB (dB), SSIM, chroma error; and sRGB PSNR at `places_of`."""
     truth, colour, border = shot.made.truth, shot.colour, border_of(shot)
     figures: dict[str, float | None] = {

@@ -12,12 +12,12 @@ from burstsr.core.cfa import Cfa
 from burstsr.core.flow import Flow
 
 Floats = NDArray[np.float32]
-_MARGIN = 4.0  # raw pixels inside the picture's border within which a prediction counts
+_MARGIN = 4.0  # raw pixels inside the image's border within which a prediction counts
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """samples: (H, W) float32 of a frame. seen: (H, W) bool, where the picture shows them. places: (H, W, 2) where they lie in the reference, raw pixels."""
+    """samples: (H, W) float32 of a frame. seen: (H, W) bool, where the image shows them. places: (H, W, 2) where they lie in the reference, raw pixels."""
 
     samples: Floats
     seen: NDArray[np.bool_]
@@ -27,7 +27,7 @@ class Prediction:
 def predicted(image: Floats, scale: float, flow: Flow, cfa: Cfa, shape: tuple[int, int]) -> Prediction:
     """Predict a frame of `shape` (H, W) with `flow` from an image.
 
-    picture: (round(s H), round(s W), 3). Sample q is the mean of its colour over the square of one raw pixel at p = q + inverse flow(q): exact, since
+    image: (round(s H), round(s W), 3). Sample q is the mean of its colour over the square of one raw pixel at p = q + inverse flow(q): exact, since
     the integral of a surface of square pixels is bilinear between its corners.
     """
     height, width = shape

@@ -14,13 +14,13 @@ ISOS = (100.0, 400.0, 1600.0, 3200.0)
 FRAMES = (1, 2, 3, 5, 9, 13, 30, 60)
 SCALES = (1.0, 1.5, 2.0, 3.0)
 MOTIONS: tuple[Motion, ...] = ("handheld", "tripod", "jiggle")
-EXTRAS = ("counts", "scales", "lamp", "hot", "psf")  # few pictures, and the program's own rows alone
+EXTRAS = ("counts", "scales", "lamp", "hot", "psf")  # few images, and the program's own rows alone
 SECTIONS = ("grid", "short", "tripod", "mover", *EXTRAS)
-QUICK_PICTURES = ("01", "05", "08", "19", "23")  # of the Kodak set: a lattice, text, houses, a fence, smooth colour
-QUICK_SECTION_PICTURES, QUICK_EXTRA_PICTURES = 2, 1
-EXTRA_PICTURES = ("01", "08", "19")
+QUICK_IMAGES = ("01", "05", "08", "19", "23")  # of the Kodak set: a lattice, text, houses, a fence, smooth colour
+QUICK_SECTION_IMAGES, QUICK_EXTRA_IMAGES = 2, 1
+EXTRA_IMAGES = ("01", "08", "19")
 HOT_PIXELS = 100  # one in a thousand of a Kodak frame at x2
-LENS_PX, LENS_TOLD = 0.5, (0.35, 0.5, 0.65)  # section psf: the lens's blur, and what mode "best" is told of it: 30 % too little, the truth, 30 % too much
+LENS_PX, LENS_GIVEN = 0.5, (0.35, 0.5, 0.65)  # section psf: the lens's blur, and what mode "best" is told of it: 30 % too little, the truth, 30 % too much
 _SECTION_ISOS = (100.0, 1600.0)
 
 
@@ -47,8 +47,8 @@ class Grid:
         if "grid" in sections:
             for image, iso, frames, scale, motion in product(self.images, *axes):
                 cases.append(Case("grid", image, iso, frames, scale, motion, blur=self.blur, seed=self.seed))
-        few = self.images[:QUICK_SECTION_PICTURES] if self.quick else self.images
-        fewest = _those_of(EXTRA_PICTURES, self.images)[: QUICK_EXTRA_PICTURES if self.quick else None]
+        few = self.images[:QUICK_SECTION_IMAGES] if self.quick else self.images
+        fewest = _those_of(EXTRA_IMAGES, self.images)[: QUICK_EXTRA_IMAGES if self.quick else None]
         for section in (name for name in SECTIONS[1:] if name in sections):
             for image, iso in product(fewest if section in EXTRAS else few, self.iso or _SECTION_ISOS):
                 usual = Case(section, image, iso, scale=self.scale[0] if self.scale else 2.0, blur=self.blur, seed=self.seed)
@@ -65,14 +65,14 @@ class Grid:
             "scales": [{"scale": scale} for scale in self.scale or SCALES],
             "lamp": [{"lamp": True}],
             "hot": [{"hot": HOT_PIXELS}],
-            "psf": [{"blur": LENS_PX, "psf": told} for told in LENS_TOLD],
+            "psf": [{"blur": LENS_PX, "psf": reported} for reported in LENS_GIVEN],
         }
         return changes[section]
 
 
 def quick_choice(images: Sequence[Path]) -> tuple[Path, ...]:
     """Return the images of the quick run: those of QUICK_PICTURES if available, else the first five."""
-    return _those_of(QUICK_PICTURES, images)
+    return _those_of(QUICK_IMAGES, images)
 
 
 def _those_of(names: Sequence[str], images: Sequence[Path]) -> tuple[Path, ...]:

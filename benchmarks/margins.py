@@ -11,10 +11,10 @@ from benchmarks.rows import OWN, SINGLE, TITLES
 
 
 def margins(records: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """One object per configuration that has a row "ours", of means over pictures; None where there is nothing to compare with.
+    """One object per configuration that has a row "ours", of means over images; None where there is nothing to compare with.
 
     dB of sRGB PSNR, positive = ours is better: over_menon; over_other and other (the best row that is none of the program's own); over_single (the best
-    single-frame row); worst: the same of the picture where it is least; mover_over_single, way_over_single: inside the mover, and where it ever is.
+    single-frame row); worst: the same of the image where it is least; mover_over_single, way_over_single: inside the mover, and where it ever is.
     below_known: ours with true motion less ours. chroma_ratio: chroma error over Menon's.
     """
     result = []

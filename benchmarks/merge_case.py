@@ -21,11 +21,11 @@ from burstsr.merge import KernelMerge, naive
 from burstsr.settings import KernelSettings, MergeSettings
 
 Floats = NDArray[np.float32]
-Result = tuple[Floats, Floats]  # picture and weight, (H', W', 3)
+Result = tuple[Floats, Floats]  # image and weight, (H', W', 3)
 TILE_PX = 16
 FLOOR = MergeSettings().fallback_weight  # weight of black, which stands in for the fallback
-_TOLERANCE = 1e-3  # of pictures of 0 .. 1, and of weights over 1 + weight; measured 4e-5, from the exponential
-_TOLERANCE_PER_PX = 5e-7  # of the picture's longer side, beside it: positions in float32 are so much coarser there; measured 1.1e-3 at 6000 pixels
+_TOLERANCE = 1e-3  # of images of 0 .. 1, and of weights over 1 + weight; measured 4e-5, from the exponential
+_TOLERANCE_PER_PX = 5e-7  # of the image's longer side, beside it: positions in float32 are so much coarser there; measured 1.1e-3 at 6000 pixels
 _UNDECIDED_PX = 1e-3  # positions closer to the middle between two samples may round either way
 _STRIP = 256
 
@@ -36,7 +36,7 @@ class MergeMismatch(BurstsrError):
 
 @dataclass(frozen=True)
 class MergeCase:
-    """All that a merge is given. Shapes as `burstsr.merge.Accumulator` wants them; one flow and one trust per frame."""
+    """All that a merge is given. Shapes as `burstsr.merge.Accumulator` wants them; one flow and one robustness per frame."""
 
     frames: tuple[Frame, ...]
     flows: tuple[Flow, ...]
@@ -62,7 +62,7 @@ class MergeCase:
 
 def made_case(shape: tuple[int, int], frames: int, scale: float, seed: int = 0) -> MergeCase:
     """White noise for samples, which forgives no wrong weight; hand-like motion, smooth over the frame; kernels of every size and direction that the
-    product's settings allow; trust of 0.9 to 1. shape: (H, W), even.
+    product's settings allow; robustness of 0.9 to 1. shape: (H, W), even.
     """
     rng = np.random.default_rng(seed)
     levels = Levels(np.array([[500.0, 512.0], [512.0, 520.25]]), 16383.0)
@@ -113,7 +113,7 @@ def undecided(case: MergeCase) -> NDArray[np.bool_]:
 
 
 def same(found: Result, expected: Result, ties: NDArray[np.bool_], what: str) -> tuple[float, float]:
-    """Largest difference of pictures, and of weights over 1 + weight, outside `ties`. Raises MergeMismatch, which begins with `what`, if too large."""
+    """Largest difference of images, and of weights over 1 + weight, outside `ties`. Raises MergeMismatch, which begins with `what`, if too large."""
     worst = [0.0, 0.0]
     tolerance = _TOLERANCE + _TOLERANCE_PER_PX * max(ties.shape)
     for which, name in enumerate(("picture", "weight")):

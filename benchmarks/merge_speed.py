@@ -1,7 +1,7 @@
 """`burstsr benchmark merge`: the product's merge against a naive loop, against drizzle, and against what the machine can do at best.
 
 Before anything is timed the three must agree: the product with the naive loop at the size to be timed, and both with `burstsr.merge.naive` on a small,
-ragged one. All times are of compiled, warm code and from raw numbers to picture and weight, allocation included. `merge_work` says how operations and
+ragged one. All times are of compiled, warm code and from raw values to image and weight, allocation included. `merge_work` says how operations and
 bytes are counted.
 """
 
@@ -73,7 +73,7 @@ class Timing:
 
 @dataclass(frozen=True)
 class Agreement:
-    """Largest differences: of pictures of 0 .. 1, and of weights over 1 + weight. left_out: share of pixels at which rounding decides."""
+    """Largest differences: of images of 0 .. 1, and of weights over 1 + weight. left_out: share of pixels at which rounding decides."""
 
     what: str
     image: float
@@ -191,7 +191,7 @@ def ratios(result: MergeSpeed) -> dict[str, float]:
 def as_json(result: MergeSpeed) -> dict[str, Any]:
     """Return the result as one JSON object."""
     plan = result.plan
-    told = {"shape": list(plan.shape), "frames": plan.frames, "scale": plan.scale, "seed": plan.seed}
+    reported = {"shape": list(plan.shape), "frames": plan.frames, "scale": plan.scale, "seed": plan.seed}
     work = {"operations_per_pixel_and_frame": OPERATIONS, "operations": result.work.operations, "bytes": result.work.bytes}
     rooflines = [
         {"threads": r.threads, "peak_gflops": r.flops / 1e9, "copy_gbytes": r.bytes / 1e9, "attainable_gflops": r.attainable(result.work.intensity) / 1e9}
@@ -199,7 +199,7 @@ def as_json(result: MergeSpeed) -> dict[str, Any]:
     ]
     return {
         "benchmark": "merge",
-        **told,
+        **reported,
         "work": {**work, "intensity": result.work.intensity},
         "agreements": [asdict(agreement) for agreement in result.agreements],
         "rooflines": rooflines,

@@ -6,14 +6,14 @@ Operations, per output pixel and frame, as the formula needs them (an FMA counts
      4  distances to the neighbours, dy +- 1, dx +- 1
     42  nine exponents (a dy + b dx) dy + c dx dx, with what a row or a column of taps shares computed once
    144  nine exponentials, 16 each: scaling, polynomial of degree 5, five squarings
-     9  trust times each weight
+     9  robustness times each weight
     27  nine products with samples, summed; nine weights, summed
 
 in all 238. What belongs to an output pixel alone, such as the division at the end, is left out: a frame's share of it is small.
 
-Bytes, each once: every raw number (2) and trust (4 a quad) of every frame, flow (8 a tile), kernels (12 a quad), picture and weight (12 each an output
-pixel). What a program moves beyond that, such as sums that it reads and writes for every frame, is its own doing and not counted. So intensity
-(operations per byte), and with it what a machine can attain, depends on size, scale and number of frames only.
+Bytes, each once: raw values (2 each) and robustness (4 per CFA cell) of every frame, flow (8 per tile), kernels (12 per cell), image and weight (12 per output
+pixel). Further traffic of an implementation, such as sums read and written for every frame, is not counted. The arithmetic intensity
+(operations per byte), and with it the attainable performance, therefore depends on size, scale and number of frames only.
 """
 
 from __future__ import annotations

@@ -17,12 +17,12 @@ FIGURES = ("psnr_srgb", "psnr_mover", "psnr_mover_ever", "psnr_lamp", "psnr_hot"
 def gains(records: Sequence[Record]) -> list[dict[str, Any]]:
     """One object per configuration that has both rows; None where there is nothing to compare with.
 
-    dB of sRGB PSNR, positive = best is better: mean over pictures; worst, worst_picture: where it is least. ssim_fast, ssim_best: means; ssim_worst: the
+    dB of sRGB PSNR, positive = best is better: mean over images; worst, worst_picture: where it is least. ssim_fast, ssim_best: means; ssim_worst: the
     least of their difference. below_known: best with true motion less best, mean.
     """
     result = []
     for key, group in groupby(ordered(records), key=configuration):
-        images = _by_picture(list(group))
+        images = _by_image(list(group))
         found = _differences(images, "psnr_srgb")
         if not found:
             continue
@@ -45,13 +45,13 @@ def gains(records: Sequence[Record]) -> list[dict[str, Any]]:
 
 
 def least(records: Sequence[Record]) -> list[dict[str, Any]]:
-    """Per section, and in it per figure in dB (all, mover, lamp, hot pixels): the least of best less fast over all pictures and configurations, and where.
+    """Per section, and in it per figure in dB (all, mover, lamp, hot pixels): the least of best less fast over all images and configurations, and where.
 
     mean: over all of them.
     """
     result = []
     for section, in_section in groupby(ordered(records), key=lambda record: str(record["section"])):
-        cases = [(key, _by_picture(list(group))) for key, group in groupby(in_section, key=configuration)]
+        cases = [(key, _by_image(list(group))) for key, group in groupby(in_section, key=configuration)]
         for figure in FIGURES:
             found = [(value, image, key) for key, images in cases for image, value in _differences(images, figure).items()]
             if found:
@@ -61,7 +61,7 @@ def least(records: Sequence[Record]) -> list[dict[str, Any]]:
     return result
 
 
-def _by_picture(records: Sequence[Record]) -> dict[str, dict[str, Record]]:
+def _by_image(records: Sequence[Record]) -> dict[str, dict[str, Record]]:
     images: dict[str, dict[str, Record]] = {}
     for record in records:
         images.setdefault(record["picture"], {})[record["row"]] = record

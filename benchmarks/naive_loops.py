@@ -59,10 +59,10 @@ def direct(
     image: Floats,
     weight: Floats,
 ) -> None:
-    """Merge all frames into picture and weight, (H', W', 3). A frame that does not show a place gives it nothing.
+    """Merge all frames into image and weight, (H', W', 3). A frame that does not show a place gives it nothing.
 
     samples: (N, H + 2, W + 2), one mirrored sample around the frames. cfa: (2, 2). flow: (N, nty, ntx, 2). kernel: (H/2, W/2, 3), Omega^-1 as (yy, yx, xx).
-    trust: (N, H/2, W/2). floor: weight of black that is added.
+    robustness: (N, H/2, W/2). floor: weight of black that is added.
     """
     frames, height, width = samples.shape[0], samples.shape[1] - 2, samples.shape[2] - 2
     for oy in prange(image.shape[0]):
@@ -110,7 +110,7 @@ def from_whole(value: float) -> float:
 def undecided(flow: Floats, tile: int, scale: float, margin: float, out: NDArray[np.bool_]) -> None:
     """Output pixels (H', W') at which, in some frame, which sample is nearest changes within `margin` raw pixels: there rounding decides.
 
-    The border of a frame, half a pixel beyond its last sample, is such a place too, and so is one between two quads of the reference.
+    The border of a frame, half a pixel beyond its last sample, is such a place too, and so is one between two CFA cells of the reference.
     """
     for oy in prange(out.shape[0]):
         y = (oy + 0.5) / scale - 0.5

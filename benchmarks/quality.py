@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks import crops
-from benchmarks.figures import flat_areas, flow_figures, noise_between, picture_figures
+from benchmarks.figures import flat_areas, flow_figures, image_figures, noise_between
 from benchmarks.grid import EXTRAS
 from benchmarks.modes import gains, least
 from benchmarks.records import Record, means, ordered
@@ -28,7 +28,7 @@ OURS = "ours"
 
 @dataclass(frozen=True)
 class Result:
-    """All that was measured. records: one per case and row. pictures: the side-by-side crops that were written."""
+    """All that was measured. records: one per case and row. images: the side-by-side crops that were written."""
 
     records: list[Record]
     notes: list[str]
@@ -52,7 +52,7 @@ def run(cases: Sequence[Case], rows: Sequence[Row], notes: Sequence[str], out: P
             start = time.perf_counter()
             images[row.key] = row.image(shot)
             seconds = time.perf_counter() - start + (shot.align_seconds if row.aligned else 0.0)
-            of_case.append({**_identity(case), "row": row.key, **picture_figures(images[row.key], shot), "seconds": round(seconds, 4)})
+            of_case.append({**_identity(case), "row": row.key, **image_figures(images[row.key], shot), "seconds": round(seconds, 4)})
         _add_flow(of_case, shot)
         if case.section == "tripod":
             _add_noise(of_case, case, shot, used, images)

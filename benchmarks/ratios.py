@@ -15,7 +15,7 @@ _MEDIAN_OF_CHI2 = 0.454936  # median of a squared standard normal variable
 
 @dataclass(frozen=True)
 class Ratios:
-    """Per part of the picture ("all", "structure", "flat"; "frame": all, against the frame's own noise alone), None where it has no samples.
+    """Per part of the image ("all", "structure", "flat"; "frame": all, against the frame's own noise alone), None where it has no samples.
 
     mean: of squared residual over variance. median: the same from the median, which a few outliers do not move. structure_share: 0 to 1.
     """

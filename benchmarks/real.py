@@ -37,7 +37,7 @@ HEAD = (
     "| scene | mode | dB over the best single frame | inside | outside | bad blocks | worst block, dB | flow error, px | 95 %, px | bursts |\n"
     "|---|---|---:|---:|---:|---:|---:|---:|---:|---:|"
 )
-SPLITS = {  # pictures of the Kodak set, and seeds
+SPLITS = {  # images of the Kodak set, and seeds
     "train": (("03", "08", "13"), (0, 1, 2)),
     "test": (("01", "05", "19", "23"), (10, 11, 12)),
 }
@@ -108,10 +108,10 @@ def flow_error(world: WorldBurst, flows: Sequence[Flow | None]) -> tuple[float, 
 
 @dataclass(frozen=True)
 class Case:
-    """A burst to take: a scene of `burstsr.simulate.scenes.SCENES` made from a picture; the same case is the same burst."""
+    """A burst to take: a scene of `burstsr.simulate.scenes.SCENES` made from an image; the same case is the same burst."""
 
     scene: str
-    picture: Path
+    image: Path
     iso: float = 100.0
     seed: int = 0
     frames: int = 13
@@ -119,8 +119,8 @@ class Case:
 
 def world_of(case: Case) -> WorldBurst:
     """The burst of a case."""
-    rng = np.random.default_rng([case.seed, zlib.crc32(f"{case.scene} {case.picture.stem}".encode())])
-    return take_scene(case.scene, Request(_srgb(case.picture), case.iso, case.frames), rng)
+    rng = np.random.default_rng([case.seed, zlib.crc32(f"{case.scene} {case.image.stem}".encode())])
+    return take_scene(case.scene, Request(_srgb(case.image), case.iso, case.frames), rng)
 
 
 def measure(case: Case, settings: Settings | None = None, modes: Sequence[Mode] = ("fast", "best")) -> list[dict[str, Any]]:
@@ -130,26 +130,26 @@ def measure(case: Case, settings: Settings | None = None, modes: Sequence[Mode] 
     records = []
     for mode in modes:
         result = super_resolve(world.burst, replace(settings or Settings(), scale=world.scale, mode=mode, reference=0, measure_noise=False))
-        named = {"scene": case.scene, "picture": case.picture.stem, "iso": case.iso, "seed": case.seed, "mode": mode}
+        named = {"scene": case.scene, "picture": case.image.stem, "iso": case.iso, "seed": case.seed, "mode": mode}
         error = flow_error(world, result.flows) or (None, None)
         records.append({**named, **asdict(score(result.image, single, world)), "flow_median_px": error[0], "flow_p95_px": error[1]})
     return records
 
 
-def _srgb(picture: Path) -> Floats:
-    pixels: NDArray[Any] = read_image(picture).rgb
+def _srgb(image: Path) -> Floats:
+    pixels: NDArray[Any] = read_image(image).rgb
     largest = np.iinfo(pixels.dtype).max if pixels.dtype.kind == "u" else 1
     return np.asarray(pixels / np.float32(largest), np.float32)
 
 
-def chosen_cases(split: str, scenes: Sequence[str], isos: Sequence[float], pictures: Sequence[Path], seeds: int) -> list[Case]:
-    """Return the cases, scene by scene. pictures: instead of those of the split. seeds: how many of the split's, at most."""
+def chosen_cases(split: str, scenes: Sequence[str], isos: Sequence[float], images: Sequence[Path], seeds: int) -> list[Case]:
+    """Return the cases, scene by scene. images: instead of those of the split. seeds: how many of the split's, at most."""
     own_seeds = SPLITS[split][1][:seeds]
-    return [Case(scene, picture, iso, seed) for scene, picture, iso, seed in product(scenes, pictures, isos, own_seeds)]
+    return [Case(scene, image, iso, seed) for scene, image, iso, seed in product(scenes, images, isos, own_seeds)]
 
 
-def pictures_of(split: str, data: Path | None) -> list[Path]:
-    """Return the pictures of a split. Raises SettingsError where there is no test data."""
+def images_of(split: str, data: Path | None) -> list[Path]:
+    """Return the images of a split. Raises SettingsError where there is no test data."""
     folder = data_folder(data) / "testsets" / "Kodak24"
     return [folder / f"{name}.png" for name in SPLITS[split][0]]
 
@@ -181,19 +181,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--scenes", default=",".join(SCENES))
     parser.add_argument("--iso", default="100")
     parser.add_argument("--seeds", type=int, default=3, help="at most 3")
-    parser.add_argument("--pictures", type=int, default=4, help="at most as many as the split has")
+    parser.add_argument("--images", "--pictures", type=int, default=4, help="at most as many as the split has")
     args = parser.parse_args(argv)
-    pictures = pictures_of(args.split, args.data)[: args.pictures]
-    _say(HEAD)
+    images = images_of(args.split, args.data)[: args.images]
+    _echo(HEAD)
     for scene in args.scenes.split(","):
-        cases = chosen_cases(args.split, [scene], [float(iso) for iso in args.iso.split(",")], pictures, args.seeds)
+        cases = chosen_cases(args.split, [scene], [float(iso) for iso in args.iso.split(",")], images, args.seeds)
         records = [record for case in cases for record in measure(case)]
         for mode in ("fast", "best"):
-            _say(summary(scene, mode, [r for r in records if r["mode"] == mode]))
+            _echo(summary(scene, mode, [r for r in records if r["mode"] == mode]))
     return 0
 
 
-def _say(text: str) -> None:
+def _echo(text: str) -> None:
     sys.stdout.write(text + "\n")
     sys.stdout.flush()
 

@@ -14,17 +14,17 @@ CONFIGURATION = ("section", "scale", "frames", "motion", "iso", "blur_px", "psf_
 
 
 def configuration(record: Record) -> tuple[Any, ...]:
-    """All that its case shares with those of other pictures."""
+    """All that its case shares with those of other images."""
     return tuple(record[name] for name in CONFIGURATION)
 
 
 def ordered(records: Sequence[Record]) -> list[Record]:
-    """Records by section and configuration; pictures and rows stay in the order in which they were measured."""
+    """Records by section and configuration; images and rows stay in the order in which they were measured."""
     return sorted(records, key=lambda record: (SECTIONS.index(record["section"]), *configuration(record)[1:]))
 
 
 def means(records: Sequence[Record]) -> list[Record]:
-    """Mean over pictures of every figure, per section, configuration and row; None where a picture has none. pictures: how many."""
+    """Mean over images of every figure, per section, configuration and row; None where an image has none. images: how many."""
     groups: dict[tuple[Any, ...], list[Record]] = {}
     for record in ordered(records):
         groups.setdefault((*configuration(record), record["row"]), []).append(record)

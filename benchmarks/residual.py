@@ -49,7 +49,7 @@ _STRUCTURE = 0.5  # slope per raw pixel, in deviations of one sample's noise, fr
 class Plan:
     """How to measure. folds: every folds-th frame is left out at a time; None = one at a time up to 10 frames, else 5 folds.
 
-    scale: of the merged picture. reference: the frame that stays in every merge; None = the sharpest. noise: compared with; None = the burst's.
+    scale: of the merged image. reference: the frame that stays in every merge; None = the sharpest. noise: compared with; None = the burst's.
     mode: the program's, by which the frames that are left are merged.
     """
 
@@ -90,8 +90,8 @@ def measure(burst: Burst, plan: Plan, progress: Callable[[int, int], None], seed
     frames = {name: {method: as_ratios(values[method]) for method in METHODS} for name, values in collected.items()}
     together = {m: {part: np.concatenate([values[m][part] for values in collected.values()]) for part in NAMES} for m in METHODS}
     info = burst.frames[reference].info
-    noise, told = (own, source) if plan.noise is None else (plan.noise, "given")
-    return Residual(burst.name, info.path.name, noise, told, plan, frames, {method: as_ratios(together[method]) for method in METHODS})
+    noise, reported = (own, source) if plan.noise is None else (plan.noise, "given")
+    return Residual(burst.name, info.path.name, noise, reported, plan, frames, {method: as_ratios(together[method]) for method in METHODS})
 
 
 class _Bench:
@@ -107,7 +107,7 @@ class _Bench:
         self._singles = (upscale(demosaic(frame), plan.scale), upscale(demosaic(self._probed(frame)), plan.scale))
 
     def leave_out(self, fold: list[int]) -> dict[str, dict[str, dict[str, Floats]]]:
-        """Squared residuals over variances of the frames of `fold`: by frame, method and part of the picture."""
+        """Squared residuals over variances of the frames of `fold`: by frame, method and part of the image."""
         kept = [self._reference, *(i for i in range(len(self._burst)) if i not in (*fold, self._reference))]
         frames = tuple(self._burst.frames[i] for i in kept)
         merged, probed = (super_resolve(Burst(self._burst.name, f), self._settings).image for f in (frames, tuple(map(self._probed, frames))))
@@ -121,7 +121,7 @@ class _Bench:
         return found
 
     def _ratios(self, frame: Frame, flow: Flow, images: tuple[Floats, Floats], structure: NDArray[np.bool_]) -> dict[str, Floats]:
-        """Ratios of one frame and method, per part of the picture. pictures: the method's, and the same with probing noise."""
+        """Ratios of one frame and method, per part of the image. images: the method's, and the same with probing noise."""
         info = frame.info
         x = samples(frame.mosaic, info.levels)
         prediction, probed = (predicted(image, self._plan.scale, flow, info.cfa, info.shape) for image in images)
@@ -139,7 +139,7 @@ class _Bench:
         return {"all": ratio[usable], "structure": ratio[usable & where], "flat": ratio[usable & ~where], "frame": alone[usable]}
 
     def _structure(self, image: Floats) -> NDArray[np.bool_]:
-        """(H, W) where the merged picture has slopes that a frame can see above its noise."""
+        """(H, W) where the merged image has slopes that a frame can see above its noise."""
         height, width = self._burst.info.shape
         grey = cv2.resize(image @ CHANNEL_SHARE, (width, height), interpolation=cv2.INTER_AREA)
         smooth = cv2.GaussianBlur(stabilise(np.asarray(grey, np.float32), self._own), (0, 0), 1.0)
@@ -157,10 +157,10 @@ class _Bench:
 
 def as_json(result: Residual) -> dict[str, Any]:
     """The result as one JSON object."""
-    told = {"burst": result.burst, "reference": result.reference, "scale": result.plan.scale, "mode": result.plan.mode, "noise_source": result.noise_source}
+    reported = {"burst": result.burst, "reference": result.reference, "scale": result.plan.scale, "mode": result.plan.mode, "noise_source": result.noise_source}
     noise = {"alpha": result.noise.alpha.tolist(), "beta": result.noise.beta.tolist()}
     frames = {name: {method: r.as_json() for method, r in methods.items()} for name, methods in result.frames.items()}
-    return {"benchmark": "residual", **told, "noise": noise, "total": {m: r.as_json() for m, r in result.total.items()}, "frames": frames}
+    return {"benchmark": "residual", **reported, "noise": noise, "total": {m: r.as_json() for m, r in result.total.items()}, "frames": frames}
 
 
 def as_text(result: Residual) -> str:

@@ -64,7 +64,7 @@ def bilinear_frame(frame: Frame) -> Floats:
 
 
 def dht(shot: Shot) -> Floats:
-    """LibRaw's DHT demosaicing, Lanczos enlargement (`burstsr.quality.baseline`), from a DNG of frame 0."""
+    """LibRaw's DHT demosaicing, Lanczos upscaling (`burstsr.quality.baseline`), from a DNG of frame 0."""
     with tempfile.TemporaryDirectory(prefix="burstsr-benchmark-") as folder:
         path = Path(folder) / "frame.dng"
         write_cfa_dng(path, shot.burst.frames[0], bits=shot.made.settings.bits)
@@ -77,7 +77,7 @@ def menon(shot: Shot) -> Floats:
 
 
 def menon_frame(frame: Frame, scale: float) -> Floats:
-    """Menon 2007 (colour-demosaicing), white-balanced and in a gamma of 1/2.2, bicubic enlargement in that gamma: the best single frame.
+    """Menon 2007 (colour-demosaicing), white-balanced and in a gamma of 1/2.2, bicubic upscaling in that gamma: the best single frame.
 
     Negative samples are clipped, as raw converters do: 0.6 to 0.8 dB better at ISO 1600 and 3200 than a gamma that keeps their sign.
     """

@@ -52,8 +52,8 @@ class Case:
     @property
     def name(self) -> str:
         """What it is, for progress and messages."""
-        told = "" if self.psf is None else f", told {self.psf:g} px"
-        return f"{self.section} {self.image.stem}, ISO {self.iso:g}, {self.frames} frames, x{self.scale:g}, {self.motion}{told}"
+        reported = "" if self.psf is None else f", told {self.psf:g} px"
+        return f"{self.section} {self.image.stem}, ISO {self.iso:g}, {self.frames} frames, x{self.scale:g}, {self.motion}{reported}"
 
     @property
     def psf_px(self) -> float:
@@ -97,7 +97,7 @@ def settings_of(scale: float, mode: Mode = "fast", psf_px: float = 0.0) -> Setti
 
 
 def take(case: Case) -> Shot:
-    """Simulate a case. Raises InputFileError for a picture that cannot be read, SettingsError for one too small."""
+    """Simulate a case. Raises InputFileError for an image that cannot be read, SettingsError for one too small."""
     image = read_image(case.image).rgb
     settings = SimulateSettings(
         frames=case.frames,

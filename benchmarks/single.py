@@ -1,4 +1,4 @@
-"""`burstsr benchmark single`: single-picture models on Set5 and Set14, as papers measure them, and the raw-to-RGB model on simulated raw frames.
+"""`burstsr benchmark single`: single-image models on Set5 and Set14, as papers measure them, and the raw-to-RGB model on simulated raw frames.
 
 High resolution is shrunk by antialiased bicubic and rounded to 8 bits; results are rounded to 8 bits, and compared on luma (BT.601) without a border of
 `scale` pixels. Raw frames are photographs that training never saw, through `burstsr.simulate`.
@@ -51,7 +51,7 @@ class Plan:
 
 @dataclass
 class Result:
-    """What was measured: means over a set's pictures, raw frames, tiles; and what could not be, and why."""
+    """What was measured: means over a set's images, raw frames, tiles; and what could not be, and why."""
 
     sets: list[Record]
     zoom: list[Record]
@@ -88,7 +88,7 @@ def _model(name: str, scale: int, device: str, notes: list[str]) -> Upscaler | N
 
 
 def _on_set(folder: Path, chosen: str, model: Upscaler, scale: int) -> Record:
-    """Means over the pictures of a folder: PSNR and SSIM on luma, gradients over the truth's; seconds per output megapixel over all."""
+    """Means over the images of a folder: PSNR and SSIM on luma, gradients over the truth's; seconds per output megapixel over all."""
     paths = sorted(folder.glob("*.*"))
     if not paths:
         raise InputFileError(f"{folder}: no pictures there")
@@ -160,7 +160,7 @@ def _photograph(data: Path, name: str) -> Floats:
 
 
 def _dht_bicubic(frame: Frame) -> Floats:
-    """LibRaw's DHT, white-balanced, enlarged by bicubic on a curve; linear camera RGB."""
+    """LibRaw's DHT, white-balanced, upscaled by bicubic on a curve; linear camera RGB."""
     neutral = np.asarray(frame.info.colour.as_shot_neutral)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "frame.dng"

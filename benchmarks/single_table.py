@@ -31,7 +31,7 @@ TILES = 1 / 255
 
 def as_json(result: Result) -> dict[str, Any]:
     """Return the result ready for JSON."""
-    goals = [{"target": told, "found": found, "met": met} for told, found, met in targets(result)]
+    goals = [{"target": reported, "found": found, "met": met} for reported, found, met in targets(result)]
     return {"benchmark": "single", "sets": result.sets, "zoom": result.zoom, "tiles": result.tiles, "targets": goals, "notes": result.notes}
 
 
@@ -47,15 +47,15 @@ def as_text(result: Result) -> str:
     if result.tiles:
         tiles = [[r["model"], str(r["tile"]), f"{255 * r['difference']:.2f}", f"{255 * r['difference_as_run']:.2f}"] for r in result.tiles]
         parts.append(markdown(["model", "tile, px", "largest difference, of 255, in 32 bits", "as run"], tiles))
-    goals = [[told, found, "yes" if met else "NO"] for told, found, met in targets(result)]
+    goals = [[reported, found, "yes" if met else "NO"] for reported, found, met in targets(result)]
     parts.append(markdown(["target", "found", "met"], goals))
     return "\n\n".join([*parts, *result.notes]) + "\n"
 
 
 def _numbers(record: Record) -> list[str]:
     published = PUBLISHED.get(_key(record))
-    told = "" if published is None else f"{published:.2f}"
-    return [f"{record['psnr_y']:.2f}", f"{record['ssim_y']:.4f}", told, f"{record['gradient']:.2f}", f"{record['seconds_per_mp']:.2f}"]
+    reported = "" if published is None else f"{published:.2f}"
+    return [f"{record['psnr_y']:.2f}", f"{record['ssim_y']:.4f}", reported, f"{record['gradient']:.2f}", f"{record['seconds_per_mp']:.2f}"]
 
 
 def _key(record: Record) -> tuple[str, int, str]:
@@ -73,14 +73,14 @@ def targets(result: Result) -> list[tuple[str, str, bool]]:
     for chosen in ("Set5", "Set14"):
         to_dict, gan = (by_key.get((chosen, 4, name)) for name in ("srresnet", "srgan"))
         if to_dict and gan:
-            told = f"{gan['gradient']:.2f} > {to_dict['gradient']:.2f}, {gan['psnr_y']:.2f} < {to_dict['psnr_y']:.2f} dB"
+            reported = f"{gan['gradient']:.2f} > {to_dict['gradient']:.2f}, {gan['psnr_y']:.2f} < {to_dict['psnr_y']:.2f} dB"
             sharper = gan["gradient"] > to_dict["gradient"] and gan["psnr_y"] < to_dict["psnr_y"]
-            goals.append((f"SRGAN sharper than SRResNet at lower PSNR, {chosen}", told, sharper))
+            goals.append((f"SRGAN sharper than SRResNet at lower PSNR, {chosen}", reported, sharper))
     for record in result.zoom:
         title = next((name for name in record["psnr_srgb"] if name.startswith("zoom")), None)
         if title:
             gain = record["psnr_srgb"][title] - record["psnr_srgb"]["DHT + bicubic"]
-            told = f"{title}, {record['picture']}, ISO {record['iso']:g}: {ZOOM_GAIN_DB:g} dB above DHT + bicubic"
-            goals.append((told, f"{gain:+.2f} dB", gain >= ZOOM_GAIN_DB))
+            reported = f"{title}, {record['picture']}, ISO {record['iso']:g}: {ZOOM_GAIN_DB:g} dB above DHT + bicubic"
+            goals.append((reported, f"{gain:+.2f} dB", gain >= ZOOM_GAIN_DB))
     goals += [(f"{r['model']}: tiled equals untiled to 1/255 in 32 bits", f"{255 * r['difference']:.2f}/255", r["difference"] <= TILES) for r in result.tiles]
     return goals

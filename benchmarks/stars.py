@@ -2,7 +2,7 @@
 
     python -m benchmarks.stars FOLDER [SCALE] [--mode fast|best]
 
-Stars are found on the reference frame, demosaiced and enlarged; each must be found in the merged picture once, at its place. Rings (`stars_rings`): how far
+Stars are found on the reference frame, demosaiced and upscaled; each must be found in the merged image once, at its place. Rings (`stars_rings`): how far
 the mean around a star falls below the sky, of the single frame and of both modes.
 """
 
@@ -58,13 +58,13 @@ def estimate_noise(flat: Floats) -> float:
 
 
 def coarse_noise_of(flat: Floats, cell: int) -> float:
-    """The same of means over cell x cell pixels: enlarging cannot hide noise from it."""
+    """The same of means over cell x cell pixels: upscaling cannot hide noise from it."""
     height, width = (n // cell * cell for n in flat.shape)
     return estimate_noise(flat[:height, :width].reshape(height // cell, cell, width // cell, cell).mean((1, 3)))
 
 
 def find_stars(flat: Floats, sigma: float, border: int = 48, count: int = 40) -> list[Star]:
-    """The brightest `count` local maxima above _DETECT_SIGMA deviations of the smoothed picture, fitted."""
+    """The brightest `count` local maxima above _DETECT_SIGMA deviations of the smoothed image, fitted."""
     smooth = np.asarray(cv2.GaussianBlur(flat, (0, 0), 1.5), np.float32)
     threshold = _DETECT_SIGMA * min(sigma, estimate_noise(smooth))
     peaks = (smooth == cv2.dilate(smooth, np.ones((4 * _RADIUS + 1, 4 * _RADIUS + 1), np.uint8))) & (smooth > threshold)
@@ -107,7 +107,7 @@ def chosen_stars(flat: Floats, scale: float) -> list[Star]:
 
 
 def star_rings(images: dict[str, Floats], scale: float) -> dict[str, object]:
-    """`rings` around the stars of the picture "single", in every picture (H', W', 3) of the same place, within the same radii of its own fitted centres."""
+    """`rings` around the stars of the image "single", in every image (H', W', 3) of the same place, within the same radii of its own fitted centres."""
     flats = {name: green_above_background(image) for name, image in images.items()}
     stars = chosen_stars(flats["single"], scale)
     if not stars:
@@ -121,7 +121,7 @@ def star_rings(images: dict[str, Floats], scale: float) -> dict[str, object]:
 
 
 def measure(single: Floats, merged: Floats, scale: float) -> dict[str, object]:
-    """All figures, of two pictures (H', W', 3) of the same place."""
+    """All figures, of two images (H', W', 3) of the same place."""
     before, after = green_above_background(single), green_above_background(merged)
     stars = chosen_stars(before, scale)
     pairs = [(star, fit_star(after, round(star.y), round(star.x))) for star in stars]
@@ -166,8 +166,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for mode in (args.mode,) if args.mode else modes:
         images[mode] = super_resolve(burst, Settings(scale=args.scale, mode=mode, reference=index)).image
     found = {mode: measure(images["single"], image, args.scale) for mode, image in images.items() if mode != "single"}
-    told = {"frames": len(burst), "reference": index, **found, "rings": star_rings(images, args.scale)}
-    sys.stdout.write(json.dumps(told, indent=1, allow_nan=False) + "\n")
+    reported = {"frames": len(burst), "reference": index, **found, "rings": star_rings(images, args.scale)}
+    sys.stdout.write(json.dumps(reported, indent=1, allow_nan=False) + "\n")
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ _EMPTY = 6.0  # deviations of a pixel that no pixel of an empty place exceeds
 
 
 def rings(flat: Floats, centres: Sequence[tuple[float, float]], width: float) -> dict[str, float | int | None]:
-    """Darkest rings of stars in `flat` (h, w), a picture above its background.
+    """Darkest rings of stars in `flat` (h, w), an image above its background.
 
     centres: (y, x) of stars. width: full width at half maximum, pixels. Of each star's profile the lowest value: as a share of the star's peak, and in
     deviations that the same mean has where no star is; medians over stars, and the worst. Negative = darker than the sky; from noise alone some -2

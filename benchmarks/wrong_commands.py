@@ -10,7 +10,7 @@ from benchmarks.wrong_case import MANY_DIGITS, Case, each
 
 def cases() -> list[Case]:
     """All of them."""
-    return [case for group in (_simulate, _pictures, _single, _train, _calibrate, _compare, _benchmark, _rest) for case in group()]
+    return [case for group in (_simulate, _images, _single, _train, _calibrate, _compare, _benchmark, _rest) for case in group()]
 
 
 def _simulate() -> list[Case]:
@@ -40,7 +40,7 @@ def _simulate() -> list[Case]:
     )
 
 
-def _pictures() -> list[Case]:
+def _images() -> list[Case]:
     names = (
         "empty.png",
         "text.png",

@@ -37,7 +37,7 @@ def write_files(folder: Path) -> None:
     tifffile.imwrite(folder / "spoilt_truth" / "truth.tif", np.full((SIDE, SIDE, 3), 0.5, np.float32), photometric="rgb")
     (folder / "spoilt_truth" / "truth.json").write_text('{"scale": 2}')
     _write_raws(folder, (folder / "burst" / "frame_000.dng").read_bytes())
-    _write_pictures(folder, (folder / "picture.png").read_bytes())
+    _write_images(folder, (folder / "picture.png").read_bytes())
     for name, text in {**_settings(), **_motions(), **_profiles(), **_others()}.items():
         content = text if isinstance(text, Bytes) else (text if isinstance(text, str) else json.dumps(text)).encode()
         (folder / name).write_bytes(content)
@@ -72,7 +72,7 @@ def _with_tag(content: bytes, tag: int, value: int) -> bytes:
     return bytes(found)
 
 
-def _write_pictures(folder: Path, good: bytes) -> None:
+def _write_images(folder: Path, good: bytes) -> None:
     (folder / "empty.png").write_bytes(b"")
     (folder / "text.png").write_bytes(b"no picture")
     (folder / "cut.png").write_bytes(good[: len(good) // 2])

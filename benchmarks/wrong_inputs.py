@@ -68,7 +68,7 @@ def judge(case: Case, answer: Answer) -> str:
         return "unexpected"
     if answer.status == 0:
         return "accepted"
-    return REFUSED if case.says in answer.err else "no reason"
+    return REFUSED if case.message in answer.err else "no reason"
 
 
 class _Runner:
@@ -129,21 +129,21 @@ def main() -> int:
         runner = _Runner(folder)
         for case in chosen:
             start = time.perf_counter()
-            outcome, said = runner.outcome(case)
+            outcome, message = runner.outcome(case)
             counts.setdefault(case.argv[0], Counter())[outcome] += 1
             if args.verbose or outcome != REFUSED:
                 shown = " ".join(word if len(word) < 40 else f"{word[:40]}..." for word in case.argv)
-                _say(f"{outcome}: {shown} [{time.perf_counter() - start:.1f} s]\n    {said.strip()[-400:]}")
+                _echo(f"{outcome}: {shown} [{time.perf_counter() - start:.1f} s]\n    {message.strip()[-400:]}")
         runner.close()
-    _say(f"{'command':10} {'cases':>6} " + " ".join(f"{name:>10}" for name in OUTCOMES))
+    _echo(f"{'command':10} {'cases':>6} " + " ".join(f"{name:>10}" for name in OUTCOMES))
     for command, found in counts.items():
-        _say(f"{command or '(none)':10} {found.total():6} " + " ".join(f"{found[name]:10}" for name in OUTCOMES))
+        _echo(f"{command or '(none)':10} {found.total():6} " + " ".join(f"{found[name]:10}" for name in OUTCOMES))
     total = sum(counts.values(), Counter())
-    _say(f"{'all':10} {total.total():6} " + " ".join(f"{total[name]:10}" for name in OUTCOMES))
+    _echo(f"{'all':10} {total.total():6} " + " ".join(f"{total[name]:10}" for name in OUTCOMES))
     return int(total[REFUSED] != total.total())
 
 
-def _say(text: str) -> None:
+def _echo(text: str) -> None:
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
 

@@ -56,14 +56,14 @@ def test_the_motion_of_a_stage_is_what_is_found(stage, folder, tmp_path, capsys)
     np.savetxt(tmp_path / "positions.txt", stage[0])
     script["main"](str(folder), str(tmp_path / "positions.txt"), "2.0", str(tmp_path / "merged.dng"))
     assert "4 frames" in capsys.readouterr().out and (tmp_path / "merged.dng").exists()
-    told = script["flows_of"](stage[0], 2.0, (64, 80))
+    reported = script["flows_of"](stage[0], 2.0, (64, 80))
     found = burstsr.register(stage[1], burstsr.Settings(reference=0)).flows
-    for a, b in zip(told, found, strict=True):
+    for a, b in zip(reported, found, strict=True):
         np.testing.assert_allclose(np.median(b.tiles, axis=(0, 1)), a.tiles[0, 0], atol=0.1)
 
 
 def test_methods_are_compared(texture):
     y, x = np.mgrid[:128, :160] / 2.0
-    picture = np.clip(255 * np.stack([texture(y, x)] * 3, -1), 0, 255).astype(np.uint8)
-    scores = example("compare_methods")["scores"](picture, frames=4)
+    image = np.clip(255 * np.stack([texture(y, x)] * 3, -1), 0, 255).astype(np.uint8)
+    scores = example("compare_methods")["scores"](image, frames=4)
     assert scores["best"] > scores["one frame"] and scores["fast"] > scores["one frame"] and list(scores) == ["one frame", "streaming", "fast", "best"]

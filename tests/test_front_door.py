@@ -70,10 +70,10 @@ def test_threads_are_limited_for_one_call_only(rng):
 
 
 def test_a_call_can_be_cancelled_between_stages_and_frames(rng):
-    burst, told = noisy(rng), []
+    burst, reported = noisy(rng), []
     with pytest.raises(burstsr.Cancelled):
-        burstsr.super_resolve(burst, progress=lambda stage, *_: told.append(stage), cancel=lambda: told.count("align") == 2)
-    assert told.count("align") == 2 and "sharpen" not in told
+        burstsr.super_resolve(burst, progress=lambda stage, *_: reported.append(stage), cancel=lambda: reported.count("align") == 2)
+    assert reported.count("align") == 2 and "sharpen" not in reported
     event = threading.Event()
     event.set()
     with pytest.raises(burstsr.Cancelled):
@@ -107,8 +107,8 @@ def test_the_noise_map_is_the_variance_that_is_found(frames, rng):
     left, right = (slice(32, -32), slice(16, side - 32)), (slice(32, -32), slice(side + 32, -16))
     for channel in range(3):
         for part in (left, right):
-            found, told = result.image[part][..., channel].var(), float(result.noise[part][..., channel].mean())
-            assert 0.4 < told / found < 2.5
+            found, reported = result.image[part][..., channel].var(), float(result.noise[part][..., channel].mean())
+            assert 0.4 < reported / found < 2.5
         assert result.noise[right][..., channel].mean() > 1.3 * result.noise[left][..., channel].mean()
 
 

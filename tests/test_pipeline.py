@@ -21,7 +21,7 @@ FIRST = Settings(reference=0, measure_noise=False)  # for tests that look at pix
 
 
 def scene(height=256, width=320, seed=3):
-    """A picture with edges, texture, flats and colour, uint8 sRGB."""
+    """A image with edges, texture, flats and colour, uint8 sRGB."""
     generator = np.random.default_rng(seed)
     y, x = np.mgrid[:height, :width]
     out = np.full((height, width, 3), 90.0)
@@ -66,7 +66,7 @@ def test_any_scale(scale):
 
 @pytest.mark.parametrize("order", ["BGGR", "GRBG", "GBRG"])
 def test_all_cfa_orders_give_the_same_image(made, first, order):
-    """The same sensor mirrored: another CFA order, the same picture mirrored."""
+    """The same sensor mirrored: another CFA order, the same image mirrored."""
     axes = {"BGGR": (0, 1), "GRBG": (1,), "GBRG": (0,)}[order]
     mirrored = []
     for frame in made.burst:
@@ -173,7 +173,7 @@ def test_a_reference_that_is_not_there():
 
 
 def test_noise_left_is_what_is_left(rng):
-    """On a flat scene the picture's noise model agrees with its own variance within a factor of two."""
+    """On a flat scene the image's noise model agrees with its own variance within a factor of two."""
     from burstsr.core.noise import Noise
 
     noise = Noise.of_iso(800)
@@ -209,7 +209,7 @@ def test_known_motion_is_taken_as_it_is(made, first):
 
 @pytest.mark.parametrize("code", [2, 3, 4, 5, 6, 7, 8])
 def test_all_orientations_give_the_same_image(made, first, code):
-    """A camera held another way: the sensor's frames turned or mirrored, the displayed picture the same."""
+    """A camera held another way: the sensor's frames turned or mirrored, the displayed image the same."""
     from burstsr.finish import finish, unorient
     from burstsr.settings import FinishSettings
 
@@ -297,7 +297,7 @@ def test_frames_of_another_scene_are_named_and_not_used():
 
 
 @pytest.mark.parametrize("order", ["a", "abcd"])
-def test_one_frame_is_upscaled_not_merged_and_said(order):
+def test_one_frame_is_upscaled_not_merged_and_reported(order):
     report = super_resolve(mixed(order)).report
     assert report["frames_used"] == 1
     assert "one frame: upscaled, not merged" in report["advice"]

@@ -21,12 +21,12 @@ def compiles_and_returns():
 
 @pytest.mark.skipif(bool(numba.config.DISABLE_JIT), reason="nothing is compiled")
 def test_compiling_is_a_stage_of_its_own():
-    told = []
-    record = Record(burst_of([np.full((32, 32), 0.5)]), Settings(), lambda stage, done, total: told.append(stage))
+    reported = []
+    record = Record(burst_of([np.full((32, 32), 0.5)]), Settings(), lambda stage, done, total: reported.append(stage))
     record.stage("first")
     assert record.timed("second", compiles_and_returns) == 42
     record.stage("third")
-    assert told == ["first", "first", COMPILING, "first", "third"]
+    assert reported == ["first", "first", COMPILING, "first", "third"]
     assert set(record._seconds) == {"first", "second", "compile"}
     assert record._seconds["compile"] > record._seconds["first"]
     assert all(seconds >= 0 for seconds in record._seconds.values())
@@ -41,13 +41,13 @@ def test_without_compiling_there_is_no_such_stage():
 
 def test_progress_names_the_stage_that_is_being_done():
     """Fault 10: it named the one that had ended."""
-    told = []
-    record = Record(burst_of([np.full((32, 32), 0.5)]), Settings(), lambda stage, done, total: told.append(stage))
+    reported = []
+    record = Record(burst_of([np.full((32, 32), 0.5)]), Settings(), lambda stage, done, total: reported.append(stage))
     record.stage("noise")
-    assert told == ["noise"]
+    assert reported == ["noise"]
     record.stage("align")
-    record.timed("merge", lambda: told.append("adding"))
-    assert told == ["noise", "align", "align", "adding"], "what is a part of aligning is no stage"
+    record.timed("merge", lambda: reported.append("adding"))
+    assert reported == ["noise", "align", "align", "adding"], "what is a part of aligning is no stage"
 
 
 PLACES = [  # where a stage is at work, and its name
@@ -69,7 +69,7 @@ PLACES = [  # where a stage is at work, and its name
 
 def test_progress_is_in_step_with_every_stage(monkeypatch, texture):
     """Fault 10: the bar lagged by one stage, and said "merge" while frames were aligned."""
-    told, found = [""], {}
+    reported, found = [""], {}
 
     def watched(place):
         module, _, name = place.rpartition(".")
@@ -77,7 +77,7 @@ def test_progress_is_in_step_with_every_stage(monkeypatch, texture):
         original = getattr(owner, name)
 
         def call(*arguments, **named):
-            found.setdefault(place, told[-1])
+            found.setdefault(place, reported[-1])
             return original(*arguments, **named)
 
         monkeypatch.setattr(owner, name, call)
@@ -87,7 +87,7 @@ def test_progress_is_in_step_with_every_stage(monkeypatch, texture):
     y, x = np.mgrid[:64, :64]
     burst = burst_of([texture(y, x), texture(y + 0.5, x), texture(y, x + 0.5)])
     settings = Settings(mode="best", reconstruct=ReconstructSettings(outer_iterations=1))
-    super_resolve(burst, settings, progress=lambda stage, done, total: told.append(told[-1] if stage == COMPILING else stage))
+    super_resolve(burst, settings, progress=lambda stage, done, total: reported.append(reported[-1] if stage == COMPILING else stage))
     assert found == dict(PLACES)
-    names = list(dict.fromkeys(told[1:]))
+    names = list(dict.fromkeys(reported[1:]))
     assert names == ["choose the scene", "noise", *dict.fromkeys(name for _, name in PLACES[1:])]

@@ -23,7 +23,7 @@ def knobs():
 
 
 @pytest.mark.parametrize(("group", "owner", "field"), knobs(), ids=lambda v: getattr(v, "name", ""))
-def test_every_setting_says_what_it_is_and_keeps_its_range(group, owner, field):
+def test_every_setting_states_what_it_is_and_keeps_its_range(group, owner, field):
     facts = field.metadata
     assert facts["meaning"] and (facts["span"] or facts["choices"] or facts["kind"] is bool)
     name = f"{group}.{field.name}" if group else field.name
@@ -69,7 +69,7 @@ def test_files_of_every_kind_are_settings(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("text", "says"),
+    ("text", "message"),
     [
         ("[kernels]\nk_detail_px = 7", "kernels.k_detail_px must be between 0.1 and 2, not 7 ({path})"),
         ("scale = '2'", "scale must be a number between 1 and 4, not '2' ({path})"),
@@ -87,12 +87,12 @@ def test_files_of_every_kind_are_settings(tmp_path):
     ],
     ids=lambda v: v[:20],
 )
-def test_a_wrong_file_is_named_with_setting_and_value(tmp_path, text, says):
+def test_a_wrong_file_is_named_with_setting_and_value(tmp_path, text, message):
     path = tmp_path / "mine.toml"
     path.write_bytes(text.encode("utf-8", "surrogateescape"))
     with pytest.raises(SettingsError) as error:
         read_settings(Settings(), path)
-    assert str(error.value).startswith(says.format(path=path))
+    assert str(error.value).startswith(message.format(path=path))
 
 
 @pytest.mark.parametrize("place", ["nope.toml", ".", "/dev/zero", "a" * 300])
@@ -105,7 +105,7 @@ def test_what_is_no_settings_file_is_not_read(tmp_path, monkeypatch, place):
 
 
 @pytest.mark.parametrize(
-    ("assignment", "says"),
+    ("assignment", "message"),
     [
         ("kernels.k_detail_px=7", "--set kernels.k_detail_px must be between 0.1 and 2, not 7"),
         ("scale", "--set scale: must be STAGE.KEY=VALUE"),
@@ -116,10 +116,10 @@ def test_what_is_no_settings_file_is_not_read(tmp_path, monkeypatch, place):
         ("defects.repair=1", "--set defects.repair must be true or false, not 1"),
     ],
 )
-def test_a_wrong_assignment_is_named(assignment, says):
+def test_a_wrong_assignment_is_named(assignment, message):
     with pytest.raises(SettingsError) as error:
         read_settings(Settings(), None, [assignment])
-    assert str(error.value).startswith(says)
+    assert str(error.value).startswith(message)
 
 
 def test_choices_are_read_in_any_case():
@@ -175,10 +175,10 @@ def test_settings_of_an_old_record_have_their_new_names():
     assert with_new_setting_names(old) == with_new_setting_names(new) == new
 
 
-@pytest.mark.parametrize(("name", "says"), [("align.tile_px", "an integer"), ("scale", "a number")])
-def test_messages_name_the_kind_in_english(name, says):
+@pytest.mark.parametrize(("name", "message"), [("align.tile_px", "an integer"), ("scale", "a number")])
+def test_messages_name_the_kind_in_english(name, message):
     """Fault 15: "expected a int"."""
-    with pytest.raises(SettingsError, match=f"--set {name} must be {says} between [0-9]+ and [0-9]+, not 'much'"):
+    with pytest.raises(SettingsError, match=f"--set {name} must be {message} between [0-9]+ and [0-9]+, not 'much'"):
         read_settings(Settings(), None, [f"{name}=much"])
 
 

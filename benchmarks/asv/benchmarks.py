@@ -56,7 +56,7 @@ class NaiveMerge:
 
 
 class Pipeline:
-    """From frames in memory to the picture."""
+    """From frames in memory to the image."""
 
     params = (("fast", "best"),)
     param_names = ("mode",)
@@ -70,11 +70,11 @@ class Pipeline:
         self._image(mode)
 
     def time_pipeline(self, mode: Mode) -> None:
-        """Frames to picture."""
+        """Frames to image."""
         self._image(mode)
 
     def peakmem_pipeline(self, mode: Mode) -> None:
-        """Frames to picture."""
+        """Frames to image."""
         self._image(mode)
 
     def track_psnr_db(self, mode: Mode) -> float:

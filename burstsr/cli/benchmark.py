@@ -62,7 +62,7 @@ def _add_quality(benchmarks: Any) -> None:  # noqa: ANN401
     quality.add_argument(
         "--sections", type=_words((*SECTIONS, benchmark_real.SECTION)), default=(), metavar="NAME,...", help=f"of {', '.join(SECTIONS)}; or real"
     )
-    quality.add_argument("--split", **choice(benchmark_real.SPLITS), help="real: pictures and seeds to tune on (train, default), or to report (test)")
+    quality.add_argument("--split", **choice(benchmark_real.SPLITS), help="real: images and seeds to tune on (train, default), or to report (test)")
     quality.add_argument("--scenes", type=_words(SCENES), default=(), metavar="NAME,...", help=f"real: of {', '.join(SCENES)}; default all")
     quality.add_argument("--rows", type=_words(ROWS), default=ROWS, metavar="NAME,...", help=f"of {', '.join(ROWS)}")
     quality.add_argument("--blur", type=float, default=0.0, metavar="SIGMA", help="lens: sigma of the Gaussian PSF, in raw pixels (default 0)")

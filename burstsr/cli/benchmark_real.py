@@ -34,20 +34,20 @@ def check(args: argparse.Namespace) -> bool:
     return True
 
 
-def run(args: argparse.Namespace, pictures: tuple[Path, ...] | None) -> int:
-    """Measure, write real.json and real.md to the output folder, and print the table. pictures: None = those of the split."""
+def run(args: argparse.Namespace, images: tuple[Path, ...] | None) -> int:
+    """Measure, write real.json and real.md to the output folder, and print the table. images: None = those of the split."""
     from benchmarks import real
     from burstsr.io.atomic import atomic
     from burstsr.report import versions
 
     split = args.split or SPLITS[0]
-    chosen = list(pictures or real.pictures_of(split, args.data))[: 1 if args.quick else None]
+    chosen = list(images or real.images_of(split, args.data))[: 1 if args.quick else None]
     cases = real.chosen_cases(split, args.scenes or SCENES, args.iso or (100.0,), chosen, _QUICK_SEEDS if args.quick else _SEEDS)
     args.output.mkdir(parents=True, exist_ok=True)
     records: list[dict[str, Any]] = []
     with Bars(len(cases), show=not args.json) as bars:
         for case in cases:
-            name = f"{case.scene} {case.picture.stem} ISO {case.iso:g} seed {case.seed}"
+            name = f"{case.scene} {case.image.stem} ISO {case.iso:g} seed {case.seed}"
             bars.stage(name, "measure", 0, 1)
             records += real.measure(case)
             bars.finished(name)

@@ -184,15 +184,15 @@ def test_weighted_median():
     assert weighted_median(np.zeros(3), np.zeros(3)) == 0.0
 
 
-def test_structure_and_worth_share_the_sums_axes(rng):
-    """Without noise to take off, the structure is the sums themselves, whatever their axes; large sums are worth much along their larger axis."""
+def test_structure_and_information_share_the_sums_axes(rng):
+    """Structure and information have the eigenvectors of the sums."""
     gradients = rng.normal(0, 40, (5, 6, 50, 2)) * rng.uniform(0.1, 1, (5, 6, 1, 2))
     full = np.einsum("yxna,yxnb->yxab", gradients, gradients)
     sums = np.stack([full[..., 0, 0], full[..., 0, 1], full[..., 1, 1], np.full((5, 6), 50.0)], -1).astype(np.float32)
-    structure, worth = without_noise(sums, 0)
+    structure, information = without_noise(sums, 0)
     from_noise = 50 * noise_gain(0)[1]
     np.testing.assert_allclose(structure, full - from_noise * np.eye(2), rtol=1e-5, atol=1e-2)
-    for a, b in ((structure, worth), (structure, full)):
+    for a, b in ((structure, information), (structure, full)):
         np.testing.assert_allclose(a @ b, b @ a, rtol=1e-5, atol=1e-3 * np.abs(a).max() * np.abs(b).max())
 
 

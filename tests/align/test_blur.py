@@ -82,7 +82,7 @@ def test_a_frame_that_is_soft_alone_hardly_counts(rng):
     assert blur_of([STILL, STILL, STILL, STILL, PATHS["long"]], rng, FAINT, detail=10).weights[4] < 0.1
 
 
-def test_the_noisier_a_burst_the_more_a_soft_frame_is_worth(rng):
+def test_the_noisier_a_burst_the_more_a_soft_frame_weighs(rng):
     few = [blur_of([STILL, STILL, STILL, 0.8 * PATHS["line"]], rng, noise).weights[3] for noise in (FAINT, Noise.of_iso(6400))]
     assert few[0] < few[1]
 

@@ -61,7 +61,7 @@ def test_standard_errors_of_textured_frames_hold(rng, iso):
         assert missed < 4 * flow.error_px + 0.03  # rotation, the lens and alias
 
 
-def test_textured_frames_are_promised_their_gain(rng):
+def test_textured_frames_get_an_expected_gain(rng):
     found = measure_coverage(simulate_burst(squares(rng), SimulateSettings(frames=6, iso=400), rng).burst)
     assert found.motion_unknown == 0 and found.expected_gain_db > 1 and found.advice == ""
 

@@ -47,11 +47,11 @@ def test_single_shots_are_not_a_burst(order, expected, rng):
     assert scenes(burst(order, rng)) == expected
 
 
-def test_a_chosen_reference_says_which_scene(rng):
+def test_a_chosen_reference_selects_the_scene(rng):
     assert scenes(burst("aaba", rng), leader=2) == [[2], [0, 1, 3]]
 
 
-def test_frames_without_structure_cannot_be_told_apart(rng):
+def test_frames_without_structure_cannot_be_distinguished(rng):
     flat = np.full(SHAPE, 0.2)
     made = burst_of([flat + np.sqrt(NOISE.variance(0.2, 1)) * rng.standard_normal(SHAPE) for _ in range(4)], noise=NOISE)
     assert scenes(made) == [[0, 1, 2, 3]]

@@ -1,4 +1,4 @@
-"""`process --fallback`: what enlarges a burst whose frames give no resolution."""
+"""`process --fallback`: what upscales a burst whose frames give no resolution."""
 
 import json
 from dataclasses import replace
@@ -60,7 +60,7 @@ def test_the_fallback_keeps_what_is_known_of_the_burst(copier, tmp_path):
 
 
 def test_the_fallback_of_a_tripod_keeps_motion_and_lens(copier, tmp_path, monkeypatch, rng):
-    """Fault 2, where frames are merged before they are enlarged."""
+    """Fault 2, where frames are merged before they are upscaled."""
     burst = burst_of([np.full(SHAPE, 0.25)] * 3)
     files = tmp_path / "lens.json", tmp_path / "motion.json"
     write_record(files[0], LensRecord("", 0.0, "", "slanted edge", 0.6))
@@ -95,7 +95,7 @@ def test_the_fallback_repairs_hot_pixels(copier, rng):
     assert np.abs(image.image - truth.image).max() < 0.1
 
 
-def test_the_record_says_what_the_default_fallback_did():
+def test_the_record_states_what_the_default_fallback_did():
     """Fault 4: it said "lanczos", and nothing had been resampled with Lanczos."""
     image = made(burst_of([np.full(SHAPE, 0.25)]), name=fallback.FALLBACK)
     assert image.report["fallback"] == {"method": "merge", "why": "one frame", "learned": False}

@@ -42,7 +42,7 @@ def test_known_overshoot_is_found(angle, over, under):
         assert red.rise_px == pytest.approx(RISE, abs=0.03) and green.rise_px == pytest.approx(RISE, abs=0.03)
 
 
-def test_noise_is_told():
+def test_noise_is_reported():
     line = Line((100.0, 100.0), 10.0, 60.0)
     y, x = np.mgrid[:200, :200].astype(float)
     share = rung(line.across(y, x), 0.0, 0.0)[0][..., None].repeat(3, 2)

@@ -44,15 +44,15 @@ def test_a_wrong_merge_is_found(which, wrong):
     assert same(found, expected, none, "product") == (0.0, 0.0)
 
 
-def test_no_time_is_told_of_a_wrong_merge(monkeypatch, capsys):
+def test_no_time_is_reported_for_a_wrong_merge(monkeypatch, capsys):
     def shifted(case):
         image, weight = merged(case)
         return np.roll(image, 1, axis=1), weight
 
     monkeypatch.setattr(merge_speed, "merged", shifted)
     assert main(["benchmark", "merge", "--size", "64x48", "--frames", "2", "--threads", "1"]) == 1
-    told = capsys.readouterr()
-    assert told.out == "" and "differs" in told.err and "no times are given" in told.err
+    reported = capsys.readouterr()
+    assert reported.out == "" and "differs" in reported.err and "no times are given" in reported.err
 
 
 def test_work_is_counted_by_the_formula():
@@ -60,7 +60,7 @@ def test_work_is_counted_by_the_formula():
     work = work_of(case)
     assert work.pixels == 64 * 128 * 4
     assert work.operations == 238 * work.pixels == OPERATIONS * work.pixels
-    # raw numbers, trust, flow of 2 x 4 tiles; kernels; picture and weight
+    # raw values, robustness, flow of 2 x 4 tiles; kernels; image and weight
     assert work.bytes == 4 * (32 * 64 * 2 + 16 * 32 * 4 + 8 * 8) + 16 * 32 * 12 + 64 * 128 * 24
 
 
@@ -98,7 +98,7 @@ def test_plans_that_do_not_fit(wrong):
         merge_speed.Plan(**wrong)
 
 
-def test_json_has_what_is_promised(monkeypatch, capsys):
+def test_json_has_the_documented_keys(monkeypatch, capsys):
     monkeypatch.setattr(roofline, "_COPY_FLOATS", 1 << 16)
     monkeypatch.setattr(roofline, "_FMAS", 1e6)
     assert main(["benchmark", "merge", "--size", "96x64", "--frames", "2", "--runs", "2", "--json"]) == 0
@@ -121,8 +121,8 @@ def test_text_tells_all_methods(monkeypatch, capsys):
     monkeypatch.setattr(roofline, "_COPY_FLOATS", 1 << 16)
     monkeypatch.setattr(roofline, "_FMAS", 1e6)
     assert main(["benchmark", "merge", "--size", "64x64", "--frames", "2", "--runs", "1", "--scale", "1.5", "--threads", "1"]) == 0
-    told = capsys.readouterr().out
-    assert all(word in told for word in ("burstsr", "naive loop", "of roofline", "roofline, threads: 1", "times as fast as"))
+    reported = capsys.readouterr().out
+    assert all(word in reported for word in ("burstsr", "naive loop", "of roofline", "roofline, threads: 1", "times as fast as"))
 
 
 def test_the_door_is_the_public_one():

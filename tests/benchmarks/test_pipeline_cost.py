@@ -41,8 +41,8 @@ def test_growth_of_made_up_runs(result):
     found = {name: exponents(x, costs) for name, x, costs in result.growth()}
     assert found["megapixels"]["seconds"] == pytest.approx(1.5) and found["megapixels"]["memory"] == pytest.approx(0)
     assert found["frames"]["seconds, merge"] == pytest.approx(1) and found["frames"]["memory"] == pytest.approx(1)
-    told = json.loads(json.dumps(pipeline_cost.as_json(result), allow_nan=False))
-    assert len(told["growth"]["frames"]["runs"]) == 3 and told["growth"]["megapixels"]["exponents"]["seconds"] == pytest.approx(1.5)
+    reported = json.loads(json.dumps(pipeline_cost.as_json(result), allow_nan=False))
+    assert len(reported["growth"]["frames"]["runs"]) == 3 and reported["growth"]["megapixels"]["exponents"]["seconds"] == pytest.approx(1.5)
     assert "seconds ~ megapixels^1.50" in pipeline_cost.as_text(result)
 
 
@@ -69,10 +69,10 @@ def test_a_tiny_run_has_all_stages(capsys):
 
 
 def test_growth_is_measured_in_processes_of_their_own(tmp_path):
-    told = []
+    reported = []
     plan = Plan((64, 96), 2, sizes=((64, 96),), counts=(1, 2), count_shape=(64, 96), size_frames=2)
-    found = pipeline_cost.measure(plan, lambda stage, done, total: told.append((stage.split()[0], done, total)))
-    assert told == [("simulate", 0, 3), ("run", 1, 3), ("run", 2, 3)]
+    found = pipeline_cost.measure(plan, lambda stage, done, total: reported.append((stage.split()[0], done, total)))
+    assert reported == [("simulate", 0, 3), ("run", 1, 3), ("run", 2, 3)]
     assert set(found.costs) == {((64, 96), 2), ((64, 96), 1)} and found.main.frames == 2
 
 
@@ -89,7 +89,7 @@ def test_a_peak_is_of_its_lap():
     assert laps.peaks["large"] >= laps.peaks["small"] and set(laps.seconds) == {"large", "small"}
 
 
-def test_a_process_that_fails_is_told(tmp_path):
+def test_a_process_that_fails_is_reported(tmp_path):
     with pytest.raises(RunFailed, match="run in a process of its own"):
         pipeline_cost._in_a_process(do="run", frames=[str(tmp_path / "no.dng")], warm=[str(tmp_path / "no.dng")], scale=2.0, mode="fast")
 

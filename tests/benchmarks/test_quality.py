@@ -63,7 +63,7 @@ def test_extra_sections_of_few_images():
     assert {case.image.stem for case in quick} == {"01"} and {case.section for case in quick} == {"lamp", "counts"}
 
 
-def test_best_is_told_the_lens(image):
+def test_best_is_given_the_lens_blur(image):
     blurred = grid.Grid((image,), blur=0.4).cases()
     assert {case.psf_px for case in blurred if case.section != "psf"} == {0.4}
     taken = shots.take(next(case for case in blurred if case.section == "psf"))
@@ -79,7 +79,7 @@ def test_sections_run_the_rows_they_need():
 
 
 def test_best_against_fast():
-    """Of invented records: the mean, the worst picture and its name, per configuration and per section."""
+    """Of invented records: the mean, the worst image and its name, per configuration and per section."""
     place = {"section": "grid", "scale": 2.0, "frames": 13, "motion": "handheld", "iso": 100.0, "blur_px": 0.0, "psf_px": 0.0}
     found = [
         {**place, "picture": image, "row": row, "psnr_srgb": decibels, "ssim": ssim}
@@ -102,7 +102,7 @@ def test_margins_are_differences_of_means(result):
     psnr = {m["row"]: m["psnr_srgb"] for m in averaged if m["section"] == "grid"}
     assert first["below_known"] == pytest.approx(psnr["ours-true-motion"] - psnr["ours"])
     assert first["over_single"] == pytest.approx(psnr["ours"] - max(psnr["bilinear"], psnr["dht"]))
-    assert first["worst"] == pytest.approx(first["over_single"])  # of one picture
+    assert first["worst"] == pytest.approx(first["over_single"])  # of one image
     assert first["over_menon"] is None
 
 
@@ -134,7 +134,7 @@ def test_command_line_writes_table_json_and_crops(image, tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "says"),
+    ("arguments", "message"),
     [
         (["nowhere.png"], "nowhere.png"),
         (["--data", "nowhere"], "Kodak24"),
@@ -144,15 +144,15 @@ def test_command_line_writes_table_json_and_crops(image, tmp_path, capsys):
         (["--iso", "0"], "above 0"),
     ],
 )
-def test_wrong_usage_is_2(arguments, says, capsys):
+def test_wrong_usage_is_2(arguments, message, capsys):
     try:
         status = main(["benchmark", "quality", *arguments])
     except SystemExit as leave:
         status = leave.code
-    assert status == 2 and says in capsys.readouterr().err
+    assert status == 2 and message in capsys.readouterr().err
 
 
-def test_a_wheel_has_no_benchmarks_and_says_so(monkeypatch, capsys):
+def test_a_wheel_without_benchmarks_reports_it(monkeypatch, capsys):
     monkeypatch.setattr(benchmark, "find_spec", lambda name: None)
     assert main(["benchmark", "quality", "--quick"]) == 2
     assert "clone" in capsys.readouterr().err

@@ -48,13 +48,13 @@ def test_flow_error_is_against_the_dense_truth(world):
 def test_the_same_case_is_the_same_burst_and_splits_share_nothing(image, world):
     again = real.world_of(real.Case("walkers", image, frames=3))
     assert all(np.array_equal(a.mosaic, b.mosaic) for a, b in zip(world.burst, again.burst, strict=True))
-    pictures, seeds = zip(*real.SPLITS.values(), strict=True)
-    assert not set(pictures[0]) & set(pictures[1]) and not set(seeds[0]) & set(seeds[1])
+    images, seeds = zip(*real.SPLITS.values(), strict=True)
+    assert not set(images[0]) & set(images[1]) and not set(seeds[0]) & set(seeds[1])
     assert tuple(real.SPLITS) == benchmark_real.SPLITS
 
 
 def _stub(case):
-    known = {"scene": case.scene, "picture": case.picture.stem, "iso": case.iso, "seed": case.seed}
+    known = {"scene": case.scene, "picture": case.image.stem, "iso": case.iso, "seed": case.seed}
     figures = {"inside_db": None, "outside_db": None, "bad": 0.01, "worst_db": -1.5, "flow_median_px": 0.02, "flow_p95_px": 0.1}
     return [{**known, "mode": mode, "gain_db": 2.0 + case.seed - 10, **figures} for mode in ("fast", "best")]
 
@@ -72,7 +72,7 @@ def test_command_line_writes_the_table(image, tmp_path, capsys, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("options", "says"),
+    ("options", "message"),
     [
         (["--split", "test"], "only with --sections real"),
         (["--sections", "real,grid"], "cannot be combined"),
@@ -82,12 +82,12 @@ def test_command_line_writes_the_table(image, tmp_path, capsys, monkeypatch):
         (["--sections", "real", "--scenes", "seaside"], "focus-breathing"),
     ],
 )
-def test_options_that_do_not_fit_are_refused(options, says, capsys):
+def test_options_that_do_not_fit_are_refused(options, message, capsys):
     try:
         status = main(["benchmark", "quality", *options])
     except SystemExit as leave:
         status = leave.code
-    assert status == 2 and says in capsys.readouterr().err
+    assert status == 2 and message in capsys.readouterr().err
 
 
 def test_measure_scores_both_modes(image):

@@ -55,8 +55,8 @@ def test_a_noise_model_that_is_too_small_shows(still):
 def test_bursts_and_plans_that_do_not_fit(still):
     two = Burst("two", still.burst.frames[:2])
     wrong = ((two, residual.Plan(), "at least 3"), (still.burst, residual.Plan(reference=6), "between 0 and 5"), (still.burst, residual.Plan(6), "folds"))
-    for burst, plan, says in wrong:
-        with pytest.raises(SettingsError, match=says):
+    for burst, plan, message in wrong:
+        with pytest.raises(SettingsError, match=message):
             residual.measure(burst, plan, lambda *_: None)
 
 
@@ -68,5 +68,5 @@ def test_command_line(scene, tmp_path, capsys):
     assert len(found["frames"]) == 2 and found["total"]["merge"]["mean"]["all"] > 0.5
     assert found["mode"] == "fast"
     assert main(["benchmark", "residual", str(tmp_path / "tile"), "--noise", "1e-3,1e-5", "--mode", "best"]) == 0
-    said = capsys.readouterr().out
-    assert "| all " in said and "mode best" in said
+    message = capsys.readouterr().out
+    assert "| all " in message and "mode best" in message

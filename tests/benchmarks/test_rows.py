@@ -1,11 +1,11 @@
-"""Every row of the quality benchmark gives a picture, and a sane one."""
+"""Every row of the quality benchmark gives an image, and a sane one."""
 
 import importlib.util
 
 import numpy as np
 import pytest
 
-from benchmarks.figures import border_of, flat_areas, flow_figures, noise_between, picture_figures, places_of
+from benchmarks.figures import border_of, flat_areas, flow_figures, image_figures, noise_between, places_of
 from benchmarks.rows import ROWS, chosen_rows
 from burstsr.core.errors import SettingsError
 from burstsr.quality.image_error import psnr_linear
@@ -35,10 +35,10 @@ def test_rows_see_the_same_geometry(small):
 
 
 def test_figures(small):
-    figures = picture_figures(small.made.truth, small)
+    figures = image_figures(small.made.truth, small)
     assert figures["psnr_linear"] is None and figures["ssim"] == pytest.approx(1)  # no error has no decibels
     noisy = small.made.truth + np.random.default_rng(0).normal(0, 0.01, small.made.truth.shape).astype(np.float32)
-    assert picture_figures(noisy, small)["psnr_linear"] == pytest.approx(40, abs=0.3)
+    assert image_figures(noisy, small)["psnr_linear"] == pytest.approx(40, abs=0.3)
     error = flow_figures(small)
     assert 0 < error.median < 0.1 and error.median < error.p95
 
@@ -46,7 +46,7 @@ def test_figures(small):
 def test_a_mover_has_figures_of_its_own(shot):
     from burstsr.simulate import MovingObject
 
-    figures = picture_figures(shot(moving_object=MovingObject()).made.truth + np.float32(0.01), shot(moving_object=MovingObject()))
+    figures = image_figures(shot(moving_object=MovingObject()).made.truth + np.float32(0.01), shot(moving_object=MovingObject()))
     assert figures["psnr_mover"] > 20 and figures["psnr_mover_ever"] > 20
 
 
@@ -75,7 +75,7 @@ def test_noise_between_two_images(small):
     assert flat_areas(small).shape == truth.shape[:2]
 
 
-def test_rows_that_cannot_run_are_told(monkeypatch):
+def test_rows_that_cannot_run_are_reported(monkeypatch):
     found = importlib.util.find_spec
     monkeypatch.setattr("benchmarks.rows.find_spec", lambda name: None if name == "drizzle" else found(name))
     rows, notes = chosen_rows(["drizzle", "ours"])

@@ -1,4 +1,4 @@
-"""`benchmark single` on pictures and photographs of a few pixels, without networks but a tiny one."""
+"""`benchmark single` on images and photographs of a few pixels, without networks but a tiny one."""
 
 import json
 

@@ -46,5 +46,5 @@ def test_two_hundred_and_more_inputs_through_every_command():
         (Answer(1, "", "Traceback (most recent call last): --scale"), "traceback"),
     ],
 )
-def test_outcomes_are_told_apart(answer, outcome):
+def test_outcomes_are_distinguished(answer, outcome):
     assert judge(Case(("process",), "--scale"), answer) == outcome

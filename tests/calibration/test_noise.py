@@ -98,7 +98,7 @@ def test_without_a_profile_the_pipeline_measures():
 
 
 @pytest.mark.parametrize("iso", [100, 1600])
-def test_a_profile_wrong_by_four_is_said_and_a_right_one_not(iso):
+def test_a_profile_wrong_by_four_is_reported_and_a_right_one_not(iso):
     simulated = made(iso, frames=5)
     assert check_noise_profile(simulated.burst, simulated.noise, make_aligner) == ""
     assert " times the NoiseProfile" in check_noise_profile(simulated.burst, simulated.noise.scaled(0.25), make_aligner)

@@ -63,7 +63,7 @@ def test_every_field_has_a_unit():
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("{", "not a readable JSON"),
         ("[]", "kind"),
@@ -76,10 +76,10 @@ def test_every_field_has_a_unit():
         ('{"kind": "noise", "camera": "c", "iso": 1, "date": "d", "method": "m", "alpha": [0, 0, 0], "beta": [0, 0, 0]}', "all 0"),
     ],
 )
-def test_what_is_no_record_is_refused(text, said, tmp_path):
+def test_what_is_no_record_is_refused(text, message, tmp_path):
     path = tmp_path / "r.json"
     path.write_text(text)
-    with pytest.raises(InputFileError, match=said) as error:
+    with pytest.raises(InputFileError, match=message) as error:
         read_record(path)
     assert str(path) in str(error.value)
 

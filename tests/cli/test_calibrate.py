@@ -61,28 +61,28 @@ def test_darks_that_show_light_are_refused(run, flats, bursts, folder, tmp_path)
     """Bright frames as darks gave a black level in the middle of the scale; a scene is named as such, and so are swapped arguments."""
     photographs = sorted((bursts / "apple").glob("*.dng"))
     bright = sorted((flats / "flats").glob("flat_4*.dng"))
-    for darks, said in ((bright, "are they swapped?"), (photographs, "not a dark frame")):
+    for darks, message in ((bright, "are they swapped?"), (photographs, "not a dark frame")):
         for more in (), ("--method", "flats"):
             status, _, err = run("calibrate", "noise", flats / "flats", "--darks", *darks, "-o", tmp_path / "p.json", *more)
-            assert status == 1 and darks[0].name in err and (said in err or "do not match" in err)
+            assert status == 1 and darks[0].name in err and (message in err or "do not match" in err)
     status, _, err = run("calibrate", "noise", flats / "darks", "--darks", flats / "flats", "-o", tmp_path / "p.json", "--method", "flats")
     assert status == 1 and "are they swapped?" in err
     status, _, err = run("calibrate", "defects", bursts / "apple", "--method", "darks", "-o", tmp_path / "p.json")
     assert status == 1 and "not a dark frame" in err and not (tmp_path / "p.json").exists()
 
 
-def test_darks_with_a_burst_are_said_not_dropped(run, flats, bursts, folder):
+def test_darks_with_a_burst_are_reported_not_dropped(run, flats, bursts, folder):
     status, _, err = run("calibrate", "noise", bursts / "apple", "--darks", flats / "darks")
     assert status == 2 and "is not a flat field" in err and "--darks require flat fields" in err
     assert run("calibrate", "noise", bursts / "apple", "--darks", flats / "darks", "--method", "burst")[0] == 2
 
 
-@pytest.mark.parametrize(("levels", "said"), [((0.002, 0.01, 0.02), "flats are too dark"), ((2.2, 2.6, 3.0), "flats are saturated")])
-def test_flats_that_say_nothing_are_refused(run, folder, tmp_path, levels, said):
+@pytest.mark.parametrize(("levels", "message"), [((0.002, 0.01, 0.02), "flats are too dark"), ((2.2, 2.6, 3.0), "flats are saturated")])
+def test_flats_without_information_are_refused(run, folder, tmp_path, levels, message):
     for k, group in enumerate(flat_frames(levels, Noise.of_iso(100), np.random.default_rng(0), iso=100, shape=(96, 128))):
         written(group, tmp_path / "flats", f"flat_{k}")
     status, _, err = run("calibrate", "noise", tmp_path / "flats", "--method", "flats")
-    assert status == 1 and said in err and "flat_" in err
+    assert status == 1 and message in err and "flat_" in err
 
 
 def test_flats_of_one_iso_that_fail_do_not_cost_the_others(run_json, flats, folder, tmp_path):
@@ -122,7 +122,7 @@ def test_noise_of_a_table(run_json, folder, tmp_path):
     assert status == 0 and found["alpha"] == pytest.approx([2e-5] * 3) and found["file"] == str(folder / "m-x-noise-iso200.json")
 
 
-def test_a_wrong_profile_is_said(run, bursts, folder, tmp_path):
+def test_a_wrong_profile_is_reported(run, bursts, folder, tmp_path):
     wrong = NoiseRecord("burstsr simulated", 200.0, DATE, "burst", tuple(4 * Noise.of_iso(200).alpha), tuple(4 * Noise.of_iso(200).beta))
     write_record(tmp_path / "wrong.toml", wrong)
     status, out, err = run("process", bursts / "apple", "-o", tmp_path / "out", "--profile", tmp_path / "wrong.toml")
@@ -147,7 +147,7 @@ def test_lens_and_defects_are_used(run, bursts, folder, tmp_path):
     assert status == 1 and "defects of 10 x 10 pixels" in err
 
 
-def test_motion_that_is_told_is_used(run, bursts, folder, tmp_path):
+def test_motion_that_is_given_is_used(run, bursts, folder, tmp_path):
     truth = bursts / "apple" / "truth.json"
     motions = json.loads(truth.read_text())["motions"]
     status, _, err = run("process", bursts / "apple", "-o", tmp_path / "out", "--motion", truth, "--reference", "2")
@@ -161,7 +161,7 @@ def test_motion_that_is_told_is_used(run, bursts, folder, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("argv", "said"),
+    ("argv", "message"),
     [
         (("calibrate", "noise"), "PATH"),
         (("calibrate", "noise", "--table", "t.json"), "--camera"),
@@ -174,10 +174,10 @@ def test_motion_that_is_told_is_used(run, bursts, folder, tmp_path):
         (("calibrate", "lens", "x", "--roi", "1,2,3"), "X,Y,W,H"),
     ],
 )
-def test_wrong_usage(run, folder, argv, said, tmp_path, monkeypatch):
+def test_wrong_usage(run, folder, argv, message, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     status, _, err = run(*argv)
-    assert status == 2 and said in err
+    assert status == 2 and message in err
 
 
 def test_lens_from_an_edge(run_json, folder, tmp_path):
@@ -207,7 +207,7 @@ def test_motion_of_bursts(run_json, bursts, folder, tmp_path):
     assert status == 0 and found["bursts"] == 3 and len(found["motions"]) == 4
 
 
-def test_inspect_says_what_motion_promises(run, run_json, bursts, folder):
+def test_inspect_reports_what_motion_gains(run, run_json, bursts, folder):
     status, out, _ = run("inspect", bursts / "apple")
     assert status == 0 and "expected gain" in out
     assert "expected gain" not in run("inspect", bursts)[1]

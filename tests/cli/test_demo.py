@@ -17,14 +17,14 @@ def test_demo_beats_one_frame(run_json, tmp_path):
     assert read_image(result["side_by_side"]).rgb.shape == (demo.CROP_PX + 24, 3 * demo.CROP_PX, 3)
 
 
-def test_demo_is_redone_and_says_its_figures(run, tmp_path, monkeypatch):
+def test_demo_is_repeated_and_reports_its_figures(run, tmp_path, monkeypatch):
     monkeypatch.setattr(demo, "FRAMES", 2)
     for _ in range(2):
         status, out, _ = run("demo", tmp_path / "demo")
         assert status == 0 and baseline.NAME in out and "burst of 2" in out and "side_by_side.png" in out
 
 
-def test_demo_without_its_image_says_what_to_do(run, tmp_path, monkeypatch):
+def test_demo_without_its_image_states_what_to_do(run, tmp_path, monkeypatch):
     monkeypatch.setattr(demo, "IMAGE", "nowhere.png")
     status, _, err = run("demo", tmp_path / "demo")
     assert status == 1 and "nowhere.png" in err and "simulate" in err

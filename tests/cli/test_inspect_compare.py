@@ -78,11 +78,11 @@ def test_another_reference_is_warned_of(run, made, tmp_path):
     assert status == 0 and "frame 2" in err
 
 
-@pytest.mark.parametrize(("arguments", "says"), [(["--crop", "500"], "--crop"), (["--crop", "-1"], "--crop"), (["--crop", "x"], "--crop")])
-def test_wrong_usage_is_2(run, made, arguments, says):
+@pytest.mark.parametrize(("arguments", "message"), [(["--crop", "500"], "--crop"), (["--crop", "-1"], "--crop"), (["--crop", "x"], "--crop")])
+def test_wrong_usage_is_2(run, made, arguments, message):
     truth = made / "apple" / "truth.tif"
     status, _, err = run("compare", truth, truth, *arguments)
-    assert status == 2 and says in err
+    assert status == 2 and message in err
 
 
 def test_sizes_must_match_and_files_must_be_there(run, made, tmp_path):
@@ -104,6 +104,6 @@ def test_only_our_linear_dng_is_an_image(run, made, upright, tmp_path):
 
 
 def test_copies_elsewhere_keep_their_colour(run_json, made, upright, tmp_path):
-    """truth.tif without truth.json has no colour of its own: the pictures are then compared as displayed."""
+    """truth.tif without truth.json has no colour of its own: the images are then compared as displayed."""
     shutil.copy(made / "apple" / "truth.tif", tmp_path / "alone.tif")
     assert run_json("compare", tmp_path / "alone.tif", tmp_path / "alone.tif")[0] == 0

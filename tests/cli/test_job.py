@@ -48,12 +48,12 @@ def test_an_error_ahead_is_of_the_burst_that_has_it(made, tmp_path):
 
 
 def test_the_record_times_reading_and_writing_too(made, tmp_path):
-    told = []
+    reported = []
     job = replace(job_of(made / "apple"), out=tmp_path / "out", formats=("dng", "jpg", "png"))
-    assert run(job, lambda stage, done, total: told.append(stage)).status == "done"
+    assert run(job, lambda stage, done, total: reported.append(stage)).status == "done"
     seconds = json.loads(job.record.read_text(encoding="utf-8"))["seconds"]
     assert list(seconds)[0] == "read" and list(seconds)[-1] == "write"
-    assert told[0] == "read" and told[-1] == "write"
+    assert reported[0] == "read" and reported[-1] == "write"
 
 
 def test_files_written_at_once_have_the_same_rights(made, tmp_path):

@@ -115,12 +115,12 @@ def test_a_record_of_an_earlier_version_names_the_standard_outputs(run, done):
 
 def test_the_record_names_its_outputs(done):
     _, out = done
-    said = json.loads((out / "apple.json").read_text())["outputs"]
-    assert [(o["name"], o["bytes"]) for o in said] == [(n, (out / n).stat().st_size) for n in ("apple.dng", "apple.jpg")]
+    message = json.loads((out / "apple.json").read_text())["outputs"]
+    assert [(o["name"], o["bytes"]) for o in message] == [(n, (out / n).stat().st_size) for n in ("apple.dng", "apple.jpg")]
 
 
 def test_a_format_added_later_computes_only_what_is_missing(run, tmp_path, monkeypatch):
-    """From the DNG, where that holds all that the picture did: nothing was clipped at black."""
+    """From the DNG, where that holds all that the image did: nothing was clipped at black."""
     cv2.imwrite(str(tmp_path / "bright.png"), np.maximum(scene(1), 120))
     assert run("simulate", tmp_path / "bright.png", "-o", tmp_path, "--frames", 3, "--iso", 100)[0] == 0
     folder, out = tmp_path / "bright", tmp_path / "out"
@@ -177,7 +177,7 @@ def test_what_an_earlier_result_left_stays_ours(run, done):
     assert read_image(out / "apple.png").rgb.shape == (80, 96, 3) and "earlier_outputs" not in json.loads((out / "apple.json").read_text())
 
 
-def test_a_burst_whose_frames_changed_is_said_and_redone_on_demand(run, done):
+def test_a_burst_whose_frames_changed_is_reported_and_redone_on_demand(run, done):
     folder, out = done
     (folder / "frame_003.dng").unlink()
     (out / "apple.jpg").unlink()  # an incomplete set was redone in silence

@@ -34,7 +34,7 @@ def test_formats_have_their_usual_names():
 
 
 @pytest.mark.parametrize(
-    ("argv", "status", "says"),
+    ("argv", "status", "message"),
     [
         (("process", "nope", "-o", "o"), 2, "no such file or folder: nope"),
         (("process", "nope"), 2, "-o/--output"),
@@ -56,11 +56,11 @@ def test_formats_have_their_usual_names():
     ],
     ids=lambda v: "-".join(v) if isinstance(v, tuple) else None,
 )
-def test_json_errors_are_json_in_every_command(run_json, argv, status, says):
+def test_json_errors_are_json_in_every_command(run_json, argv, status, message):
     """`process nope --json` printed nothing on standard output."""
     found = run_json(*argv)
     assert found[0] == status
-    assert says in found[1]["error"] and found[1]["exit_status"] == status
+    assert message in found[1]["error"] and found[1]["exit_status"] == status
 
 
 def test_json_of_unexpected_errors(run_json, monkeypatch):
@@ -101,7 +101,7 @@ def test_a_record_is_settings(run_json, run, made, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("argv", "says"),
+    ("argv", "message"),
     [
         (("benchmark", "residual", "x", "--noise", "much"), "--noise: must be two numbers from 0 to below 1, ALPHA,BETA, such as 4e-4,1e-6, not 'much'"),
         (("simulate", "x", "-o", "o", "--noise", "1"), "--noise: '1': expected two numbers, ALPHA,BETA, such as 4e-4,1e-6"),
@@ -114,10 +114,10 @@ def test_a_record_is_settings(run_json, run, made, tmp_path):
     ],
     ids=lambda v: v[0] if isinstance(v, tuple) else "",
 )
-def test_no_message_names_a_function_of_ours(run_json, argv, says):
+def test_no_message_names_a_function_of_ours(run_json, argv, message):
     """Fault 15: "argument --noise: invalid _pair value" hid what was wrong."""
     status, found = run_json(*argv)
-    assert status == 2 and says in found["error"] and "value: " not in found["error"]
+    assert status == 2 and message in found["error"] and "value: " not in found["error"]
 
 
 def help_of(*names):

@@ -70,7 +70,7 @@ def test_overwrite_redoes(run_json, bursts, tmp_path):
     assert json.loads((tmp_path / "out" / "apple.json").read_text())["settings_asked"]["scale"] == 1.0
 
 
-def test_done_with_other_settings_is_said(run, bursts, tmp_path):
+def test_done_with_other_settings_is_reported(run, bursts, tmp_path):
     run("process", bursts / "apple", "-o", tmp_path / "out")
     status, text, _ = run("process", bursts / "apple", "-o", tmp_path / "out", "--scale", 1.5)
     assert status == 0 and "other settings" in text
@@ -169,7 +169,7 @@ def test_results_under_an_old_name_are_not_orphaned_in_silence(run, run_json, bu
     assert run("process", bursts / "birch", "-o", out, "--dry-run")[2] == ""
 
 
-def test_what_to_do_with_single_shots_is_said(run, bursts):
+def test_what_to_do_with_single_shots_is_reported(run, bursts):
     frames = sorted((bursts / "apple").glob("*.dng"))[:3]
     for path, hour in zip(frames, (b"13", b"14", b"15"), strict=True):
         path.write_bytes(path.read_bytes().replace(b"2025:01:01 12:", b"2025:01:01 " + hour + b":"))
@@ -281,7 +281,7 @@ def test_dry_run_shows_all_and_writes_nothing(run, run_json, bursts, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "says"),
+    ("arguments", "message"),
     [
         (["--scale", "9"], "scale"),
         (["--set", "merge.nonsense=1"], "nonsense"),
@@ -296,9 +296,9 @@ def test_dry_run_shows_all_and_writes_nothing(run, run_json, bursts, tmp_path):
         (["--mode", "magic"], "magic"),
     ],
 )
-def test_wrong_usage_is_2(run, made, tmp_path, arguments, says):
+def test_wrong_usage_is_2(run, made, tmp_path, arguments, message):
     status, out, err = run("process", made, "-o", tmp_path / "out", *arguments)
-    assert status == 2 and says in err and out == "" and not (tmp_path / "out").exists()
+    assert status == 2 and message in err and out == "" and not (tmp_path / "out").exists()
 
 
 def test_missing_input_and_folder_without_frames_are_2(run, tmp_path):
@@ -361,7 +361,7 @@ def _image(path):
     return path
 
 
-def test_a_tripod_burst_is_told_that_it_had_nothing_to_gain(run, run_json, tmp_path):
+def test_a_tripod_burst_is_reported_to_gain_no_resolution(run, run_json, tmp_path):
     cv2.imwrite(str(tmp_path / "still.png"), scene(7))
     run("simulate", tmp_path / "still.png", "-o", tmp_path / "in", "--frames", 4, "--motion", "tripod")
     status, out, _ = run("process", tmp_path / "in", "-o", tmp_path / "out")
@@ -370,7 +370,7 @@ def test_a_tripod_burst_is_told_that_it_had_nothing_to_gain(run, run_json, tmp_p
     assert "no sub-pixel motion (tripod)" in result["bursts"][0]["advice"]
 
 
-def test_mode_best_writes_the_same_files_and_says_what_it_did(run, made, tmp_path):
+def test_mode_best_writes_the_same_files_and_reports_the_reconstruction(run, made, tmp_path):
     status, out, err = run("process", made / "apple", "-o", tmp_path / "out", "--mode", "best", "--set", "reconstruct.outer_iterations=3")
     assert (status, err) == (0, "") and out.startswith("apple: 4 frames")
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["apple" + s for s in EACH]

@@ -19,9 +19,9 @@ def mixed(bursts):
 
 def test_frames_that_show_something_else_are_named(bursts, run, run_json, tmp_path):
     folder = mixed(bursts)
-    status, told = run_json("inspect", folder, "--one-burst", "--align")
+    status, reported = run_json("inspect", folder, "--one-burst", "--align")
     assert status == 0
-    assert told["bursts"][0]["scenes"] == [["IMG_0.dng", "IMG_1.dng", "IMG_3.dng"], ["IMG_2.dng"]]
+    assert reported["bursts"][0]["scenes"] == [["IMG_0.dng", "IMG_1.dng", "IMG_3.dng"], ["IMG_2.dng"]]
     _, out, _ = run("inspect", folder, "--one-burst", "--align")
     assert "1 of 4 frames show another scene than IMG_0.dng, IMG_1.dng, IMG_3.dng: IMG_2.dng" in out
     status, out, _ = run("process", folder, "--one-burst", "-o", tmp_path / "out", "--scale", "1")
@@ -31,7 +31,7 @@ def test_frames_that_show_something_else_are_named(bursts, run, run_json, tmp_pa
     assert (record["frames_used"], record["frames_of_other_scenes"]) == (3, 1)
 
 
-def test_one_frame_is_said_on_the_console(bursts, run, tmp_path):
+def test_one_frame_is_reported_on_the_console(bursts, run, tmp_path):
     _, out, _ = run("process", bursts / "apple" / "frame_000.dng", "-o", tmp_path / "out")
     assert "one frame: upscaled, not merged" in out
 
@@ -44,8 +44,8 @@ def test_inspect_names_blurred_frames(run, run_json, tmp_path):
         assert run("simulate", tmp_path / f"{name}.tif", "-o", tmp_path, "--frames", 4, "--blur", sigma, "--iso", 100)[0] == 0
     shutil.copy(tmp_path / "soft" / "frame_003.dng", tmp_path / "sharp" / "frame_003.dng")
     shutil.rmtree(tmp_path / "soft")
-    status, told = run_json("inspect", tmp_path / "sharp", "--one-burst", "--align")
-    blur = [frame["blur_px"] for frame in told["bursts"][0]["frames"]]
+    status, reported = run_json("inspect", tmp_path / "sharp", "--one-burst", "--align")
+    blur = [frame["blur_px"] for frame in reported["bursts"][0]["frames"]]
     assert status == 0 and max(blur[:3]) < 0.5 and 1.5 < blur[3] < 2.7  # of sqrt(2 (1.5^2 - 0.2^2)) = 2.1
     _, out, _ = run("inspect", tmp_path / "sharp", "--one-burst", "--align")
     assert "sharp: blurred against the sharpest frame: frame_003.dng (" in out

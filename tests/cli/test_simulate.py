@@ -49,7 +49,7 @@ def test_a_truth_is_a_motion_file(run, image, tmp_path):
     assert again["motions"] == json.loads(record.read_text())["motions"]
 
 
-def test_a_motion_file_says_how_many_frames(run, image, tmp_path):
+def test_a_motion_file_sets_how_many_frames(run, image, tmp_path):
     path = tmp_path / "two.json"
     path.write_text(json.dumps([{}, {"dy_px": 0.25, "rotation_rad": 0.001}]))
     assert run("simulate", image, "-o", tmp_path, "--motion", path)[0] == 0
@@ -151,7 +151,7 @@ def test_linear_images_are_sensor_values(run, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "says"),
+    ("arguments", "message"),
     [
         (["--noise", "0.1"], "ALPHA,BETA"),
         (["--noise", "1e-4,-1e-6"], "at least 0"),
@@ -174,9 +174,9 @@ def test_linear_images_are_sensor_values(run, tmp_path):
         (["--cfa", "RGBW"], "RGBW"),
     ],
 )
-def test_wrong_usage_is_2(run, image, tmp_path, arguments, says):
+def test_wrong_usage_is_2(run, image, tmp_path, arguments, message):
     status, _, err = run("simulate", image, "-o", tmp_path / "out", *arguments)
-    assert status == 2 and says in err and not (tmp_path / "out").exists()
+    assert status == 2 and message in err and not (tmp_path / "out").exists()
 
 
 def test_images_of_one_name_are_refused(run, image, tmp_path):

@@ -1,4 +1,4 @@
-"""`burstsr single`: pictures and raw frames, one by one and in folders. Networks are tiny and random."""
+"""`burstsr single`: images and raw frames, one by one and in folders. Networks are tiny and random."""
 
 import json
 import shutil
@@ -144,7 +144,7 @@ def test_results_inside_the_input_folder_are_no_sources(run_json, images):
 
 
 def test_results_in_a_relative_folder_are_no_sources(run_json, images, monkeypatch):
-    """Fault 11: with a relative -o below an absolute input, the next run enlarged the results of the first."""
+    """Fault 11: with a relative -o below an absolute input, the next run upscaled the results of the first."""
     monkeypatch.chdir(images)
     for expected in ("done", "skipped"):
         status, result = run_json("single", images, "-o", "large", "--scale", 2)
@@ -217,7 +217,7 @@ def test_weights_are_mixed(run, run_json, images, tmp_path, models):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "says"),
+    ("arguments", "message"),
     [
         (["--model", "nonesuch"], "unknown; must be one of"),
         (["--model", "gone.pth"], "no such file"),
@@ -228,9 +228,9 @@ def test_weights_are_mixed(run, run_json, images, tmp_path, models):
         (["--format", "dng"], "must be png, tiff or jpg, not dng"),
     ],
 )
-def test_wrong_usage_is_named(run, images, tmp_path, arguments, says):
+def test_wrong_usage_is_named(run, images, tmp_path, arguments, message):
     status, _, err = run("single", images / "apple.png", "-o", tmp_path / "out", *arguments)
-    assert status in (1, 2) and says in err
+    assert status in (1, 2) and message in err
 
 
 def test_of_nothing_is_2(run, tmp_path):
@@ -316,7 +316,7 @@ class TestFallback:
         assert status == 1 and "one frame, and --fallback none" in err and not list((tmp_path / "out").glob("one*"))
         assert run("process", tripod, "-o", tmp_path / "out", "--fallback", "none")[0] == 0
 
-    def test_missing_weights_are_said_before_anything_is_done(self, run, one, tmp_path, models):
+    def test_missing_weights_are_reported_before_anything_is_done(self, run, one, tmp_path, models):
         shutil.rmtree(models)
         status, _, err = run("process", one, "-o", tmp_path / "out", "--fallback", "srgan")
         assert status == 2 and "no weights are installed" in err and not (tmp_path / "out").exists()

@@ -22,7 +22,7 @@ def test_a_burst_of_arrays_needs_no_file():
 
 
 @pytest.mark.parametrize(
-    ("given", "options", "says"),
+    ("given", "options", "message"),
     [
         ([], {}, "at least one frame"),
         ([np.zeros((32, 32))], {}, r"mosaics\[0\]"),
@@ -31,8 +31,8 @@ def test_a_burst_of_arrays_needs_no_file():
         ([np.zeros((32, 32), np.uint16)], {"cfa": "RGBW"}, "cfa must be one of"),
     ],
 )
-def test_arrays_that_are_no_mosaics_are_refused(given, options, says):
-    with pytest.raises((SettingsError, BurstError), match=says):
+def test_arrays_that_are_no_mosaics_are_refused(given, options, message):
+    with pytest.raises((SettingsError, BurstError), match=message):
         Burst.from_arrays(given, **options)
 
 

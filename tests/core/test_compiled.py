@@ -37,24 +37,24 @@ def called(loop):
     return values.tolist() == [2, 2, 2]
 
 
-def test_who_watches_is_told_of_compiling_and_of_nothing_else():
-    told = Told()
-    jit_events.watch(told)
+def test_watchers_are_notified_of_compilation_only():
+    reported = Told()
+    jit_events.watch(reported)
     before = jit_events.seconds()
     loop = numba.njit(fresh())
     assert called(loop)
-    assert told.events == [True, False]
+    assert reported.events == [True, False]
     took = jit_events.seconds() - before
     assert took > 0
     assert called(loop)
-    assert told.events == [True, False] and jit_events.seconds() - before == took
+    assert reported.events == [True, False] and jit_events.seconds() - before == took
 
 
-def test_a_watcher_that_is_gone_is_not_told():
-    told = Told()
-    events = told.events
-    jit_events.watch(told)
-    del told
+def test_a_deleted_watcher_is_not_notified():
+    reported = Told()
+    events = reported.events
+    jit_events.watch(reported)
+    del reported
     assert called(numba.njit(fresh()))
     assert events == []
 
@@ -62,10 +62,10 @@ def test_a_watcher_that_is_gone_is_not_told():
 def test_machine_code_that_is_loaded_is_not_compiled(tmp_path, monkeypatch):
     monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path))
     assert called(compiled(fresh()))
-    told = Told()
-    jit_events.watch(told)
+    reported = Told()
+    jit_events.watch(reported)
     assert called(compiled(fresh()))
-    assert told.events == []
+    assert reported.events == []
 
 
 def test_loops_call_no_copy_of_a_loop(tmp_path, monkeypatch):
@@ -102,7 +102,7 @@ def test_numba_without_events_is_no_harm(monkeypatch):
     jit_events.watch(Told())
 
 
-def test_without_a_folder_to_cache_in_loops_run_and_it_is_said_once(monkeypatch, caplog):
+def test_without_a_folder_to_cache_in_loops_run_and_it_is_reported_once(monkeypatch, caplog):
     njit = numba.njit
 
     def nowhere(*arguments, **options):
@@ -127,10 +127,10 @@ def test_damaged_machine_code_is_compiled_anew_and_kept(suffix, tmp_path, monkey
     with caplog.at_level(logging.INFO, logger="burstsr"):
         assert called(compiled(fresh()))
     assert "compiled anew" in caplog.text
-    told = Told()
-    jit_events.watch(told)
+    reported = Told()
+    jit_events.watch(reported)
     assert called(compiled(fresh()))
-    assert told.events == []
+    assert reported.events == []
 
 
 def test_a_full_disk_costs_the_cache_only(tmp_path, monkeypatch, caplog):

@@ -1,4 +1,4 @@
-"""Samples: what raw numbers become, and the two engines."""
+"""Samples: what raw values become, and the two engines."""
 
 import numpy as np
 import pytest

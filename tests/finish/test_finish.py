@@ -22,7 +22,7 @@ CAMERAS = {
 PLAIN = FinishSettings(tone=0, sharpen=0, exposure_ev=0)
 
 
-def picture_of(rgb, colour, orientation=1):
+def result_of(rgb, colour, orientation=1):
     info = FrameInfo(Path("p"), (64, 64), Cfa.parse("RGGB"), Levels(np.zeros((2, 2)), 1.0), colour, orientation=orientation)
     return Result(np.ascontiguousarray(rgb, np.float32), info, 2.0)
 
@@ -44,7 +44,7 @@ def scene():
 
 
 def test_plain_finish_inverts_the_camera(scene, colour):
-    shown = finish(picture_of(camera_rgb(scene, colour), colour), PLAIN)
+    shown = finish(result_of(camera_rgb(scene, colour), colour), PLAIN)
     unclipped = camera_rgb(scene, colour).max(axis=2) < 0.95
     assert unclipped.mean() > 0.5
     np.testing.assert_allclose(shown[unclipped], encode_srgb(scene.astype(np.float32))[unclipped], atol=2e-6)
@@ -53,7 +53,7 @@ def test_plain_finish_inverts_the_camera(scene, colour):
 def test_neutral_stays_neutral_and_monotone(colour):
     ramp = np.linspace(0, 2, 4000)[None, :, None] * colour.as_shot_neutral / colour.as_shot_neutral.max()
     for settings in (PLAIN, FinishSettings(tone=1, sharpen=0, exposure_ev=1), FinishSettings(tone=0.5, sharpen=0, exposure_ev=-1)):
-        shown = finish(picture_of(np.clip(ramp, 0, 1), colour), settings)[0]
+        shown = finish(result_of(np.clip(ramp, 0, 1), colour), settings)[0]
         assert np.ptp(shown, axis=1).max() < 2e-6
         assert (np.diff(shown, axis=0) >= -2e-6).all()
         if settings.exposure_ev >= 0:
@@ -64,7 +64,7 @@ def test_no_cast_where_some_channels_clip(colour):
     # a grey scene overexposed step by step, sensor clipping at 1 (and a white level stated 2 percent too high): never magenta, never green
     for clip in (1.0, 0.99):
         levels = np.linspace(0.3, 3, 500)[None, :, None] * colour.as_shot_neutral / colour.as_shot_neutral.max()
-        linear = finish_linear(picture_of(np.minimum(levels, clip), colour))[0]
+        linear = finish_linear(result_of(np.minimum(levels, clip), colour))[0]
         assert np.ptp(linear, axis=1).max() < 0.02
         assert linear[-1] == pytest.approx([1, 1, 1], abs=0.02)
 
@@ -72,7 +72,7 @@ def test_no_cast_where_some_channels_clip(colour):
 def test_a_clipped_coloured_lamp_keeps_its_colour():
     colour = CAMERAS["unknown"]
     lamp = np.array([[[1.0, 0.1, 0.02]]])
-    red, green, blue = finish_linear(picture_of(lamp, colour))[0, 0]
+    red, green, blue = finish_linear(result_of(lamp, colour))[0, 0]
     assert red == 1
     assert max(green, blue) < 0.2
 
@@ -101,7 +101,7 @@ def test_tone_curve(strength):
 
 
 def test_each_knob_at_null_leaves_the_data_and_else_changes_it(scene):
-    image = picture_of(camera_rgb(scene, CAMERAS["known"]), CAMERAS["known"])
+    image = result_of(camera_rgb(scene, CAMERAS["known"]), CAMERAS["known"])
     to_dict = finish(image, PLAIN)
     for knob, value in (("tone", 0.5), ("sharpen", 0.5), ("exposure_ev", 0.5)):
         assert np.array_equal(finish(image, replace(PLAIN, **{knob: 0})), to_dict)
@@ -111,19 +111,19 @@ def test_each_knob_at_null_leaves_the_data_and_else_changes_it(scene):
 
 
 def test_sharpening_leaves_flat_areas_and_adds_no_colour():
-    flat = picture_of(np.full((40, 40, 3), 0.3), CAMERAS["known"])
+    flat = result_of(np.full((40, 40, 3), 0.3), CAMERAS["known"])
     np.testing.assert_allclose(finish(flat, FinishSettings(tone=0, sharpen=2)), finish(flat, PLAIN), atol=1e-6)
     edge = np.full((40, 40, 3), 0.2) * CAMERAS["known"].as_shot_neutral
     edge[:, 20:] *= 2
-    shown = finish(picture_of(edge, CAMERAS["known"]), FinishSettings(tone=0, sharpen=1))
+    shown = finish(result_of(edge, CAMERAS["known"]), FinishSettings(tone=0, sharpen=1))
     assert np.ptp(shown, axis=2).max() < 1e-5
-    step = finish(picture_of(edge, CAMERAS["known"]), PLAIN)[20]
+    step = finish(result_of(edge, CAMERAS["known"]), PLAIN)[20]
     assert shown[20, 20, 0] > step[20, 0] + 0.01
     assert shown[20, 19, 0] < step[19, 0] - 0.01
 
 
 def test_blocks_leave_no_seams(scene, monkeypatch):
-    image = picture_of(camera_rgb(np.tile(scene, (3, 1, 1)), CAMERAS["known"]), CAMERAS["known"])
+    image = result_of(camera_rgb(np.tile(scene, (3, 1, 1)), CAMERAS["known"]), CAMERAS["known"])
     settings = FinishSettings(sharpen=1, sharpen_radius_px=2)
     results = []
     for rows in (7, 128, 10**6):
@@ -134,7 +134,7 @@ def test_blocks_leave_no_seams(scene, monkeypatch):
 
 
 def test_integers_are_the_rounded_floats(scene):
-    image = picture_of(camera_rgb(scene, CAMERAS["known"]), CAMERAS["known"], orientation=8)
+    image = result_of(camera_rgb(scene, CAMERAS["known"]), CAMERAS["known"], orientation=8)
     shown = finish(image, FinishSettings())
     assert shown.min() >= 0
     assert shown.max() <= 1
@@ -161,8 +161,8 @@ def test_orientation(code):
 @pytest.mark.parametrize("code", [*range(1, 9)])
 def test_a_turned_image_is_finished_the_same(scene, code):
     upright = camera_rgb(scene, CAMERAS["known"])
-    expected = finish(picture_of(upright, CAMERAS["known"]), FinishSettings())
-    turned = finish(picture_of(unorient(upright, code), CAMERAS["known"], orientation=code), FinishSettings())
+    expected = finish(result_of(upright, CAMERAS["known"]), FinishSettings())
+    turned = finish(result_of(unorient(upright, code), CAMERAS["known"], orientation=code), FinishSettings())
     np.testing.assert_allclose(turned, expected, atol=2e-6)
 
 
@@ -172,7 +172,7 @@ def test_a_matrix_that_means_nothing_counts_as_unknown():
 
 
 def test_values_below_black_stay_finite():
-    shown = finish(picture_of(np.full((8, 8, 3), -0.1), CAMERAS["known"]), FinishSettings())
+    shown = finish(result_of(np.full((8, 8, 3), -0.1), CAMERAS["known"]), FinishSettings())
     assert np.array_equal(shown, np.zeros_like(shown))
 
 

@@ -116,7 +116,7 @@ def test_the_pause_between_exposures_ends_a_burst(infos, seconds, exposure_s, si
     assert [len(group) for group in group_frames(infos(seconds, exposure_s=exposure_s))] == sizes
 
 
-def test_gap_says_how_long_a_pause_may_be(shoot, tmp_path):
+def test_gap_sets_how_long_a_pause_may_be(shoot, tmp_path):
     shoot("card", [0, 5, 10, 40, 45])
     assert len(found_in(tmp_path / "card")) == 5
     assert found_in(tmp_path / "card", gap_s=5) == {"IMG_0001": 3, "IMG_0004": 2}

@@ -1,4 +1,4 @@
-"""Display pictures of every kind come back as they went in, upright, with profile and metadata."""
+"""Display images of every kind come back as they went in, upright, with profile and metadata."""
 
 import io
 

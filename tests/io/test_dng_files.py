@@ -164,7 +164,7 @@ def test_a_folder_in_the_way_is_an_output_error(tmp_path, image):
 
 
 def test_a_negative_black_level_is_refused_by_name(tmp_path, make_frame):
-    """Fault 6: DNG's black level is unsigned; it was an OverflowError, which told of a picture that is too large."""
+    """Fault 6: DNG's black level is unsigned; it was an OverflowError, which reported an image that is too large."""
     frame = make_frame()
     frame = frame.with_info(replace(frame.info, levels=Levels(np.full((2, 2), -5.0), frame.info.levels.white)))
     with pytest.raises(OutputError, match="dark.dng: a DNG's black level must be at least 0, not -5"):

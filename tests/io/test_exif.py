@@ -85,7 +85,7 @@ def test_pillow_reads_the_exif(tmp_path, image, kind):
         assert exif.get_ifd(tiff.GPS_DIRECTORY)[1] == "N"
 
 
-def test_a_float_tiff_keeps_every_value_and_says_what_they_mean(tmp_path, image):
+def test_a_float_tiff_keeps_every_value_and_its_meaning(tmp_path, image):
     path = tmp_path / "a.tif"
     write_result(path, "tiff32", image, FinishSettings())
     with tifffile.TiffFile(path) as file:

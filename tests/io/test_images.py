@@ -41,7 +41,7 @@ def test_linear_floats_come_back(tmp_path, pixels):
     assert np.array_equal(found, rgb)
 
 
-def test_a_jpeg_is_close_and_says_what_camera(tmp_path, pixels, make_frame, run):
+def test_a_jpeg_is_close_and_names_the_camera(tmp_path, pixels, make_frame, run):
     image = pixels(np.uint8)
     write_jpeg(tmp_path / "a.jpg", image, make_frame(orientation=6).info, quality=95)
     found, was_integer = read_image(tmp_path / "a.jpg")
@@ -87,7 +87,7 @@ def test_exr(tmp_path, pixels):
     np.testing.assert_allclose(exr.File(str(tmp_path / "a.exr")).channels()["RGB"].pixels.astype(np.float32), rgb, rtol=1e-3, atol=1e-6)
 
 
-def test_exr_says_what_to_install(tmp_path, pixels, monkeypatch):
+def test_exr_states_what_to_install(tmp_path, pixels, monkeypatch):
     monkeypatch.setitem(sys.modules, "OpenEXR", None)
     with pytest.raises(OutputError, match=r"pip install burstsr\[exr\]"):
         write_exr(tmp_path / "a.exr", pixels(np.float32))

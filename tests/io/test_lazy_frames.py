@@ -124,7 +124,7 @@ def test_memory_file_systems_are_no_disk(tmp_path, monkeypatch):
     assert mosaic_store._on_disk(inner)
 
 
-def test_damaged_pixels_are_told_by_whom_asks_for_them(folder):
+def test_damaged_pixels_are_reported_to_whoever_asks_for_them(folder):
     path, mosaics = folder
     data = bytearray((path / "3.dng").read_bytes())
     data[300:302] = b"\xff\xd9"

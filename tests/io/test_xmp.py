@@ -23,7 +23,7 @@ EXT, DC = "{http://iptc.org/std/Iptc4xmpExt/2008-02-29/}", "{http://purl.org/dc/
 RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
 
 
-def said(data):
+def properties(data):
     """Properties of a packet by name: elements and attributes of all descriptions."""
     root = ET.fromstring(re.sub(rb"<\?xpacket.*?\?>", b"", data))
     found = {}
@@ -33,12 +33,12 @@ def said(data):
     return found
 
 
-def test_a_packet_says_where_the_image_comes_from():
-    found = said(packet(LEARNED))
+def test_a_packet_states_where_the_image_comes_from():
+    found = properties(packet(LEARNED))
     assert found[f"{EXT}DigitalSourceType"] == "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
     assert found[f"{EXT}AISystemUsed"].startswith("srgan-lite-x4 (burstsr") and found[f"{EXT}AISystemVersionUsed"] == "sha256:" + "ab" * 32
     assert found[f"{DC}description"] == "Enlarged <4 times> & more"
-    merged = said(packet(MERGED))
+    merged = properties(packet(MERGED))
     assert merged[f"{EXT}DigitalSourceType"].endswith("/computationalCapture") and f"{EXT}AISystemUsed" not in merged
     assert f"{DC}description" not in merged, "a caption is the photographer's"
 
@@ -51,19 +51,19 @@ OLD = """<?xpacket begin="" id="W5M0MpCehiHzreSzNTczkc9d"?><x:xmpmeta xmlns:x="a
 <?xpacket end="w"?>"""
 
 
-def test_what_the_source_said_is_kept_but_for_what_is_said_anew():
-    found = said(packet(LEARNED, OLD.encode()))
+def test_properties_of_the_source_are_kept_unless_overwritten():
+    found = properties(packet(LEARNED, OLD.encode()))
     assert found[f"{DC}description"].strip() == "a harbour"
-    found = said(packet(MERGED, OLD.encode()))
+    found = properties(packet(MERGED, OLD.encode()))
     assert found["{http://ns.adobe.com/xap/1.0/}Rating"] == "4" and found[f"{EXT}PersonInImage"] == "Ada"
     assert found[f"{DC}description"].strip() == "a harbour" and f"{EXT}AISystemUsed" not in found
     assert found[f"{EXT}DigitalSourceType"].endswith("/computationalCapture")
     assert packet(MERGED, OLD.encode()).count(b'about="uuid:1"') == 2, "all descriptions of a packet are about one thing"
 
 
-def test_saying_it_twice_says_it_once():
+def test_writing_it_twice_writes_it_once():
     once = packet(LEARNED, packet(MERGED))
-    assert once.count(b"DigitalSourceType>http") == 1 and said(packet(LEARNED, once)) == said(once)
+    assert once.count(b"DigitalSourceType>http") == 1 and properties(packet(LEARNED, once)) == properties(once)
 
 
 @pytest.mark.parametrize("broken", [b"", b"\xff\xfe", b"nonsense", b"<x:xmpmeta><rdf:RDF></x:xmpmeta>"])
@@ -84,10 +84,10 @@ def test_every_display_format_carries_it(tmp_path, image):
                 found = bytes(file.pages[0].tags[t.XMP].value)
         else:
             found = read_blocks((tmp_path / name).read_bytes(), name)["xmp"]
-        assert said(found)[f"{EXT}AISystemUsed"].startswith("srgan-lite-x4")
+        assert properties(found)[f"{EXT}AISystemUsed"].startswith("srgan-lite-x4")
 
 
-def test_the_dng_carries_it_beside_what_the_frame_said(tmp_path, rng):
+def test_the_dng_carries_it_next_to_the_frames_own(tmp_path, rng):
     from burstsr.io.dng import write_cfa_dng
     from burstsr.io.tiff import BYTE, Entry
 
@@ -95,10 +95,10 @@ def test_the_dng_carries_it_beside_what_the_frame_said(tmp_path, rng):
     path = tmp_path / "frame.dng"
     write_cfa_dng(path, frame, extra={t.XMP: Entry(BYTE, OLD.encode())})
     info = type(frame.info)(**{**vars(frame.info), "path": path})
-    for provenance, says in ((MERGED, "/computationalCapture"), (None, "old")):
+    for provenance, message in ((MERGED, "/computationalCapture"), (None, "old")):
         write_dng(tmp_path / "out.dng", Result(np.zeros((32, 32, 3), np.float32), info, 1.0, provenance=provenance))
-        found = said(read_tags(tmp_path / "out.dng").first[t.XMP].data)
-        assert found["{http://ns.adobe.com/xap/1.0/}Rating"] == "4" and found[f"{EXT}DigitalSourceType"].endswith(says)
+        found = properties(read_tags(tmp_path / "out.dng").first[t.XMP].data)
+        assert found["{http://ns.adobe.com/xap/1.0/}Rating"] == "4" and found[f"{EXT}DigitalSourceType"].endswith(message)
 
 
 def test_blocks_come_back_as_they_went_in(tmp_path, image):

@@ -1,4 +1,4 @@
-"""Sharpening by what the picture leaves unexplained."""
+"""Sharpening by what the image leaves unexplained."""
 
 import numpy as np
 import pytest
@@ -109,7 +109,7 @@ def test_gain_zero_leaves_the_image(rng):
     np.testing.assert_array_equal(image, before)
 
 
-def test_combine_takes_edges_from_the_single_frame_and_calm_from_the_merge(rng):
+def test_blending_takes_edges_from_the_single_frame_and_flat_areas_from_the_merge(rng):
     merged = np.full((600, 64, 3), 0.3, np.float32)  # more rows than a strip
     noise = Noise.of_iso(1600)
     single = merged + (rng.standard_normal(merged.shape) * np.sqrt(noise.variance(0.3, 1))).astype(np.float32)

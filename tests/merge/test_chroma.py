@@ -1,4 +1,4 @@
-"""Colour differences calmed: laws."""
+"""Colour differences smoothed: laws."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ NOISE = Noise.of_iso(800)
 NEUTRAL = np.array([0.5, 1.0, 0.7])
 
 
-def calmed(image, weight=4.0, significance=12.0, scale=2.0, neutral=NEUTRAL):
+def denoised(image, weight=4.0, significance=12.0, scale=2.0, neutral=NEUTRAL):
     out = image.astype(np.float32)
     denoise_chroma(out, np.full_like(out, weight), NOISE, neutral, scale, significance)
     return out
@@ -22,23 +22,23 @@ def luma_of(image):
 
 def test_constant_stays(rng):
     image = np.broadcast_to(np.array([0.3, 0.2, 0.6]), (600, 40, 3))
-    np.testing.assert_allclose(calmed(image), image, atol=2e-5)
+    np.testing.assert_allclose(denoised(image), image, atol=2e-5)
 
 
 def test_off_leaves_every_bit(rng):
     image = rng.uniform(0, 1, (64, 64, 3)).astype(np.float32)
-    np.testing.assert_array_equal(calmed(image, significance=0.0), image)
+    np.testing.assert_array_equal(denoised(image, significance=0.0), image)
 
 
 def test_grey_of_any_texture_stays_grey(rng):
     grey = rng.uniform(0.05, 0.9, (80, 80, 1)) * NEUTRAL
-    np.testing.assert_allclose(calmed(grey), grey, atol=1e-4)
+    np.testing.assert_allclose(denoised(grey), grey, atol=1e-4)
 
 
 def test_colour_noise_falls_and_luma_stays(rng):
     flat = np.full((128, 128, 3), 0.3) * NEUTRAL
     noisy = flat + rng.standard_normal(flat.shape) * np.sqrt(NOISE.variance(0.2, 1) * 0.5 / 4)
-    out = calmed(noisy)
+    out = denoised(noisy)
     difference = lambda p: (p[..., 0] / NEUTRAL[0] - p[..., 1])[16:-16, 16:-16].std()  # noqa: E731
     assert difference(out) < 0.35 * difference(noisy)
     np.testing.assert_allclose(out.mean((0, 1)), noisy.mean((0, 1)), rtol=2e-3)
@@ -47,12 +47,12 @@ def test_colour_noise_falls_and_luma_stays(rng):
 def test_a_colour_edge_stays():
     image = np.full((64, 64, 3), (0.4, 0.1, 0.1), np.float32)
     image[:, 32:] = (0.05, 0.2, 0.4)
-    assert np.abs(calmed(image, weight=50.0) - image).max() < 0.03
+    assert np.abs(denoised(image, weight=50.0) - image).max() < 0.03
 
 
 def test_strips_leave_no_seams(rng):
     image = rng.uniform(0.1, 0.6, (900, 24, 3)).astype(np.float32)
-    whole, part = calmed(image), calmed(image[200:700])
+    whole, part = denoised(image), denoised(image[200:700])
     np.testing.assert_allclose(whole[250:650], part[50:450], atol=1e-5)
 
 

@@ -83,14 +83,14 @@ def test_whole_pixel_shift_of_the_cfa_period_changes_nothing(rng):
     np.testing.assert_allclose(a[16:-16, 16:-16], b[16:-16, 16:-16], atol=2e-5)
 
 
-def test_no_trust_no_weight_and_the_fallback_stands(rng):
+def test_zero_robustness_has_no_weight_and_the_fallback_remains(rng):
     none = [np.zeros((16, 16), np.float32)]
     image, weight = merged([frame_of(rng.uniform(0, 1, (32, 32)))], [still((32, 32))], robustness_maps=none, fallback=0.37)
     np.testing.assert_allclose(image, 0.37, atol=1e-6)
     np.testing.assert_allclose(weight, 0, atol=1e-6)
 
 
-def test_a_distrusted_frame_leaves_no_trace(rng):
+def test_a_rejected_frame_leaves_no_trace(rng):
     good, bad = frame_of(rng.uniform(0, 1, (32, 32))), frame_of(np.ones((32, 32)))
     one, zero = np.ones((16, 16), np.float32), np.zeros((16, 16), np.float32)
     a, _ = merged([good], [still((32, 32))])
@@ -162,7 +162,7 @@ def random_kernels(cells, rng):
     return np.ascontiguousarray(np.stack([t[..., 0, 0], t[..., 0, 1], t[..., 1, 1]], -1), np.float32)
 
 
-# wild: tiles that disagree by pixels; calm: as hands move, where all pixels of a block have the same nearest sample but for the quad
+# wild: tiles that disagree by pixels; calm: as hands move, where all pixels of a block have the same nearest sample but for the CFA cell
 @pytest.mark.parametrize("motion", ["wild", "calm", "outside"])
 @pytest.mark.parametrize("shape", [(32, 32), (2, 2), (18, 34), (40, 610)])
 @pytest.mark.parametrize("scale", [1.0, 1.7, 2.0, 3.0])

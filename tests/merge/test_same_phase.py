@@ -37,7 +37,7 @@ def test_a_shift_of_the_cfa_period_counts_in_full_and_half_of_it_not_at_all(rng)
         np.testing.assert_allclose(mean[8:-8, 8:-8], samples(reference.mosaic, reference.info.levels)[8:-8, 8:-8], atol=1e-3)
 
 
-def test_no_trust_changes_nothing(rng):
+def test_zero_robustness_changes_nothing(rng):
     a, b = frame_of(rng.uniform(0, 1, (32, 32))), frame_of(rng.uniform(0, 1, (32, 32)))
     same_phase = SamePhaseMean(a)
     same_phase.add(b, still((32, 32)), np.zeros((16, 16), np.float32))

@@ -51,7 +51,7 @@ def test_noise_estimates_are_of_samples_before_gain(rng):
     assert float(estimate(gained(0.3, rng, rising(), noise=noise)).variance(light, 1)) == pytest.approx(1e-4, rel=0.2)
 
 
-def trust(field, rng):
+def mean_robustness(field, rng):
     """Mean robustness of the strong and the weak columns of a second frame, which differs by noise alone."""
     frames = [gained(0.2, rng, rising(low=0.3, high=3.0)) for _ in range(2)]
     frames = [frame.with_info(replace(frame.info, gain=field)) for frame in frames]
@@ -62,10 +62,10 @@ def trust(field, rng):
 
 
 def test_robustness_takes_noise_at_each_corners_gain(rng):
-    """The share of quads that noise alone lets contradict is the same where gain is strong and where it is weak."""
-    trusted, strong, weak = trust(rising(low=0.3, high=3.0), rng)
-    assert strong == pytest.approx(weak, abs=0.02) and trusted > 0.9
-    _, uncorrected, _ = trust(None, rng)
+    """The share of CFA cells that noise alone lets contradict is the same where gain is strong and where it is weak."""
+    accepted, strong, weak = mean_robustness(rising(low=0.3, high=3.0), rng)
+    assert strong == pytest.approx(weak, abs=0.02) and accepted > 0.9
+    _, uncorrected, _ = mean_robustness(None, rng)
     assert uncorrected > strong + 0.02
 
 

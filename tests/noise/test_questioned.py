@@ -1,4 +1,4 @@
-"""Noise models are neither believed blindly nor doubted for texture: frames of lossily compressed raws, fine texture, movers, quantisation."""
+"""Noise models are checked, and not rejected because of texture: frames of lossily compressed raws, fine texture, movers, quantisation."""
 
 from dataclasses import replace
 from functools import cache
@@ -97,7 +97,7 @@ def test_frames_of_another_scene_and_brighter_ones_question_nothing():
 
 
 @pytest.mark.parametrize("more", [{}, {"moving_object": MovingObject()}, {"frames": 3}])
-def test_exact_profiles_are_not_doubted_on_fine_texture_and_with_movers(more):
+def test_exact_profiles_are_not_questioned_on_fine_texture_and_with_movers(more):
     simulated = made(**more)
     assert check_noise_profile(simulated.burst, simulated.noise, make_aligner) == ""
     assert " times the NoiseProfile" in check_noise_profile(simulated.burst, simulated.noise.scaled(0.25), make_aligner)
@@ -113,7 +113,7 @@ def test_noise_is_not_overestimated_on_fine_texture_and_with_movers(more):
             assert 0.7 < float(noise.variance(level, channel) / simulated.noise.variance(level, channel)) < 1.6
 
 
-def test_two_frames_are_told_from_each_other():
+def test_two_frames_are_distinguished():
     """Without their difference the estimate was 3.3 times too high here."""
     simulated = made(frames=2, iso=400)
     noise, source = estimate_noise(without_profile(simulated.burst), make_aligner)

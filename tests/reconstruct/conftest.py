@@ -13,7 +13,7 @@ from burstsr.reconstruct.stage import _gaussian
 from reconstruct.scenes import BEST, FAST, simulated
 
 SCALES = [1.0, 1.5, 2.0, 3.0, 4.0]
-BLURS = [0.0, 0.7]  # pixels of the picture
+BLURS = [0.0, 0.7]  # pixels of the image
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Case:
 
 
 def case_of(scale, rng, sigma=0.0, shape=(23, 26), flow_px=0.8, **changes):
-    """A tile at picture (10, -3) under a crop that reaches beyond it; flow varies from tile to tile, three samples are missing."""
+    """A tile at image (10, -3) under a crop that reaches beyond it; flow varies from tile to tile, three samples are missing."""
     origin = np.array([10, -3])
     place = np.maximum(np.floor((origin / scale - 3) / 2).astype(int) * 2, 0)
     last = np.ceil((origin + shape) / scale + 3).astype(int)

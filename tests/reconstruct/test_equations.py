@@ -32,7 +32,7 @@ def planted(case, kind):
         return replace(case, back=Flow(case.back.tiles[:1, :1].copy(), 64))
     if kind == "no samples":
         return replace(case, samples=np.full_like(case.samples, np.nan))
-    if kind == "no trust":
+    if kind == "zero robustness":
         return replace(case, robustness=np.zeros_like(case.robustness))
     if kind == "elsewhere":
         return replace(case, back=Flow(case.back.tiles + np.float32(500), 16))
@@ -44,7 +44,7 @@ def test_engines_agree(scale, shape, rng):
     engines_agree(case_of(scale, rng, shape=shape))
 
 
-@pytest.mark.parametrize("kind", ["still", "one flow tile", "no samples", "no trust", "elsewhere"])
+@pytest.mark.parametrize("kind", ["still", "one flow tile", "no samples", "zero robustness", "elsewhere"])
 def test_engines_agree_at_the_edges_of_what_happens(case, kind):
     normal = engines_agree(planted(case, kind))
     assert normal.any() == (kind in ("still", "one flow tile"))

@@ -73,7 +73,7 @@ def test_progress_reaches_the_caller(made):
     assert (done[0][1], done[0][1]) in done and all(n <= total for n, total in done)
 
 
-def test_report_says_what_happened(fast, best):
+def test_report_states_what_happened(fast, best):
     assert fast.report["reconstruction"] is None and fast.report["settings"]["mode"] == "fast"
     facts = best.report["reconstruction"]
     assert set(facts) >= {"outer_iterations", "residual", "rechecked_tiles"}
@@ -88,7 +88,7 @@ def test_noise_left_is_below_a_samples(best):
 
 
 def test_noise_left_is_what_is_left(rng):
-    """On a flat scene the picture's noise model agrees with its own variance within a factor of two."""
+    """On a flat scene the image's noise model agrees with its own variance within a factor of two."""
     noise, level = Noise.of_iso(800), 0.3
     burst = burst_of([level + np.sqrt(noise.variance(level, 1)) * rng.standard_normal((96, 96)) for _ in range(8)], noise=noise)
     image = super_resolve(burst, replace(BEST, measure_noise=True))

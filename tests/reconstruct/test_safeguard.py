@@ -150,7 +150,7 @@ def test_errors_of_motion_are_expected_where_the_image_is_steep(rng):
     assert level.steepness_of_start.max() < 1e-6
 
 
-def test_only_the_contradicted_cells_are_doubted_and_only_where_the_frame_counts(rng):
+def test_only_the_contradicted_cells_are_rejected_and_only_where_the_frame_counts(rng):
     flat = np.full((48, 64), 0.3)
     other = flat.copy()
     other[16:32, 24:40] = 0.5

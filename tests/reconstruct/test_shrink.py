@@ -111,7 +111,7 @@ def test_prior_without_noise_is_the_identity(rng):
     np.testing.assert_allclose(prior(x).prox(x, np.full_like(x, 1e-14), 0, True), x, atol=1e-4)
 
 
-def test_prior_calms_noise_of_every_colour(rng):
+def test_prior_denoises_every_colour(rng):
     level = np.float32(0.3) * NEUTRAL[:, None, None].astype(np.float32)
     x = (level + 0.01 * rng.standard_normal((3, 24, 24))).astype(np.float32)
     result = prior(np.broadcast_to(level, x.shape).astype(np.float32)).prox(x, np.full_like(x, 1e-4), 0, True)

@@ -1,4 +1,4 @@
-"""Cutting the picture into tiles, and what of a frame a tile needs."""
+"""Cutting the image into tiles, and what of a frame a tile needs."""
 
 import numpy as np
 import pytest

@@ -31,7 +31,7 @@ def mend(images, index=0):
 
 
 def painted(image, kind):
-    """The picture with an outlier, and where it is."""
+    """The image with an outlier, and where it is."""
     y, x = np.mgrid[: SHAPE[0], : SHAPE[1]]
     where = {"trail": np.abs(y - 0.5 * x - 20) < 1.5, "cosmic ray": (y == 61) & (abs(x - 80) < 2), "bird": np.hypot(y - 60, x - 80) < 14}[kind]
     return np.where(where, 0.02 if kind == "bird" else image + 0.35, image), where

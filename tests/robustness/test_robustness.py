@@ -27,25 +27,25 @@ def robustness(reference, frame, flow=None, settings=None):
     return guide.robustness_map(frame_of(frame, noise=NOISE), flow or Flow.zero(shape[:2], 16))
 
 
-def test_the_same_scene_is_trusted_through_noise(texture, rng):
+def test_the_same_scene_has_high_robustness_in_noise(texture, rng):
     y, x = np.mgrid[:128, :128]
     scene = texture(y, x)
     assert robustness(noisy(scene, rng), noisy(scene, rng)).mean() > 0.98
 
 
-def test_flat_noise_is_trusted(rng):
+def test_flat_noise_has_high_robustness(rng):
     scene = np.full((128, 128), 0.2)
     assert robustness(noisy(scene, rng), noisy(scene, rng)).mean() > 0.99
 
 
-def test_a_wrong_frame_earns_no_trust(texture, rng):
+def test_a_wrong_frame_gets_zero_robustness(texture, rng):
     y, x = np.mgrid[:96, :96]
     flat = np.full((96, 96), 0.2)
     assert robustness(noisy(flat, rng), noisy(flat + 0.3, rng)).max() == 0
     assert robustness(noisy(flat, rng), noisy(texture(y, x), rng)).mean() < 0.1
 
 
-def test_only_the_mover_is_distrusted(rng):
+def test_only_the_mover_is_rejected(rng):
     scene = np.full((128, 128), 0.3)
     moved = scene.copy()
     moved[40:72, 40:72] = 0.8
@@ -73,19 +73,19 @@ def test_varying_flow_is_judged_more_strictly(texture, rng):
     assert strict.mean() < lenient.mean()
 
 
-@pytest.mark.parametrize(("jump", "trusted"), [(6.0, True), (10.0, False), (-12.0, False)])
-def test_flow_that_jumps_by_more_than_half_a_tile_gets_no_trust(jump, trusted, rng):
+@pytest.mark.parametrize(("jump", "accepted"), [(6.0, True), (10.0, False), (-12.0, False)])
+def test_flow_that_jumps_by_more_than_half_a_tile_gets_zero_robustness(jump, accepted, rng):
     """Between two motions the interpolated one is neither; a flat scene hides that from the samples."""
     scene = np.full((128, 128), 0.3)
     tiles = np.zeros((8, 8, 2), np.float32)
     tiles[:, 4:, 1] = jump
     out = robustness(noisy(scene, rng), noisy(scene, rng), Flow(tiles, 16))
     beside = out[:, 26:38]  # of the tiles on both sides of the jump
-    assert beside.mean() > 0.6 if trusted else beside.max() == 0
+    assert beside.mean() > 0.6 if accepted else beside.max() == 0
     assert out[:, 4:18].mean() > 0.98
 
 
-def test_disabled_trusts_everything(texture, rng):
+def test_disabled_accepts_everything(texture, rng):
     out = robustness(np.full((64, 64), 0.2), np.full((64, 64), 0.9), settings=RobustnessSettings(enabled=False))
     assert (out == 1).all()
 
@@ -138,7 +138,7 @@ def test_means_and_variances_agree(shape, cfa, rng):
 
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("threshold", [0.0, 0.12])
-def test_trusts_agree(shape, threshold, rng):
+def test_robustness_maps_agree(shape, threshold, rng):
     mismatch = (rng.uniform(0, 0.1, shape) * rng.choice([0.2, 20, 100], (shape[0], 1))).astype(np.float32)
     mismatch[rng.uniform(size=shape) < 0.1] = loops.UNSEEN
     factor = rng.choice([2.0, 12.0], (-(-2 * shape[0] // 16), -(-2 * shape[1] // 16))).astype(np.float32)

@@ -71,7 +71,7 @@ def test_energy_is_conserved(scale):
         for motion, frame in zip(MOTIONS, clean_frames(grey(scene), scale, MOTIONS, blur), strict=True):
             rigid = motion.dy_per_row == 0
             turned = motion.rotation_rad != 0
-            tolerance = 2e-6 if not turned else 3e-3 if rigid and blur == 0 else 1e-4 if rigid else 1e-2  # a rolling shutter stretches the picture
+            tolerance = 2e-6 if not turned else 3e-3 if rigid and blur == 0 else 1e-4 if rigid else 1e-2  # a rolling shutter stretches the image
             assert frame.sum() == pytest.approx(3.0 / scale**2, rel=tolerance)
 
 

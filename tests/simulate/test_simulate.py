@@ -21,7 +21,7 @@ DATA = Path(os.environ.get("BURSTSR_DATA") or os.devnull)
 QUIET = Noise(np.zeros(3), np.zeros(3))
 
 
-def picture(height=96, width=128, seed=0):
+def random_image(height=96, width=128, seed=0):
     return np.random.default_rng(seed).uniform(0, 0.9, (height, width, 3)).astype(np.float32)
 
 
@@ -30,7 +30,7 @@ def mosaics(simulated):
 
 
 def run(seed=0, image=None, **settings):
-    return simulate_burst(picture() if image is None else image, SimulateSettings(**settings), np.random.default_rng(seed))
+    return simulate_burst(random_image() if image is None else image, SimulateSettings(**settings), np.random.default_rng(seed))
 
 
 def test_seed_is_all_the_randomness():
@@ -59,7 +59,7 @@ def test_frames_say_what_they_are():
 
 @pytest.mark.parametrize("scale", [1.0, 1.3, 1.5, 2.0, 3.0, 3.7, 4.0])
 def test_truth_and_frames_fit(scale):
-    simulated = run(image=picture(101, 135), frames=2, scale=scale)
+    simulated = run(image=random_image(101, 135), frames=2, scale=scale)
     height, width = simulated.burst.info.shape
     assert height % 2 == width % 2 == 0
     assert simulated.truth.shape == (round(scale * height), round(scale * width), 3)
@@ -69,14 +69,14 @@ def test_truth_and_frames_fit(scale):
 
 
 def test_integer_image_is_the_same_image():
-    image = (picture() * 255).round()
+    image = (random_image() * 255).round()
     settings = {"frames": 1, "noise": QUIET}
     np.testing.assert_array_equal(mosaics(run(image=image.astype(np.uint8), **settings)), mosaics(run(image=image / np.float32(255), **settings)))
     np.testing.assert_array_equal(mosaics(run(image=image.astype(np.uint8), **settings)), mosaics(run(image=(image * 257).astype(np.uint16), **settings)))
 
 
 def test_finishing_gives_the_image_back():
-    image = picture()
+    image = random_image()
     truth = run(image=image, frames=1).truth
     np.testing.assert_allclose(display_srgb(truth, camera_colour()), image, atol=2e-5)
 

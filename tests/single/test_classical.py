@@ -1,4 +1,4 @@
-"""Enlarging and shrinking: laws first, then the figures that the field publishes for bicubic."""
+"""Upscaling and shrinking: laws first, then the figures that the field publishes for bicubic."""
 
 import cv2
 import numpy as np
@@ -55,13 +55,13 @@ def test_opencv_agrees_where_it_is_the_same_kernel(rng):
 
 def test_wrong_values_are_named():
     image = np.zeros((4, 4), np.float32)
-    for arguments, says in (((image, 2, "sinc"), "sinc"), ((image, 0), "above 0"), ((image, np.nan), "above 0"), ((image, 0.01), "leaves no pixels")):
-        with pytest.raises(SettingsError, match=says):
+    for arguments, message in (((image, 2, "sinc"), "sinc"), ((image, 0), "above 0"), ((image, np.nan), "above 0"), ((image, 0.01), "leaves no pixels")):
+        with pytest.raises(SettingsError, match=message):
             resize(*arguments)
 
 
-def luma(picture8):
-    return picture8.astype(np.float64) @ np.array([65.481, 128.553, 24.966]) / 255 + 16
+def luma(image8):
+    return image8.astype(np.float64) @ np.array([65.481, 128.553, 24.966]) / 255 + 16
 
 
 @pytest.mark.parametrize(("name", "published"), [("Set5", 28.43), ("Set14", 26.09)])

@@ -45,7 +45,7 @@ def test_the_same_seed_gives_the_same_batch(folder):
 
 @pytest.mark.parametrize("scale", [2, 3, 4])
 def test_a_patch_is_the_shrunk_image(folder, scale):
-    """As if the whole picture had been shrunk: borders of a patch are not those of a picture."""
+    """As if the whole image had been shrunk: borders of a patch are not those of an image."""
     given, wanted = ImagePairs(folder, scale, Degradation()).batch(3, 10, np.random.default_rng(5))
     assert given.shape == (3, 3, 10, 10) and wanted.shape == (3, 3, 10 * scale, 10 * scale)
     again = torch.nn.functional.interpolate(wanted, scale_factor=1 / scale, mode="bicubic", antialias=True)
@@ -112,7 +112,7 @@ def test_training_and_validation_share_no_image(folder):
 
 @pytest.mark.parametrize("order", ["RGGB", "GBRG"])
 def test_raw_files_with_images_beside_them_become_pairs(tmp_path, order):
-    """A simulated raw file and its truth as a picture: planes and picture show the same, at the same place."""
+    """A simulated raw file and its truth as an image: planes and image show the same, at the same place."""
     from burstsr.cli import main
 
     coarse = np.random.default_rng(3).integers(40, 220, (6, 8, 3), np.uint8)

@@ -152,7 +152,7 @@ def test_a_mosaic_of_any_order_keeps_its_place(cfa):
     made = upscale_frame(frame, Upscaler(Model("green", True), 2.0, 2.0, "bayer", Green()))
     assert made.image.shape == (64, 80, 3) and made.scale == 2
     top, left = np.argwhere(np.tile(frame.info.cfa, (16, 20)) == 0)[0]
-    for row, column in ((24, 32), (30, 50)):  # multiples of the quad from the red site, in output pixels
+    for row, column in ((24, 32), (30, 50)):  # multiples of the CFA cell from the red site, in output pixels
         corner = 2 * top + 4 * (row // 4), 2 * left + 4 * (column // 4)
         cell = made.image[corner[0] : corner[0] + 4, corner[1] : corner[1] + 4]
         expected = 0.2 + 0.005 * (corner[0] // 2) + 0.01 * (corner[1] // 2 + 1)
@@ -182,13 +182,13 @@ def test_linear_values_above_white_stay():
 
 
 def test_requests_are_checked():
-    for named, says in (
+    for named, message in (
         ({"scale": 0}, "scale must be above 0"),
         ({"scale": 40}, "at most 16"),
         ({"blend": 2}, "blend must be between 0 and 1, not 2"),
         ({"tile": 3}, "tile must be 0"),
     ):
-        with pytest.raises(SettingsError, match=says):
+        with pytest.raises(SettingsError, match=message):
             Request("lanczos", **named)
     with pytest.raises(SettingsError, match="no weights to interpolate"):
         make_upscaler(Request("lanczos", blend=0.5))

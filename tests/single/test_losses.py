@@ -16,7 +16,7 @@ from single.losses.similarity import ms_ssim, ssim  # noqa: E402
 
 @pytest.fixture
 def images():
-    """(1, 3, 24, 24) smooth random picture, double precision, and another."""
+    """(1, 3, 24, 24) smooth random image, double precision, and another."""
     generator = torch.Generator().manual_seed(3)
     first = torch.rand(1, 3, 24, 24, generator=generator, dtype=torch.float64)
     first = torch.nn.functional.avg_pool2d(first, 3, 1, 1)
@@ -63,7 +63,7 @@ def test_too_small_images_are_refused():
 
 
 def test_cobi_tolerates_misalignment_where_l1_does_not():
-    """Which of two made pictures is better, the sharp one that lies a pixel off, or a blurred one in place: L1 says the blurred one, CoBi the sharp one."""
+    """Which of two made images is better, the sharp one that lies a pixel off, or a blurred one in place: L1 says the blurred one, CoBi the sharp one."""
     generator = torch.Generator().manual_seed(7)
     scene = torch.rand(1, 3, 34, 34, generator=generator)
     wanted, shifted = scene[:, :, 1:33, 1:33], scene[:, :, 1:33, 2:34]

@@ -55,7 +55,7 @@ def test_nothing_beyond_the_reach_matters(name):
 
 
 def test_a_bicubic_skip_is_there_before_any_training():
-    """An untrained lite network is near the bicubic enlargement."""
+    """An untrained lite network is near the bicubic upscaling."""
     net = build(CATALOGUE["srresnet-lite-x2"]).eval()
     x = torch.full((1, 3, 16, 16), 0.5)
     with torch.no_grad():
@@ -72,7 +72,7 @@ def test_the_discriminator_takes_any_size():
     ("change", "words"),
     [({"architecture": "vdsr"}, "must be one of srcnn.*vdsr"), ({"input": "cmyk"}, "must be one of y.*cmyk"), ({"scale": 99}, "between 1 and 8, not 99")],
 )
-def test_a_wrong_descriptor_says_what_is_allowed(change, words):
+def test_a_wrong_descriptor_states_what_is_allowed(change, words):
     with pytest.raises(SettingsError, match=words):
         Descriptor(**{"name": "mine", "architecture": "srcnn", "scale": 2, "input": "y", **change})
 

@@ -128,11 +128,11 @@ def test_a_wrong_plan_is_refused(change, words):
         Plan(TINY, **change)
 
 
-def test_the_command_trains_and_says_so(folder, tmp_path, capsys):
+def test_the_command_trains_and_reports_it(folder, tmp_path, capsys):
     line = ["train", "srcnn-lite-x2", "--data", str(folder), "-o", str(tmp_path), "--steps", "2", "--batch", "1", "--patch-px", "12", "--threads", "1"]
     assert main([*line, "--validate-every", "1", "--json"]) == 0
-    said = json.loads(capsys.readouterr().out)
-    assert said["steps"] == 2 and (tmp_path / "best.safetensors").is_file() and (tmp_path / "validation.png").is_file()
+    message = json.loads(capsys.readouterr().out)
+    assert message["steps"] == 2 and (tmp_path / "best.safetensors").is_file() and (tmp_path / "validation.png").is_file()
     assert read_header(tmp_path / "best.safetensors")[0].name == "srcnn-lite-x2"
 
 
@@ -159,7 +159,7 @@ def _line(folder, out, *more):
     return ["train", "srcnn-lite-x2", "--data", str(folder), "-o", str(out), "--steps", "1", "--batch", "1", "--patch-px", "12", *map(str, more)]
 
 
-def test_training_into_a_file_or_an_unwritable_folder_is_said(folder, tmp_path, capsys):
+def test_training_into_a_file_or_an_unwritable_folder_is_reported(folder, tmp_path, capsys):
     """And before anything is read or computed."""
     (tmp_path / "file").write_text("mine")
     for out, words in ((tmp_path / "file", "is a file; must be a folder"), (tmp_path / "file" / "below", "cannot be written")):
@@ -169,13 +169,13 @@ def test_training_into_a_file_or_an_unwritable_folder_is_said(folder, tmp_path, 
 
 
 @pytest.mark.parametrize("name", ["foo", "cuda:x", "cpu:1", "cuda:99", "mps:0"])
-def test_a_device_that_is_not_there_is_said(folder, tmp_path, capsys, name):
+def test_a_device_that_is_not_there_is_reported(folder, tmp_path, capsys, name):
     assert main(_line(folder, tmp_path / "out", "--device", name)) == 2
     assert "--device" in capsys.readouterr().err and not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("written", ["checkpoint.pt", "best.safetensors"])
-def test_training_onto_a_full_disk_is_said(folder, tmp_path, capsys, monkeypatch, written):
+def test_training_onto_a_full_disk_is_reported(folder, tmp_path, capsys, monkeypatch, written):
     real = Path.write_bytes
 
     def full(path, data):
@@ -197,7 +197,7 @@ def test_training_onto_a_full_disk_is_said(folder, tmp_path, capsys, monkeypatch
         (["--start", "notes.txt"], "notes.txt: not a safetensors file"),
     ],
 )
-def test_files_that_are_no_training_data_are_said(folder, tmp_path, capsys, monkeypatch, more, words):
+def test_files_that_are_no_training_data_are_reported(folder, tmp_path, capsys, monkeypatch, more, words):
     from single.networks import build
 
     monkeypatch.chdir(tmp_path)
@@ -207,12 +207,12 @@ def test_files_that_are_no_training_data_are_said(folder, tmp_path, capsys, monk
     assert words in capsys.readouterr().err
 
 
-def test_raw_data_that_is_a_file_is_said(folder, tmp_path, capsys):
+def test_raw_data_that_is_a_file_is_reported(folder, tmp_path, capsys):
     assert main(["train", "zoom-lite-x2", "--raw-data", str(folder / "0.png"), "-o", str(tmp_path / "out")]) == 1
     assert "is a file; must be a folder of raw files" in capsys.readouterr().err
 
 
-def test_a_loss_that_is_no_number_and_memory_that_ends_are_said(folder, tmp_path, monkeypatch):
+def test_a_nan_loss_and_exhausted_memory_are_reported(folder, tmp_path, monkeypatch):
     training = _training(folder, tmp_path)
     monkeypatch.setattr(training, "_advance", lambda given, wanted: (float("nan"), 0.0))
     with pytest.raises(BurstsrError, match="smaller --rate"):
