@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 
 from burstsr.align import subpixel_phases
 from burstsr.core.burst import Frame
+from burstsr.core.cfa import GREEN
+from burstsr.core.mono import FULL_SHARE
 from burstsr.core.quantise import scaled
 from burstsr.demosaic import demosaic, upscale, upscale_rows
 from burstsr.kernels import kernels
-from burstsr.merge import KernelMerge, ReferenceImage, add_wiener_residual, blend_reference_detail, denoise_chroma
+from burstsr.merge import KernelMerge, MonoMerge, ReferenceImage, add_wiener_residual, blend_reference_detail, denoise_chroma
 from burstsr.reconstruct import Reconstruction, Task, keep_what_agrees, reconstruct
 from burstsr.registration import Registered
 from burstsr.report import Record
@@ -66,11 +68,14 @@ def add_reference_detail(image: Floats, weight: Weights, burst: Registered, tune
     assert burst.same_phase is not None
     samples, noise_reduction = burst.same_phase.result()
     single = partial(upscale_rows, demosaic(burst.views[burst.reference].frame, samples), tuned.scale)
-    blend_reference_detail(image, weight, ReferenceImage(single, noise_reduction), burst.noise, tuned.merge.reference_detail_threshold, tuned.scale)
+    own = ReferenceImage(single, noise_reduction, FULL_SHARE) if _is_mono(burst) else ReferenceImage(single, noise_reduction)
+    blend_reference_detail(image, weight, own, burst.noise, tuned.merge.reference_detail_threshold, tuned.scale)
 
 
 def denoise_colour(image: Floats, weight: Weights, burst: Registered, tuned: Settings) -> None:
-    """Smooth colour differences in place."""
+    """Smooth colour differences in place, where there are any."""
+    if _is_mono(burst):
+        return
     neutral = burst.views[burst.reference].frame.info.colour.as_shot_neutral
     denoise_chroma(image, weight, burst.noise, neutral, tuned.scale, tuned.merge.chroma_snr_threshold)
 
@@ -78,7 +83,7 @@ def denoise_colour(image: Floats, weight: Weights, burst: Registered, tuned: Set
 def _merged(burst: Registered, tuned: Settings, kernel: Floats, keep_weight: bool) -> tuple[Floats, Weights, Floats | None]:
     """Return the merged image, its weight in half precision, and the exact weight if keep_weight."""
     fallback = upscale_reference(burst, tuned.scale)
-    image, sums = _accumulated(burst, KernelMerge(tuned.scale, kernel, tuned.merge.fallback_weight, fallback=fallback), weighed=True)
+    image, sums = _accumulated(burst, _merge_of(burst)(tuned.scale, kernel, tuned.merge.fallback_weight, fallback=fallback), weighed=True)
     return image, sums.astype(np.float16), sums if keep_weight else None
 
 
@@ -89,11 +94,21 @@ def _iterations(burst: Registered, tuned: Settings) -> int:
 
 def _sharpen(image: Floats, weight: Weights, burst: Registered, tuned: Settings, kernel: Floats) -> None:
     """Back-project the frames' residuals from the image, in place."""
-    residual, _ = _accumulated(burst, KernelMerge(tuned.scale, kernel, tuned.merge.fallback_weight, explained=image), weighed=False)
+    residual, _ = _accumulated(burst, _merge_of(burst)(tuned.scale, kernel, tuned.merge.fallback_weight, explained=image), weighed=False)
     add_wiener_residual(image, residual, weight, burst.noise, tuned.merge, tuned.scale)
+    if _is_mono(burst):
+        image[:] = image[..., GREEN, None].copy()  # to which alone the mean is given back in full
 
 
-def _accumulated(burst: Registered, accumulator: KernelMerge, weighed: bool) -> tuple[Floats, Floats]:
+def _is_mono(burst: Registered) -> bool:
+    return burst.views[burst.reference].frame.info.cfa.is_mono
+
+
+def _merge_of(burst: Registered) -> type[KernelMerge] | type[MonoMerge]:
+    return MonoMerge if _is_mono(burst) else KernelMerge
+
+
+def _accumulated(burst: Registered, accumulator: KernelMerge | MonoMerge, weighed: bool) -> tuple[Floats, Floats]:
     for view in burst.views:
         if view.weight > 0:
             accumulator.add(view.frame, view.flow, scaled(view.robustness, view.weight))

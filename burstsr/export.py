@@ -27,11 +27,11 @@ def write_dng(path: str | Path, image: Result, settings: FinishSettings | None =
     Raises SettingsError for an image that is not finite RGB, OutputError.
     """
     check_result(image)
-    dng.write_dng(path, image, preview(image, settings or FinishSettings()))
+    dng.write_dng(path, image, preview(_as_rgb(image), settings or FinishSettings()))
 
 
 def render(image: Result | NDArray[np.floating], settings: FinishSettings | None = None, *, colour: Colour | None = None) -> NDArray[np.float32]:
-    """Render for display: (H', W', 3) float32 sRGB in 0 .. 1, upright by the orientation of a Result's reference.
+    """Render for display: (H', W', 3) float32 sRGB in 0 .. 1, upright by the orientation of a Result's reference; grey if that is monochrome.
 
     image: a Result, or (H', W', 3) linear camera RGB, 1.0 = saturation. colour: of the camera, for an array; None: linear sRGB.
     settings: tone, sharpening and exposure; the defaults are those of the command line. Raises SettingsError for an image that is not finite RGB.
@@ -41,7 +41,14 @@ def render(image: Result | NDArray[np.floating], settings: FinishSettings | None
         info = FrameInfo(Path("array"), (rgb.shape[0], rgb.shape[1]), Cfa.parse("RGGB"), _NO_LEVELS, colour or Colour(np.ones(3)))
         image = Result(rgb, info, 1.0)
     check_result(image)
-    return finish(image, settings or FinishSettings())
+    return finish(_as_rgb(image), settings or FinishSettings())
+
+
+def _as_rgb(image: Result) -> Result:
+    """Return the result as it is, or a monochrome one as neutral linear sRGB."""
+    if not image.reference.cfa.is_mono:
+        return image
+    return replace(image, image=np.repeat(image.image, 3, axis=2), reference=replace(image.reference, cfa=Cfa.parse("RGGB"), colour=Colour(np.ones(3))))
 
 
 def preview(image: Result, settings: FinishSettings) -> NDArray[np.uint8]:

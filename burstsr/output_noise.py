@@ -19,6 +19,7 @@ from scipy import optimize
 from burstsr.core.burst import Frame, FrameInfo, Levels
 from burstsr.core.coords import tile_centre, tile_count
 from burstsr.core.flow import Flow
+from burstsr.core.mono import cell_channels
 from burstsr.core.noise import MERGED_SHARE, Noise
 from burstsr.core.quantise import unpacked
 from burstsr.develop import develop
@@ -106,7 +107,7 @@ def _flat(burst: Registered, grey: NDArray[np.float64], box: Box, rng: np.random
     """Return the burst with its frames replaced by noisy flat fields of intensity `grey` (3,), for the reference's raw pixels in `box`."""
     reference, (corner, shape) = burst.views[burst.reference].frame, box
     info = replace(reference.info, path=Path("flat"), shape=shape, levels=_LEVELS, gain=None)
-    cfa = np.array(info.cfa)
+    cfa = cell_channels(reference)
     mean = np.tile(grey[cfa], (shape[0] // 2, shape[1] // 2))
     sigma = np.sqrt(burst.noise.alpha[cfa] * grey[cfa] + burst.noise.beta[cfa])
     cells = slice(corner[0] // 2, (corner[0] + shape[0]) // 2), slice(corner[1] // 2, (corner[1] + shape[1]) // 2)

@@ -11,6 +11,7 @@ from burstsr.core.burst import Burst
 from burstsr.core.checks import checked
 from burstsr.core.deprecated import renamed_argument
 from burstsr.core.flow import Flow
+from burstsr.core.mono import one_channel, with_equal_channels
 from burstsr.core.parallel import limited_threads
 from burstsr.core.quantise import unpacked
 from burstsr.core.result import Result
@@ -39,7 +40,8 @@ def super_resolve(
 ) -> Result:
     """Make one image from a burst.
 
-    burst: N >= 1 frames, (H, W) each. Returns a Result of (round(s H), round(s W), 3) linear camera RGB, in the reference frame's geometry.
+    burst: N >= 1 frames, (H, W) each. Returns a Result of (round(s H), round(s W), 3) linear camera RGB, of monochrome frames
+    (round(s H), round(s W), 1), in the reference frame's geometry.
     progress is called with (stage, done, total). flows: one per frame against the reference of `settings.reference`, where motion is known
     (simulation, driven mounts); else it is estimated. bad_pixels: (n, 2) raw (y, x) of pixels to repair beside those that are found;
     with `settings.defects.repair` off neither are.
@@ -52,9 +54,11 @@ def super_resolve(
     flows = renamed_argument("flows", flows, "known_flows", known_flows)
     bad_pixels = renamed_argument("bad_pixels", bad_pixels, "known_defects", known_defects)
     flows, bad_pixels = checked(burst, settings.reference, flows, bad_pixels)
+    if settings.mode == "best":
+        burst.info.cfa.require_bayer('mode "best"')
     with limited_threads(n_threads):
         record = Record(burst, settings, progress, cancel)
-        scene, members = choose_scene(burst, settings, flows, record)
+        scene, members = choose_scene(with_equal_channels(burst), settings, flows, record)
         noise = resolve_noise(scene, settings, record)
         frames, defects = repair_defects(scene, noise.model, settings, bad_pixels, record)
         index = choose_reference(scene, noise.model, None if settings.reference is None else members.index(settings.reference), record)
@@ -67,8 +71,10 @@ def super_resolve(
         record.stage("noise left")
         left = output_noise(registered, tuned, outcome) if tuned.measure_noise else None
         variance = None if weight is None else variance_map(image, weight, left, noise.model, settings.scale)
-    model = left.model if left else None
-    report = record.report((image.shape[0], image.shape[1]), Finished(index, noise.model, noise.source, len(defects), tuned, model))
+    model, given = left.model if left else None, noise.model
+    if burst.info.cfa.is_mono:
+        image, weight, variance, model, given = one_channel(image), one_channel(weight), one_channel(variance), one_channel(model), one_channel(given)
+    report = record.report((image.shape[0], image.shape[1]), Finished(index, given, noise.source, len(defects), tuned, model))
     found, robustness_maps = _of_all_frames(len(burst), members, registered, keep_maps)
     return Result(image, burst.frames[members[index]].info, settings.scale, model, report, report.provenance, found, weight, variance, robustness_maps)
 

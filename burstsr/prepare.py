@@ -14,6 +14,7 @@ from burstsr.align import Aligner, scenes, select_reference
 from burstsr.core.burst import Burst, Frame
 from burstsr.core.checks import check_burst
 from burstsr.core.flow import Flow
+from burstsr.core.mono import equal_channels, one_channel, with_equal_channels
 from burstsr.core.noise import Noise
 from burstsr.defects import find_defects, repair_pixels
 from burstsr.noise import check_agreement, check_noise_profile, estimate_snr
@@ -49,6 +50,8 @@ def resolve_noise(burst: Burst, settings: Settings, record: Record) -> NoiseEsti
     record.noise_warning(check_noise_profile(burst, noise, make_aligner) if source == "NoiseProfile" else "")
     noise, factor, why = check_agreement(burst, noise, partial(make_registrar, settings))
     record.raised(factor, why)
+    if burst.info.cfa.is_mono:
+        noise = equal_channels(noise)
     return NoiseEstimate(replace(noise, gain=burst.info.gain), source)
 
 
@@ -75,7 +78,8 @@ def estimate_noise(burst: Burst, settings: Settings | None = None) -> NoiseEstim
     """
     check_burst(burst)
     settings = settings or Settings()
-    return resolve_noise(burst, settings, Record(burst, settings))
+    found = resolve_noise(with_equal_channels(burst), settings, Record(burst, settings))
+    return replace(found, model=one_channel(found.model)) if burst.info.cfa.is_mono else found
 
 
 def _make_aligner(settings: AlignSettings, reference: Frame, noise: Noise) -> Callable[[Frame], Flow]:

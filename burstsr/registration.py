@@ -12,6 +12,7 @@ from burstsr.align import Aligner, frame_blur
 from burstsr.core.burst import Burst, Frame
 from burstsr.core.checks import checked
 from burstsr.core.flow import Flow
+from burstsr.core.mono import with_equal_channels
 from burstsr.core.noise import Noise
 from burstsr.core.quantise import packed
 from burstsr.merge import SamePhaseMean
@@ -83,7 +84,7 @@ def register(burst: Burst, settings: Settings | None = None, *, progress: Progre
     settings = settings or Settings()
     checked(burst, settings.reference, None, None)
     record = Record(burst, settings, progress, cancel)
-    scene, members = choose_scene(burst, settings, None, record)
+    scene, members = choose_scene(with_equal_channels(burst), settings, None, record)
     noise = resolve_noise(scene, settings, record).model
     frames, _ = repair_defects(scene, noise, settings, None, record)
     index = choose_reference(scene, noise, None if settings.reference is None else members.index(settings.reference), record)

@@ -65,6 +65,7 @@ class StreamingMerge:
         first = self._accumulation.frames[0] if self._accumulation else frame
         burst = Burst(self._name, (frame,) if first is frame else (first, frame))
         check_burst(burst)
+        frame.info.cfa.require_bayer("merging frames as they come")
         checked = None if flow is None else check_flows([flow], Burst(self._name, (frame,)))[0]
         defects = check_defects(np.zeros((0, 2), np.int64) if self._bad_pixels is None else self._bad_pixels, frame.info.shape)
         repaired = repair_pixels(frame, defects)

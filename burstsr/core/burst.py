@@ -129,14 +129,15 @@ class Burst:
         """Make a burst from arrays, without files.
 
         mosaics: (H, W) integers 0 to 65535, DN, of one size, both sides even. cfa: "RGGB", "BGGR", "GRBG" or "GBRG", the (2, 2) channels of the sites
-        (0 red, 1 green, 2 blue), or a `Cfa`. black: black level in DN, a number or (2, 2) for the sites (y % 2, x % 2). white: saturation in DN. noise: of
-        samples, 0 = black, 1 = white; None: estimated. as_shot_neutral: (3,) camera RGB of a neutral object. xyz_to_camera: (3, 3), None if unknown.
+        (0 red, 1 green, 2 blue), or a `Cfa`; "mono" for frames without filters, whose noise has one channel, and which have no use for as_shot_neutral and
+        xyz_to_camera. black: black level in DN, a number or (2, 2) for the sites (y % 2, x % 2). white: saturation in DN. noise: of samples, 0 = black,
+        1 = white; None: estimated. as_shot_neutral: (3,) camera RGB of a neutral object. xyz_to_camera: (3, 3), None if unknown.
         Raises SettingsError for invalid values, BurstError for no frames.
         """
         pattern = Cfa.of(cfa)
         levels = Levels(np.array(np.broadcast_to(np.asarray(black, np.float64), (2, 2))), float(white))
         matrix = None if xyz_to_camera is None else np.array(xyz_to_camera, np.float64)
-        colour = Colour(np.array(as_shot_neutral, np.float64), matrix)
+        colour = Colour(np.ones(1)) if pattern.is_mono else Colour(np.array(as_shot_neutral, np.float64), matrix)
         frames = []
         for index, given in enumerate(mosaics):
             mosaic = np.asarray(given)

@@ -74,26 +74,28 @@ def check_defects(defects: ArrayLike, shape: tuple[int, int]) -> NDArray[np.int6
 
 
 def check_result(image: Result) -> None:
-    """Raise SettingsError unless a result to be written is finite RGB with a valid description."""
-    rgb = image.image
-    if not isinstance(rgb, np.ndarray) or rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.size == 0 or rgb.dtype.kind != "f":
+    """Raise SettingsError unless a result to be written is finite RGB, or grey if its reference is monochrome, with a valid description."""
+    rgb, channels = image.image, len(image.reference.cfa.channels)
+    if not isinstance(rgb, np.ndarray) or rgb.ndim != 3 or rgb.shape[2] != channels or rgb.size == 0 or rgb.dtype.kind != "f":
         given = f"{rgb.dtype} of shape {rgb.shape}" if isinstance(rgb, np.ndarray) else type(rgb).__name__
-        raise SettingsError(f"result: image must be floating point of shape (height, width, 3), not {given}")
+        raise SettingsError(f"result: image must be floating point of shape (height, width, {channels}), not {given}")
     if not np.isfinite(rgb.sum(dtype=np.float64)):
         raise SettingsError("result: image must be finite, and has NaN or infinite values")
     check_range("result: scale", image.scale, 1e-3, 1e3)
     check_range("result: orientation", image.reference.orientation, 1, 8, whole=True)
-    check_colour(image.reference.colour, "result")
+    if channels == 3:
+        check_colour(image.reference.colour, "result")
     if image.noise_model is not None:
-        check_noise(image.noise_model, "result: noise")
+        check_noise(image.noise_model, "result: noise", channels)
 
 
-def check_noise(noise: Noise, place: str = "noise") -> None:
-    """Raise SettingsError unless alpha and beta are three finite variances, none negative."""
+def check_noise(noise: Noise, place: str = "noise", channels: int = 3) -> None:
+    """Raise SettingsError unless alpha and beta are a finite variance per channel, none negative."""
+    count = {1: "one number", 3: "three numbers"}[channels]
     for name in ("alpha", "beta"):
-        values = _numbers(getattr(noise, name), (3,))
+        values = _numbers(getattr(noise, name), (channels,))
         if values is None or values.min() < 0 or values.max() > _LARGEST_VARIANCE:
-            raise SettingsError(f"{place}: {name} must be three numbers between 0 and {_LARGEST_VARIANCE:g}, not {shown(getattr(noise, name))}")
+            raise SettingsError(f"{place}: {name} must be {count} between 0 and {_LARGEST_VARIANCE:g}, not {shown(getattr(noise, name))}")
 
 
 def check_levels(levels: Levels, place: str) -> None:
@@ -125,11 +127,13 @@ def _check_frame(frame: Frame) -> None:
             check_range(f"{place}: {name}", value, LEAST_SIDE_PX, FARTHEST_PX, whole=True)
             if value % 2:
                 raise BurstError(f"{place}: {name} must be even, as a Bayer mosaic's is, not {value}")
-        info.cfa.require_bayer(place)
+        if not info.cfa.is_mono:
+            info.cfa.require_bayer(place)
         check_levels(info.levels, place)
-        check_colour(info.colour, place)
+        if not info.cfa.is_mono:
+            check_colour(info.colour, place)
         if info.noise is not None:
-            check_noise(info.noise, f"{place}: noise")
+            check_noise(info.noise, f"{place}: noise", len(info.cfa.channels))
         check_range(f"{place}: orientation", info.orientation, 1, 8, whole=True)
     except BurstError:
         raise

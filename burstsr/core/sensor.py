@@ -70,7 +70,12 @@ def cells(frame: Frame) -> Floats:
 
 
 def red_site(frame: Frame) -> int:
-    """Return 2 y + x of the red site in the CFA cell of a Bayer frame, which is all that loops over cells know of its order. Raises CfaError for others."""
+    """Return 2 y + x of the red site in the CFA cell of a Bayer frame, which is all that loops over cells know of its order; 0 for a monochrome one.
+
+    Raises CfaError for others.
+    """
+    if frame.info.cfa.is_mono:  # as RGGB with filters that are alike, see `core.mono`
+        return 0
     frame.info.cfa.require_bayer(str(frame.info.path))
     y, x = frame.info.cfa.sites(RED)[0]
     return 2 * y + x

@@ -18,13 +18,16 @@ _STRIP = 32  # rows that one thread upscales at a time
 def demosaic(frame: Frame, mosaic: Floats | None = None) -> Floats:
     """Demosaic one frame: (H, W, 3) float32 linear camera RGB in units of samples, clipped to 0 .. 1.
 
-    mosaic: (H, W) float32 samples to use instead of the frame's own.
+    mosaic: (H, W) float32 samples to use instead of the frame's own. Of a monochrome frame all three are its samples.
 
     Directional: green along rows and along columns with second-order correction (Hamilton & Adams 1997), per pixel the direction whose colour
     differences vary less in its neighbourhood (Menon et al. 2007, section III), then red and blue as green plus bilinear colour differences, then green
     once more from colour differences smoothed in its direction (section IV).
     Works on the square root of white-balanced samples: colour differences are smoother there, and noise is uniform.
     """
+    if frame.info.cfa.is_mono:
+        grey = np.clip(clipped_samples(frame) if mosaic is None else mosaic, 0, 1)
+        return np.ascontiguousarray(np.repeat(grey[..., None], 3, axis=2), np.float32)
     frame.info.cfa.require_bayer("demosaicing")
     gain = (1.0 / np.maximum(frame.info.colour.as_shot_neutral, 1e-3)).astype(np.float32)
     x = clipped_samples(frame) if mosaic is None else mosaic

@@ -39,13 +39,14 @@ def write_dng(path: str | Path, result: Result, preview: NDArray[np.uint8] | Non
 
     Colour, EXIF, GPS, XMP and orientation are copied from the reference's file if it exists (`io.inherited_tags`), else from its FrameInfo; a camera
     without a matrix gets NOMINAL_XYZ_TO_CAMERA. DefaultCrop and FocalPlaneResolution are the reference's, scaled. NoiseProfile is `result.noise_model`.
+    A monochrome result has one sample per pixel, and no colour tags.
     preview: (h, w, 3) uint8 sRGB of the crop, not oriented, for the embedded JPEG and thumbnail; without it, the raw data is the file's only image.
     Raises OutputError, also beyond 4 GB.
     """
-    height, width = result.image.shape[:2]
+    (height, width, samples), coloured = result.image.shape, not result.reference.cfa.is_mono
     first, exif, gps = inherited(result.reference.path, (width / result.reference.shape[1], height / result.reference.shape[0]))
     camera = {
-        **_description(result.reference, with_colour=t.MATRIX_1 not in first, with_neutral=not {t.NEUTRAL, t.WHITE_XY} & set(first)),
+        **_description(result.reference, with_colour=coloured and t.MATRIX_1 not in first, with_neutral=coloured and not {t.NEUTRAL, t.WHITE_XY} & set(first)),
         **first,
         **_identity(),
         t.ORIENTATION: integers(SHORT, result.reference.orientation),
@@ -53,10 +54,10 @@ def write_dng(path: str | Path, result: Result, preview: NDArray[np.uint8] | Non
     }
     tile = _tile_shape(height, width)
     raw = {
-        **_layout(height, width, samples=3, bits=16, photometric=t.LINEAR_PHOTOMETRIC, tile=tile),
+        **_layout(height, width, samples=samples, bits=16, photometric=t.LINEAR_PHOTOMETRIC, tile=tile),
         t.BLACK_REPEAT: integers(SHORT, 1, 1),
-        t.BLACK: integers(LONG, 0, 0, 0),
-        t.WHITE: integers(LONG, 65535, 65535, 65535),
+        t.BLACK: integers(LONG, *[0] * samples),
+        t.WHITE: integers(LONG, *[65535] * samples),
         **_crop_tags(result),
         **_noise_tag(result.noise_model),
     }
@@ -74,6 +75,7 @@ def write_cfa_dng(path: str | Path, frame: Frame, bits: int = 14, extra: Directo
     bits: of a raw number, 10 to 16; raised to what the mosaic and the white level need. extra: tags to add or replace, by code. Raises OutputError.
     """
     info = frame.info
+    info.cfa.require_bayer(str(path))
     if info.levels.black.min() < 0:
         raise OutputError(f"{path}: a DNG's black level must be at least 0, not {info.levels.black.min():g}")
     height, width = info.shape

@@ -48,7 +48,7 @@ def lzw_strips(pixels: NDArray[Any]) -> Iterator[bytes]:
 
 
 def linear_tiles(rgb: NDArray[np.float32], tile: tuple[int, int]) -> Iterator[bytes]:
-    """Encode (H, W, 3) values, clipped to 0 .. 1 and mapped to 16 bits, as lossless JPEG tiles, row by row; edge tiles are padded at least cost."""
+    """Encode (H, W, C) values, clipped to 0 .. 1 and mapped to 16 bits, as lossless JPEG tiles, row by row; edge tiles are padded at least cost."""
     columns = -(-rgb.shape[1] // tile[1])
 
     def one(number: int) -> bytes:

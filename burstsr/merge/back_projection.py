@@ -28,10 +28,12 @@ class ReferenceImage(NamedTuple):
     """Single-frame image of the reference.
 
     rows(first, last): those rows of it, upscaled. noise_reduction (h, w), any smaller size: noise variance of a sample relative to this image's.
+    share: weights of R, G, B in luma, where their noise is independent.
     """
 
     rows: Callable[[int, int], Floats]
     noise_reduction: Floats
+    share: Floats = CHANNEL_SHARE
 
 
 def blend_reference_detail(merged: Floats, weight: NDArray[np.floating], own: ReferenceImage, noise: Noise, threshold: float, scale: float) -> None:
@@ -41,19 +43,19 @@ def blend_reference_detail(merged: Floats, weight: NDArray[np.floating], own: Re
     on luma within 2 raw pixels and v the noise variance of the reference image beyond the merge's.
     Detail comes from the single frame, whose demosaicing is edge-directed; flat areas from the merge, which has less noise.
     """
-    luma = [float((CHANNEL_SHARE**2) @ v) for v in (noise.alpha, noise.beta)]
+    luma = [float((own.share**2) @ v) for v in (noise.alpha, noise.beta)]
     columns = range(merged.shape[1])
     reach = _reach(scale)
     share = np.empty(merged.shape[:2], np.float32)
     denoise = np.asarray(cv2.resize(own.noise_reduction, (merged.shape[1], merged.shape[0]), interpolation=cv2.INTER_LINEAR), np.float32)
 
     def weigh(inner: slice, outer: slice, crop: slice) -> None:
-        level = np.maximum(merged[outer] @ CHANNEL_SHARE, 0.0)
+        level = np.maximum(merged[outer] @ own.share, 0.0)
         single = own.rows(outer.start, outer.stop)
-        energy = _mean_around(((single - merged[outer]) @ CHANNEL_SHARE) ** 2, reach)
+        energy = _mean_around(((single - merged[outer]) @ own.share) ** 2, reach)
         reduction = denoise[outer]
         local = noise.of_output(range(outer.start, outer.stop), columns, scale) if noise.gain else None
-        luma_alpha, luma_beta = luma if local is None else [v @ CHANNEL_SHARE**2 for v in local]
+        luma_alpha, luma_beta = luma if local is None else [v @ own.share**2 for v in local]
         excess = (1.0 - np.minimum(MERGED_SHARE * reduction / np.maximum(weight[outer, :, 1].astype(np.float32), 1e-6), 1.0)) / reduction
         share[inner] = np.clip(1.0 - threshold * excess * (luma_alpha * level + luma_beta) / np.maximum(energy, 1e-12), 0.0, 1.0)[crop]
 

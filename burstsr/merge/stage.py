@@ -54,7 +54,6 @@ class KernelMerge:
 
     def _merge(self, weights: Floats) -> None:
         height, width = self._shape
-        self._frames[0].info.cfa.require_bayer("merging")
         red, levels = divmod(red_site(self._frames[0]), 2), [site_rows(frame.info.levels, 2) for frame in self._frames]
         flows = common_grid(self._flows, self._shape)
         tile = flows[0].tile_px

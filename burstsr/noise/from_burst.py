@@ -56,10 +56,11 @@ def floors_of(burst: Burst, rough: Noise, make_aligner: MakeAligner, most_window
         flows = [None if i == index else estimate_flow(frame) for i, frame in enumerate(frames)]
         seen.append([_blocks(frames, flows, site) for site in np.ndindex(2, 2)])
     reach = reach_of([blocks for sites in seen for blocks in sites])
-    channels: list[list[Split]] = [[] for _ in cfa.channels]
+    channels: list[list[Split]] = [[], [], []]
     for sites in seen:
         for site, found in zip(np.ndindex(2, 2), split(sites, reach), strict=True):
-            channels[cfa.channel(*site)].append(found)
+            for channel in (0, 1, 2) if cfa.is_mono else (cfa.channel(*site),):
+                channels[channel].append(found)
     low = min(float(-(frame.info.levels.black * frame.info.levels.scale()).max()) for frame in burst)
     return floors(channels, low, most_blocks)
 

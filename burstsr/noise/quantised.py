@@ -28,6 +28,8 @@ def at_least_quantised(noise: Noise, frame: Frame) -> Noise:
         beta[channel] = max(beta[channel], dark)
         need = (floor - beta[channel])[bright] / level[bright]
         alpha[channel] = max(alpha[channel], float(need.max(initial=0.0)))
+    if frame.info.cfa.is_mono:
+        alpha[:], beta[:] = alpha[0], beta[0]
     return Noise(alpha, beta)
 
 

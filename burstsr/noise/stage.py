@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from scipy.optimize import nnls
 
 from burstsr.core.burst import Burst, Frame
+from burstsr.core.cfa import GREEN
+from burstsr.core.mono import equal_channels
 from burstsr.core.noise import Noise
 from burstsr.core.sensor import mean_sample, samples
 from burstsr.noise.agreement import MakeRegistrar, raise_noise
@@ -105,7 +107,8 @@ def estimate(frame: Frame) -> Noise:
         levels[cfa.channel(i, j)].append(level)
         squares[cfa.channel(i, j)].append(square)
     fitted = [_fit(np.concatenate(levels[c]), np.concatenate(squares[c])) for c in range(len(cfa.channels))]
-    return Noise(np.array([a for a, _ in fitted]), np.array([b for _, b in fitted]))
+    noise = Noise(np.array([a for a, _ in fitted]), np.array([b for _, b in fitted]))
+    return equal_channels(noise) if cfa.is_mono else noise
 
 
 def _blocks(plane: NDArray[np.float32], even: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -142,6 +145,6 @@ def _fit(level: NDArray[np.float64], square: NDArray[np.float64]) -> tuple[float
 
 
 def estimate_snr(frame: Frame, noise: Noise) -> float:
-    """Return the ratio of the mean level to the noise sigma at that level, on green, on which the settings depend."""
-    level = mean_sample(frame)
-    return max(level, 0.0) / float(np.sqrt(max(float(noise.variance(level, 1)), 1e-18)))
+    """Return the ratio of the mean level to the noise sigma at that level, on green or grey, on which the settings depend."""
+    level, channel = mean_sample(frame), min(GREEN, len(noise.alpha) - 1)
+    return max(level, 0.0) / float(np.sqrt(max(float(noise.variance(level, channel)), 1e-18)))

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from burstsr.core.burst import Frame
 from burstsr.core.flow import Flow
+from burstsr.core.mono import cell_channels
 from burstsr.core.noise import Noise
 from burstsr.core.quantise import unpacked
 from burstsr.core.sensor import samples
@@ -118,8 +119,7 @@ class TileData:
         self._scale = np.float32(scale)
         self._rows, self._columns = tile.cells(scale)
         corner = np.array([self._rows[0], self._columns[0]])
-        views[0].frame.info.cfa.require_bayer("reconstruction")
-        self._cfa = np.array(views[0].frame.info.cfa, np.int64)
+        self._cfa = cell_channels(views[0].frame)
         rows, columns = (range(o, o + n) for o, n in zip(tile.origin, tile.shape, strict=True))
         alpha, beta = (v[:, None, None] if v.ndim == 1 else np.moveaxis(v, -1, 0) for v in noise.of_output(rows, columns, scale))
         level = np.stack([cv2.blur(plane, (3, 3)) for plane in start])

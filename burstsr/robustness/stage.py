@@ -32,7 +32,6 @@ class RobustnessModel:
     """
 
     def __init__(self, reference: Frame, noise: Noise, settings: RobustnessSettings) -> None:
-        reference.info.cfa.require_bayer("robustness")
         self._reference = reference
         self._settings = settings
         mosaic, levels = reference.mosaic, reference.info.levels

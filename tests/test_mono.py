@@ -1,0 +1,124 @@
+"""Monochrome bursts from end to end: one channel in, one channel out."""
+
+import cv2
+import numpy as np
+import pytest
+import rawpy
+
+import burstsr
+from burstsr import Burst, CfaError, Noise, Settings, super_resolve
+from burstsr.core.burst import Levels
+from burstsr.core.cfa import Cfa
+from burstsr.core.mono import cell_channels
+from burstsr.core.sensor import red_site
+from burstsr.io import tags as t
+from burstsr.io.tags import read_tags
+from burstsr.simulate.motion import FrameMotion
+from burstsr.simulate.sensor import expose, quantised, with_noise
+
+SHAPE, MARGIN, SCALE = (72, 96), 24, 2.0
+NOISE = Noise(np.array([4e-4]), np.array([2e-6]))
+SHIFTS = [(0.0, 0.0), (0.4, 1.3), (-1.6, 0.7), (2.2, -0.9), (-0.7, -2.1), (1.5, 2.6), (0.9, -1.4), (-2.4, 0.2)]
+
+
+@pytest.fixture(scope="module")
+def shot():
+    """A burst with known noise, and its truth."""
+    rng = np.random.default_rng(4)
+    y, x = np.mgrid[: 2 * SHAPE[0] + 2 * MARGIN, : 2 * SHAPE[1] + 2 * MARGIN]
+    scene = 0.45 + 0.15 * np.sin(x / 7 + y / 11) + 0.2 * np.sign(np.sin(x / 6.1) * np.sin(y / 7.3 + x / 40))
+    scene = cv2.GaussianBlur(scene.astype(np.float32), (0, 0), 0.8)
+    mono = Cfa.parse("mono")
+    clean = [expose(scene[None], MARGIN, SCALE, FrameMotion(*shift), SHAPE, mono) for shift in SHIFTS]
+    mosaics = [quantised(with_noise(frame, NOISE, mono, 0.0, rng), Levels(np.full((2, 2), 64.0), 4095.0)) for frame in clean]
+    return Burst.from_arrays(mosaics, "mono", black=64, white=4095, noise=NOISE), scene[MARGIN:-MARGIN, MARGIN:-MARGIN]
+
+
+@pytest.fixture(scope="module")
+def result(shot):
+    return super_resolve(shot[0], Settings(scale=SCALE, reference=0), keep_maps=True)
+
+
+def psnr(image, truth):
+    return float(-10 * np.log10(np.mean((image - truth)[16:-16, 16:-16] ** 2)))
+
+
+def test_a_burst_shows_more_than_a_frame(shot, result):
+    burst, truth = shot
+    frame = (burst.frames[0].mosaic - np.float32(64)) / np.float32(4031)
+    bicubic = cv2.resize(frame, (truth.shape[1], truth.shape[0]), interpolation=cv2.INTER_CUBIC)
+    assert psnr(result.image[..., 0], truth) > psnr(bicubic, truth) + 2
+
+
+def test_everything_has_one_channel(shot, result):
+    size = (144, 192, 1)
+    assert result.image.shape == result.weight.shape == result.noise.shape == size
+    assert result.image.dtype == np.float32 and result.image.flags.c_contiguous and np.isfinite(result.image).all()
+    assert result.noise_model.alpha.shape == result.noise_model.beta.shape == (1,) and 0 < result.noise_model.alpha[0] < NOISE.alpha[0]
+    assert result.reference.cfa == Cfa.parse("mono")
+    noise = result.report.to_dict()["noise"]
+    assert (noise["alpha"], noise["beta"]) == (NOISE.alpha.tolist(), NOISE.beta.tolist())
+
+
+def test_all_samples_of_a_bayer_sensor_count_in_the_one_channel(shot, result):
+    three = Noise(np.repeat(NOISE.alpha, 3), np.repeat(NOISE.beta, 3))
+    bayer = Burst.from_arrays([frame.mosaic for frame in shot[0]], "RGGB", black=64, white=4095, noise=three)
+    weight = super_resolve(bayer, Settings(scale=SCALE, reference=0, measure_noise=False), keep_maps=True).weight
+    np.testing.assert_allclose(result.weight[..., 0], weight.sum(axis=2), rtol=1e-4, atol=1e-4)
+
+
+def test_motion_is_that_of_the_scene(shot):
+    found = burstsr.register(shot[0], Settings(reference=0))
+    for flow, shift in zip(found.flows, SHIFTS, strict=True):
+        np.testing.assert_allclose(np.median(flow.tiles, axis=(0, 1)), np.array(shift), atol=0.1)
+
+
+def test_unknown_noise_is_estimated_in_one_channel(shot):
+    burst, truth = shot
+    unknown = Burst.from_arrays([frame.mosaic for frame in burst], "mono", black=64, white=4095)
+    found = burstsr.estimate_noise(unknown).model
+    assert found.alpha.shape == found.beta.shape == (1,)
+    assert found.variance(0.4, 0) == pytest.approx(NOISE.variance(0.4, 0), rel=0.3)
+    image = super_resolve(unknown, Settings(scale=SCALE, reference=0, measure_noise=False)).image
+    assert psnr(image[..., 0], truth) == pytest.approx(psnr(super_resolve(burst, Settings(scale=SCALE, reference=0)).image[..., 0], truth), abs=0.5)
+
+
+def test_a_single_frame_is_its_own_samples(shot):
+    burst, _ = shot
+    image = super_resolve(Burst("one", burst.frames[:1]), Settings(scale=1.0, measure_noise=False)).image
+    np.testing.assert_allclose(image[..., 0], (burst.frames[0].mosaic - 64.0) / 4031.0, atol=0.03)
+
+
+def test_hot_pixels_are_repaired(shot):
+    burst, _ = shot
+    hot = [frame.mosaic.copy() for frame in burst]
+    for mosaic in hot:
+        mosaic[30, 41] = 4095
+    spoiled = super_resolve(Burst.from_arrays(hot, "mono", black=64, white=4095, noise=NOISE), Settings(scale=1.0, reference=0))
+    assert spoiled.report.to_dict()["defects_repaired"] == 1 and spoiled.image.max() < 0.95
+
+
+def test_a_rendering_is_grey(result):
+    shown = burstsr.render(result)
+    assert shown.shape == (144, 192, 3) and np.ptp(shown, axis=2).max() < 1e-5 and 0 <= shown.min() < shown.max() <= 1
+
+
+def test_what_needs_colour_refuses(shot):
+    burst, _ = shot
+    with pytest.raises(CfaError, match="best"):
+        super_resolve(burst, Settings(mode="best"))
+    with pytest.raises(CfaError, match="as they come"):
+        burstsr.StreamingMerge().add(burst.frames[0])
+    assert red_site(burst.frames[0]) == 0 and cell_channels(burst.frames[0]).tolist() == [[0, 1], [1, 2]]
+
+
+def test_a_dng_holds_one_plane_that_libraw_reads(result, tmp_path):
+    path = tmp_path / "grey.dng"
+    burstsr.write_dng(path, result)
+    with rawpy.imread(str(path)) as raw:
+        stored = raw.raw_image.copy()
+    assert stored.shape == (144, 192)
+    np.testing.assert_allclose(stored / 65535, np.clip(result.image[..., 0], 0, 1), atol=1e-5)
+    tags = read_tags(path)
+    assert tags.numbers(t.SAMPLES) == (1,) and tags.numbers(t.WHITE) == (65535,) and t.NEUTRAL not in tags.first
+    np.testing.assert_allclose(tags.numbers(t.NOISE_PROFILE), [result.noise_model.alpha[0], result.noise_model.beta[0]])
