@@ -17,7 +17,7 @@ from burstsr.core.quantise import scaled
 from burstsr.demosaic import demosaic, upscale, upscale_rows
 from burstsr.kernels import kernels
 from burstsr.merge import KernelMerge, MonoMerge, ReferenceImage, add_wiener_residual, blend_reference_detail, denoise_chroma
-from burstsr.reconstruct import Reconstruction, Task, keep_what_agrees, reconstruct
+from burstsr.reconstruct import Reconstruction, Task, reconstruct, replace_contradicted
 from burstsr.registration import Registered
 from burstsr.report import Record
 from burstsr.settings import Settings
@@ -126,5 +126,5 @@ def reconstructed(task: Task, record: Record) -> tuple[Floats, Reconstruction]:
 def safeguarded(task: Task, record: Record) -> Floats:
     """Return the image with areas that the frames contradict replaced by the reference alone."""
     record.stage("check")
-    record.safeguarded(keep_what_agrees(task))
+    record.safeguarded(replace_contradicted(task))
     return task.image

@@ -1,4 +1,4 @@
-"""Memory that loops read in whole vectors."""
+"""Arrays aligned for vectorised loops."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-VECTOR = 16  # float32 values in the longest vector and in a line of the cache
+VECTOR = 16  # float32 values in the longest vector and in a cache line
 
 
 def aligned(shape: tuple[int, ...]) -> NDArray[np.float32]:
-    """Uninitialised float32 that begins with a line of the cache. With rows of whole vectors no vector straddles two lines, which would be read twice."""
+    """Return an uninitialised float32 array aligned to a cache line. If rows are whole vectors, no vector straddles two cache lines."""
     size = math.prod(shape)
     raw = np.empty(size + VECTOR, np.float32)
     first = -raw.ctypes.data // raw.itemsize % VECTOR

@@ -1,5 +1,6 @@
-"""A plane's columns dealt out, so that the same column of neighbouring blocks lies side by side: column n step + m of the blocks' lattice is value n of
-part m.
+"""Layout of a plane's columns for vectorised block transforms: column n step + m of the lattice of blocks is stored as value n of part m.
+
+The same column of neighbouring blocks is thus contiguous.
 """
 
 import numpy as np
@@ -8,21 +9,21 @@ from burstsr.core.jit import compiled
 from burstsr.reconstruct.dct_loops import SIDE
 
 f4 = np.float32
-LANES = 16  # blocks in a vector
-LINE = 592  # values from row to row of what is dealt out
-MOST = 304  # the same of blocks, one value each
+LANES = 16  # blocks per vector
+LINE = 592  # row stride of the layout, values
+MOST = 304  # row stride of one value per block
 
 
 @compiled
 def lattice(length, offset, step):
-    """First pixel of the first block, not after 0, and number of blocks that cover 0 .. length, at offset + n step."""
+    """Return the first pixel of the first block, at most 0, and the number of blocks, at offset + n step, that cover 0 .. length."""
     first = offset - step if offset > 0 else 0
     return first, (length - SIDE - first + step - 1) // step + 1
 
 
 @compiled
 def mirrored(i, length):
-    """A pixel of 0 .. length for one beside it."""
+    """Return the pixel of 0 .. length that mirrors an index outside it."""
     if i < 0:
         return -i
     return i if i < length else 2 * (length - 1) - i
@@ -30,8 +31,9 @@ def mirrored(i, length):
 
 @compiled
 def deal(plane, first_y, rows, first_x, columns, step, part, dealt):
-    """dealt[y LINE + m part + n] = plane[first_y + y, first_x + n step + m] for `rows` and `columns` from there on, mirrored beyond the plane;
-    zeros behind them, up to `part`.
+    """Write dealt[y LINE + m part + n] = plane[first_y + y, first_x + n step + m] for `rows` and `columns`, mirrored beyond the plane.
+
+    The rest, up to `part`, is set to zero.
     """
     height, width = plane.shape
     for y in range(rows):
@@ -59,7 +61,7 @@ def deal(plane, first_y, rows, first_x, columns, step, part, dealt):
 
 @compiled
 def collect(dealt, weight, first_y, first_x, step, part, covered, total):
-    """total = dealt / weight, the inverse of `deal`. weight[y MOST + n] is that of n, below `covered`, in every part of row y."""
+    """Compute total = dealt / weight, the inverse of `deal`. weight[y MOST + n] is that of n, below `covered`, in every part of row y."""
     height, width = total.shape
     for y in range(height):
         row = total[y]

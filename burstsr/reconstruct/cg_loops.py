@@ -1,4 +1,4 @@
-"""Conjugate gradients on the normal equations. Same arithmetic as `paper.py`; normal, taps and flat planes as in `product_loops`."""
+"""Conjugate gradients on the normal equations. Same arithmetic as `naive.py`; normal, taps and flat planes as in `normal_matrix_loops`."""
 
 import numpy as np
 
@@ -9,9 +9,10 @@ f4 = np.float32
 
 
 @compiled
-def pull_row(row, size, first, last, pull, chroma, balance, x, out):
-    """out += (D + E) x on pixels row + first .. row + last of three colours `size` apart, with D = pull and E = chroma C^T D_g C, where
-    C x = (r - g, b - g) of white-balanced values. All flat, x after GUARD values. Returns x . out there.
+def penalty_row(row, size, first, last, penalty, chroma, balance, x, out):
+    """Add (D + E) x to out on pixels row + first .. row + last of three colours `size` apart, and return x . out there.
+
+    D = diag(penalty), E = chroma C^T D_g C, where C x = (r - g, b - g) of white-balanced values. All flat, x after GUARD values.
     """
     inverse_r = f4(1) / balance[0]
     inverse_g = f4(1) / balance[1]
@@ -26,12 +27,12 @@ def pull_row(row, size, first, last, pull, chroma, balance, x, out):
         r = x[guard + red + k]
         g = x[guard + green + k]
         b = x[guard + blue + k]
-        q = chroma * pull[green + k]
+        q = chroma * penalty[green + k]
         to_red = q * (r * inverse_r - g * inverse_g)
         to_blue = q * (b * inverse_b - g * inverse_g)
-        of_red = out[red + k] + pull[red + k] * r + to_red * inverse_r
-        of_green = out[green + k] + pull[green + k] * g - (to_red + to_blue) * inverse_g
-        of_blue = out[blue + k] + pull[blue + k] * b + to_blue * inverse_b
+        of_red = out[red + k] + penalty[red + k] * r + to_red * inverse_r
+        of_green = out[green + k] + penalty[green + k] * g - (to_red + to_blue) * inverse_g
+        of_blue = out[blue + k] + penalty[blue + k] * b + to_blue * inverse_b
         out[red + k] = of_red
         out[green + k] = of_green
         out[blue + k] = of_blue
@@ -40,8 +41,8 @@ def pull_row(row, size, first, last, pull, chroma, balance, x, out):
 
 
 @compiled
-def turn(ratio, first, last, size, residual, inverse, p):
-    """p = inverse residual + ratio p on first .. last of three colours `size` apart, flat, p after GUARD values."""
+def update_direction(ratio, first, last, size, residual, inverse, p):
+    """Compute p = inverse residual + ratio p on first .. last of three colours `size` apart, flat, p after GUARD values."""
     for c in range(3):
         for n in range(c * size + first, c * size + last):
             k = np.uint64(n)
@@ -49,31 +50,31 @@ def turn(ratio, first, last, size, residual, inverse, p):
 
 
 @compiled
-def system(normal, taps, pull, chroma, balance, ratio, residual, inverse, p, out, shape, reach, blurred, between):
-    """p = inverse residual + ratio p, and flat out = (G N G + D + E) p inside, p after GUARD values. Returns p . out."""
+def system(normal, taps, penalty, chroma, balance, ratio, residual, inverse, p, out, shape, reach, blurred, between):
+    """Compute p = inverse residual + ratio p, and flat out = (G N G + D + E) p inside, p after GUARD values. Return p . out."""
     _, height, width = shape
     size = height * width
     total = 0.0
     if len(taps) == 1:
         lines = np.zeros(9 * LINE, f4)
         for y in range(height):
-            turn(ratio, y * width, (y + 1) * width, size, residual, inverse, p)
-            if y >= reach:  # all of p that rows up to this one need is new
+            update_direction(ratio, y * width, (y + 1) * width, size, residual, inverse, p)
+            if y >= reach:  # p is updated for all rows that this one needs
                 product_row(normal, y - reach, height, width, reach, p, out, lines)
             if y >= 2 * reach:
-                total += pull_row((y - reach) * width, size, reach, width - reach, pull, chroma, balance, p, out)
+                total += penalty_row((y - reach) * width, size, reach, width - reach, penalty, chroma, balance, p, out)
         return total
-    turn(ratio, 0, size, size, residual, inverse, p)
+    update_direction(ratio, 0, size, size, residual, inverse, p)
     data(normal, taps, p, out, shape, reach, blurred, between)
     for y in range(reach, height - reach):
-        total += pull_row(y * width, size, reach, width - reach, pull, chroma, balance, p, out)
+        total += penalty_row(y * width, size, reach, width - reach, penalty, chroma, balance, p, out)
     clear_rim(out, shape, reach)
     return total
 
 
 @compiled
-def preconditioner(normal, taps, pull, chroma, balance, shape, reach, out):
-    """Flat out = 1 / diagonal of G N G + D + E, but for the blur's sums across pixels."""
+def preconditioner(normal, taps, penalty, chroma, balance, shape, reach, out):
+    """Compute flat out = 1 / diagonal of G N G + D + E, neglecting the blur's products across pixels."""
     _, height, width = shape
     sharpness = f4(0)
     for t in taps:
@@ -88,42 +89,42 @@ def preconditioner(normal, taps, pull, chroma, balance, shape, reach, out):
             diagonal = np.uint64((c * height + y) * stride + reach * width)
             for n in range(width):
                 k = np.uint64(n)
-                out[row + k] = f4(1) / max(sharpness * normal[diagonal + k] + pull[row + k] + extra * pull[green + k], f4(1e-30))
+                out[row + k] = f4(1) / max(sharpness * normal[diagonal + k] + penalty[row + k] + extra * penalty[green + k], f4(1e-30))
 
 
 @compiled
 def advance(step, first, last, p, image, inverse, x, residual):
-    """x += step p and residual -= step image on first .. last, flat, p after GUARD values. Returns residual . inverse residual there."""
+    """Update x += step p and residual -= step image on first .. last, flat, p after GUARD values. Return residual . inverse residual there."""
     total = f4(0)
     for n in range(first, last):
         k = np.uint64(n)
         x[k] += step * p[k + np.uint64(GUARD)]
-        left = residual[k] - step * image[k]
-        residual[k] = left
-        total += left * left * inverse[k]
+        remaining = residual[k] - step * image[k]
+        residual[k] = remaining
+        total += remaining * remaining * inverse[k]
     return total
 
 
 @compiled
-def conjugate_gradient(normal, taps, right, pull, chroma, balance, target, iterations, settled, x, seen, scratch):
-    """Conjugate gradients on (G N G + D + E) x = r + (D + E) z from x, in place, preconditioned by the diagonal; z = target, all (3, h, w).
+def conjugate_gradient(normal, taps, right, penalty, chroma, balance, target, iterations, tolerance, x, seen, scratch):
+    """Solve (G N G + D + E) x = r + (D + E) z from x, in place, by conjugate gradients with a diagonal preconditioner; z = target, all (3, h, w).
 
-    At most `iterations`; fewer once a value's squared step, in variances that x is left with, is less than `settled` in the mean. The outermost `reach`
-    pixels stay. right: G r. seen: G N G x inside; becomes that of the new x. scratch: see `scratch_for`.
-    Returns 2 (z - x) . (G N G x - G r): what z explains the samples worse than the x that came out, at least; see `excess`.
+    Stops after `iterations`, or once the mean squared step, relative to the remaining variance of x, is less than `tolerance`. The outermost `reach` pixels are
+    fixed. right: G r. seen: G N G x inside; updated for the new x. scratch: see `scratch_for`.
+    Returns 2 (z - x) . (G N G x - G r), a lower bound of `misfit_difference`.
     """
     shape = x.shape
     _, height, width = shape
     size = x.size
     reach = normal.shape[2] - 1
     plane = height * width
-    some = 8 * width  # values whose sum single precision holds
+    chunk = 8 * width  # values summed in single precision
     N = normal.reshape(-1)
-    D = pull.reshape(-1)
+    D = penalty.reshape(-1)
     z = target.reshape(-1)
     b = right.reshape(-1)
     v = x.reshape(-1)
-    known = seen.reshape(-1)
+    model = seen.reshape(-1)
     p = scratch[0]
     image = scratch[1, :size]
     residual = scratch[2, :size]
@@ -136,13 +137,13 @@ def conjugate_gradient(normal, taps, right, pull, chroma, balance, target, itera
     for n in range(size):
         k = np.uint64(n)
         p[k + np.uint64(GUARD)] = z[k] - v[k]
-        residual[k] = b[k] - known[k]
-    pull_row(0, plane, 0, plane, D, chroma, balance, p, residual)
+        residual[k] = b[k] - model[k]
+    penalty_row(0, plane, 0, plane, D, chroma, balance, p, residual)
     clear_rim(residual, shape, reach)
     image[:] = f4(0)
     power = 0.0
-    for k in range(0, size, some):
-        power += advance(f4(0), k, min(k + some, size), p, image, inverse, v, residual)
+    for k in range(0, size, chunk):
+        power += advance(f4(0), k, min(k + chunk, size), p, image, inverse, v, residual)
     p[:] = f4(0)
     ratio = f4(0)
     for _ in range(iterations):
@@ -151,19 +152,19 @@ def conjugate_gradient(normal, taps, right, pull, chroma, balance, target, itera
             break
         step = f4(power / curvature)
         fresh = 0.0
-        for k in range(0, size, some):
-            fresh += advance(step, k, min(k + some, size), p, image, inverse, v, residual)
+        for k in range(0, size, chunk):
+            fresh += advance(step, k, min(k + chunk, size), p, image, inverse, v, residual)
         ratio = f4(fresh / power)
         power = fresh
-        if power < settled * size:
+        if power < tolerance * size:
             break
     # G N G x = r + (D + E) (z - x) - residual
     for n in range(size):
         k = np.uint64(n)
         p[k + np.uint64(GUARD)] = z[k] - v[k]
-        known[k] = b[k] - residual[k]
-    pull_row(0, plane, 0, plane, D, chroma, balance, p, known)
-    clear_rim(known, shape, reach)
+        model[k] = b[k] - residual[k]
+    penalty_row(0, plane, 0, plane, D, chroma, balance, p, model)
+    clear_rim(model, shape, reach)
     least = 0.0
     for c in range(3):
         for y in range(reach, height - reach):
@@ -171,15 +172,16 @@ def conjugate_gradient(normal, taps, right, pull, chroma, balance, target, itera
             part = f4(0)
             for n in range(reach, width - reach):
                 k = row + np.uint64(n)
-                part += p[k + np.uint64(GUARD)] * (known[k] - b[k])
+                part += p[k + np.uint64(GUARD)] * (model[k] - b[k])
             least += part
     return 2.0 * least
 
 
 @compiled
 def misfit_difference(normal, taps, right, target, x, seen, scratch):
-    """By how much, in squared residuals over variance, z = target explains the samples worse than x: (z N z - 2 r z) - (x N x - 2 r x), over all pixels but
-    the rim, with N for G N G and r = right, G r. seen: G N G x.
+    """Return the excess of z's squared residuals over variance over x's: (z N z - 2 r z) - (x N x - 2 r x), z = target, over all pixels but the rim.
+
+    N stands for G N G and r = right, G r. seen: G N G x.
     """
     reach = normal.shape[2] - 1
     _, height, width = x.shape
@@ -187,7 +189,7 @@ def misfit_difference(normal, taps, right, target, x, seen, scratch):
     z = target.reshape(-1)
     b = right.reshape(-1)
     v = x.reshape(-1)
-    known = seen.reshape(-1)
+    model = seen.reshape(-1)
     d = scratch[0]
     image = scratch[1, :size]
     for k in range(GUARD):
@@ -204,6 +206,6 @@ def misfit_difference(normal, taps, right, target, x, seen, scratch):
             part = f4(0)
             for n in range(reach, width - reach):
                 k = row + np.uint64(n)
-                part += z[k] * image[k] + d[k + np.uint64(GUARD)] * (known[k] - f4(2) * b[k])
+                part += z[k] * image[k] + d[k + np.uint64(GUARD)] * (model[k] - f4(2) * b[k])
             total += part
     return total

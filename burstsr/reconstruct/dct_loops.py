@@ -1,4 +1,4 @@
-"""The cosine transform of eight values."""
+"""Eight-point discrete cosine transform."""
 
 import math
 
@@ -13,7 +13,7 @@ C1, C2, C3, C4, C5, C6, C7 = (f4(0.5 * math.cos(k * math.pi / 16)) for k in rang
 
 @inlined
 def dct8(a0, a1, a2, a3, a4, a5, a6, a7):
-    """Orthonormal DCT-II of eight values, by its even and odd halves."""
+    """Return the orthonormal DCT-II of eight values, from their even and odd parts."""
     e0 = a0 + a7
     e1 = a1 + a6
     e2 = a2 + a5
@@ -40,7 +40,7 @@ def dct8(a0, a1, a2, a3, a4, a5, a6, a7):
 
 @inlined
 def idct8(b0, b1, b2, b3, b4, b5, b6, b7):
-    """The inverse."""
+    """Return the inverse of `dct8`."""
     p = C4 * (b0 + b4)
     q = C4 * (b0 - b4)
     u = C2 * b2 + C6 * b6

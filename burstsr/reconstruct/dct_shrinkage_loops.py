@@ -1,12 +1,12 @@
-"""The prior's loops: overlapping 8 x 8 blocks are shrunk towards what noise does not explain, in their cosine transform. As in `paper.py`.
+"""Loops of the prior: shrinkage of the DCT coefficients of overlapping 8 x 8 blocks. Same arithmetic as `naive.py`.
 
-First every coefficient below `threshold` noise deviations falls (hard threshold), then, with that picture as pilot, every coefficient counts by
-pilot^2 / (pilot^2 + variance) (empirical Wiener filter; Ghael, Sayeed & Baraniuk 1997; with overlapping blocks Yaroslavsky 1996). Blocks count by the
-inverse of the noise they keep.
+First coefficients below `threshold` noise standard deviations are set to zero (hard threshold); then, with the result as pilot, every coefficient is
+multiplied by pilot^2 / (pilot^2 + variance) (empirical Wiener filter; Ghael, Sayeed & Baraniuk 1997; with overlapping blocks Yaroslavsky 1996). Blocks are
+averaged with the inverse of their remaining noise as weights.
 
-The transform is separable and linear: columns are transformed once for all blocks of a row, and transformed back once after these were added up.
-The blocks of a row are transformed side by side, sixteen in a vector: see `deal_loops`. Scratch lies at constant distances and indices are unsigned, so that
-LLVM vectorises.
+The transform is separable and linear: columns are transformed once for all blocks of a row, and transformed back once after these were accumulated. The
+blocks of a row are transformed in parallel, sixteen per vector: see `block_layout_loops`. Scratch has constant strides and indices are unsigned, for LLVM
+to vectorise.
 """
 
 import numpy as np
@@ -20,14 +20,14 @@ LEAST_VARIANCE = 1e-12
 
 
 def scratch_for(shape):
-    """Memory for `shrink` on (h, w), which otherwise costs as much as a third of its work."""
+    """Allocate scratch memory for `shrink` on (h, w); allocation per call would add a third to its time."""
     rows = shape[0] + 2 * SIDE
     return np.empty(rows * LINE, f4), np.empty(rows * LINE, f4), np.empty(rows * LINE, f4), np.empty(rows * MOST, f4)
 
 
 @compiled
 def columns_forward(dealt, y, count, columns):
-    """columns[k LINE + x] = frequency k of rows y .. y + 8 of what is dealt out, for `count` values."""
+    """Compute columns[k LINE + x] = frequency k of rows y .. y + 8 of the layout, for `count` values."""
     place = np.uint64(y * LINE)
     for n in range(count):
         x = np.uint64(n)
@@ -53,7 +53,7 @@ def columns_forward(dealt, y, count, columns):
 
 @compiled
 def add_columns_backward(columns, y, count, dealt):
-    """Add the columns with frequencies columns[k LINE + x] to rows y .. y + 8."""
+    """Add the inverse transform of columns[k LINE + x] to rows y .. y + 8."""
     place = np.uint64(y * LINE)
     for n in range(count):
         x = np.uint64(n)
@@ -79,7 +79,7 @@ def add_columns_backward(columns, y, count, dealt):
 
 @inlined
 def places(step, part):
-    """How far behind a block's first column the others lie."""
+    """Return the offsets of a block's other columns from its first."""
     return (
         np.uint64(1 % step * part + 1 // step),
         np.uint64(2 % step * part + 2 // step),
@@ -93,7 +93,7 @@ def places(step, part):
 
 @inlined
 def rows_forward(columns, place, o1, o2, o3, o4, o5, o6, o7):
-    """Frequencies along the row of the block whose first column lies at `place`, the others o1 .. o7 behind it."""
+    """Return the frequencies along the row of the block whose first column is at `place`, the others at offsets o1 .. o7."""
     return dct8(
         columns[place],
         columns[place + o1],
@@ -108,14 +108,15 @@ def rows_forward(columns, place, o1, o2, o3, o4, o5, o6, o7):
 
 @compiled
 def hard_threshold(columns, count, step, part, limit, blocks, kept):
-    """Frequencies (k down, m along) of a row of blocks, those whose square is below limit[n] of block n set to 0, into blocks[(8 k + m) MOST + n]; counts
-    into kept.
+    """Threshold a row of blocks: frequencies (k down, m along) into blocks[(8 k + m) MOST + n], 0 where the square is below limit[n] of block n.
+
+    kept: set to the number of coefficients kept.
     """
     o1, o2, o3, o4, o5, o6, o7 = places(step, part)
     for k in range(SIDE):
         place = np.uint64(k * LINE)
         row = np.uint64(SIDE * k * MOST)
-        always = f4(1) if k == 0 else f4(0)  # the mean stays, but counts
+        always = f4(1) if k == 0 else f4(0)  # the mean is always kept, and counted
         for i in range(count):
             n = np.uint64(i)
             c = rows_forward(columns, place + n, o1, o2, o3, o4, o5, o6, o7)
@@ -142,14 +143,14 @@ def hard_threshold(columns, count, step, part, limit, blocks, kept):
 
 @inlined
 def wiener(pilot, limit):
-    """By how much a coefficient counts whose pilot is known."""
+    """Return the factor of a coefficient, given its pilot."""
     square = pilot * pilot
     return square / (square + limit)
 
 
 @compiled
 def wiener_shrink(columns, guide, count, step, part, limit, blocks, kept):
-    """The same with every coefficient times square / (square + limit[n]), square of the pilot's coefficient, whose columns are `guide`."""
+    """Apply the Wiener filter to a row of blocks: each coefficient times square / (square + limit[n]), square of the pilot's, from columns `guide`."""
     o1, o2, o3, o4, o5, o6, o7 = places(step, part)
     for k in range(SIDE):
         place = np.uint64(k * LINE)
@@ -182,8 +183,9 @@ def wiener_shrink(columns, guide, count, step, part, limit, blocks, kept):
 
 @compiled
 def add_up(rows, stride, parts, step, part, out, place):
-    """out[place + m part + n] = sum over blocks of what value n of part m < `parts` gets from them: the block's own column m from block n, columns further on
-    from those before it. rows[m stride + LANES + n]: column m of block n.
+    """Compute out[place + m part + n], sum over blocks of their contributions to value n of part m < `parts`.
+
+    The block's own column m comes from block n, later columns from the blocks before it. rows[m stride + LANES + n]: column m of block n.
     """
     one = np.uint64(1)
     for m in range(parts):
@@ -213,7 +215,7 @@ def add_up(rows, stride, parts, step, part, out, place):
 
 @compiled
 def rows_backward(blocks, count, share, step, part, rows, columns):
-    """columns[k LINE + x] = the blocks' columns, still as frequencies down, each times its block's share, added up. rows: scratch, MOST for each column."""
+    """Compute columns[k LINE + x], the sum of the blocks' columns, still frequencies down, each times its block's weight. rows: scratch, MOST per column."""
     for k in range(SIDE):
         row = np.uint64(SIDE * k * MOST)
         for i in range(count):
@@ -246,8 +248,8 @@ def rows_backward(blocks, count, share, step, part, rows, columns):
 def shrink(plane, variance, pilot, use_pilot, strength, offset_y, offset_x, step, scratch, total):
     """Shrink one plane (h, w), h and w from 8 to 256, with noise variance (h, w), block by block; into total (h, w).
 
-    Blocks start at offset + n step, and cover the plane; beyond its borders it is mirrored. strength: threshold in deviations, or with a pilot the factor on
-    variance. scratch: see `scratch_for`.
+    Blocks start at offset + n step and cover the plane, which is mirrored beyond its borders. strength: threshold in standard deviations, or with a pilot the
+    factor of the variance. scratch: see `scratch_for`.
     """
     height, width = plane.shape
     first_y, down = lattice(height, offset_y, step)

@@ -1,4 +1,4 @@
-"""Motion refined against the reconstruction, where samples that were left out agree (Lecouat et al. 2021 alternate in the same way)."""
+"""Refinement of motion against the reconstruction, with cross-validation (Lecouat et al. 2021 alternate in the same way)."""
 
 from __future__ import annotations
 
@@ -15,16 +15,17 @@ from burstsr.reconstruct import flow_refinement_loops
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
-_AROUND = (5, 5)  # tiles that move together
-_FARTHEST_PX = 0.2  # of one refinement
-_WORTH = 0.1  # squared deviations by which the other half must fit better
-_PRIOR_PX = 0.015  # deviation of what is left to refine
+_AROUND = (5, 5)  # tiles with a common step
+_FARTHEST_PX = 0.2  # largest step
+_LEAST_GAIN = 0.1  # least reduction of the other half's cost, in noise variances
+_PRIOR_PX = 0.015  # prior standard deviation of the remaining motion error
 
 
 def refined(frame: Frame, flow: Flow, image: Floats, noise: Noise, scale: float, defects: NDArray[np.int64]) -> tuple[Flow, float]:
-    """The flow of `frame` after one Gauss-Newton step per 5 x 5 tiles towards picture (H', W', 3), as the lens shows it; and the share of tiles that took it.
+    """Return the flow of `frame` after one Gauss-Newton step per 5 x 5 tiles, and the share of tiles that accepted it.
 
-    Each tile's step is found once from either half of its quads and must lower the squared residual of the other half, both times; else it stays.
+    image: (H', W', 3), blurred by the lens. For cross-validation each step is estimated from either half of the CFA cells, and accepted only if it reduces the
+    squared residual of the other half, both times.
     """
     samples = clipped_samples(frame)
     samples[tuple(defects.T)] = np.nan
@@ -37,13 +38,13 @@ def refined(frame: Frame, flow: Flow, image: Floats, noise: Noise, scale: float,
     area = _AROUND[0] * _AROUND[1]
     halves = [np.asarray(cv2.blur(np.ascontiguousarray(sums[:, :, k]), _AROUND, borderType=cv2.BORDER_REPLICATE) * area, np.float64) for k in (0, 1)]
     gains = [-_change(halves[1 - k], _step(halves[k])) for k in (0, 1)]
-    better = np.minimum(*gains) > _WORTH
+    better = np.minimum(*gains) > _LEAST_GAIN
     step = np.clip(_step(halves[0] + halves[1]), -_FARTHEST_PX, _FARTHEST_PX) * better[..., None]
     return Flow((inverse.tiles + step).astype(np.float32), tile, flow.error_px).inverse(), float(better.mean())
 
 
 def _step(sums: Doubles) -> Doubles:
-    """(..., 2) step (dy, dx) that minimises the squared residual and what is unlikely to be left: H d = g."""
+    """Return the step (dy, dx), (..., 2), that minimises the squared residual plus the prior: H d = g."""
     prior = 1 / _PRIOR_PX**2
     yy, yx, xx, gy, gx = np.moveaxis(sums, -1, 0)
     yy, xx = yy + prior, xx + prior
@@ -52,7 +53,7 @@ def _step(sums: Doubles) -> Doubles:
 
 
 def _change(sums: Doubles, step: Doubles) -> Doubles:
-    """By how much a step changes half the squared residual: d H d / 2 - g d."""
+    """Return the change of half the squared residual by a step: d H d / 2 - g d."""
     yy, yx, xx, gy, gx = np.moveaxis(sums, -1, 0)
     dy, dx = np.moveaxis(step, -1, 0)
     return np.asarray(0.5 * (yy * dy * dy + 2 * yx * dy * dx + xx * dx * dx) - gy * dy - gx * dx)

@@ -1,4 +1,4 @@
-"""Motion against the reconstruction: the loop. Same arithmetic as `paper.py`'s prediction."""
+"""Loop of motion refinement against the reconstruction. Same arithmetic as the prediction in `naive.py`."""
 
 import math
 
@@ -8,13 +8,13 @@ from burstsr.core.jit import compiled, inlined
 from burstsr.reconstruct.loops import cover, position
 
 f4 = np.float32
-STEP = 0.1  # raw pixels of the difference that stands for a derivative
-OUTLIER = 3.0  # deviations beyond which a sample counts less (Huber)
+STEP = 0.1  # step of the finite difference, raw pixels
+OUTLIER = 3.0  # standard deviations beyond which a sample is down-weighted (Huber)
 
 
 @inlined
-def seen(image, channel, start_y, start_x, scale, share_y, share_x):
-    """Mean of one channel over the square that starts at (start_y, start_x) in edge coordinates; borders go on."""
+def square_mean(image, channel, start_y, start_x, scale, share_y, share_x):
+    """Return the mean of one channel over the square that starts at (start_y, start_x) in edge coordinates; borders replicated."""
     height, width = image.shape[:2]
     y0 = cover(start_y, scale, share_y)
     x0 = cover(start_x, scale, share_x)
@@ -28,10 +28,10 @@ def seen(image, channel, start_y, start_x, scale, share_y, share_x):
 
 @compiled
 def normal_sums(first, last, samples, cfa, image, scale, back, tile, alpha, beta, sums):
-    """Add up, per tile of the frame and half of its quads, what Gauss-Newton needs to move the frame: sums (nty, ntx, 2, 5) float64.
+    """Accumulate, per tile of the frame and half of its CFA cells, the normal equations of a Gauss-Newton step: sums (nty, ntx, 2, 5) float64.
 
-    Rows first .. last of samples (H, W), NaN where there is none. The five: H_yy, H_yx, H_xx, g_y, g_x of  sum w (sample - prediction)^2 / 2, with
-    w = 1 / variance, less for outliers. Quads alternate between the halves as on a chess board.
+    Rows first .. last of samples (H, W), NaN where missing. The five: H_yy, H_yx, H_xx, g_y, g_x of  sum w (sample - prediction)^2 / 2, with w = 1 / variance,
+    reduced for outliers. Cells alternate between the halves in a checkerboard.
     """
     height, width = samples.shape
     s = f4(scale)
@@ -47,9 +47,9 @@ def normal_sums(first, last, samples, cfa, image, scale, back, tile, alpha, beta
             y = py * s
             x = px * s
             c = cfa[qy & 1, qx & 1]
-            guess = seen(image, c, y, x, s, share_y, share_x)
-            slope_y = (seen(image, c, y + h, x, s, share_y, share_x) - guess) / f4(STEP)
-            slope_x = (seen(image, c, y, x + h, s, share_y, share_x) - guess) / f4(STEP)
+            guess = square_mean(image, c, y, x, s, share_y, share_x)
+            slope_y = (square_mean(image, c, y + h, x, s, share_y, share_x) - guess) / f4(STEP)
+            slope_x = (square_mean(image, c, y, x + h, s, share_y, share_x) - guess) / f4(STEP)
             left = sample - guess
             variance = alpha[c] * max(guess, f4(0)) + beta[c]
             weight = min(f4(1), f4(OUTLIER) * math.sqrt(variance) / max(abs(left), f4(1e-9))) / variance

@@ -1,10 +1,10 @@
-"""The reconstruction in plain NumPy and SciPy, with matrices written out. The loops must agree.
+"""The reconstruction in plain NumPy and SciPy, with explicit matrices. The oracle of the loops.
 
-The picture x minimises  sum_i w_i (a_i . G x - y_i)^2 / 2 + prior(x), by half-quadratic splitting (Geman & Yang 1995) with shrinkage as the prior's
-proximal map (plug and play: Venkatakrishnan, Bouman & Wohlberg 2013). a_i is the pixel-area forward model: sample i is the mean of the picture over the
-square of its pixel, moved by the frame's flow (y = D B F x of Elad & Feuer 1997, where D B is that mean, F the flow and G the lens).
+The image x minimises  sum_i w_i (a_i . G x - y_i)^2 / 2 + prior(x), by half-quadratic splitting (Geman & Yang 1995) with shrinkage as the prior's
+proximal map (plug and play: Venkatakrishnan, Bouman & Wohlberg 2013). a_i is the pixel-area forward model: sample i is the mean of the image over the
+area of its pixel, displaced by the frame's flow (y = D B F x of Elad & Feuer 1997, where D B is that mean, F the flow and G the lens).
 
-Pictures and tiles are (3, h, w), flattened in C order to vectors of 3 h w; pixel k of an axis covers k to k + 1. Everything is float64.
+Images and tiles are (3, h, w), flattened in C order to vectors of 3 h w; pixel k of an axis covers k to k + 1. Everything is float64.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from burstsr.core.flow import Flow
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.int64]
-Matrix = Any  # scipy.sparse.csr_array, which has no types
+Matrix = Any  # scipy.sparse.csr_array, which is untyped
 SIDE = 8  # pixels along a block of the shrinkage
 
 
 @dataclass(frozen=True)
 class Squares:
-    """Where the n samples of a crop lie on a tile, row by row.
+    """Positions of a crop's n samples on a tile, row by row.
 
-    p: (n, 2) raw (y, x) in the reference. start: (n, 2) the square's first corner in the tile's pixels. side: its length in pixels, the scale s.
-    colour: (n,) 0 to 2. seen: (n,) bool: there is a sample, and the reach + 1 pixels from the one under `start` on lie on the tile.
+    p: (n, 2) raw (y, x) in the reference. start: (n, 2) the pixel area's first corner in the tile's pixels. side: its length in pixels, the scale s.
+    colour: (n,) 0 to 2. seen: (n,) bool: the sample exists, and the reach + 1 pixels from the one under `start` on are inside the tile.
     """
 
     p: Array
@@ -42,9 +42,9 @@ class Squares:
 
 
 def squares(samples: Array, place: Ints, cfa: Ints, scale: float, back: Flow, origin: Ints, shape: tuple[int, int]) -> Squares:
-    """Squares of a crop of a mosaic, (m, n) samples or NaN, whose first lies at raw `place`: [p, p + 1] times s, with p = q + back(q).
+    """Return the pixel areas of a crop of a mosaic, (m, n) samples or NaN, whose first is at raw `place`: [p, p + 1] times s, with p = q + back(q).
 
-    back: the frame's inverse flow. origin: picture (y, x) of the tile's first pixel. shape: (h, w) of the tile.
+    back: the frame's inverse flow. origin: image (y, x) of the tile's first pixel. shape: (h, w) of the tile.
     """
     y, x = (place[k] + i.ravel() for k, i in enumerate(np.mgrid[: samples.shape[0], : samples.shape[1]]))
     p = np.stack([y, x], -1) + back.at(y, x)
@@ -54,7 +54,7 @@ def squares(samples: Array, place: Ints, cfa: Ints, scale: float, back: Flow, or
 
 
 def sample_matrix(where: Squares, shape: tuple[int, int]) -> Matrix:
-    """A, (n, 3 h w): row i holds, for the sample's colour, the share of its square that every pixel takes. Samples that are not seen have no entries."""
+    """Return A, (n, 3 h w): row i has, for the sample's colour, the fraction of its area in each pixel. Rows of samples that are not seen are empty."""
     A = sparse.lil_array((len(where.seen), 3 * shape[0] * shape[1]))
     for i in np.flatnonzero(where.seen):
         (rows, share_y), (columns, share_x) = (_covered(v, where.side) for v in where.start[i])
@@ -65,28 +65,28 @@ def sample_matrix(where: Squares, shape: tuple[int, int]) -> Matrix:
 
 
 def blur_matrix(taps: Array, shape: tuple[int, int]) -> Matrix:
-    """G, (3 h w, 3 h w): the lens's blur by `taps`, odd and symmetric, along both axes of every colour; zeros beyond the borders."""
+    """Return G, (3 h w, 3 h w): lens blur by `taps`, odd and symmetric, along both axes of every colour; zeros beyond the borders."""
     reach = len(taps) // 2
     along = [sparse.diags_array(list(taps), offsets=list(range(-reach, reach + 1)), shape=(n, n)) for n in shape]
     return sparse.csr_array(sparse.kron(sparse.eye_array(3), sparse.kron(*along)))
 
 
 def weights(where: Squares, robustness: Array, corner: Ints, certainty: Array) -> Array:
-    """(n,) w: trust of the quad under p, its nearest beyond the edges, times certainty (1 / variance) at the pixel under the square's centre.
+    """Return w, (n,): robustness of the CFA cell under p (nearest beyond the edges) times certainty (1 / variance) at the pixel under the area's centre.
 
-    trust: (m, n) per quad of the reference from quad `corner` on. certainty: (3, h, w).
+    robustness: (m, n) per CFA cell of the reference from cell `corner` on. certainty: (3, h, w).
     """
     return robustness[_cell(where, corner, robustness.shape)] * _at_centre(where, certainty)
 
 
 def normal_equations(A: Matrix, w: Array, y: Array) -> tuple[Matrix, Array]:
-    """N = A^T W A, (3 h w, 3 h w), and r = A^T W y. y: samples; what stands where A has no entries does not matter."""
+    """Return N = A^T W A, (3 h w, 3 h w), and r = A^T W y. y: samples; values of empty rows of A are ignored."""
     W = sparse.diags_array(np.where(np.diff(A.indptr) > 0, w, 0.0))
     return sparse.csr_array(A.T @ W @ A), np.asarray(A.T @ W @ np.nan_to_num(y.ravel()))
 
 
 def matrix_of(normal: Array) -> Matrix:
-    """N, (3 h w, 3 h w), of its half stencil normal[c, y, dy, dx + reach, x] = N((y, x), (y + dy, x + dx)), with dx >= 0 where dy = 0."""
+    """Return N, (3 h w, 3 h w), from its half stencil normal[c, y, dy, dx + reach, x] = N((y, x), (y + dy, x + dx)), with dx >= 0 where dy = 0."""
     _, height, count, _, width = normal.shape
     pixel = np.arange(3 * height * width).reshape(3, height, width)
     c, y, dy, k, x = np.nonzero(normal)
@@ -96,24 +96,24 @@ def matrix_of(normal: Array) -> Matrix:
 
 
 def inside(shape: tuple[int, int], reach: int) -> Array:
-    """(3 h w,) 1, but 0 on the outermost `reach` pixels, whose equations lack the samples beyond the tile."""
+    """Return (3 h w,) 1, but 0 on the outermost `reach` pixels, whose equations lack the samples beyond the tile."""
     free = np.zeros((3, *shape))
     free[:, reach : shape[0] - reach, reach : shape[1] - reach] = 1
     return free.ravel()
 
 
 def colour_differences(balance: Array, pixels: int) -> Matrix:
-    """C, (2 pixels, 3 pixels): (r - g, b - g) of white-balanced values. balance: (3,) camera RGB of a neutral object."""
+    """Return C, (2 pixels, 3 pixels): (r - g, b - g) of white-balanced values. balance: (3,) camera RGB of a neutral object."""
     return sparse.kron(np.array([[1, -1, 0], [0, -1, 1]]) / balance, sparse.eye_array(pixels))
 
 
 def conjugate_gradient(
-    N: Matrix, taps: Array, right: Array, pull: Array, chroma: float, balance: Array, target: Array, iterations: int, x: Array, reach: int
+    N: Matrix, taps: Array, right: Array, penalty: Array, chroma: float, balance: Array, target: Array, iterations: int, x: Array, reach: int
 ) -> tuple[Array, float]:
-    """Preconditioned conjugate gradients (Hestenes & Stiefel 1952) from x on  (G N G + D + E) x = G r + (D + E) z,  z = target, right = G r.
+    """Run preconditioned conjugate gradients (Hestenes & Stiefel 1952) from x on  (G N G + D + E) x = G r + (D + E) z,  z = target, right = G r.
 
-    D = diag(pull), E = chroma C^T D_g C. The outermost `reach` pixels stay, and N and r have no rows for them. Returns x and the excess: by how much
-    z explains the samples worse than that x, (z G N G z - 2 z G r) - (x G N G x - 2 x G r), both over the pixels inside.
+    D = diag(penalty), E = chroma C^T D_g C. The outermost `reach` pixels are fixed, and N and r have no rows for them. Returns x and the misfit difference: the
+    excess of z's squared residuals over x's, (z G N G z - 2 z G r) - (x G N G x - 2 x G r), both over the pixels inside.
     """
     shape = target.shape[1:]
     z, b, v = target.ravel().astype(np.float64), right.ravel(), x.ravel().astype(np.float64)
@@ -121,7 +121,7 @@ def conjugate_gradient(
     G = blur_matrix(taps, (shape[0], shape[1]))
     data = G @ sparse.diags_array(free) @ N @ G
     C = colour_differences(balance, shape[0] * shape[1])
-    DE = sparse.diags_array(pull.ravel()) + chroma * C.T @ sparse.diags_array(np.tile(pull[1].ravel(), 2)) @ C
+    DE = sparse.diags_array(penalty.ravel()) + chroma * C.T @ sparse.diags_array(np.tile(penalty[1].ravel(), 2)) @ C
     H = data + DE
     M = float((taps**2).sum()) ** 2 * N.diagonal() + DE.diagonal()
     g = free * (b + DE @ z - H @ v)
@@ -138,24 +138,25 @@ def conjugate_gradient(
         p = g / M + fresh / power * p
         power = fresh
 
-    def unexplained(u: Array) -> float:
+    def misfit_of(u: Array) -> float:
         return float((free * u) @ (data @ u - 2 * b))
 
-    return v.reshape(x.shape), unexplained(z) - unexplained(v)
+    return v.reshape(x.shape), misfit_of(z) - misfit_of(v)
 
 
 def starts(length: int, offset: int, step: int) -> list[int]:
-    """First pixels of the blocks that cover an axis: offset + n step, from the last not after 0 on."""
+    """Return the first pixels of the blocks that cover an axis: offset + n step, from the last at or before 0 on."""
     first = offset - step if offset > 0 else 0
     return list(range(first, length - SIDE + step, step))
 
 
 def shrink(plane: Array, variance: Array, pilot: Array | None, strength: float, offset: tuple[int, int], step: int) -> Array:
-    """The plane (h, w) with every 8 x 8 block's cosine coefficients (orthonormal DCT-II) shrunk and the blocks averaged.
+    """Return the plane (h, w) with every 8 x 8 block's DCT coefficients (orthonormal DCT-II) shrunk, and overlapping blocks averaged.
 
-    variance: (h, w) of the noise; a block takes the one at its pixel (4, 4), or the nearest. Without pilot coefficients below `strength` deviations fall
-    (hard threshold); with one, (h, w), they count by  P^2 / (P^2 + strength variance)  (empirical Wiener filter: Ghael, Sayeed & Baraniuk 1997). Means
-    stay. A block counts by 1 / (variance * sum of squared factors, at least 1), the inverse of the noise it keeps. Beyond its borders the plane is mirrored.
+    variance: (h, w) of the noise; a block uses the one at its pixel (4, 4), or the nearest. Without a pilot, coefficients below `strength` standard deviations
+    are set to zero (hard threshold); with one, (h, w), they are multiplied by  P^2 / (P^2 + strength variance)  (empirical Wiener filter: Ghael, Sayeed &
+    Baraniuk 1997). Means are kept. The weight of a block is 1 / (variance * max(sum of squared factors, 1)), the inverse of its remaining noise. The plane is
+    mirrored beyond its borders.
     """
     wide, guide = (None if p is None else np.pad(p.astype(np.float64), SIDE, "reflect") for p in (plane, pilot))
     assert wide is not None
@@ -179,10 +180,9 @@ def shrink(plane: Array, variance: Array, pilot: Array | None, strength: float, 
 
 
 def misfit(where: Squares, y: Array, image: Array, corner: Ints, certainty: Array, count: tuple[int, int]) -> tuple[Array, Array, Array]:
-    """Per quad of the reference from quad `corner` on, `count` of them: sum of w (y - A x)^2, how many samples that were, sum of w^(1/2) (y - A x);
-    each (m, n).
+    """Return, per CFA cell of the reference from cell `corner` on, `count` of them: sum of w (y - A x)^2, number of samples, sum of w^(1/2) (y - A x).
 
-    picture: (3, h, w), blurred as the lens does. A saturated sample (y >= 1) only says that the light is at least as strong.
+    Each (m, n). image: (3, h, w), blurred by the lens. A saturated sample (y >= 1) is a lower bound: it has no residual where the image is brighter.
     """
     left = y.ravel() - sample_matrix(where, (image.shape[1], image.shape[2])) @ image.ravel()
     left = np.where((y.ravel() >= 1) & (left < 0), 0.0, left)
@@ -197,18 +197,18 @@ def misfit(where: Squares, y: Array, image: Array, corner: Ints, certainty: Arra
 
 
 def _covered(start: float, side: float) -> tuple[Ints, Array]:
-    """Pixels from the one under `start` on, reach + 1 of them, and the share of [start, start + side] in each."""
+    """Return the reach + 1 pixels from the one under `start` on, and the fraction of [start, start + side] in each."""
     pixel = math.floor(start) + np.arange(math.ceil(side) + 1)
     return pixel, np.maximum(np.minimum(pixel + 1, start + side) - np.maximum(pixel, start), 0) / side
 
 
 def _cell(where: Squares, corner: Ints, count: tuple[int, ...]) -> tuple[Ints, Ints]:
-    """Quad of the reference under p, counted from `corner`, its nearest of `count` quads."""
+    """Return the CFA cell of the reference under p, counted from `corner`, clipped to `count` cells."""
     ky, kx = (np.clip(np.floor((where.p[:, k] + 0.5) / 2).astype(np.int64) - corner[k], 0, count[k] - 1) for k in (0, 1))
     return ky, kx
 
 
 def _at_centre(where: Squares, certainty: Array) -> Array:
-    """Certainty of the sample's colour at the pixel under its square's centre."""
+    """Return the certainty of the sample's colour at the pixel under the centre of its area."""
     y, x = (np.clip((where.start[:, k] + where.side / 2).astype(int), 0, certainty.shape[k + 1] - 1) for k in (0, 1))
     return np.asarray(certainty[where.colour, y, x], np.float64)

@@ -1,9 +1,9 @@
-"""The normal equations' loops: their product with a picture. Same arithmetic as `paper.py`.
+"""Loops of the normal matrix: its product with an image. Same arithmetic as `naive.py`.
 
-normal: (3, h, reach + 1, 2 reach + 1, w), half of the symmetric stencil N, see `loops.py`. taps: the lens's blur along an axis, odd and symmetric; [1] = none.
+normal: (3, h, reach + 1, 2 reach + 1, w), half of the symmetric stencil N, see `loops.py`. taps: lens blur along an axis, odd and symmetric; [1] = none.
 
-N is by far the largest array and does not fit the fast caches: a row of it is read once, for the pixels' own row and for the rows below, whose sums wait
-in `lines`. Planes lie behind each other in flat arrays, and indices are unsigned, or numba's test for negative ones would keep LLVM from vectorising.
+N is by far the largest array and exceeds the fast caches: each of its rows is read once, for the pixels' own row and for the rows below, whose partial sums
+are kept in `lines`. Planes are stored in sequence in flat arrays, and indices are unsigned: numba's wrap-around test would prevent vectorisation.
 """
 
 import numpy as np
@@ -12,19 +12,19 @@ from burstsr.core.jit import compiled
 from burstsr.reconstruct.aligned import VECTOR, aligned
 
 f4 = np.float32
-GUARD = VECTOR  # values before and after a plane's, so that neighbours of its corners can be read
+GUARD = VECTOR  # padding before and after a plane, so that neighbours of its corners can be read
 LINE = 528  # longest row, and the distance between lines
 
 
 def scratch_for(shape, planes=6):
-    """Memory for `solve_loops` and `seen_of` on (3, h, w)."""
+    """Allocate scratch memory for `cg_loops` and `seen_of` on (3, h, w)."""
     size = 3 * shape[1] * shape[2] + 2 * GUARD
     return aligned((planes, -(-size // GUARD) * GUARD))
 
 
 @compiled
 def any_reach(normal, at, x, place, width, reach, lines, line):
-    """The same for any reach, without sums that wait: all rows of N that meet row y are read."""
+    """Compute a row of `product_row` for any reach, without partial sums: all rows of N that involve row y are read."""
     wide = 2 * reach + 1
     for k in range(reach, width - reach):
         lines[np.uint64(line + k)] = normal[np.uint64(at + reach * width + k)] * x[np.uint64(place + k)]
@@ -41,9 +41,9 @@ def any_reach(normal, at, x, place, width, reach, lines, line):
 
 @compiled
 def product_row(normal, y, height, width, reach, x, out, lines):
-    """Row y of N x into flat `out`, but for `reach` columns at either end; flat x begins after GUARD values. Rows must come in order, from the first on.
+    """Compute row y of N x into flat `out`, except `reach` columns at either end; flat x begins after GUARD values. Rows must be processed in order.
 
-    lines: three of each colour. For reach 2 a row of N is read once: the second and third hold what rows above owe to the next row and the one after it.
+    lines: three of each colour. For reach 2 a row of N is read once: the second and third hold partial sums for the next two rows.
     """
     for c in range(3):
         row = (c * height + y) * width
@@ -124,7 +124,7 @@ def product_row(normal, y, height, width, reach, x, out, lines):
 
 @compiled
 def guarded(x, out):
-    """out = x, flat, with GUARD zeros before and after."""
+    """Copy x to flat `out`, with GUARD zeros before and after."""
     size = len(x)
     for k in range(GUARD):
         out[k] = f4(0)
@@ -135,7 +135,7 @@ def guarded(x, out):
 
 @compiled
 def flat_product(normal, x, out, height, width, reach):
-    """Flat out = N x inside, x after GUARD values; the rim of `out` stays."""
+    """Compute flat out = N x inside, x after GUARD values; the rim of `out` is unchanged."""
     lines = np.zeros(9 * LINE, f4)
     for y in range(height - reach):
         product_row(normal, y, height, width, reach, x, out, lines)
@@ -143,7 +143,7 @@ def flat_product(normal, x, out, height, width, reach):
 
 @compiled
 def product(normal, x, out):
-    """out = N x for x, out (3, h, w), but for the outermost `reach` pixels, which become 0."""
+    """Compute out = N x for x, out (3, h, w), except the outermost `reach` pixels, which are set to 0."""
     height, width = x.shape[1:]
     guard = np.empty(x.size + 2 * GUARD, f4)
     guarded(x.reshape(-1), guard)
@@ -153,7 +153,7 @@ def product(normal, x, out):
 
 @compiled
 def blur(x, taps, between, out):
-    """out = x blurred by `taps` along both axes; zeros beyond the borders, so that the blur is its own adjoint. between: scratch."""
+    """Blur x by `taps` along both axes into `out`; zeros beyond the borders, so that the blur is self-adjoint. between: scratch."""
     _, height, width = x.shape
     n = len(taps) // 2
     for c in range(3):
@@ -186,7 +186,7 @@ def blur(x, taps, between, out):
 
 @compiled
 def data(normal, taps, x, out, shape, reach, blurred, between):
-    """Flat out = G N G x inside, x and scratch after GUARD values; the rim of `out` stays, but is written to where there is a blur."""
+    """Compute flat out = G N G x inside, x and scratch after GUARD values; the rim of `out` is undefined if there is a blur."""
     _, height, width = shape
     if len(taps) == 1:
         flat_product(normal, x, out, height, width, reach)
@@ -203,7 +203,7 @@ def data(normal, taps, x, out, shape, reach, blurred, between):
 
 @compiled
 def clear_rim(plane, shape, reach):
-    """0 on the outermost `reach` pixels of a flat (3, h, w)."""
+    """Set the outermost `reach` pixels of a flat (3, h, w) to 0."""
     _, height, width = shape
     for c in range(3):
         for y in range(height):
@@ -216,7 +216,7 @@ def clear_rim(plane, shape, reach):
 
 @compiled
 def seen_of(normal, taps, x, out, scratch):
-    """out = G N G x inside, 0 on the outermost `reach` pixels; all (3, h, w)."""
+    """Compute out = G N G x inside, 0 on the outermost `reach` pixels; all (3, h, w)."""
     reach = normal.shape[2] - 1
     guarded(x.reshape(-1), scratch[0])
     data(normal.reshape(-1), taps, scratch[0], out.reshape(-1), x.shape, reach, scratch[1], scratch[2])

@@ -1,4 +1,4 @@
-"""What pictures are expected to look like: few cosine coefficients in luma and in colour differences, on square roots, where shadows count."""
+"""Image prior: few DCT coefficients in luma and in colour differences of square roots, which give shadows more weight."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from burstsr.settings import ReconstructSettings
 Floats = NDArray[np.float32]
 TO_LUMA = np.array([[0.25, 0.5, 0.25], [1, -1, 0], [0, -1, 1]], np.float32)  # luma, R - G, B - G
 TO_RGB = np.linalg.inv(TO_LUMA.astype(np.float64)).astype(np.float32)
-_OFFSETS = ((0, 0), (2, 2), (0, 2), (2, 0), (1, 1), (3, 3), (1, 3), (3, 1))  # of the blocks' lattice, one step after another
+_OFFSETS = ((0, 0), (2, 2), (0, 2), (2, 0), (1, 1), (3, 3), (1, 3), (3, 1))  # of the lattice of blocks, by iteration
 _STEP, _DENSE_STEP = 4, 2  # pixels between blocks
-_COLOUR_STEP = 4  # the same, of colour differences, where luma's are dense
+_COLOUR_STEP = 4  # the same for colour differences, if luma's blocks are dense
 _SMOOTH = (5, 5)
 
 
 class Prior:
-    """Shrinks a tile's picture towards what is expected.
+    """Shrinkage of a tile's image, the proximal map of the prior.
 
-    start: (3, h, w), a first estimate, for the slope of the square root. neutral: (3,) camera RGB of a neutral object.
+    start: (3, h, w), a first estimate, for the derivative of the square root. neutral: (3,) camera RGB of a neutral object.
     """
 
     def __init__(self, start: Floats, neutral: NDArray[np.float64], settings: ReconstructSettings) -> None:
@@ -35,10 +35,10 @@ class Prior:
         self._slope2 = 0.25 / ((np.maximum(smooth / balance, 0) + self._offset) * balance**2)  # (d root / d x)^2
 
     def prox(self, x: Floats, variance: Floats, turn: int, dense: bool, before: Floats | None = None) -> Floats:
-        """x (3, h, w), linear camera RGB, where it carries noise of `variance` (3, h, w). turn: shifts the lattice of blocks; dense: twice as many.
+        """Denoise x (3, h, w), linear camera RGB with noise of `variance` (3, h, w).
 
-        Luma and the two colour differences of square roots of white-balanced values are each filtered twice, see `shrink_loops`; luma once, where
-        `before` (3, h, w), a picture that was shrunk before, says what to expect of it.
+        Luma and the two colour differences of square roots of white-balanced values are filtered twice each, see `dct_shrinkage_loops`; luma only once if
+        `before` (3, h, w), an image denoised earlier, serves as the pilot. turn: selects the offset of the lattice of blocks; dense: twice as many blocks.
         """
         s = self._settings
         planes, noise = self._planes(x, variance)
@@ -51,11 +51,11 @@ class Prior:
             if guide is None:
                 dct_shrinkage_loops.shrink(plane, v, plane, False, np.float32(s.dct_threshold), down, along, step, self._scratch, pilot)
             dct_shrinkage_loops.shrink(plane, v, pilot if guide is None else guide, True, np.float32(strength), down, along, step, self._scratch, result)
-        prior_loops.to_picture(out.reshape(3, -1), self._neutral, self._offset, TO_RGB, planes.reshape(3, -1))
+        prior_loops.to_image(out.reshape(3, -1), self._neutral, self._offset, TO_RGB, planes.reshape(3, -1))
         return planes
 
     def _planes(self, x: Floats, variance: Floats) -> tuple[Floats, Floats]:
-        """Luma and colour differences (3, h, w) of a picture, and their noise."""
+        """Return luma and colour differences (3, h, w) of an image, and their noise variance."""
         flat, planes, noise = (3, -1), aligned(x.shape), aligned(x.shape)
         model = (TO_LUMA, self._slope2.reshape(flat), variance.reshape(flat), np.float32(self._settings.chroma_noise))
         prior_loops.to_planes(x.reshape(flat), self._neutral, self._offset, *model, planes.reshape(flat), noise.reshape(flat))

@@ -1,4 +1,4 @@
-"""The prior's loops over pixels: from a picture to the planes that are shrunk, and back."""
+"""Loops of the prior over pixels: from an image to the planes that are shrunk, and back."""
 
 import math
 
@@ -11,8 +11,9 @@ f4 = np.float32
 
 @compiled
 def to_planes(x, neutral, offset, to_luma, slope2, variance, chroma_noise, planes, noise):
-    """planes = to_luma (3, 3) times the square roots of white-balanced x, plus offset; noise = the variance of each. x, variance, slope2, planes, noise:
-    (3, n); slope2: the root's slope, squared.
+    """Compute planes = to_luma (3, 3) times the square roots of white-balanced x plus offset, and noise, their variance.
+
+    x, variance, slope2, planes, noise: (3, n); slope2: squared derivative of the root.
     """
     inverse_r = f4(1) / neutral[0]
     inverse_g = f4(1) / neutral[1]
@@ -36,8 +37,8 @@ def to_planes(x, neutral, offset, to_luma, slope2, variance, chroma_noise, plane
 
 
 @compiled
-def to_picture(planes, neutral, offset, to_rgb, out):
-    """The inverse of `to_planes`, (3, n)."""
+def to_image(planes, neutral, offset, to_rgb, out):
+    """Compute the inverse of `to_planes`, (3, n)."""
     for i in range(out.shape[1]):
         k = np.uint64(i)
         a = planes[0, k]

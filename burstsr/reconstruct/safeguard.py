@@ -1,4 +1,4 @@
-"""Mode fast does no harm: where the merged image does not explain the frames, the reference's own image stands."""
+"""Safeguard of mode "fast": where the merged image contradicts the frames, it is replaced by the reference's own image."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from burstsr.reconstruct.stage import MARGIN, SIDE, Task
 from burstsr.reconstruct.tiles import Tile, tiles
 
 Floats = NDArray[np.float32]
-_ERROR_PX = 0.1  # what the merge's blur leaves unexplained, as an error of motion
-_CONTRADICTION = (6.0, 9.0)  # squared residuals over what noise and such errors leave: from none to full
-_OTHERS = 2  # frames, spread over the burst, that are asked besides the reference
+_ERROR_PX = 0.1  # residuals caused by the merge's blur, expressed as a motion error
+_CONTRADICTION = (6.0, 9.0)  # squared residuals relative to those expected from noise and such an error: from keeping to replacing
+_OTHERS = 2  # frames, spread over the burst, that are compared besides the reference
 _NO_BLUR = np.ones(1, np.float32)
 
 
-def keep_what_agrees(task: Task) -> float:
-    """Put task.alone into task.image, in place, where the reference and a few other frames contradict it.
+def replace_contradicted(task: Task) -> float:
+    """Replace task.image, in place, by task.alone where the reference and a few other frames contradict it.
 
     Returns the share of the image that was replaced.
     """
-    views = _asked(task)
+    views = _views_to_compare(task)
     if task.alone is None or len(views) < 2:
         return 0.0
     inverses = [view.flow.inverse() for view in views]
     every = list(tiles((task.image.shape[0], task.image.shape[1]), SIDE, MARGIN))
-    replaced = [(tile, share) for tile, share in zip(every, in_parallel(lambda tile: _doubtful(task, views, inverses, tile), every), strict=True)]
-    for tile, share in replaced:  # afterwards: tiles see each other's margins
+    replaced = [(tile, share) for tile, share in zip(every, in_parallel(lambda tile: _share_to_replace(task, views, inverses, tile), every), strict=True)]
+    for tile, share in replaced:  # deferred: tiles read each other's margins
         if share is not None:
             own = task.image[tile.y0 : tile.y1, tile.x0 : tile.x1]
             own += share[..., None] * (task.alone(tile.y0, tile.y1)[:, tile.x0 : tile.x1] - own)
@@ -40,16 +40,16 @@ def keep_what_agrees(task: Task) -> float:
     return pixels / float(task.image.shape[0] * task.image.shape[1])
 
 
-def _doubtful(task: Task, views: Sequence[RegisteredFrame], inverses: Sequence[Flow], tile: Tile) -> Floats | None:
-    """(h, w) of the tile's own pixels, 0 to 1; None where there is nothing to doubt."""
+def _share_to_replace(task: Task, views: Sequence[RegisteredFrame], inverses: Sequence[Flow], tile: Tile) -> Floats | None:
+    """Return the share to replace, (h, w) 0 to 1, of the tile's own pixels; None if there is none."""
     start = tile.cut(task.image)
     data = TileData(tile, views, inverses, start, Sampling(task.noise, task.scale, _NO_BLUR, task.defects))
-    doubtful = contradicted(data, data.weighted(data.robustness_maps), start, _ERROR_PX, _CONTRADICTION)
-    return data.of_pixels(doubtful)[tile.own[1:]] if np.count_nonzero(doubtful) >= FEWEST_CELLS else None
+    contradiction = contradicted(data, data.weighted(data.robustness_maps), start, _ERROR_PX, _CONTRADICTION)
+    return data.of_pixels(contradiction)[tile.own[1:]] if np.count_nonzero(contradiction) >= FEWEST_CELLS else None
 
 
-def _asked(task: Task) -> list[RegisteredFrame]:
-    """The reference, and other frames that count, spread over the burst."""
+def _views_to_compare(task: Task) -> list[RegisteredFrame]:
+    """Return the reference and other frames with weight, spread over the burst."""
     others = [view for i, view in enumerate(task.views) if i != task.reference and view.weight > 0 and view.robustness.any()]
     chosen = np.unique(np.linspace(0, max(len(others) - 1, 0), min(_OTHERS, len(others))).astype(int))
     return [task.views[task.reference], *(others[i] for i in chosen)]

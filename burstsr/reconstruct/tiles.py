@@ -1,4 +1,4 @@
-"""Cutting a picture into tiles that are solved one by one."""
+"""Division of an image into tiles that are solved one by one."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Tile:
-    """Pixels y0 .. y1, x0 .. x1 of the picture are its own; it is solved with `margin` more on every side, mirrored beyond the picture; to the right with
-    as many more as make rows of whole vectors.
+    """A tile of the image: pixels y0 .. y1, x0 .. x1 are its own.
+
+    It is solved with `margin` more on every side, mirrored beyond the image, and with further columns on the right to make rows of whole vectors.
     """
 
     y0: int
@@ -30,32 +31,32 @@ class Tile:
 
     @property
     def origin(self) -> tuple[int, int]:
-        """Picture coordinates of the first pixel, margin included; may be negative."""
+        """Image coordinates of the first pixel, margin included; may be negative."""
         return self.y0 - self.margin, self.x0 - self.margin
 
     @property
     def shape(self) -> tuple[int, int]:
-        """(h, w), margins included."""
+        """Shape (h, w), margins included."""
         width = self.x1 - self.x0 + 2 * self.margin
         return self.y1 - self.y0 + 2 * self.margin, -(-width // VECTOR) * VECTOR
 
     @property
     def own(self) -> tuple[slice, slice, slice]:
-        """Its own pixels within (3, h, w) arrays of the tile."""
+        """Index of the tile's own pixels within its (3, h, w) arrays."""
         return slice(None), slice(self.margin, self.margin + self.y1 - self.y0), slice(self.margin, self.margin + self.x1 - self.x0)
 
     def cells(self, scale: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Rows and columns of the reference's quads that the tile touches; beyond the frame they go on."""
+        """Return the rows and columns of the reference's CFA cells that the tile overlaps, also beyond the frame."""
         first = [math.floor(o / scale / 2) for o in self.origin]
         last = [math.floor((o + n) / scale / 2) for o, n in zip(self.origin, self.shape, strict=True)]
         return np.arange(first[0], last[0] + 1), np.arange(first[1], last[1] + 1)
 
     def cut(self, image: Floats) -> Floats:
-        """(3, h, w) of a (H', W', 3) picture."""
+        """Return the tile's (3, h, w) part of a (H', W', 3) image."""
         return self.cut_rows(lambda first, last: image[first:last], (image.shape[0], image.shape[1]))
 
     def cut_rows(self, rows: Callable[[int, int], Floats], size: tuple[int, int]) -> Floats:
-        """(3, h, w) of an image of `size` = (H', W') that is given as a function of its rows, first to last."""
+        """Return the tile's (3, h, w) part of an image of `size` = (H', W') given as a function of its rows, first to last."""
         y, x = (_mirrored(np.arange(first, first + length), n) for first, length, n in zip(self.origin, self.shape, size, strict=True))
         out = aligned((3, *self.shape))
         out[:] = np.moveaxis(rows(int(y.min()), int(y.max()) + 1)[np.ix_(y - y.min(), x)], 2, 0)
@@ -63,7 +64,7 @@ class Tile:
 
 
 def tiles(shape: tuple[int, int], side: int, margin: int) -> Iterator[Tile]:
-    """Tiles of at most `side` pixels that cover `shape`, of nearly equal size."""
+    """Yield tiles of at most `side` pixels and nearly equal size that cover `shape`."""
     rows, columns = (_cuts(length, side) for length in shape)
     for y0, y1 in rows:
         for x0, x1 in columns:
@@ -71,7 +72,7 @@ def tiles(shape: tuple[int, int], side: int, margin: int) -> Iterator[Tile]:
 
 
 def box_in_frame(tile: Tile, flow: Flow, scale: float, shape: tuple[int, int]) -> NDArray[np.int64]:
-    """(y0, y1, x0, x1), even: raw pixels of a frame that may show the tile, within `shape`; from the extremes of the flow's tiles around it."""
+    """Return (y0, y1, x0, x1), even, of a frame's raw pixels that may overlap the tile, within `shape`; from the extremes of the flow around it."""
     first = [float(raw_position(o - 0.5, scale)) for o in tile.origin]
     last = [float(raw_position(o + n - 0.5, scale)) for o, n in zip(tile.origin, tile.shape, strict=True)]
     box = []
@@ -80,9 +81,9 @@ def box_in_frame(tile: Tile, flow: Flow, scale: float, shape: tuple[int, int]) -
         for k, count in enumerate(flow.tiles.shape[:2]):
             low, high = (int(math.floor(v[k] / flow.tile_px)) for v in (first, last))
             nodes.append(slice(min(max(low - 1, 0), count - 1), min(max(high + 2, 1), count)))
-        around = flow.tiles[nodes[0], nodes[1], axis]
-        low = min(max(math.floor((first[axis] + float(around.min())) / 2) * 2, 0), shape[axis])
-        high = min(math.ceil((last[axis] + float(around.max()) + 1) / 2) * 2, shape[axis])
+        nearby = flow.tiles[nodes[0], nodes[1], axis]
+        low = min(max(math.floor((first[axis] + float(nearby.min())) / 2) * 2, 0), shape[axis])
+        high = min(math.ceil((last[axis] + float(nearby.max()) + 1) / 2) * 2, shape[axis])
         box += [low, max(high, low)]
     return np.array(box, np.int64)
 
@@ -94,7 +95,7 @@ def _cuts(length: int, side: int) -> list[tuple[int, int]]:
 
 
 def _mirrored(index: NDArray[np.int64], length: int) -> NDArray[np.int64]:
-    """Indices reflected into 0 .. length, edge pixels once."""
+    """Return indices reflected into 0 .. length, edge pixels once."""
     period = max(2 * (length - 1), 1)
     folded = np.abs(index) % period
     return np.minimum(folded, period - folded) if length > 1 else np.zeros_like(index)
