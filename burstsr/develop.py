@@ -83,18 +83,21 @@ def denoise_colour(image: Floats, weight: Weights, burst: Registered, tuned: Set
 def _merged(burst: Registered, tuned: Settings, kernel: Floats, keep_weight: bool) -> tuple[Floats, Weights, Floats | None]:
     """Return the merged image, its weight in half precision, and the exact weight if keep_weight."""
     fallback = upscale_reference(burst, tuned.scale)
-    image, sums = _accumulated(burst, _merge_of(burst)(tuned.scale, kernel, tuned.merge.fallback_weight, fallback=fallback), weighed=True)
+    merge = merge_of(burst.views[burst.reference].frame)
+    image, sums = _accumulated(burst, merge(tuned.scale, kernel, tuned.merge.fallback_weight, fallback=fallback), weighed=True)
     return image, sums.astype(np.float16), sums if keep_weight else None
 
 
 def _iterations(burst: Registered, tuned: Settings) -> int:
     """Return the number of back-projection iterations: 0 if all frames have the same sub-pixel phase."""
-    return tuned.merge.back_projection_iterations if subpixel_phases([view.flow for view in burst.views], tuned.scale) > 1 else 0
+    period = burst.views[burst.reference].frame.info.cfa.period[0]
+    return tuned.merge.back_projection_iterations if subpixel_phases([view.flow for view in burst.views], tuned.scale, period) > 1 else 0
 
 
 def _sharpen(image: Floats, weight: Weights, burst: Registered, tuned: Settings, kernel: Floats) -> None:
     """Back-project the frames' residuals from the image, in place."""
-    residual, _ = _accumulated(burst, _merge_of(burst)(tuned.scale, kernel, tuned.merge.fallback_weight, explained=image), weighed=False)
+    merge = merge_of(burst.views[burst.reference].frame)
+    residual, _ = _accumulated(burst, merge(tuned.scale, kernel, tuned.merge.fallback_weight, explained=image), weighed=False)
     add_wiener_residual(image, residual, weight, burst.noise, tuned.merge, tuned.scale)
     if _is_mono(burst):
         image[:] = image[..., GREEN, None].copy()  # to which alone the mean is given back in full
@@ -104,8 +107,9 @@ def _is_mono(burst: Registered) -> bool:
     return burst.views[burst.reference].frame.info.cfa.is_mono
 
 
-def _merge_of(burst: Registered) -> type[KernelMerge] | type[MonoMerge]:
-    return MonoMerge if _is_mono(burst) else KernelMerge
+def merge_of(reference: Frame) -> type[KernelMerge] | type[MonoMerge]:
+    """Return the class that merges frames like the reference."""
+    return MonoMerge if reference.info.cfa.is_mono else KernelMerge
 
 
 def _accumulated(burst: Registered, accumulator: KernelMerge | MonoMerge, weighed: bool) -> tuple[Floats, Floats]:

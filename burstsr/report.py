@@ -200,16 +200,17 @@ class Record:
         index = self._scenes[0][run.reference]
         centre_shifts = shifts(certain(self._flows))[-1]  # sampling is evaluated at the image centre
         snr = max(estimate_snr(self._burst.frames[index], run.noise), 1.0)
+        scale, cfa = self._settings.scale, self._burst.info.cfa
         return Report(
             burst=self._burst.name,
             reference=index,
             frames=tuple(self._frames[i] for i in sorted(self._frames)),
             frames_of_other_scenes=len(self._names(_OTHER_SCENE)),
             other_bursts=tuple(tuple(self._burst.frames[i].info.path.name for i in group) for group in self._scenes[1:] if len(group) > 1),
-            coverage=coverage(self._flows, self._settings.scale),
+            coverage=coverage(self._flows, scale, cfa.period[0]),
             subpixel_phases=self._phases(),
-            sampling_uniformity=sampling_uniformity(centre_shifts, self._settings.scale),
-            expected_gain_db=expected_gain_db(centre_shifts, self._settings.scale, snr),
+            sampling_uniformity=sampling_uniformity(centre_shifts, scale, cfa.period[0]),
+            expected_gain_db=expected_gain_db(centre_shifts, scale, snr, cfa.is_mono),
             advice=self._advice(),
             defects_repaired=run.defects,
             reference_mended=self._repaired_share,
@@ -233,7 +234,7 @@ class Record:
         return f"one frame: {'upscaled' if self._settings.scale > 1 else 'developed'}, not merged"
 
     def _phases(self) -> int:
-        return subpixel_phases(certain(self._flows), self._settings.scale)
+        return subpixel_phases(certain(self._flows), self._settings.scale, self._burst.info.cfa.period[0])
 
     def _advice(self) -> str | None:
         advice = [self._noise_warning] if self._noise_warning else []

@@ -12,13 +12,14 @@ from burstsr.core.burst import Burst, Frame
 from burstsr.core.checks import check_burst, check_defects, check_flows
 from burstsr.core.errors import BurstError, SettingsError
 from burstsr.core.flow import Flow
+from burstsr.core.mono import one_channel, with_equal_channels
 from burstsr.core.report import Report
 from burstsr.core.result import Result
 from burstsr.core.sensor import is_constant
 from burstsr.defects import repair_pixels
-from burstsr.develop import add_reference_detail, denoise_colour, upscale_reference
+from burstsr.develop import add_reference_detail, denoise_colour, merge_of, upscale_reference
 from burstsr.kernels import kernels
-from burstsr.merge import KernelMerge, SamePhaseMean
+from burstsr.merge import SamePhaseMean
 from burstsr.noise import estimate_noise, estimate_snr
 from burstsr.prepare import NoiseEstimate
 from burstsr.reconstruct import RegisteredFrame
@@ -52,6 +53,7 @@ class StreamingMerge:
         self._bad_pixels = bad_pixels
         self._name = name
         self._accumulation: _Accumulation | None = None
+        self._first: Frame | None = None
 
     def __len__(self) -> int:
         """Return the number of added frames."""
@@ -62,14 +64,13 @@ class StreamingMerge:
 
         Raises BurstError for a frame that does not match the first, SettingsError for a flow that does not fit.
         """
-        first = self._accumulation.frames[0] if self._accumulation else frame
-        burst = Burst(self._name, (frame,) if first is frame else (first, frame))
-        check_burst(burst)
-        frame.info.cfa.require_bayer("merging frames as they come")
+        check_burst(Burst(self._name, (frame,) if self._first is None else (self._first, frame)))
+        given, frame = frame.info, with_equal_channels(Burst(self._name, (frame,))).frames[0]
         checked = None if flow is None else check_flows([flow], Burst(self._name, (frame,)))[0]
         defects = check_defects(np.zeros((0, 2), np.int64) if self._bad_pixels is None else self._bad_pixels, frame.info.shape)
         repaired = repair_pixels(frame, defects)
         if self._accumulation is None:
+            self._first = repaired.with_info(given)
             self._accumulation = _Accumulation(repaired, self._settings, self._name, len(defects))
         self._accumulation.add(repaired, checked)
 
@@ -78,7 +79,11 @@ class StreamingMerge:
         if self._accumulation is None:
             raise BurstError("no frame was added: at least one is needed")
         begun, self._accumulation = self._accumulation, None
-        return begun.result()
+        first, self._first = self._first, None
+        result = begun.result()
+        if first is None or not first.info.cfa.is_mono:
+            return result
+        return replace(result, image=one_channel(result.image), weight=one_channel(result.weight), reference=first.info)
 
 
 class _Accumulation:
@@ -107,7 +112,7 @@ class _Accumulation:
         if self._same_phase:
             self._same_phase.add(frame, flow, robustness)
         weight = self._tuned.merge.fallback_weight
-        merge = KernelMerge(self._tuned.scale, self._kernel, weight)
+        merge = merge_of(frame)(self._tuned.scale, self._kernel, weight)
         merge.add(frame, flow, robustness)
         image, sums = merge.result()
         image *= sums + np.float32(weight)  # divisor of the merge
@@ -144,4 +149,5 @@ class _Accumulation:
         record = Record(Burst(self._name, tuple(self.frames)), self._settings)
         for i, (flow, mean) in enumerate(zip(self.flows, self._means, strict=True)):
             record.frame(i, flow, np.array([mean], np.float32), reference=i == 0)
-        return record.report(shape, Finished(0, self._noise.model, self._noise.source, self._defects, self._tuned, None))
+        noise = one_channel(self._noise.model) if self.frames[0].info.cfa.is_mono else self._noise.model
+        return record.report(shape, Finished(0, noise, self._noise.source, self._defects, self._tuned, None))

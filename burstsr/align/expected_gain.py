@@ -18,6 +18,7 @@ _LARGEST_PX = 64.0  # period beyond which structure is sampled equally well by e
 _FREQUENCIES = 3  # base frequencies per axis; each with its aliases
 _SITES = np.array([(0, 0), (0, 1), (1, 0), (1, 1)], np.float64)
 _CHANNELS = (0, 1, 1, 2)  # of an RGGB cell; other orders only shift the image
+_MONO = (1, 1, 1, 1)  # luma alone
 
 
 def shifts(flows: Sequence[Flow]) -> list[Doubles]:
@@ -27,27 +28,30 @@ def shifts(flows: Sequence[Flow]) -> list[Doubles]:
     return [*corners, np.array([np.median(flow.tiles, axis=(0, 1)) for flow in flows], np.float64)]
 
 
-def sampling_uniformity(offsets: Doubles, scale: float) -> float:
-    """Return how uniformly frames at `offsets` (n, 2), raw pixels, sample the CFA period of 2 x 2 pixels: 0 = identical, 1 = no aliasing up to `scale`.
+def sampling_uniformity(offsets: Doubles, scale: float, period: int = 2) -> float:
+    """Return how uniformly frames at `offsets` (n, 2), raw pixels, sample the CFA's period: 0 = identical, 1 = no aliasing up to `scale`.
 
-    One minus the mean structure factor |mean over frames of exp(i pi k d)|^2 over the wave numbers k that alias onto each other at `scale`.
+    One minus the mean structure factor |mean over frames of exp(2 i pi k d / period)|^2 over the wave numbers k that alias onto each other at `scale`.
+    period: of the CFA per axis, raw pixels: 2 for Bayer, 1 for monochrome, in which nothing aliases at scale 1.
     """
-    reach = 2 * math.ceil(scale) - 1
+    reach = period * math.ceil(scale) - 1
+    if reach == 0:
+        return 1.0
     k = np.array([(y, x) for y in range(-reach, reach + 1) for x in range(-reach, reach + 1) if (y, x) > (0, 0)], np.float64)
-    factor = np.abs(np.exp(1j * np.pi * (offsets @ k.T)).mean(axis=0)) ** 2
+    factor = np.abs(np.exp(2j * np.pi / period * (offsets @ k.T)).mean(axis=0)) ** 2
     return float(1 - factor.mean())
 
 
-def expected_gain_db(offsets: Doubles, scale: float, snr: float) -> float:
+def expected_gain_db(offsets: Doubles, scale: float, snr: float, mono: bool = False) -> float:
     """Return the reduction in mean squared error, dB, from one frame to frames at `offsets` (n, 2), raw pixels, for the optimal linear estimator at `scale`.
 
     Model: scenes of contrast 0.25 whose power falls with the square of the frequency, nearly equal colours, square pixels, mean-to-noise ratio `snr`.
-    Neither the additional gain of a nonlinear reconstruction nor the cost of motion errors is included.
+    mono: without a colour filter array. Neither the additional gain of a nonlinear reconstruction nor the cost of motion errors is included.
     """
-    return float(10 * np.log10(_residual_variance(np.zeros((1, 2)), scale, snr) / _residual_variance(offsets, scale, snr)))
+    return float(10 * np.log10(_residual_variance(np.zeros((1, 2)), scale, snr, mono) / _residual_variance(offsets, scale, snr, mono)))
 
 
-def _residual_variance(offsets: Doubles, scale: float, snr: float) -> float:
+def _residual_variance(offsets: Doubles, scale: float, snr: float, mono: bool) -> float:
     """Return the residual error variance of luma relative to the squared mean: Wiener filter, summed over frequencies."""
     noise = 1 / snr**2
     total = 0.0
@@ -56,7 +60,7 @@ def _residual_variance(offsets: Doubles, scale: float, snr: float) -> float:
         pixel_mtf = np.sinc(frequencies[:, 0]) * np.sinc(frequencies[:, 1])  # of a square pixel
         inverse_prior = np.concatenate([1 / power, 1 / (_COLOUR * power), 1 / (_COLOUR * power)])
         information = np.zeros((3 * count, 3 * count), np.complex128)
-        for site, channel in zip(_SITES, _CHANNELS, strict=True):
+        for site, channel in zip(_SITES, _MONO if mono else _CHANNELS, strict=True):
             wave = np.exp(2j * np.pi * ((site + offsets) @ frequencies.T)) * pixel_mtf / 2  # a quarter of the samples each: |.|^2 / 4
             response = np.zeros((len(offsets), 3 * count), np.complex128)
             response[:, :count] = wave

@@ -36,24 +36,25 @@ def rigid_motion(flow: Flow) -> tuple[float, float, float]:
     return dy, dx, rotation
 
 
-def subpixel_phases(flows: Sequence[Flow], scale: float) -> int:
-    """Count the sub-pixel cells of the CFA's 2 x 2 pixel period that the frames' shifts occupy, of (2 ceil(scale))^2; cells are centred on integer phases.
+def subpixel_phases(flows: Sequence[Flow], scale: float, period: int = 2) -> int:
+    """Count the sub-pixel cells of the CFA's period that the frames' shifts occupy, of (period ceil(scale))^2; cells are centred on integer phases.
 
+    period: of the CFA per axis, raw pixels: 2 for Bayer, 1 for monochrome.
     Counted at the four corners and the centre of the image; the maximum is returned, since rotation alone diversifies phases too.
     1: all frames sample the scene at the same positions (tripod).
     """
-    cells = 2 * math.ceil(scale)
+    cells = period * math.ceil(scale)
     most = 1
     for row, column in ((0, 0), (0, -1), (-1, 0), (-1, -1), (None, None)):
         occupied = set()
         for flow in flows:
             tiles = flow.tiles
             dy, dx = (float(np.median(tiles[..., k])) if row is None else float(tiles[row, column, k]) for k in (0, 1))
-            occupied.add((math.floor(dy / 2 * cells + 0.5) % cells, math.floor(dx / 2 * cells + 0.5) % cells))
+            occupied.add((math.floor(dy / period * cells + 0.5) % cells, math.floor(dx / period * cells + 0.5) % cells))
         most = max(most, len(occupied))
     return most
 
 
-def coverage(flows: Sequence[Flow], scale: float) -> float:
+def coverage(flows: Sequence[Flow], scale: float, period: int = 2) -> float:
     """Return `subpixel_phases` of the flows that are `certain`, as a fraction (0 to 1) of the largest number that all frames could occupy."""
-    return subpixel_phases(certain(flows), scale) / min(len(flows), (2 * math.ceil(scale)) ** 2)
+    return subpixel_phases(certain(flows), scale, period) / min(len(flows), (period * math.ceil(scale)) ** 2)
