@@ -163,7 +163,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.edge", description="Overshoot, rise and flat noise of both modes on simulated charts.")
     parser.add_argument("--iso", type=lambda text: [float(part) for part in text.split(",")], default=[100.0, 1600.0], metavar="N,...")
     parser.add_argument("--seeds", type=int, default=4, metavar="N", help="bursts per chart (default 4)")
-    parser.add_argument("--blur", type=float, default=0.0, metavar="SIGMA", help="lens, raw pixels; mode best is told it (default 0)")
+    parser.add_argument("--blur", type=float, default=0.0, metavar="SIGMA", help="lens, raw pixels; given to mode best (default 0)")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of tables")
     args = parser.parse_args(arguments)
     found = measured(args.iso, args.seeds, args.blur, _echo)

@@ -20,7 +20,7 @@ _FLAT_WINDOW = 9  # output pixels
 _FLAT_DEVIATION = 3 / 255  # of displayed luma inside the window
 _LAMP_RADII = 2.0  # of the lamp, around its centre
 _HOT_PX = 2.0  # raw pixels around a hot one
-_LEAST_FLAT = 400  # pixels below which nothing is said of flat areas
+_LEAST_FLAT = 400  # pixels below which flat areas are not evaluated
 
 
 def border_of(shot: Shot) -> int:

@@ -17,7 +17,7 @@ _MARGIN = 4.0  # raw pixels inside the image's border within which a prediction 
 
 @dataclass(frozen=True)
 class Prediction:
-    """samples: (H, W) float32 of a frame. seen: (H, W) bool, where the image shows them. places: (H, W, 2) where they lie in the reference, raw pixels."""
+    """samples: (H, W) float32 of a frame. seen: (H, W) bool, where the image covers them. places: (H, W, 2) their positions in the reference, raw pixels."""
 
     samples: Floats
     seen: NDArray[np.bool_]

@@ -20,7 +20,7 @@ QUICK_IMAGES = ("01", "05", "08", "19", "23")  # of the Kodak set: a lattice, te
 QUICK_SECTION_IMAGES, QUICK_EXTRA_IMAGES = 2, 1
 EXTRA_IMAGES = ("01", "08", "19")
 HOT_PIXELS = 100  # one in a thousand of a Kodak frame at x2
-LENS_PX, LENS_GIVEN = 0.5, (0.35, 0.5, 0.65)  # section psf: the lens's blur, and what mode "best" is told of it: 30 % too little, the truth, 30 % too much
+LENS_PX, LENS_GIVEN = 0.5, (0.35, 0.5, 0.65)  # section psf: lens blur, and the value given to mode "best": 30 % too small, true, 30 % too large
 _SECTION_ISOS = (100.0, 1600.0)
 
 

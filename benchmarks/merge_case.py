@@ -36,7 +36,7 @@ class MergeMismatch(BurstsrError):
 
 @dataclass(frozen=True)
 class MergeCase:
-    """All that a merge is given. Shapes as `burstsr.merge.Accumulator` wants them; one flow and one robustness per frame."""
+    """Input of a merge. Shapes as for `burstsr.merge.KernelMerge`; one flow and one robustness map per frame."""
 
     frames: tuple[Frame, ...]
     flows: tuple[Flow, ...]

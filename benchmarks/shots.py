@@ -32,7 +32,7 @@ class Case:
     """What to simulate. section: the part of the benchmark it belongs to. seed: of motion and noise; another ISO leaves the motion as it was.
 
     lamp: one that blinks is in the scene. hot: pixels of the sensor that are. blur: Gaussian deviation of the lens, raw pixels. psf: what mode "best" is
-    told of it; None = the truth. realisation: noise and motion are drawn anew for another number.
+    given for it; None = the truth. realisation: noise and motion are drawn anew for another number.
     """
 
     section: str
@@ -57,7 +57,7 @@ class Case:
 
     @property
     def psf_px(self) -> float:
-        """The lens's deviation that mode "best" is told, raw pixels."""
+        """Sigma of the lens blur given to mode "best", raw pixels."""
         return self.blur if self.psf is None else self.psf
 
 
@@ -66,7 +66,7 @@ class Shot:
     """A burst with its truth, and with the motion that the pipeline's alignment finds in it.
 
     flows: per frame, against frame 0, as the pipeline estimates them. align_seconds: what that took. true_flows: the same without error.
-    psf_px: deviation of the lens's blur that mode "best" is told, raw pixels.
+    psf_px: sigma of the lens blur given to mode "best", raw pixels.
     """
 
     made: SimulatedBurst

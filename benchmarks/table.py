@@ -36,9 +36,9 @@ _TITLES = {
     "scales": "Scales",
     "lamp": "With a lamp that blinks",
     "hot": "With hot pixels",
-    "psf": "Lens blur, and what best is told of it",
+    "psf": "Lens blur, true and given to best",
 }
-_HEADS = {"blur_px": "lens, px", "psf_px": "told, px"}
+_HEADS = {"blur_px": "lens, px", "psf_px": "given, px"}
 _KEYS = ("scale", "frames", "motion", "blur_px", "psf_px", "iso")
 
 

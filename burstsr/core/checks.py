@@ -49,7 +49,7 @@ def check_burst(burst: Burst) -> None:
             raise BurstError(f"{place}: CFA order must be {first.cfa_order} as in the first frame, not {info.cfa_order}")
         apart = _BLACK_TOLERANCE * (first.levels.white - first.levels.black.max())
         if info.levels.white != first.levels.white or np.abs(info.levels.black - first.levels.black).max() > apart:
-            raise BurstError(f"{place}: black and white level must be those of the first frame, {_told(first.levels)}, not {_told(info.levels)}")
+            raise BurstError(f"{place}: black and white level must be those of the first frame, {_levels_text(first.levels)}, not {_levels_text(info.levels)}")
 
 
 def check_flows(flows: Sequence[Flow], burst: Burst) -> list[Flow]:
@@ -173,5 +173,5 @@ def _place(burst: Burst, info: FrameInfo) -> str:
     return f"burst {burst.name!r}, {info.path}"
 
 
-def _told(levels: Levels) -> str:
+def _levels_text(levels: Levels) -> str:
     return f"{np.asarray(levels.black).ravel().tolist()} and {levels.white:g}"

@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 FASTMATH = {"contract", "reassoc", "arcp", "nsz", "afn"}
 OPTIONS: dict[str, Any] = {"nogil": True, "fastmath": FASTMATH, "error_model": "numpy", "forceinline": True}
 _F = TypeVar("_F", bound=Callable[..., Any])
-_told: set[str] = set()
+_reported: set[str] = set()
 
 
 def compiled(function: _F) -> _F:
@@ -69,6 +69,6 @@ class _Forgiving:
 
 
 def _tell_once(text: str) -> None:
-    if text not in _told:
-        _told.add(text)
+    if text not in _reported:
+        _reported.add(text)
         log.info(text)

@@ -141,7 +141,7 @@ def test_saturated_samples_are_exactly_one():
 
 
 def by_paper(frames, flows, robustness_maps, kernel, scale, weight, fallback, explained=None):
-    """What `Accumulator` computes, by the paper's loops."""
+    """The merge by the naive version."""
     height, _, width = fallback.shape[0], 3, fallback.shape[1]
     num, den = np.moveaxis(fallback.astype(np.float64) * weight, 2, 1).copy(), np.full((height, 3, width), weight)
     for frame, flow, robustness in zip(frames, flows, robustness_maps, strict=True):
