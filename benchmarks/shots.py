@@ -29,10 +29,10 @@ _TRUE_TILE_PX = 16
 
 @dataclass(frozen=True)
 class Case:
-    """What to simulate. section: the part of the benchmark it belongs to. seed: of motion and noise; another ISO leaves the motion as it was.
+    """A simulated case. section: of the benchmark. seed: of motion and noise; motion does not depend on ISO.
 
-    lamp: one that blinks is in the scene. hot: pixels of the sensor that are. blur: Gaussian deviation of the lens, raw pixels. psf: what mode "best" is
-    given for it; None = the truth. realisation: noise and motion are drawn anew for another number.
+    lamp: the scene has a blinking lamp. hot: the sensor has hot pixels. blur: Gaussian sigma of the lens, raw pixels. psf: sigma given to mode "best";
+    None = the true one. realisation: number that selects noise and motion.
     """
 
     section: str

@@ -111,7 +111,7 @@ def test_without_a_folder_to_cache_in_loops_run_and_it_is_reported_once(monkeypa
         return njit(*arguments, **options)
 
     monkeypatch.setattr(numba, "njit", nowhere)
-    monkeypatch.setattr(ground, "_told", set())
+    monkeypatch.setattr(ground, "_reported", set())
     with caplog.at_level(logging.INFO, logger="burstsr"):
         assert called(compiled(fresh())) and called(compiled(fresh()))
     assert caplog.text.count("NUMBA_CACHE_DIR") == 1
@@ -120,7 +120,7 @@ def test_without_a_folder_to_cache_in_loops_run_and_it_is_reported_once(monkeypa
 @pytest.mark.parametrize("suffix", [".nbi", ".nbc"])
 def test_damaged_machine_code_is_compiled_anew_and_kept(suffix, tmp_path, monkeypatch, caplog):
     monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path))
-    monkeypatch.setattr(ground, "_told", set())
+    monkeypatch.setattr(ground, "_reported", set())
     assert called(compiled(fresh()))
     (damaged,) = tmp_path.rglob(f"*{suffix}")
     damaged.write_bytes(b"damaged")
@@ -135,7 +135,7 @@ def test_damaged_machine_code_is_compiled_anew_and_kept(suffix, tmp_path, monkey
 
 def test_a_full_disk_costs_the_cache_only(tmp_path, monkeypatch, caplog):
     monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path))
-    monkeypatch.setattr(ground, "_told", set())
+    monkeypatch.setattr(ground, "_reported", set())
     loop = compiled(fresh())
 
     def full(*arguments):
