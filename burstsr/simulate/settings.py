@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from burstsr.core.burst import Colour
-from burstsr.core.cfa import BAYER_ORDERS
+from burstsr.core.cfa import NAMES, Cfa
 from burstsr.core.checks import check_noise
 from burstsr.core.deprecated import takes_old_names
 from burstsr.core.errors import RangeError
@@ -68,7 +68,7 @@ class SimulateSettings:
     blur_sigma_px: float = 0.2  # lens: Gaussian, raw pixels; 0 to 10. 0.2 is diffraction at f/1.8, 550 nm (0.42 lambda N = 0.42 um) on 2 um pixels
     psf: NDArray[np.float64] | None = None  # lens: (odd, odd) weights at pixels of the truth, instead of the Gaussian
     vignetting: float = 0.0  # lens: fraction of the light lost in the corners; the gain map that corrects it is `SimulatedBurst.gain`; 0 to 0.9
-    cfa: str = "RGGB"  # RGGB, BGGR, GRBG or GBRG
+    cfa: str = "RGGB"  # RGGB, BGGR, GRBG, GBRG, each of them with "quad " before it, X-Trans, or mono, which sees the green channel
     bits: int = 14  # white level 2^bits - 1; 10 to 16
     black_dn: tuple[tuple[float, float], tuple[float, float]] | None = None  # per site (y % 2, x % 2), fractions allowed; None = 2^(bits - 5)
     row_noise: float = 0.0  # standard deviation of each row's offset, normalised units; >= 0
@@ -97,14 +97,14 @@ class SimulateSettings:
         }
         for name, (low, high) in ranges.items():
             check_range(name, getattr(self, name), low, high, whole=name in _WHOLE)
-        if self.cfa not in BAYER_ORDERS:
-            raise RangeError("cfa", f"must be one of {', '.join(BAYER_ORDERS)}, not {self.cfa!r}")
+        if self.cfa not in NAMES:
+            raise RangeError("cfa", f"must be one of {', '.join(NAMES)}, not {self.cfa!r}")
         if isinstance(self.motion, str):
             if self.motion not in MOTIONS:
                 raise RangeError("motion", f"must be one of {', '.join(MOTIONS)}, or a sequence of motions, not {self.motion!r}")
         elif len(self.motion) < self.frames:
             raise RangeError("motion", f"has {len(self.motion)} motions for {self.frames} frames; there must be one per frame")
         if self.noise is not None:
-            check_noise(self.noise)
+            check_noise(self.noise, channels=len(Cfa.parse(self.cfa).channels))
         if self.black_dn is not None and not 0 <= np.min(self.black_dn) <= np.max(self.black_dn) < 2**self.bits - 1:
             raise RangeError("black_dn", f"must be at least 0 and below the white level {2**self.bits - 1}, not {self.black_dn}")

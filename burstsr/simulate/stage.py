@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from burstsr.core.burst import Burst, Frame, FrameInfo, Levels
-from burstsr.core.cfa import Cfa
+from burstsr.core.burst import Burst, Colour, Frame, FrameInfo, Levels
+from burstsr.core.cfa import GREEN, Cfa
 from burstsr.core.deprecated import renamed_attributes
 from burstsr.core.errors import SettingsError
+from burstsr.core.mono import one_channel
 from burstsr.core.noise import Noise
 from burstsr.simulate import trajectories
 from burstsr.simulate.dynamic_scene import DynamicScene, build_scene
@@ -34,8 +35,8 @@ _MARGIN_PX = 1024  # pixels of scene beyond the truth's borders that motion may 
 class SimulatedBurst:
     """A simulated burst with its ground truth.
 
-    truth: (round(s H), round(s W), 3) float32 linear camera RGB before the lens, 1.0 = saturation, as in the reference (frame 0); a linear
-    image may exceed 1, which only the frames clip.
+    truth: (round(s H), round(s W), 3) float32 linear camera RGB, of a monochrome sensor (.., 1), before the lens, 1.0 = saturation, as in the reference
+    (frame 0); a linear image may exceed 1, which only the frames clip.
     motions: one per frame, the first zero. noise: the model used; row noise, hot pixels and quantisation are additional.
     moving_object_mask, moving_object_mask_any_frame: truth's height and width, bool: pixels of the moving object in the reference, and in any frame, in the
     reference's geometry; None without one. hot_pixels: (n, 2) their raw (y, x).
@@ -62,7 +63,8 @@ def simulate_burst(image: NDArray[Any], settings: SimulateSettings, rng: np.rand
     """
     motion_rng, object_rng, hot_rng, *noise_rngs = rng.spawn(3 + settings.frames)
     colour = settings.colour or camera_colour()
-    noise = settings.noise or Noise.of_iso(settings.iso)
+    cfa = Cfa.parse(settings.cfa)
+    noise = settings.noise or (one_channel(Noise.of_iso(settings.iso)) if cfa.is_mono else Noise.of_iso(settings.iso))
     if image.ndim != 3 or image.shape[2] != 3:
         raise SettingsError(f"image must have shape (height, width, 3), not {image.shape}")
     shape = frame_shape((image.shape[0], image.shape[1]), settings.scale)
@@ -78,9 +80,9 @@ def simulate_burst(image: NDArray[Any], settings: SimulateSettings, rng: np.rand
     info = FrameInfo(
         path=Path(),
         shape=shape,
-        cfa=Cfa.parse(settings.cfa),
+        cfa=cfa,
         levels=_levels(settings),
-        colour=colour,
+        colour=Colour(np.ones(1)) if cfa.is_mono else colour,
         camera=CAMERA,
         noise=noise,
         orientation=settings.orientation,
@@ -103,7 +105,7 @@ def simulate_burst(image: NDArray[Any], settings: SimulateSettings, rng: np.rand
     moves = settings.moving_object is not None
     return SimulatedBurst(
         burst=Burst(name, tuple(frames)),
-        truth=stage.image(0),
+        truth=stage.image(0)[..., GREEN, None] if cfa.is_mono else stage.image(0),
         motions=motions,
         settings=settings,
         noise=noise,
@@ -152,4 +154,5 @@ def _hot_pixels(shape: tuple[int, int], count: int, rng: np.random.Generator) ->
 
 
 def _planes(stage: DynamicScene, frame: int, settings: SimulateSettings, margin: int) -> NDArray[np.float32]:
-    return apply_psf(stage.image(frame), settings.blur_sigma_px * settings.scale, settings.psf, margin)
+    planes = apply_psf(stage.image(frame), settings.blur_sigma_px * settings.scale, settings.psf, margin)
+    return planes[GREEN : GREEN + 1] if settings.cfa == "mono" else planes

@@ -167,3 +167,19 @@ def test_measured_psf_takes_the_gaussians_place():
     image = np.random.default_rng(0).uniform(0, 1, (40, 40, 3)).astype(np.float32)
     line = gaussian_psf(0.8)
     np.testing.assert_allclose(apply_psf(image, 5.0, 7 * np.outer(line, line), 4), apply_psf(image, 0.8, None, 4), atol=1e-5)
+
+
+@pytest.mark.parametrize("cfa", ["quad GRBG", "X-Trans", "mono"])
+def test_other_patterns_show_the_truth_site_by_site(cfa):
+    image = np.random.default_rng(3).uniform(0.1, 0.9, (48, 60, 3)).astype(np.float32)
+    channels = len(Cfa.parse(cfa).channels)
+    quiet = Noise(np.full(channels, 1e-12), np.full(channels, 1e-14))
+    settings = SimulateSettings(frames=2, scale=1.0, noise=quiet, motion="tripod", blur_sigma_px=0, cfa=cfa, linear=True)
+    simulated = simulate_burst(image, settings, np.random.default_rng(0))
+    info = simulated.burst.info
+    assert info.cfa == Cfa.parse(cfa) and simulated.truth.shape == (48, 60, channels)
+    y, x = np.mgrid[:48, :60]
+    sampled = simulated.truth[y, x, info.cfa.channel_map((48, 60))]
+    seen = (simulated.burst.frames[1].mosaic - info.levels.black[0, 0]) / (info.levels.white - info.levels.black[0, 0])
+    np.testing.assert_allclose(seen, sampled, atol=1e-4)
+    np.testing.assert_array_equal(simulated.truth[..., channels // 2], image[..., 1])
