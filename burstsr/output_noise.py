@@ -24,7 +24,7 @@ from burstsr.core.noise import MERGED_SHARE, Noise
 from burstsr.core.quantise import unpacked
 from burstsr.develop import develop
 from burstsr.merge import SamePhaseMean
-from burstsr.reconstruct import Reconstruction, RegisteredFrame, Task, reconstruct, trust_of_share
+from burstsr.reconstruct import Reconstruction, RegisteredFrame, Task, reconstruct, robustness_of_share
 from burstsr.registration import Registered
 from burstsr.settings import Settings
 
@@ -84,7 +84,7 @@ def _variance_on(flat: Registered, tuned: Settings, outcome: Reconstruction | No
     assert weight is not None
     if outcome is not None:
         robustness_maps: list[Floats] = [
-            np.full(view.robustness.shape, trust_of_share(b), np.float32) for view, b in zip(flat.views, outcome.believed, strict=True)
+            np.full(view.robustness.shape, robustness_of_share(b), np.float32) for view, b in zip(flat.views, outcome.believed, strict=True)
         ]
         believed = [RegisteredFrame(view.frame, view.flow, robustness, view.weight) for view, robustness in zip(flat.views, robustness_maps, strict=True)]
         neutral = flat.views[flat.reference].frame.info.colour.as_shot_neutral

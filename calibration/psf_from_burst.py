@@ -24,7 +24,7 @@ from burstsr.core.sensor import samples
 from burstsr.noise import estimate_noise
 from burstsr.pipeline import super_resolve
 from burstsr.profiles.records import LensRecord, now
-from burstsr.reconstruct import CERTAIN_PSF
+from burstsr.reconstruct import PSF_FRACTION
 from burstsr.settings import ReconstructSettings, Settings
 from calibration.checks import check_burst_light
 from calibration.crop import crop_middle
@@ -105,7 +105,7 @@ def _misfit(frame: Frame, flow: Flow, image: Floats, sigma: float, noise: Noise)
     """Return the mean squared residual relative to the noise variance, with outliers down-weighted."""
     seen = image
     if sigma > 0:
-        seen = np.asarray(cv2.GaussianBlur(image, (0, 0), CERTAIN_PSF * sigma * _SCALE), np.float32)
+        seen = np.asarray(cv2.GaussianBlur(image, (0, 0), PSF_FRACTION * sigma * _SCALE), np.float32)
     height, width = frame.info.shape
     y, x = np.meshgrid(np.arange(height, dtype=np.float64), np.arange(width, dtype=np.float64), indexing="ij")
     back = flow.inverse().at(y, x)

@@ -1,7 +1,7 @@
-"""How soft each frame is against the reference, from spectra, and what it is therefore worth.
+"""Blur of each frame relative to the reference, from power spectra, and the frame weights that follow from it.
 
-A hand that moves while a frame is exposed multiplies the scene's spectrum by that of its path; up to the first zeros that is the Gaussian
-exp(-2 pi^2 f^T M f) of the path's second moments M. Power spectra do not depend on where things lie, so that motion need only be known to a few pixels.
+Camera shake during the exposure multiplies the scene's spectrum by that of the camera's path; up to the first zeros that is approximately the Gaussian
+exp(-2 pi^2 f^T M f) with the path's second moments M. Power spectra are independent of position, so that motion need only be known to a few pixels.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from burstsr.core.noise import Noise
 Array = NDArray[np.float64]
 _WINDOW = 64  # raw pixels
 _WINDOWS = 64  # at most
-_BAND = (0.04, 0.32)  # cycles per raw pixel: below, windows end; above, alias begins
-_DEEPEST = 2.3  # -log of a ratio of powers: beyond, a path's spectrum is no Gaussian, and noise takes over
+_BAND = (0.04, 0.32)  # cycles per raw pixel: between the influence of the window and aliasing
+_DEEPEST = 2.3  # -log of a ratio of powers beyond which the Gaussian is invalid and noise dominates
 _SCATTER = 0.5  # of such logarithms
 _ROUNDS = 4
-_SAME_PX2 = 0.1  # moments that most frames may have against the reference without being soft: of frames that are alike one is always the sharpest
+_SAME_PX2 = 0.1  # moments relative to the reference that count as equally sharp: of equally sharp frames one is always the sharpest by chance
 _DEAD_PX2 = 0.02
-_FINEST = 1.0  # cycles per raw pixel, up to which detail counts
+_FINEST = 1.0  # cycles per raw pixel up to which detail is weighted
 _STEPS = 81  # of frequencies, per axis
-_LEAST_STEEP = 1.5  # power of frequency with which a scene's power falls, at least
-_MISPLACED_PX = 0.05  # RMS error of motion: what it costs differs from frame to frame, as noise does
+_LEAST_STEEP = 1.5  # least exponent of the scene's power law
+_MISPLACED_PX = 0.05  # RMS motion error; its cost is independent between frames, like noise
 _LEAST_WEIGHT = 0.02
 
 
@@ -37,7 +37,7 @@ _LEAST_WEIGHT = 0.02
 class FrameBlur:
     """Blur of every frame against the reference's.
 
-    moments: (n, 3) second moments yy, yx, xx, raw pixels squared; negative: sharper. weights: (n,) what frames count, 0 to 1.
+    moments: (n, 3) second moments yy, yx, xx, raw pixels squared; negative: sharper. weights: (n,) of the frames, 0 to 1.
     """
 
     moments: Array
@@ -45,14 +45,14 @@ class FrameBlur:
 
     @property
     def blur_px(self) -> Array:
-        """(n,) RMS length of the blur, raw pixels; 0 where a frame is as sharp as the reference."""
+        """RMS length of the blur, (n,) raw pixels; 0 where a frame is as sharp as the reference."""
         return np.sqrt(np.maximum(self.moments[:, 0] + self.moments[:, 2], 0.0))
 
 
 def frame_blur(frames: Sequence[Frame], flows: Sequence[Flow], reference: int, noise: Noise, detail: float = 1.0) -> FrameBlur:
     """Estimate the blur of every frame against frames[reference].
 
-    flows: against it. detail: what squared errors of detail count, over those of noise. Too small frames, and scenes without structure, count as alike.
+    flows: against it. detail: weight of squared errors of detail relative to those of noise. Small frames, and those without structure, count as equally sharp.
     """
     count = len(frames)
     shape = frames[reference].info.shape
@@ -65,7 +65,7 @@ def frame_blur(frames: Sequence[Frame], flows: Sequence[Flow], reference: int, n
 
 
 def _windows(shape: tuple[int, int]) -> NDArray[np.int64]:
-    """(k, 2) first pixels of windows all over the frame, half overlapping where it is small."""
+    """Return the first pixels (k, 2) of windows distributed over the frame, half overlapping if it is small."""
     rows, columns = (np.arange(0, n - _WINDOW + 1, _WINDOW // 2) for n in shape)
     corners = np.stack(np.meshgrid(rows, columns, indexing="ij"), -1).reshape(-1, 2)
     chosen = np.unique(np.linspace(0, len(corners) - 1, min(_WINDOWS, len(corners))).astype(int))
@@ -78,17 +78,17 @@ def _taper() -> Array:
 
 
 def _frequencies() -> tuple[Array, Array]:
-    """(64, 1) and (1, 33) cycles per raw pixel."""
+    """Return (64, 1) and (1, 33) frequencies, cycles per raw pixel."""
     return np.asarray(np.fft.fftfreq(_WINDOW)[:, None], np.float64), np.asarray(np.fft.rfftfreq(_WINDOW)[None], np.float64)
 
 
 def _low_pass(y: Array, x: Array) -> Array:
-    """Power response of luma's 1-2-1 filters."""
+    """Return the power response of luma's 1-2-1 filters."""
     return np.asarray((np.cos(np.pi * y) * np.cos(np.pi * x)) ** 4)
 
 
 def _power(frame: Frame, flow: Flow, corners: NDArray[np.int64], noise: Noise) -> Array:
-    """(64, 33) mean power of luma in windows that show what the reference's windows show, less that of noise."""
+    """Return the mean power of luma, (64, 33), in windows of the same scene content as the reference's, minus that of noise."""
     height, width = frame.info.shape
     taper, total = _taper(), np.zeros((_WINDOW, _WINDOW // 2 + 1))
     middle = corners + _WINDOW / 2
@@ -100,7 +100,7 @@ def _power(frame: Frame, flow: Flow, corners: NDArray[np.int64], noise: Noise) -
 
 
 def _moments(power: Array, reference: Array) -> Array:
-    """(n, 3) moments M of  power = reference exp(-4 pi^2 f^T M f),  by robust least squares of the logarithm where structure exceeds noise."""
+    """Return the moments M, (n, 3), of  power = reference exp(-4 pi^2 f^T M f),  by robust least squares of the logarithm where structure exceeds noise."""
     y, x = np.broadcast_arrays(*_frequencies())
     noise = _low_pass(y, x) * (_taper() ** 2).sum()
     radius = np.hypot(y, x)
@@ -122,10 +122,10 @@ def _moments(power: Array, reference: Array) -> Array:
 
 
 def information_weights(moments: Array, power: Array, reference: int, detail: float = 1.0) -> Array:
-    """(n,) weights, the largest 1, of the weighted mean of frames that has the least expected squared error: what blur takes, squared, and noise.
+    """Return frame weights (n,), the largest 1, that minimise the expected squared error of the weighted mean: loss of detail by blur, and noise.
 
-    moments: (n, 3) of the frames' blur. power: (64, 33) of the reference's luma, less noise, noise of deviation one. The scene's power law is taken from it
-    and continued to the finest detail that is asked for. Quadratic programme on the simplex, solved by dropping negative weights.
+    moments: (n, 3) of the frames' blur. power: (64, 33) of the reference's luma, minus noise, of unit standard deviation. The scene's power law is fitted to it
+    and extrapolated to the finest detail. Quadratic programme on the simplex, solved by dropping negative weights.
     """
     count = len(moments)
     y, x = np.broadcast_arrays(*_frequencies())
@@ -156,11 +156,11 @@ def information_weights(moments: Array, power: Array, reference: int, detail: fl
 
 
 def _softness(moments: Array, reference: int) -> Array:
-    """Moments (n, 3) less what sharp frames have against each other, none of their principal axes negative."""
+    """Return moments (n, 3) minus those typical among sharp frames, with non-negative eigenvalues."""
     others = np.sort(np.delete(moments[:, 0] + moments[:, 2], reference) / 2)
-    alike = np.median(others) <= _SAME_PX2
-    usual = float(np.clip(others[len(others) * 3 // 4 if alike else min(1, len(others) - 1)], 0, _SAME_PX2)) + _DEAD_PX2
+    equally_sharp = np.median(others) <= _SAME_PX2
+    typical = float(np.clip(others[len(others) * 3 // 4 if equally_sharp else min(1, len(others) - 1)], 0, _SAME_PX2)) + _DEAD_PX2
     matrices = moments[:, [0, 1, 1, 2]].reshape(-1, 2, 2)
     values, vectors = np.linalg.eigh(matrices)
-    soft = np.einsum("nab,nb,ncb->nac", vectors, np.maximum(values - usual, 0), vectors)
+    soft = np.einsum("nab,nb,ncb->nac", vectors, np.maximum(values - typical, 0), vectors)
     return np.stack([soft[:, 0, 0], soft[:, 0, 1], soft[:, 1, 1]], -1)

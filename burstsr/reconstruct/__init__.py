@@ -2,6 +2,6 @@
 
 from burstsr.reconstruct.data import RegisteredFrame
 from burstsr.reconstruct.safeguard import replace_contradicted
-from burstsr.reconstruct.stage import CERTAIN_PSF, Reconstruction, Task, reconstruct, trust_of_share
+from burstsr.reconstruct.stage import PSF_FRACTION, Reconstruction, Task, reconstruct, robustness_of_share
 
-__all__ = ["CERTAIN_PSF", "Reconstruction", "RegisteredFrame", "Task", "reconstruct", "replace_contradicted", "trust_of_share"]
+__all__ = ["PSF_FRACTION", "Reconstruction", "RegisteredFrame", "Task", "reconstruct", "replace_contradicted", "robustness_of_share"]

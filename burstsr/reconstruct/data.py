@@ -1,4 +1,4 @@
-"""A tile's samples: where they lie, what the picture must be to explain them, and how well one does."""
+"""Data of a tile: positions of its samples, normal equations, and residuals from an image."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ from burstsr.reconstruct.tiles import Tile, box_in_frame
 
 Floats = NDArray[np.float32]
 Residuals = tuple[Floats, Floats, Floats]
-_AROUND = (5, 5)  # quads over which misfit is averaged
+_AROUND = (5, 5)  # CFA cells over which misfits are averaged
 _NEAR = (3, 3)  # quads over which brightness is averaged
 _ONLY_NOISE = 1e-12
-_LIGHT_PX = 2.0  # raw pixels around a place over which light is kept, twice
-_FEWEST = 0.1  # of the tile's mean: places with fewer samples count as if they had so many
+_LIGHT_PX = 2.0  # radius, raw pixels, of the box (applied twice) within which flux is preserved
+_FEWEST = 0.1  # of the tile's mean: lower limit of the number of samples
 
 
 @dataclass(frozen=True)
 class RegisteredFrame:
     """A frame with its flow and its robustness, (H/2, W/2) per CFA cell of the reference, 0 to 1 or packed.
 
-    weight: what its samples count besides, 0 to 1: less than 1 for a frame that is blurred.
+    weight: additional weight of its samples, 0 to 1: less than 1 for a blurred frame.
     """
 
     frame: Frame
@@ -45,7 +45,10 @@ class RegisteredFrame:
 
 @dataclass(frozen=True)
 class NormalEquations:
-    """normal: (3, h, reach + 1, 2 reach + 1, w), half of N's stencil; right: (3, h, w), G r; information: (3, h, w), N's row sums, 1 / variance."""
+    """Normal equations of a tile.
+
+    normal: (3, h, reach + 1, 2 reach + 1, w), half of N's stencil; right: (3, h, w), G r; information: (3, h, w), N's row sums, 1 / variance.
+    """
 
     normal: Floats
     right: Floats
@@ -54,7 +57,7 @@ class NormalEquations:
 
 @dataclass(frozen=True)
 class Footprints:
-    """A frame's samples on a tile, see `loops.locate`: where (2, n), how (4, n); bounds (5,), where each CFA site's begin."""
+    """Positions of a frame's samples on a tile, see `loops.locate`: where (2, n), how (4, n); bounds (5,), where each CFA site's begin."""
 
     where: NDArray[np.int32]
     how: Floats
@@ -62,7 +65,10 @@ class Footprints:
 
 
 class TileGrid(NamedTuple):
-    """A tile as `loops.locate` wants it. corner: its first CFA cell; cells: how many. certainty: (3, h, w) 1 / variance. origin: its first output pixel."""
+    """Geometry of a tile for `loops.locate`.
+
+    corner: its first CFA cell; cells: their number. certainty: (3, h, w) 1 / variance. origin: its first output pixel.
+    """
 
     corner: NDArray[np.int64]
     cells: tuple[int, int]
@@ -71,7 +77,7 @@ class TileGrid(NamedTuple):
 
 
 class Sampling(NamedTuple):
-    """How samples come from an image. taps: of the lens's blur. defects: (n, 2) raw (y, x) of samples to leave out."""
+    """Parameters of the forward model. taps: of the lens blur. defects: (n, 2) raw (y, x) of samples to leave out."""
 
     noise: Noise
     scale: float
@@ -80,7 +86,7 @@ class Sampling(NamedTuple):
 
 
 def footprints(crop: Floats, place: NDArray[np.int64], cfa: NDArray[np.int64], scale: np.float32, inverse: Flow, grid: TileGrid) -> Footprints:
-    """Where the samples of a crop are located on a tile."""
+    """Return the positions of a crop's samples on a tile."""
     where, how = np.empty((2, crop.size), np.int32), np.empty((4, crop.size), np.float32)
     flow = (inverse.tiles, inverse.tile_px, grid.corner, np.array(grid.cells), grid.certainty, grid.origin)
     bounds = loops.locate(crop, place, cfa, scale, *flow, where, how)
@@ -90,7 +96,7 @@ def footprints(crop: Floats, place: NDArray[np.int64], cfa: NDArray[np.int64], s
 def normal_equations(
     seen: Sequence[Footprints], robustness_maps: Sequence[Floats], cfa: NDArray[np.int64], scale: np.float32, shape: tuple[int, int]
 ) -> tuple[Floats, Floats]:
-    """normal (3, h, reach + 1, 2 reach + 1, w) and right (3, h, w) of samples weighted by trust (m, n) per quad and by 1 / variance."""
+    """Return normal (3, h, reach + 1, 2 reach + 1, w) and right (3, h, w) of samples weighted by robustness (m, n) per CFA cell and by 1 / variance."""
     height, width = shape
     reach = int(np.ceil(scale))
     normal = aligned((3, height, reach + 1, 2 * reach + 1, width))
@@ -108,9 +114,9 @@ def normal_equations(
 
 
 class TileData:
-    """The crops of all views that show a tile.
+    """Crops of all views that cover a tile.
 
-    start: (3, h, w), a first estimate of the tile, for the samples' variance and what it leaves of them.
+    start: (3, h, w), a first estimate of the tile, for the samples' variance and first residuals.
     """
 
     def __init__(self, tile: Tile, views: Sequence[RegisteredFrame], inverses: Sequence[Flow], start: Floats, sampling: Sampling) -> None:
@@ -134,13 +140,13 @@ class TileData:
         ]
 
     def equations(self, robustness_maps: Sequence[Floats]) -> NormalEquations:
-        """Normal equations of all samples, weighted by trust (m, n) per quad of the tile and by 1 / variance."""
+        """Return the normal equations of all samples, weighted by robustness (m, n) per CFA cell of the tile and by 1 / variance."""
         reach = int(np.ceil(self._scale))
         robustness_maps = self.weighted(robustness_maps)
         normal, right = normal_equations(self._spots, robustness_maps, self._cfa, self._scale, self._tile.shape)
         information = np.empty_like(right)
         normal_matrix_loops.product(normal, np.ones_like(right), information)
-        for axis in (1, 2):  # `product` leaves the rim out; what is compared with it must, too
+        for axis in (1, 2):  # excluded by `product`, hence here too
             rim = np.moveaxis(right, axis, 0)
             rim[:reach] = rim[-reach:] = 0
         return NormalEquations(normal, self.blurred(right), information)
@@ -150,29 +156,29 @@ class TileData:
         return [robustness if weight == 1 else robustness * weight for robustness, weight in zip(robustness_maps, self._weights, strict=True)]
 
     def misfits(self, image: Floats) -> list[Floats]:
-        """Per view, (m, n) mean squared residual over variance around each quad of the tile; inf where the view shows nothing."""
-        if self._judged is None or self._judged[0] is not image:  # several checks ask for the same image
+        """Return, per view, the mean squared residual over variance around each CFA cell of the tile, (m, n); inf where the view does not cover it."""
+        if self._judged is None or self._judged[0] is not image:  # several checks use the same image
             self._judged = image, [_misfit(total, count) for total, count, _ in self._residuals(image)]
         return self._judged[1]
 
     def steepness_of(self, image: Floats, most: np.float32) -> Floats:
-        """The same, at most `most` times that of the first estimate."""
+        """Return the `steepness` of an image, limited to `most` times that of the first estimate."""
         return self.steepness_of_start if image is self._start else np.minimum(self.steepness(image), most * self.steepness_of_start)
 
     @cached_property
     def steepness_of_start(self) -> Floats:
-        """The same of the first estimate."""
+        """Return the `steepness` of the first estimate."""
         return self.steepness(self._start)
 
     @cached_property
     def own_cells(self) -> Floats:
-        """(m, n) 1 for cells whose centres are the tile's own, 0 in its margins, which lack the samples beyond."""
+        """Return (m, n) 1 for cells whose centres are in the tile's own pixels, 0 in its margins, which lack the samples beyond."""
         t, s = self._tile, float(self._scale)
         (y, x) = ((2 * index + 1) * s for index in (self._rows, self._columns))
         return np.asarray(np.outer((y >= t.y0) & (y < t.y1), (x >= t.x0) & (x < t.x1)), np.float32)
 
     def steepness(self, image: Floats) -> Floats:
-        """(m, n) squared gradient per raw pixel over the noise variance of samples, mean around each cell of the tile and over channels."""
+        """Return the squared gradient per raw pixel over the samples' noise variance, (m, n), mean around each cell of the tile and over channels."""
         s = self._scale
         total = np.zeros(image.shape[1:], np.float32)
         for plane, certainty in zip(image, self._certainty, strict=True):
@@ -187,13 +193,13 @@ class TileData:
         return np.asarray(cv2.remap(around, at_x, at_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32)
 
     def misfits_of_start(self) -> list[Floats]:
-        """The same of the first estimate."""
+        """Return the `misfits` of the first estimate."""
         return [_misfit(total, count) for total, count, _ in self._of_start]
 
     def brightness(self, reference: int) -> list[Floats]:
-        """Per view, (m, n) by how much the mean light around each quad of the tile differs from what the reference shows there, in deviations of that.
+        """Return, per view, the difference in mean intensity from the reference around each CFA cell of the tile, (m, n), in standard errors.
 
-        Means of residuals against the same picture, so that where the samples lie hardly matters; their scatter, not noise alone, is the measure.
+        Compared are means of residuals from the same image, so that sample positions hardly matter; the standard errors are those of their scatter.
         """
         means = []
         for total, count, signed in self._of_start:
@@ -208,7 +214,7 @@ class TileData:
         return list(self._residuals(self._start))
 
     def _residuals(self, image: Floats) -> Iterator[Residuals]:
-        """Per view, (m, n) of its samples nearest to each quad: squared residuals over variance, how many, residuals over deviation with their signs."""
+        """Yield, per view and (m, n) CFA cells, sums over its nearest samples: squared residuals over variance, number, residuals over standard deviation."""
         seen = self.blurred(image)
         for spot in self._spots:
             total, count, signed = np.zeros((3, len(self._rows), len(self._columns)), np.float32)
@@ -217,7 +223,7 @@ class TileData:
             yield total, count, signed
 
     def of_pixels(self, values: Floats) -> Floats:
-        """(h, w) of the tile's pixels from (m, n) of its quads, bilinear."""
+        """Interpolate values (m, n) of CFA cells at the tile's pixels, (h, w), bilinear."""
         y, x = (
             ((np.arange(n) + o + 0.5) / self._scale / 2 - 0.5 - c).astype(np.float32)
             for n, o, c in zip(self._tile.shape, self._tile.origin, (self._rows[0], self._columns[0]), strict=True)
@@ -226,14 +232,14 @@ class TileData:
         return np.asarray(cv2.remap(values, at_x, at_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32)
 
     def effective_samples(self, equations: NormalEquations) -> Floats:
-        """(h, w) trusted samples of any colour per pixel."""
+        """Return the effective number of samples of any colour per pixel, (h, w), weighted by robustness."""
         return np.asarray((equations.information / self._certainty).sum(axis=0), np.float32)
 
     def relit(self, image: Floats, equations: NormalEquations, share: float) -> Floats:
-        """The picture plus `share` of the mean, over a few raw pixels, of what it leaves unexplained of the samples of each colour.
+        """Return the image plus `share` of the local mean residual of each colour: restores flux lost to shrinkage. image: (3, h, w).
 
-        Shrinking takes light from what hardly exceeds noise: means of square roots stay, means of light do not. picture: (3, h, w). The mean is of plain
-        samples, not weighted by 1 / variance: a star's core and its wings count alike, so that the light within a few raw pixels is that of the samples.
+        Shrinkage lowers the intensity of what hardly exceeds noise: means of square roots are preserved, those of intensities are not. Here means
+        are not weighted by 1 / variance: a star's core and wings have equal weight, so that the flux within a few raw pixels equals that of the samples.
         """
         if share == 0:
             return image
@@ -249,7 +255,7 @@ class TileData:
         return out
 
     def blurred(self, image: Floats) -> Floats:
-        """(3, h, w) as the lens shows it."""
+        """Return the image (3, h, w) blurred by the lens."""
         if len(self._taps) == 1:
             return image
         out = np.empty_like(image)
@@ -263,7 +269,7 @@ def _misfit(total: Floats, count: Floats) -> Floats:
 
 
 def _crop(frame: Frame, box: NDArray[np.int64], defects: NDArray[np.int64]) -> tuple[Floats, NDArray[np.int64]]:
-    """Samples of the frame inside box = (y0, y1, x0, x1), even numbers, at most 1.0, NaN at defects; and (y0, x0)."""
+    """Return the frame's samples inside box = (y0, y1, x0, x1), even numbers, clipped at 1.0, NaN at defects; and (y0, x0)."""
     y0, y1, x0, x1 = box
     crop = np.minimum(samples(frame.mosaic[y0:y1, x0:x1], frame.info.levels), np.float32(1))
     inside = defects[(defects[:, 0] >= y0) & (defects[:, 0] < y1) & (defects[:, 1] >= x0) & (defects[:, 1] < x1)]

@@ -1,7 +1,7 @@
-"""The data term's loops: samples of a tile to normal equations, and what a picture leaves of them. Same arithmetic as `paper.py`.
+"""Loops of the data term: from the samples of a tile to its normal equations, and residuals from an image. Same arithmetic as `naive.py`.
 
-Minimising  sum_i w_i (a_i . x - y_i)^2 / 2  needs of the samples only  N = A^T W A  and  r = A^T W y: N is a stencil, since a sample's square covers at most
-`reach + 1` pixels along an axis. It is symmetric; half of it is kept, N[c, y, dy, dx + reach, x] = N((y, x), (y + dy, x + dx)) of colour c.
+Minimising  sum_i w_i (a_i . x - y_i)^2 / 2  requires of the samples only  N = A^T W A  and  r = A^T W y. N is a stencil, since the area of a sample covers at
+most `reach + 1` pixels along an axis. It is symmetric; half of it is stored, N[c, y, dy, dx + reach, x] = N((y, x), (y + dy, x + dx)) of colour c.
 """
 
 import math
@@ -11,20 +11,20 @@ import numpy as np
 from burstsr.core.jit import compiled, inlined
 
 f4 = np.float32
-_ABREAST = 64  # samples whose shares are laid out at once, so that they have left for the cache when they are read in another shape
-_VECTOR = 16  # values in a vector
+_ABREAST = 64  # samples whose weights are tabulated at once, so that stores are complete when they are read in another layout
+_VECTOR = 16  # values per vector
 
 
 @inlined
 def floor(x):
-    """The whole number at or below x; math.floor would be a call."""
+    """Return the integer at or below x; math.floor would be a function call."""
     i = int(x)
     return i - 1 if f4(i) > x else i
 
 
 @compiled
 def position(y, x, back, tile):
-    """p = q + back(q) at q = (y, x), bilinear between tile centres."""
+    """Return p = q + back(q) at q = (y, x), bilinear between tile centres."""
     nty, ntx = back.shape[:2]
     t = (y + f4(0.5)) / f4(tile) - f4(0.5)
     i = min(max(floor(t), 0), max(nty - 2, 0))
@@ -43,7 +43,7 @@ def position(y, x, back, tile):
 
 @compiled
 def cover(start, scale, share):
-    """First pixel under [start, start + scale], and into `share` what part of that length each pixel from it on takes; they sum to 1."""
+    """Return the first pixel under [start, start + scale], and write to `share` the fraction of that length in each pixel from it on; they sum to 1."""
     first = floor(start)
     for k in range(len(share)):
         share[k] = max(min(f4(first + k + 1), start + scale) - max(f4(first + k), start), f4(0)) / scale
@@ -52,7 +52,7 @@ def cover(start, scale, share):
 
 @inlined
 def three(start, scale):
-    """The same of [start, start + scale], start in the first pixel, for scales that reach into three pixels at most."""
+    """Return the fractions of `cover` for start in the first pixel and scales that reach into at most three pixels."""
     end = start + scale
     part = f4(1) / scale
     return (f4(1) - start) * part, (min(end, f4(2)) - f4(1)) * part, max(end - f4(2), f4(0)) * part
@@ -60,12 +60,12 @@ def three(start, scale):
 
 @compiled
 def locate(samples, place, cfa, scale, back, tile, corner, cells, certainty, origin, where, how):
-    """Where a frame's samples lie on a tile, those left out whose square leaves it.
+    """Find the positions of a frame's samples on a tile, without those whose area is not entirely inside.
 
-    samples: (m, n) float32 crop of the mosaic, NaN where there is none; place: raw (y, x) of its first. back: the inverse flow.
-    corner, quads: (y, x) of the first of the reference's quads, and how many along an axis. certainty: (3, h, w), 1 / variance of a sample of each colour at
-    each pixel of the tile. origin: (y, x) of the tile's first pixel in the picture. Out, for the samples that are seen, one CFA site after another:
-    where (2, >= m n) int32, the first pixel under the square in (3, h, w) and the quad; how (4, >= m n), the square's corner (y, x) within that pixel,
+    samples: (m, n) float32 crop of the mosaic, NaN where missing; place: raw (y, x) of its first. back: the inverse flow.
+    corner, cells: (y, x) of the first of the reference's CFA cells, and their number along each axis. certainty: (3, h, w), 1 / variance of a sample of each
+    colour at each pixel of the tile. origin: (y, x) of the tile's first pixel in the image. Written for the samples inside, one CFA site after another:
+    where (2, >= m n) int32, the first pixel under the area in (3, h, w) and the CFA cell; how (4, >= m n), the area's corner (y, x) within that pixel,
     certainty, sample. Returns 5 numbers: where each site's samples begin, in the order of cfa.ravel(), and where they end.
     """
     height, width = certainty.shape[1:]
@@ -104,15 +104,15 @@ def locate(samples, place, cfa, scale, back, tile, corner, cells, certainty, ori
 
 @compiled
 def gather(where, how, first, last, scale, robustness, colour, shape, stencils, right):
-    """Add samples first .. last of `locate`, all of one colour, to that colour's normal equations, each by its trust, flat, per quad.
+    """Add samples first .. last of `locate`, all of one colour, to that colour's normal equations, weighted by robustness, flat, per CFA cell.
 
-    stencils: (h w P) flat, per pixel the half stencil (dy, dx + reach) in a row, P values apart, see `lanes`; right: (3 h w). shape: (h, w).
+    stencils: (h w P) flat, per pixel the half stencil (dy, dx + reach) in a row, with stride P, see `lanes`; right: (3 h w). shape: (h, w).
     """
     reach = int(math.ceil(scale))
     taps = reach + 1
     wide = 2 * reach + 1
-    apart = len(stencils) // (shape[0] * shape[1])  # lanes(reach); were it known, LLVM would write the loops out and not use vectors
-    size = taps * wide + apart + reach  # of the table: shares of the square's pixels in rows of a stencil, zeros between
+    stride = len(stencils) // (shape[0] * shape[1])  # lanes(reach); with a constant, LLVM would unroll the loops instead of vectorising them
+    size = taps * wide + stride + reach  # of the table: fractions of the area per pixel in rows of a stencil, zeros between
     s = f4(scale)
     width = shape[1]
     start = colour * shape[0] * width
@@ -152,7 +152,7 @@ def gather(where, how, first, last, scale, robustness, colour, shape, stencils, 
             sample = how[3, k]
             pixel = where[0, k] - start
             if reach == 2:
-                for a in range(3):  # three pixels in one loop: one for each would be too short to be worth vectors
+                for a in range(3):  # three pixels in one loop: separate loops would be too short for vectorisation
                     t = np.uint64(i * size + wide * a)
                     w0 = weight * tables[t + np.uint64(2)]
                     w1 = weight * tables[t + np.uint64(3)]
@@ -162,7 +162,7 @@ def gather(where, how, first, last, scale, robustness, colour, shape, stencils, 
                     right[p + np.uint64(1)] += w1 * sample
                     right[p + np.uint64(2)] += w2 * sample
                     p = np.uint64((pixel + a * width) * _VECTOR)
-                    for n in range(apart):
+                    for n in range(stride):
                         k = np.uint64(n)
                         stencils[p + k] += w0 * tables[t + k]
                         stencils[p + k + np.uint64(_VECTOR)] += w1 * tables[t + k + np.uint64(1)]
@@ -173,39 +173,39 @@ def gather(where, how, first, last, scale, robustness, colour, shape, stencils, 
                     table = np.uint64(i * size + wide * a + b)
                     w = weight * tables[table + np.uint64(reach)]
                     right[np.uint64(start + pixel + a * width + b)] += w * sample
-                    stencil = np.uint64((pixel + a * width + b) * apart)
-                    for n in range(apart):
+                    stencil = np.uint64((pixel + a * width + b) * stride)
+                    for n in range(stride):
                         lane = np.uint64(n)
                         stencils[stencil + lane] += w * tables[table + lane]
 
 
 @compiled
 def lanes(reach):
-    """Values of a pixel's half stencil, in whole vectors."""
+    """Return the stride of a pixel's half stencil, in whole vectors."""
     return ((reach + 1) * (2 * reach + 1) + _VECTOR - 1) // _VECTOR * _VECTOR
 
 
 @compiled
 def lay_out(stencils, reach, normal):
-    """normal (h, reach + 1, 2 reach + 1, w) of one colour from its pixels' stencils, flat; entries before a pixel's own, which others hold, become 0."""
+    """Write normal (h, reach + 1, 2 reach + 1, w) of one colour from its pixels' stencils, flat; 0 for entries stored with other pixels."""
     height, taps, wide, width = normal.shape
-    apart = lanes(reach)
+    stride = lanes(reach)
     for y in range(height):
         for a in range(taps):
             for b in range(wide):
                 row = normal[y, a, b]
-                place = np.uint64(y * width * apart + a * wide + b)
+                place = np.uint64(y * width * stride + a * wide + b)
                 half = a > 0 or b >= reach
                 for x in range(width):
-                    row[np.uint64(x)] = stencils[place + np.uint64(x * apart)] if half else f4(0)
+                    row[np.uint64(x)] = stencils[place + np.uint64(x * stride)] if half else f4(0)
 
 
 @compiled
 def misfit(where, how, scale, image, width, total, count, signed):
-    """Add up, per quad, squared residuals over variance of the samples of `locate`, how many they are, and residuals over deviation with their signs:
-    total, count, signed, flat.
+    """Accumulate, per CFA cell, squared residuals over variance of the samples of `locate`, their number, and residuals over standard deviation.
 
-    picture: (3 h w), blurred as the lens does, w its width. A saturated sample says no more than that the light is at least as strong.
+    total, count, signed: flat. image: (3 h w), blurred by the lens, w its width. A saturated sample is a lower bound: it has no residual where the image is
+    brighter.
     """
     s = f4(scale)
     taps = int(math.ceil(scale)) + 1
@@ -213,27 +213,27 @@ def misfit(where, how, scale, image, width, total, count, signed):
     share_x = np.zeros(taps, f4)
     for i in range(where.shape[1]):
         k = np.uint64(i)
-        guess = f4(0)
+        prediction = f4(0)
         place = np.uint64(where[0, k])
         if taps == 3:
             y0, y1, y2 = three(how[0, k], s)
             x0, x1, x2 = three(how[1, k], s)
-            guess += y0 * (x0 * image[place] + x1 * image[place + np.uint64(1)] + x2 * image[place + np.uint64(2)])
+            prediction += y0 * (x0 * image[place] + x1 * image[place + np.uint64(1)] + x2 * image[place + np.uint64(2)])
             place += np.uint64(width)
-            guess += y1 * (x0 * image[place] + x1 * image[place + np.uint64(1)] + x2 * image[place + np.uint64(2)])
+            prediction += y1 * (x0 * image[place] + x1 * image[place + np.uint64(1)] + x2 * image[place + np.uint64(2)])
             place += np.uint64(width)
-            guess += y2 * (x0 * image[place] + x1 * image[place + np.uint64(1)] + x2 * image[place + np.uint64(2)])
+            prediction += y2 * (x0 * image[place] + x1 * image[place + np.uint64(1)] + x2 * image[place + np.uint64(2)])
         else:
             cover(how[0, k], s, share_y)
             cover(how[1, k], s, share_x)
             for a in range(taps):
                 for b in range(taps):
-                    guess += share_y[a] * share_x[b] * image[place + np.uint64(a * width + b)]
-        left = how[3, k] - guess
-        if how[3, k] >= f4(1) and left < f4(0):
-            left = f4(0)
+                    prediction += share_y[a] * share_x[b] * image[place + np.uint64(a * width + b)]
+        residual = how[3, k] - prediction
+        if how[3, k] >= f4(1) and residual < f4(0):
+            residual = f4(0)
         weight = how[2, k]
         cell = np.uint64(where[1, k])
-        total[cell] += left * left * weight
+        total[cell] += residual * residual * weight
         count[cell] += f4(1)
-        signed[cell] += left * math.sqrt(weight)
+        signed[cell] += residual * math.sqrt(weight)

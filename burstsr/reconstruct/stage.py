@@ -1,9 +1,9 @@
-"""From the merged picture to the one that explains the samples: maximum a posteriori, tile by tile.
+"""Reconstruction from the merged image: maximum a posteriori estimate, tile by tile.
 
-The picture x minimises  sum_i t_i (a_i . G x - y_i)^2 / (2 v_i) + prior(x):  sample i is the mean over a pixel's square, moved by the frame's flow, of the
-picture blurred by the lens (G); v_i is its noise variance and t_i its trust. Solved by half-quadratic splitting (Geman & Yang 1995) with a shrinkage of
-cosine coefficients as the prior's proximal map (plug and play: Venkatakrishnan et al. 2013): in turns the picture is shrunk, z, and pulled to explain
-the samples while staying near z, with a pull that grows until z explains them about as well as x does.
+The image x minimises  sum_i t_i (a_i . G x - y_i)^2 / (2 v_i) + prior(x):  sample i is the mean over a pixel's area, displaced by the frame's flow, of the
+image blurred by the lens (G); v_i is its noise variance and t_i its robustness. Solved by half-quadratic splitting (Geman & Yang 1995) with shrinkage of
+DCT coefficients as the prior's proximal map (plug and play: Venkatakrishnan et al. 2013), alternating: the image is shrunk, z; then x is fitted to the
+samples with a penalty on its distance from z. The penalty grows until z explains the samples about as well as x does.
 """
 
 from __future__ import annotations
@@ -28,38 +28,38 @@ from burstsr.reconstruct.tiles import Tile, tiles
 from burstsr.settings import ReconstructSettings
 
 Floats = NDArray[np.float32]
-CERTAIN_PSF = 0.9  # of the lens's deviation that is told: too wide a lens rings, too narrow a one only blurs
-SIDE, MARGIN = 216, 12  # output pixels: a tile's own, and what is solved around it
-_LEAST_INFORMATION = 0.05  # of the tile's mean: places with fewer samples are pulled as if they had so many
+PSF_FRACTION = 0.9  # of the given sigma of the lens blur: too large a sigma causes ringing, too small a one only blur
+SIDE, MARGIN = 216, 12  # output pixels: a tile's own side, and its margin
+_LEAST_INFORMATION = 0.05  # of the tile's mean: lower limit of the information that scales the penalty
 _AROUND = (5, 5)  # pixels over which information is averaged
-_ALL_TRUSTED = 0.995  # mean trust of a tile from which a second look is not worth its time
-_COARSE = 0.1  # share of the turns that shrink fewer blocks
-_KNOWN = 0.8  # share of the turns after which the picture of the turn before tells what luma to expect: it changes little, and one filter does
-_SECOND_LOOK_STEPS = 4
-_SETTLED = 1e-5  # squared steps of conjugate gradients, over variance, from which more of them change next to nothing: 0.003 dB
-_SECOND_LOOK_SETTLED = 3e-4  # the same where only misfits are asked for
-_REFERENCE_MISFIT = (2.5, 4.0)  # squared residual over variance of the reference, predicted from the others: from consistent to not
-_BRIGHTNESS = (2.5, 3.5)  # deviations by which a frame may be brighter than the reference: from the same light to another
-_FIRM = (0.8, 1.0)  # robustness's trust, from none to full
-_FRAME_MISFIT = (1.4, 2.0)  # the same of a frame that was used itself
-_UNEXPLAINED = (2.5, 4.0)  # mean squared residual over variance: from explained to not
-_UNIMPROVED = (0.25, 0.5)  # the same over what it was at the start
-_MOTION_ERROR_PX = 0.05  # that is usual, raw pixels
-_CONTRADICTION = (2.5, 3.5)  # squared residuals over what noise and such errors leave: from none to full
-_AGREEMENT = (1.0, 2.0)  # the same of a frame against the reference alone, of which less detail is known: from agreeing to contradicting
+_ALL_ACCEPTED = 0.995  # mean robustness of a tile above which rejected frames are not rechecked
+_COARSE = 0.1  # share of the iterations with fewer blocks
+_KNOWN = 0.8  # share of the iterations after which the previous z serves as luma's pilot: it changes little, which saves one filter
+_RECHECK_STEPS = 4
+_SETTLED = 1e-5  # conjugate gradients stop at this mean squared step over variance; further steps change 0.003 dB
+_RECHECK_SETTLED = 3e-4  # the same where only misfits are needed
+_REFERENCE_MISFIT = (2.5, 4.0)  # squared residual over variance of the reference, predicted from the others: from consistent to inconsistent
+_BRIGHTNESS = (2.5, 3.5)  # standard errors of a frame's difference in brightness: from equal to different
+_ACCEPTANCE = (0.8, 1.0)  # robustness: from rejected to accepted in full
+_FRAME_MISFIT = (1.4, 2.0)  # the same of a frame that was used itself, hence lower
+_UNEXPLAINED = (2.5, 4.0)  # mean squared residual over variance: from explained to unexplained
+_UNIMPROVED = (0.25, 0.5)  # the same relative to that of the first estimate
+_MOTION_ERROR_PX = 0.05  # typical, raw pixels
+_CONTRADICTION = (2.5, 3.5)  # squared residuals relative to those expected from noise and such errors: from none to full
+_AGREEMENT = (1.0, 2.0)  # the same of a frame relative to the reference alone, which has less detail: from agreeing to contradicting
 _COARSE_ERROR_PX = 0.1
-_SUPPORT = (0.5, 1.5)  # frames besides the reference that agree: from none to enough
-_ALONE = 0.5  # share of the reference's own image where none does
+_SUPPORT = (0.5, 1.5)  # effective number of agreeing frames besides the reference: from none to enough
+_ALONE = 0.5  # share of the reference's own image where none agrees
 _PROBES = 6  # tiles whose residuals are reported
 
 
 @dataclass(frozen=True)
 class Reconstruction:
-    """What happened.
+    """Outcome of a reconstruction.
 
-    turns: of shrinking and explaining, mean over tiles. residual: squared residual over variance, mean over the trusted samples of probed tiles.
-    second_looks: share of tiles in which distrusted frames were tried again. believed: (N,) trust that each frame was given in the end, mean over a tile,
-    median over tiles. moved: share of tiles whose motion was refined, mean over frames and passes; 0 without passes.
+    turns: outer iterations, mean over tiles. residual: squared residual over variance, mean over the accepted samples of probed tiles.
+    second_looks: share of tiles in which rejected frames were rechecked. believed: (N,) final robustness of each frame, mean over a tile, median over tiles.
+    moved: share of tiles whose motion was refined, mean over frames and passes; 0 without passes.
     """
 
     image: Floats
@@ -72,11 +72,12 @@ class Reconstruction:
 
 @dataclass(frozen=True)
 class Task:
-    """What to reconstruct. image: (H', W', 3) the merge's. views: registered frames; views[reference] is the one whose geometry the image has.
+    """Input of a reconstruction.
 
-    neutral: (3,) camera RGB of a neutral object. defects: (n, 2) raw (y, x) of samples to leave out. turns: exactly so many outer iterations, at most
-    `settings.outer_iterations`; None: until the samples are explained well enough. alone(first, last): those rows of the image of the reference alone, which
-    stands where no other frame agrees with it; None: frames are not asked whether they do.
+    image: (H', W', 3) of the merge. views: registered frames; views[reference] defines the geometry of the image. neutral: (3,) camera RGB of a neutral object.
+    defects: (n, 2) raw (y, x) of samples to leave out. turns: exact number of outer iterations, at most `settings.outer_iterations`; None: until the samples
+    are explained well enough. alone(first, last): those rows of the single-frame image of the reference, used where no other frame agrees with it; None:
+    contradictions are not checked.
     """
 
     image: Floats
@@ -96,7 +97,7 @@ def reconstruct(task: Task, progress: Callable[[int, int], None]) -> Reconstruct
     shares: list[float] = []
     outcome = _solved(task, progress)
     for _ in range(task.settings.flow_refinements):
-        sigma = CERTAIN_PSF * task.settings.psf_sigma_px * task.scale
+        sigma = PSF_FRACTION * task.settings.psf_sigma_px * task.scale
         seen = np.asarray(cv2.GaussianBlur(outcome.image, (0, 0), sigma), np.float32) if sigma > 0 else outcome.image
         moved = list(task.views)
         for i, view in enumerate(task.views):
@@ -111,7 +112,7 @@ def reconstruct(task: Task, progress: Callable[[int, int], None]) -> Reconstruct
 
 @dataclass(frozen=True)
 class _Solved:
-    """One tile. believed: (N,) mean trust. residual: of probed tiles only."""
+    """Outcome of one tile. believed: (N,) mean robustness. residual: of probed tiles only."""
 
     image: Floats
     turns: int
@@ -124,7 +125,7 @@ _NOTHING = np.empty((0, 0, 0), np.float32)
 
 
 def _solved(task: Task, progress: Callable[[int, int], None]) -> Reconstruction:
-    """All tiles, spread over cores."""
+    """Solve all tiles in parallel."""
     solver, out = _Solver(task), np.empty_like(task.image)
     every = list(tiles((out.shape[0], out.shape[1]), SIDE, MARGIN))
     probed = set(np.linspace(0, len(every) - 1, min(_PROBES, len(every))).astype(int).tolist())
@@ -146,16 +147,16 @@ def _solved(task: Task, progress: Callable[[int, int], None]) -> Reconstruction:
 
 
 class _Solver:
-    """What all tiles share."""
+    """Parameters common to all tiles."""
 
     def __init__(self, task: Task) -> None:
         self._task, self._settings = task, task.settings
         self._inverses = [view.flow.inverse() for view in task.views]
-        self._taps = _gaussian(CERTAIN_PSF * task.settings.psf_sigma_px * task.scale)
+        self._taps = _gaussian(PSF_FRACTION * task.settings.psf_sigma_px * task.scale)
         self._balance = task.neutral.astype(np.float32)
 
     def solve(self, tile: Tile, probe: bool = False) -> _Solved:
-        """The tile's picture, margins included."""
+        """Return the tile's image, margins included."""
         start = tile.cut(self._task.image)
         prior = Prior(start, self._task.neutral, self._settings)
         data = self._data(tile, start)
@@ -164,7 +165,7 @@ class _Solver:
         x, turns = self._conjugate_gradient(data, equations, prior, start)
         x, robustness_maps, equations = self._reconciled(tile, (data, prior, start), robustness_maps, equations, x)
         x = data.relit(x, equations, self._settings.light)
-        x = self._where_it_explains(data, robustness_maps, x, start)
+        x = self._keep_explained(data, robustness_maps, x, start)
         solved = _Solved(x, turns, looked, np.array([t.mean(dtype=np.float64) for t in robustness_maps]))
         if not probe:
             return solved
@@ -176,22 +177,21 @@ class _Solver:
         return TileData(tile, t.views, self._inverses, start, Sampling(t.noise, t.scale, self._taps, t.defects))
 
     def _robustness_maps(self, data: TileData, prior: Prior, start: Floats) -> tuple[list[Floats], bool]:
-        """Trust per view and quad. Where robustness distrusted frames they get a second chance: alias looks like motion to it, but not to a picture.
+        """Return the robustness per view and CFA cell, with rejected frames rechecked, and whether they were: robustness mistakes aliasing for motion.
 
-        A picture is made of all frames but the reference. Where it predicts the reference, the scene stood still, and every frame that it explains is
-        trusted in full; elsewhere what robustness trusts nearly in full counts, and nothing else: a picture that must explain both of two things that
-        contradict each other rings.
+        An image is reconstructed from all frames but the reference. Where it predicts the reference, the scene is static, and every frame that it explains is
+        accepted in full. Elsewhere only samples with high robustness are used: an image fitted to contradicting samples has ringing.
         """
-        reference, firm = self._task.reference, [rising(t, *_FIRM) for t in data.robustness_maps]
+        reference, firm = self._task.reference, [rising(t, *_ACCEPTANCE) for t in data.robustness_maps]
         robustness_maps = [data.robustness_maps[i] if i == reference else t for i, t in enumerate(firm)]
         others = [t for i, t in enumerate(robustness_maps) if i != reference]
         if others:
             alike = [falling(d, *_BRIGHTNESS) for d in data.brightness(reference)]
             robustness_maps = [t if i == reference else t * a for i, (t, a) in enumerate(zip(robustness_maps, alike, strict=True))]
-        if not others or not self._settings.recheck_rejected_frames or np.mean([t.mean() for t in others]) > _ALL_TRUSTED:
+        if not others or not self._settings.recheck_rejected_frames or np.mean([t.mean() for t in others]) > _ALL_ACCEPTED:
             return robustness_maps, False
         optimistic = [np.zeros_like(t) if i == reference else alike[i] for i, t in enumerate(robustness_maps)]
-        x, _ = self._conjugate_gradient(data, data.equations(optimistic), prior, start, second_look=True)
+        x, _ = self._conjugate_gradient(data, data.equations(optimistic), prior, start, recheck=True)
         misfits = data.misfits(x)
         still = cv2.erode(falling(misfits[reference], *_REFERENCE_MISFIT), np.ones((3, 3), np.uint8))
         believed = [t + (a - t) * still * falling(m, *_FRAME_MISFIT) for t, a, m in zip(robustness_maps, alike, misfits, strict=True)]
@@ -200,36 +200,36 @@ class _Solver:
     def _reconciled(
         self, tile: Tile, fit: tuple[TileData, Prior, Floats], robustness_maps: list[Floats], equations: NormalEquations, x: Floats
     ) -> tuple[Floats, list[Floats], NormalEquations]:
-        """Make the image anew where it leaves more of the samples unexplained than errors of motion can: there frames contradict each other.
+        """Solve the tile again where frames contradict each other: residuals are larger than noise and motion errors explain.
 
-        From the reference, and the frames that the reference alone explains; where none is left, halfway to the image of the reference alone.
+        Uses the reference and the frames consistent with it; where there are none, the result is blended with the single-frame image of the reference.
         """
         data, prior, start = fit
         task = self._task
         if task.alone is None or len(robustness_maps) == 1:
             return x, robustness_maps, equations
-        doubtful = contradicted(data, data.weighted(robustness_maps), x, _MOTION_ERROR_PX, _CONTRADICTION)
-        if np.count_nonzero(doubtful) < FEWEST_CELLS:
+        conflict = contradicted(data, data.weighted(robustness_maps), x, _MOTION_ERROR_PX, _CONTRADICTION)
+        if np.count_nonzero(conflict) < FEWEST_CELLS:
             return x, robustness_maps, equations
         alone = tile.cut_rows(task.alone, (task.image.shape[0], task.image.shape[1]))
-        agreed = self._agreed(data, prior, start, alone, [t * (i == task.reference or 1 - doubtful) for i, t in enumerate(robustness_maps)])
-        robustness_maps = [t if i == task.reference else t * (1 - doubtful * (1 - a)) for i, (t, a) in enumerate(zip(robustness_maps, agreed, strict=True))]
+        agreed = self._agreed(data, prior, start, alone, [t * (i == task.reference or 1 - conflict) for i, t in enumerate(robustness_maps)])
+        robustness_maps = [t if i == task.reference else t * (1 - conflict * (1 - a)) for i, (t, a) in enumerate(zip(robustness_maps, agreed, strict=True))]
         equations = data.equations(robustness_maps)
         x, _ = self._conjugate_gradient(data, equations, prior, start)
         support = np.stack([t for i, t in enumerate(data.weighted(robustness_maps)) if i != task.reference]).sum(axis=0)
-        left = doubtful * falling(np.asarray(cv2.blur(support, (3, 3)), np.float32), *_SUPPORT)
+        left = conflict * falling(np.asarray(cv2.blur(support, (3, 3)), np.float32), *_SUPPORT)
         return np.asarray(x + np.float32(_ALONE) * data.of_pixels(left) * (alone - x), np.float32), robustness_maps, equations
 
     def _agreed(self, data: TileData, prior: Prior, start: Floats, alone: Floats, robustness_maps: list[Floats]) -> list[Floats]:
-        """Per view, (m, n) from 0 to 1: where its samples are explained by the reference's own image, or by one reconstructed without doubtful samples."""
-        sharp, _ = self._conjugate_gradient(data, data.equations(robustness_maps), prior, start, second_look=True)
+        """Return, per view, the agreement, (m, n) from 0 to 1, with the reference's own image or with one reconstructed without contradicting samples."""
+        sharp, _ = self._conjugate_gradient(data, data.equations(robustness_maps), prior, start, recheck=True)
         pairs = zip(excess(data, alone, _COARSE_ERROR_PX), excess(data, sharp, _COARSE_ERROR_PX), strict=True)
         return [falling(np.minimum(a, b), *_AGREEMENT) for a, b in pairs]
 
-    def _where_it_explains(self, data: TileData, robustness_maps: list[Floats], x: Floats, start: Floats) -> Floats:
-        """The picture where it explains the samples, elsewhere the one that it began with: what contradicts itself (a lamp that blinks, a hot pixel) rings.
+    def _keep_explained(self, data: TileData, robustness_maps: list[Floats], x: Floats, start: Floats) -> Floats:
+        """Return the image where it explains the samples, elsewhere the first estimate: contradicting samples (a blinking lamp, a hot pixel) cause ringing.
 
-        Detail that alignment just misses is left unexplained too, but far better explained than by the start.
+        Detail that is slightly misaligned is also left unexplained, but far better explained than by the first estimate.
         """
         robustness_maps = data.weighted(robustness_maps)
         left = mean_misfit(data.misfits(x), robustness_maps)
@@ -240,12 +240,13 @@ class _Solver:
         share = data.of_pixels(np.maximum(falling(left, *_UNEXPLAINED), falling(remaining, *_UNIMPROVED)))
         return np.asarray(start + share * (x - start), np.float32)
 
-    def _conjugate_gradient(self, data: TileData, equations: NormalEquations, prior: Prior, start: Floats, second_look: bool = False) -> tuple[Floats, int]:
-        """Shrink and explain in turns, at first with fewer blocks; the second look in fewer turns, all with fewer blocks. Returns the picture and the number
-        of turns.
+    def _conjugate_gradient(self, data: TileData, equations: NormalEquations, prior: Prior, start: Floats, recheck: bool = False) -> tuple[Floats, int]:
+        """Alternate between shrinkage and conjugate gradients, at first with fewer blocks; recheck: fewer iterations, all with fewer blocks.
+
+        Returns the image and the number of outer iterations.
         """
         s = self._settings
-        steps, coarse, settled = (_SECOND_LOOK_STEPS, 1.0, _SECOND_LOOK_SETTLED) if second_look else (s.outer_iterations, _COARSE, _SETTLED)
+        steps, coarse, settled = (_RECHECK_STEPS, 1.0, _RECHECK_SETTLED) if recheck else (s.outer_iterations, _COARSE, _SETTLED)
         information = np.stack([cv2.blur(plane, _AROUND) for plane in equations.information])
         information = np.maximum(information, information.mean() * np.float32(_LEAST_INFORMATION) + np.float32(1e-9))
         x, seen, pull, scratch = aligned(start.shape), aligned(start.shape), aligned(start.shape), normal_matrix_loops.scratch_for(start.shape)
@@ -265,17 +266,17 @@ class _Solver:
                     break
             elif least < enough and cg_loops.misfit_difference(equations.normal, self._taps, equations.right, z, x, seen, scratch) < enough:
                 break
-        z = prior.prox(x, np.reciprocal(pull), done, not second_look, z if done >= _KNOWN * s.outer_iterations else None)
+        z = prior.prox(x, np.reciprocal(pull), done, not recheck, z if done >= _KNOWN * s.outer_iterations else None)
         return np.float32(s.denoised_fraction) * z + np.float32(1 - s.denoised_fraction) * x, done
 
 
-def trust_of_share(believed: float) -> float:
-    """Robustness's trust that counts as `believed`, 0 to 1."""
-    return _FIRM[0] + (_FIRM[1] - _FIRM[0]) * believed if believed > 0 else 0.0
+def robustness_of_share(believed: float) -> float:
+    """Return the robustness that counts as `believed`, 0 to 1, after `_ACCEPTANCE`."""
+    return _ACCEPTANCE[0] + (_ACCEPTANCE[1] - _ACCEPTANCE[0]) * believed if believed > 0 else 0.0
 
 
 def _gaussian(sigma: float) -> Floats:
-    """Odd number of taps with sum 1 and variance sigma^2 in pixels^2, however small: the discrete Gaussian (Lindeberg 1990, eq. 26); [1] for 0."""
+    """Return an odd number of taps with sum 1 and variance sigma^2 in pixels^2, however small: the discrete Gaussian (Lindeberg 1990, eq. 26); [1] for 0."""
     reach = int(np.ceil(3 * sigma)) + 1 if sigma > 0 else 0
     taps = special.ive(np.abs(np.arange(-reach, reach + 1)), sigma**2)
     return np.asarray(taps / taps.sum(), np.float32)
