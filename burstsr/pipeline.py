@@ -54,8 +54,6 @@ def super_resolve(
     flows = renamed_argument("flows", flows, "known_flows", known_flows)
     bad_pixels = renamed_argument("bad_pixels", bad_pixels, "known_defects", known_defects)
     flows, bad_pixels = checked(burst, settings.reference, flows, bad_pixels)
-    if settings.mode == "best":
-        burst.info.cfa.require_bayer('mode "best"')
     with limited_threads(n_threads):
         record = Record(burst, settings, progress, cancel)
         scene, members = choose_scene(with_equal_channels(burst), settings, flows, record)

@@ -6,11 +6,11 @@ import pytest
 import rawpy
 
 import burstsr
-from burstsr import Burst, CfaError, Noise, Settings, super_resolve
+from burstsr import Burst, Noise, Settings, super_resolve
 from burstsr.align import expected_gain_db, sampling_uniformity, subpixel_phases
 from burstsr.core.burst import Levels
 from burstsr.core.cfa import Cfa
-from burstsr.core.mono import cell_channels
+from burstsr.core.mono import cell_channels, sample_channels
 from burstsr.core.sensor import red_site
 from burstsr.io import tags as t
 from burstsr.io.tags import read_tags
@@ -130,11 +130,18 @@ def test_a_rendering_is_grey(result):
     assert shown.shape == (144, 192, 3) and np.ptp(shown, axis=2).max() < 1e-5 and 0 <= shown.min() < shown.max() <= 1
 
 
-def test_what_needs_colour_refuses(shot):
-    burst, _ = shot
-    with pytest.raises(CfaError, match="best"):
-        super_resolve(burst, Settings(mode="best"))
-    assert red_site(burst.frames[0]) == 0 and cell_channels(burst.frames[0]).tolist() == [[0, 1], [1, 2]]
+def test_the_reconstruction_is_better_than_the_merge(shot, result):
+    burst, truth = shot
+    best = super_resolve(burst, Settings(scale=SCALE, reference=0, mode="best"))
+    assert best.image.shape == (144, 192, 1)
+    assert psnr(best.image[..., 0], truth) > psnr(result.image[..., 0], truth) + 1
+    assert best.report.to_dict()["reconstruction"]["residual"] == pytest.approx(1, abs=0.2)  # explained to the noise
+    assert 0 < best.noise_model.variance(0.5, 0) < result.noise_model.variance(0.5, 0)
+
+
+def test_to_loops_over_cells_it_is_rggb(shot):
+    frame = shot[0].frames[0]
+    assert red_site(frame) == 0 and cell_channels(frame).tolist() == [[0, 1], [1, 2]] and not sample_channels(frame).any()
 
 
 def test_a_dng_holds_one_plane_that_libraw_reads(result, tmp_path):

@@ -28,6 +28,11 @@ def cell_channels(frame: Frame) -> NDArray[np.int64]:
     return np.array(cfa, np.int64)
 
 
+def sample_channels(frame: Frame) -> NDArray[np.int64]:
+    """Return the same, but for a monochrome frame zeros: all samples belong to the first channel, which stands for all."""
+    return np.zeros((2, 2), np.int64) if frame.info.cfa.is_mono else cell_channels(frame)
+
+
 def with_equal_channels(burst: Burst) -> Burst:
     """Return a monochrome burst with noise and colour of three channels; any other burst as it is."""
     if not burst.info.cfa.is_mono:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from burstsr.core.burst import Frame
 from burstsr.core.flow import Flow
-from burstsr.core.mono import cell_channels
+from burstsr.core.mono import sample_channels
 from burstsr.core.noise import Noise
 from burstsr.core.quantise import unpacked
 from burstsr.core.sensor import samples
@@ -110,6 +110,8 @@ def normal_equations(
                 bounds = spot.bounds[site], spot.bounds[site + 1]
                 loops.gather(spot.where, spot.how, *bounds, scale, robustness.ravel(), colour, shape, stencils, right.ravel())
         loops.lay_out(stencils, reach, normal[colour])
+    if not cfa.any():  # monochrome: the samples of the first channel are those of all
+        normal[1:], right[1:] = normal[0], right[0]
     return normal, right
 
 
@@ -125,7 +127,7 @@ class TileData:
         self._scale = np.float32(scale)
         self._rows, self._columns = tile.cells(scale)
         corner = np.array([self._rows[0], self._columns[0]])
-        self._cfa = cell_channels(views[0].frame)
+        self._cfa = sample_channels(views[0].frame)
         rows, columns = (range(o, o + n) for o, n in zip(tile.origin, tile.shape, strict=True))
         alpha, beta = (v[:, None, None] if v.ndim == 1 else np.moveaxis(v, -1, 0) for v in noise.of_output(rows, columns, scale))
         level = np.stack([cv2.blur(plane, (3, 3)) for plane in start])

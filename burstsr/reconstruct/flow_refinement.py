@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from burstsr.core.burst import Frame
 from burstsr.core.flow import Flow
 from burstsr.core.jit import over_rows
+from burstsr.core.mono import cell_channels
 from burstsr.core.noise import Noise
 from burstsr.core.sensor import clipped_samples
 from burstsr.reconstruct import flow_refinement_loops
@@ -33,7 +34,7 @@ def refined(frame: Frame, flow: Flow, image: Floats, noise: Noise, scale: float,
     tile = inverse.tile_px
     sums = np.zeros((*inverse.tiles.shape[:2], 2, 5))
     model = (noise.alpha.astype(np.float32), np.maximum(noise.beta, 1e-12).astype(np.float32))
-    arguments = (samples, np.array(frame.info.cfa, np.int64), image, np.float32(scale), inverse.tiles, tile, *model, sums)
+    arguments = (samples, cell_channels(frame), image, np.float32(scale), inverse.tiles, tile, *model, sums)
     over_rows(flow_refinement_loops.normal_sums, samples.shape[0], *arguments, multiple=tile)
     area = _AROUND[0] * _AROUND[1]
     halves = [np.asarray(cv2.blur(np.ascontiguousarray(sums[:, :, k]), _AROUND, borderType=cv2.BORDER_REPLICATE) * area, np.float64) for k in (0, 1)]

@@ -6,13 +6,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from burstsr.core.mono import FULL_SHARE
 from burstsr.reconstruct import dct_shrinkage_loops, prior_loops
 from burstsr.reconstruct.aligned import aligned
 from burstsr.settings import ReconstructSettings
 
 Floats = NDArray[np.float32]
 TO_LUMA = np.array([[0.25, 0.5, 0.25], [1, -1, 0], [0, -1, 1]], np.float32)  # luma, R - G, B - G
-TO_RGB = np.linalg.inv(TO_LUMA.astype(np.float64)).astype(np.float32)
+TO_LUMA_MONO = np.array([FULL_SHARE, [1, -1, 0], [0, -1, 1]], np.float32)  # the same of three equal channels, whose noise is one
+TO_RGB, TO_RGB_MONO = (np.linalg.inv(to_luma.astype(np.float64)).astype(np.float32) for to_luma in (TO_LUMA, TO_LUMA_MONO))
 _OFFSETS = ((0, 0), (2, 2), (0, 2), (2, 0), (1, 1), (3, 3), (1, 3), (3, 1))  # of the lattice of blocks, by iteration
 _STEP, _DENSE_STEP = 4, 2  # pixels between blocks
 _COLOUR_STEP = 4  # the same for colour differences, if luma's blocks are dense
@@ -23,10 +25,12 @@ class Prior:
     """Shrinkage of a tile's image, the proximal map of the prior.
 
     start: (3, h, w), a first estimate, for the derivative of the square root. neutral: (3,) camera RGB of a neutral object.
+    mono: the channels are equal, see `core.mono`.
     """
 
-    def __init__(self, start: Floats, neutral: NDArray[np.float64], settings: ReconstructSettings) -> None:
+    def __init__(self, start: Floats, neutral: NDArray[np.float64], settings: ReconstructSettings, mono: bool = False) -> None:
         self._settings = settings
+        self._to_luma, self._to_rgb = (TO_LUMA_MONO, TO_RGB_MONO) if mono else (TO_LUMA, TO_RGB)
         self._neutral = neutral.astype(np.float32)
         self._scratch = dct_shrinkage_loops.scratch_for(start.shape[1:])
         self._offset = np.float32(settings.sqrt_offset)
@@ -51,12 +55,12 @@ class Prior:
             if guide is None:
                 dct_shrinkage_loops.shrink(plane, v, plane, False, np.float32(s.dct_threshold), down, along, step, self._scratch, pilot)
             dct_shrinkage_loops.shrink(plane, v, pilot if guide is None else guide, True, np.float32(strength), down, along, step, self._scratch, result)
-        prior_loops.to_image(out.reshape(3, -1), self._neutral, self._offset, TO_RGB, planes.reshape(3, -1))
+        prior_loops.to_image(out.reshape(3, -1), self._neutral, self._offset, self._to_rgb, planes.reshape(3, -1))
         return planes
 
     def _planes(self, x: Floats, variance: Floats) -> tuple[Floats, Floats]:
         """Return luma and colour differences (3, h, w) of an image, and their noise variance."""
         flat, planes, noise = (3, -1), aligned(x.shape), aligned(x.shape)
-        model = (TO_LUMA, self._slope2.reshape(flat), variance.reshape(flat), np.float32(self._settings.chroma_noise))
+        model = (self._to_luma, self._slope2.reshape(flat), variance.reshape(flat), np.float32(self._settings.chroma_noise))
         prior_loops.to_planes(x.reshape(flat), self._neutral, self._offset, *model, planes.reshape(flat), noise.reshape(flat))
         return planes, noise

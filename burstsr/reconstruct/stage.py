@@ -158,7 +158,7 @@ class _Solver:
     def solve(self, tile: Tile, probe: bool = False) -> _Solved:
         """Return the tile's image, margins included."""
         start = tile.cut(self._task.image)
-        prior = Prior(start, self._task.neutral, self._settings)
+        prior = Prior(start, self._task.neutral, self._settings, self._task.views[0].frame.info.cfa.is_mono)
         data = self._data(tile, start)
         robustness_maps, looked = self._robustness_maps(data, prior, start)
         equations = data.equations(robustness_maps)

@@ -58,6 +58,20 @@ def engines_agree(case):
     return normal
 
 
+def test_samples_without_a_filter_count_in_every_channel(scale, rng):
+    case = case_of(scale, rng, cfa=np.zeros((2, 2), np.int64))
+    N, r = naive.normal_equations(*case.matrices())
+    normal, right = case.gathered()
+    first = case.shape[0] * case.shape[1]
+    of_first = np.concatenate([normal[:1], np.zeros_like(normal[1:])])
+    np.testing.assert_allclose(naive.matrix_of(of_first).toarray(), N.toarray(), rtol=0, atol=EQUATIONS_RELATIVE * abs(N).max())
+    np.testing.assert_allclose(right[0].ravel(), r[:first], rtol=0, atol=EQUATIONS_RELATIVE * np.abs(r).max())
+    assert normal[0].any() and not r[first:].any()
+    for channel in (1, 2):
+        np.testing.assert_array_equal(normal[channel], normal[0])
+        np.testing.assert_array_equal(right[channel], right[0])
+
+
 def test_a_second_frame_adds(scale, rng):
     first, second = case_of(scale, rng), case_of(scale, rng)
     (a, u), (b, v) = first.gathered(), second.gathered()
