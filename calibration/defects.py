@@ -52,6 +52,7 @@ def _no_light(frame: Frame) -> bool:
 
 
 def _of_darks(burst: Burst, sigma: float) -> DefectRecord:
+    burst.info.cfa.require_2x2("defects from darks")
     mean: Doubles = np.asarray(np.mean([frame.mosaic for frame in burst], axis=0, dtype=np.float64))
     difference = burst.frames[0].mosaic.astype(np.float64) - burst.frames[1].mosaic
     read = max(1.4826 * float(np.median(np.abs(difference - np.median(difference)))) / np.sqrt(2), 0.3)

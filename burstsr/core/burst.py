@@ -21,7 +21,7 @@ from burstsr.core.noise import Noise
 class Levels(EqualByContent):
     """Black and white level.
 
-    black: (2, 2) float64, black level in DN of the sites (y % 2, x % 2); fractions allowed. Of another CFA than Bayer also of its period, (py, px).
+    black: (2, 2) float64, black level in DN of the sites (y % 2, x % 2); fractions allowed.
     white: DN of sensor saturation.
     """
 
@@ -135,7 +135,7 @@ class Burst:
         Raises SettingsError for invalid values, BurstError for no frames.
         """
         pattern = Cfa.of(cfa)
-        levels = Levels(np.array(np.broadcast_to(np.asarray(black, np.float64), (2, 2))), float(white))
+        levels = Levels(_black_of_sites(black), float(white))
         matrix = None if xyz_to_camera is None else np.array(xyz_to_camera, np.float64)
         colour = Colour(np.ones(1)) if pattern.is_mono else Colour(np.array(as_shot_neutral, np.float64), matrix)
         frames = []
@@ -159,3 +159,10 @@ class Burst:
     def info(self) -> FrameInfo:
         """Return the first frame's description; burst properties are the same in all."""
         return self.frames[0].info
+
+
+def _black_of_sites(black: ArrayLike) -> NDArray[np.float64]:
+    try:
+        return np.array(np.broadcast_to(np.asarray(black, np.float64), (2, 2)))
+    except (ValueError, TypeError) as error:
+        raise SettingsError(f"black must be a number, or (2, 2) numbers, not {black!r}") from error

@@ -126,7 +126,7 @@ def _check_frame(frame: Frame) -> None:
         for name, value in zip(("height", "width"), info.shape, strict=True):
             check_range(f"{place}: {name}", value, LEAST_SIDE_PX, FARTHEST_PX, whole=True)
             if value % 2:
-                raise BurstError(f"{place}: {name} must be even, as a Bayer mosaic's is, not {value}")
+                raise BurstError(f"{place}: {name} must be even, for whole cells of 2 x 2 samples, not {value}")
         if not info.cfa.is_mono:
             info.cfa.require_bayer(place)
         check_levels(info.levels, place)

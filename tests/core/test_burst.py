@@ -29,6 +29,8 @@ def test_a_burst_of_arrays_needs_no_file():
         ([np.zeros((32, 32, 3), np.uint16)], {}, r"mosaics\[0\]"),
         ([np.full((32, 32), 70000)], {}, r"mosaics\[0\]"),
         ([np.zeros((32, 32), np.uint16)], {"cfa": "RGBW"}, "cfa must be one of"),
+        ([np.zeros((32, 32), np.uint16)], {"black": np.zeros((6, 6))}, "black must be"),
+        ([np.zeros((32, 32), np.uint16)], {"black": "dark"}, "black must be"),
     ],
 )
 def test_arrays_that_are_no_mosaics_are_refused(given, options, message):
