@@ -91,8 +91,8 @@ def wrong_profiles(plan: Plan) -> list[Row]:
     for name in DETAILED[: plan.images]:
         for iso in plan.isos or ISOS:
             bursts = [_made(plan.data / name, seed, iso=iso) for seed in range(plan.seeds)]
-            message = {f"x{factor:g}": sum(bool(check_noise_profile(m.burst, m.noise.scaled(factor), make_aligner)) for m in bursts) for factor in (0.25, 1, 4)}
-            rows.append({"picture": Path(name).stem, "iso": iso, "of": plan.seeds, **message})
+            counts = {f"x{factor:g}": sum(bool(check_noise_profile(m.burst, m.noise.scaled(factor), make_aligner)) for m in bursts) for factor in (0.25, 1, 4)}
+            rows.append({"picture": Path(name).stem, "iso": iso, "of": plan.seeds, **counts})
     return rows
 
 
@@ -142,10 +142,10 @@ def cost(plan: Plan) -> list[Row]:
             for seed in range(plan.seeds):
                 made = _made(plan.data / name, seed, iso=iso, blur_sigma_px=0.4)
                 own = measure(made.burst, made.noise, make_aligner).noise
-                reported = Burst("b", tuple(f.with_info(replace(f.info, noise=own)) for f in made.burst))
-                blur = psf_from_burst(reported).psf_sigma_px
-                fast = [_psnr(made, b, Settings(reference=0)) for b in (made.burst, reported)]
-                best = [_psnr(made, b, _best(s)) for b, s in ((made.burst, 0.4), (reported, 0.4), (reported, blur))]
+                calibrated = Burst("b", tuple(f.with_info(replace(f.info, noise=own)) for f in made.burst))
+                blur = psf_from_burst(calibrated).psf_sigma_px
+                fast = [_psnr(made, b, Settings(reference=0)) for b in (made.burst, calibrated)]
+                best = [_psnr(made, b, _best(s)) for b, s in ((made.burst, 0.4), (calibrated, 0.4), (calibrated, blur))]
                 found.append([fast[0] - fast[1], best[0] - best[1], best[0] - best[2], blur])
             values = np.array(found)
             names = ("fast, own noise", "best, own noise", "best, own noise and blur", "blur px")

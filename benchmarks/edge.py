@@ -146,12 +146,12 @@ def as_text(found: dict[str, Any]) -> str:
         colours = found["edges"][i : i + 3]
         numbers = [cell(100 * record[name], 2) for name in percent for record in colours] + [cell(record["rise_px"], 2) for record in colours]
         rows.append([f"{colours[0]['iso']:g}", colours[0]["edge"], f"{colours[0]['angle_deg']:g}", colours[0]["method"], *numbers])
-    reported = "Shares of the step; of a colour without one, of the largest step; below 0: a level not reached within 8 px. Noise: of a bin. Output pixels."
+    note = "Shares of the step; of a colour without one, of the largest step; below 0: a level not reached within 8 px. Noise: of a bin. Output pixels."
     names = ("linear", "srgb", "bias")
     flat_head = ["ISO", "level", "method", *(f"{name}, % {c}" for name in names for c in "RGB")]
     flat = [[f"{r['iso']:g}", f"{r['level']:g}", r["method"], *(cell(100 * v, 3) for name in names for v in r[name])] for r in found["flat"]]
     flat_note = "Deviation on flat ground, white-balanced linear and as sRGB shows it, and how far the linear mean is off; % of white."
-    return f"{markdown(head, rows)}\n\n{reported}\n\n{markdown(flat_head, flat)}\n\n{flat_note}\n"
+    return f"{markdown(head, rows)}\n\n{note}\n\n{markdown(flat_head, flat)}\n\n{flat_note}\n"
 
 
 def _echo(name: str) -> None:

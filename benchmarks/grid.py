@@ -65,7 +65,7 @@ class Grid:
             "scales": [{"scale": scale} for scale in self.scale or SCALES],
             "lamp": [{"lamp": True}],
             "hot": [{"hot": HOT_PIXELS}],
-            "psf": [{"blur": LENS_PX, "psf": reported} for reported in LENS_GIVEN],
+            "psf": [{"blur": LENS_PX, "psf": sigma} for sigma in LENS_GIVEN],
         }
         return changes[section]
 

@@ -191,7 +191,7 @@ def ratios(result: MergeSpeed) -> dict[str, float]:
 def as_json(result: MergeSpeed) -> dict[str, Any]:
     """Return the result as one JSON object."""
     plan = result.plan
-    reported = {"shape": list(plan.shape), "frames": plan.frames, "scale": plan.scale, "seed": plan.seed}
+    setup = {"shape": list(plan.shape), "frames": plan.frames, "scale": plan.scale, "seed": plan.seed}
     work = {"operations_per_pixel_and_frame": OPERATIONS, "operations": result.work.operations, "bytes": result.work.bytes}
     rooflines = [
         {"threads": r.threads, "peak_gflops": r.flops / 1e9, "copy_gbytes": r.bytes / 1e9, "attainable_gflops": r.attainable(result.work.intensity) / 1e9}
@@ -199,7 +199,7 @@ def as_json(result: MergeSpeed) -> dict[str, Any]:
     ]
     return {
         "benchmark": "merge",
-        **reported,
+        **setup,
         "work": {**work, "intensity": result.work.intensity},
         "agreements": [asdict(agreement) for agreement in result.agreements],
         "rooflines": rooflines,

@@ -64,12 +64,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         parser.add_argument(f"--{name}", type=kind, nargs="+", default=default)
     args = parser.parse_args(arguments)
     for iso, frames, scale, rejected in itertools.product(args.iso, args.frames, args.scale, args.rejected):
-        reported, noise = [], Noise.of_iso(iso)
+        ratios, noise = [], Noise.of_iso(iso)
         for light in LIGHTS:
             burst, flows = flat_burst(noise, light, frames, round(rejected * (frames - 1)), args.side, np.random.default_rng(round(1000 * light)))
             image = super_resolve(burst, Settings(scale=scale, mode=args.mode, reference=0), flows=flows)
-            reported.append("/".join(f"{ratio:.2f}" for ratio in claims(image, light)))
-        sys.stdout.write(f"ISO {iso:5.0f} {frames:4d} frames x{scale:<4g} {100 * rejected:3.0f} % rejected  {'  '.join(reported)}\n")
+            ratios.append("/".join(f"{ratio:.2f}" for ratio in claims(image, light)))
+        sys.stdout.write(f"ISO {iso:5.0f} {frames:4d} frames x{scale:<4g} {100 * rejected:3.0f} % rejected  {'  '.join(ratios)}\n")
         sys.stdout.flush()
 
 

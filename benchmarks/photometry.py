@@ -185,8 +185,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     sys.stdout.write("  SNR  stars  red, green, blue: error of flux in %\n")
     for snr, errors in measured(settings, args).items():
         mean, scatter = errors.mean(1), errors.std(1) / np.sqrt(errors.shape[1])
-        reported = "  ".join(f"{100 * m:+6.2f} +- {100 * e:.2f}" for m, e in zip(mean, scatter, strict=True))
-        sys.stdout.write(f"{snr:5.0f}  {errors.shape[1]:5d}  {reported}\n")
+        figures = "  ".join(f"{100 * m:+6.2f} +- {100 * e:.2f}" for m, e in zip(mean, scatter, strict=True))
+        sys.stdout.write(f"{snr:5.0f}  {errors.shape[1]:5d}  {figures}\n")
 
 
 if __name__ == "__main__":

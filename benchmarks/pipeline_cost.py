@@ -136,14 +136,14 @@ def _named(shape: Shape, frames: int) -> str:
     return f"{frames} x {shape[0] * shape[1] / 1e6:.3g} MP"
 
 
-def _in_a_process(**reported: object) -> dict[str, Any]:
+def _in_a_process(**arguments: object) -> dict[str, Any]:
     root = str(Path(str(benchmarks.__file__)).parents[1])
     path = os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])
-    command = [sys.executable, "-m", "benchmarks.pipeline_run", json.dumps(reported)]
+    command = [sys.executable, "-m", "benchmarks.pipeline_run", json.dumps(arguments)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, "PYTHONPATH": path})
     if done.returncode:
         why = (done.stderr.strip().splitlines() or ["it was killed, most likely for want of memory"])[-1]
-        raise RunFailed(f"{reported['do']} in a process of its own: status {done.returncode}: {why}")
+        raise RunFailed(f"{arguments['do']} in a process of its own: status {done.returncode}: {why}")
     found: dict[str, Any] = json.loads(done.stdout)
     return found
 
@@ -170,8 +170,8 @@ def as_json(result: PipelineCost) -> dict[str, Any]:
 
 def _cost_json(cost: Cost) -> dict[str, Any]:
     stages = {name: {"seconds": seconds, "peak_bytes": cost.peak_bytes[name]} for name, seconds in cost.seconds.items()}
-    reported = {"shape": list(cost.shape), "frames": cost.frames, "total_seconds": cost.total_seconds}
-    return {**reported, "peak_bytes": cost.peak, "before_bytes": cost.before_bytes, "stages": stages}
+    arguments = {"shape": list(cost.shape), "frames": cost.frames, "total_seconds": cost.total_seconds}
+    return {**arguments, "peak_bytes": cost.peak, "before_bytes": cost.before_bytes, "stages": stages}
 
 
 def as_text(result: PipelineCost) -> str:

@@ -90,8 +90,8 @@ def measure(burst: Burst, plan: Plan, progress: Callable[[int, int], None], seed
     frames = {name: {method: as_ratios(values[method]) for method in METHODS} for name, values in collected.items()}
     together = {m: {part: np.concatenate([values[m][part] for values in collected.values()]) for part in NAMES} for m in METHODS}
     info = burst.frames[reference].info
-    noise, reported = (own, source) if plan.noise is None else (plan.noise, "given")
-    return Residual(burst.name, info.path.name, noise, reported, plan, frames, {method: as_ratios(together[method]) for method in METHODS})
+    noise, origin = (own, source) if plan.noise is None else (plan.noise, "given")
+    return Residual(burst.name, info.path.name, noise, origin, plan, frames, {method: as_ratios(together[method]) for method in METHODS})
 
 
 class _Bench:
@@ -157,10 +157,10 @@ class _Bench:
 
 def as_json(result: Residual) -> dict[str, Any]:
     """The result as one JSON object."""
-    reported = {"burst": result.burst, "reference": result.reference, "scale": result.plan.scale, "mode": result.plan.mode, "noise_source": result.noise_source}
+    origin = {"burst": result.burst, "reference": result.reference, "scale": result.plan.scale, "mode": result.plan.mode, "noise_source": result.noise_source}
     noise = {"alpha": result.noise.alpha.tolist(), "beta": result.noise.beta.tolist()}
     frames = {name: {method: r.as_json() for method, r in methods.items()} for name, methods in result.frames.items()}
-    return {"benchmark": "residual", **reported, "noise": noise, "total": {m: r.as_json() for m, r in result.total.items()}, "frames": frames}
+    return {"benchmark": "residual", **origin, "noise": noise, "total": {m: r.as_json() for m, r in result.total.items()}, "frames": frames}
 
 
 def as_text(result: Residual) -> str:

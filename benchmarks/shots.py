@@ -52,8 +52,8 @@ class Case:
     @property
     def name(self) -> str:
         """What it is, for progress and messages."""
-        reported = "" if self.psf is None else f", told {self.psf:g} px"
-        return f"{self.section} {self.image.stem}, ISO {self.iso:g}, {self.frames} frames, x{self.scale:g}, {self.motion}{reported}"
+        given = "" if self.psf is None else f", psf {self.psf:g} px"
+        return f"{self.section} {self.image.stem}, ISO {self.iso:g}, {self.frames} frames, x{self.scale:g}, {self.motion}{given}"
 
     @property
     def psf_px(self) -> float:

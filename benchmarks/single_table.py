@@ -31,7 +31,7 @@ TILES = 1 / 255
 
 def as_json(result: Result) -> dict[str, Any]:
     """Return the result ready for JSON."""
-    goals = [{"target": reported, "found": found, "met": met} for reported, found, met in targets(result)]
+    goals = [{"target": description, "found": found, "met": met} for description, found, met in targets(result)]
     return {"benchmark": "single", "sets": result.sets, "zoom": result.zoom, "tiles": result.tiles, "targets": goals, "notes": result.notes}
 
 
@@ -47,15 +47,15 @@ def as_text(result: Result) -> str:
     if result.tiles:
         tiles = [[r["model"], str(r["tile"]), f"{255 * r['difference']:.2f}", f"{255 * r['difference_as_run']:.2f}"] for r in result.tiles]
         parts.append(markdown(["model", "tile, px", "largest difference, of 255, in 32 bits", "as run"], tiles))
-    goals = [[reported, found, "yes" if met else "NO"] for reported, found, met in targets(result)]
+    goals = [[description, found, "yes" if met else "NO"] for description, found, met in targets(result)]
     parts.append(markdown(["target", "found", "met"], goals))
     return "\n\n".join([*parts, *result.notes]) + "\n"
 
 
 def _numbers(record: Record) -> list[str]:
     published = PUBLISHED.get(_key(record))
-    reported = "" if published is None else f"{published:.2f}"
-    return [f"{record['psnr_y']:.2f}", f"{record['ssim_y']:.4f}", reported, f"{record['gradient']:.2f}", f"{record['seconds_per_mp']:.2f}"]
+    description = "" if published is None else f"{published:.2f}"
+    return [f"{record['psnr_y']:.2f}", f"{record['ssim_y']:.4f}", description, f"{record['gradient']:.2f}", f"{record['seconds_per_mp']:.2f}"]
 
 
 def _key(record: Record) -> tuple[str, int, str]:
@@ -71,16 +71,16 @@ def targets(result: Result) -> list[tuple[str, str, bool]]:
             found = by_key[key]["psnr_y"]
             goals.append((f"{by_key[key]['model']}, {key[0]}: at least {least:g} dB", f"{found:.2f} dB", found >= least))
     for chosen in ("Set5", "Set14"):
-        to_dict, gan = (by_key.get((chosen, 4, name)) for name in ("srresnet", "srgan"))
-        if to_dict and gan:
-            reported = f"{gan['gradient']:.2f} > {to_dict['gradient']:.2f}, {gan['psnr_y']:.2f} < {to_dict['psnr_y']:.2f} dB"
-            sharper = gan["gradient"] > to_dict["gradient"] and gan["psnr_y"] < to_dict["psnr_y"]
-            goals.append((f"SRGAN sharper than SRResNet at lower PSNR, {chosen}", reported, sharper))
+        srresnet, gan = (by_key.get((chosen, 4, name)) for name in ("srresnet", "srgan"))
+        if srresnet and gan:
+            description = f"{gan['gradient']:.2f} > {srresnet['gradient']:.2f}, {gan['psnr_y']:.2f} < {srresnet['psnr_y']:.2f} dB"
+            sharper = gan["gradient"] > srresnet["gradient"] and gan["psnr_y"] < srresnet["psnr_y"]
+            goals.append((f"SRGAN sharper than SRResNet at lower PSNR, {chosen}", description, sharper))
     for record in result.zoom:
         title = next((name for name in record["psnr_srgb"] if name.startswith("zoom")), None)
         if title:
             gain = record["psnr_srgb"][title] - record["psnr_srgb"]["DHT + bicubic"]
-            reported = f"{title}, {record['picture']}, ISO {record['iso']:g}: {ZOOM_GAIN_DB:g} dB above DHT + bicubic"
-            goals.append((reported, f"{gain:+.2f} dB", gain >= ZOOM_GAIN_DB))
+            description = f"{title}, {record['picture']}, ISO {record['iso']:g}: {ZOOM_GAIN_DB:g} dB above DHT + bicubic"
+            goals.append((description, f"{gain:+.2f} dB", gain >= ZOOM_GAIN_DB))
     goals += [(f"{r['model']}: tiled equals untiled to 1/255 in 32 bits", f"{255 * r['difference']:.2f}/255", r["difference"] <= TILES) for r in result.tiles]
     return goals

@@ -166,8 +166,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for mode in (args.mode,) if args.mode else modes:
         images[mode] = super_resolve(burst, Settings(scale=args.scale, mode=mode, reference=index)).image
     found = {mode: measure(images["single"], image, args.scale) for mode, image in images.items() if mode != "single"}
-    reported = {"frames": len(burst), "reference": index, **found, "rings": star_rings(images, args.scale)}
-    sys.stdout.write(json.dumps(reported, indent=1, allow_nan=False) + "\n")
+    figures = {"frames": len(burst), "reference": index, **found, "rings": star_rings(images, args.scale)}
+    sys.stdout.write(json.dumps(figures, indent=1, allow_nan=False) + "\n")
 
 
 if __name__ == "__main__":

@@ -101,8 +101,8 @@ def _margins(records: list[Record]) -> list[str]:
         for name, title in (("mover_over_single", "inside the mover"), ("way_over_single", "along its way")):
             if m[name] is not None:
                 rows.append([title, *place, "-", "-", "-", cell(m[name], 2), "-", "-", "-"])
-    reported = 'sRGB PSNR in dB; positive: burstsr is better, but for "to true motion", which is what exact motion would add.'
-    return ["## Margins of burstsr (means over pictures)", markdown(head, rows), reported] if rows else []
+    note = 'sRGB PSNR in dB; positive: burstsr is better, but for "to true motion", which is what exact motion would add.'
+    return ["## Margins of burstsr (means over images)", markdown(head, rows), note] if rows else []
 
 
 def _modes(records: list[Record]) -> list[str]:

@@ -125,10 +125,10 @@ def _ends_in_full(network: nn.Module) -> None:
         layer.forward = _in_full(layer.forward)
 
 
-def _in_full(to_dict: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+def _in_full(function: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
     def forward(x: Tensor) -> Tensor:
         with torch.autocast(x.device.type, enabled=False):
-            return to_dict(x.float())
+            return function(x.float())
 
     return forward
 

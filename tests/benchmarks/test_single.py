@@ -56,9 +56,9 @@ def test_gradients_measure_sharpness():
 
 
 def test_targets_are_met_or_not():
-    to_dict = {"set": "Set5", "scale": 4, "model": "srresnet-lite-x4", "psnr_y": 31.0, "gradient": 0.8}
+    srresnet = {"set": "Set5", "scale": 4, "model": "srresnet-lite-x4", "psnr_y": 31.0, "gradient": 0.8}
     gan = {"set": "Set5", "scale": 4, "model": "srgan-lite-x4", "psnr_y": 29.0, "gradient": 1.0}
-    goals = single_table.targets(single.Result([to_dict, gan], [], [], []))
+    goals = single_table.targets(single.Result([srresnet, gan], [], [], []))
     assert [met for _, _, met in goals] == [True, True]
-    goals = single_table.targets(single.Result([{**to_dict, "psnr_y": 30.7}, {**gan, "gradient": 0.7}], [], [], []))
+    goals = single_table.targets(single.Result([{**srresnet, "psnr_y": 30.7}, {**gan, "gradient": 0.7}], [], [], []))
     assert [met for _, _, met in goals] == [False, False]

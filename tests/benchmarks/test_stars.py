@@ -60,9 +60,9 @@ def with_rings(depth, sigma=2.0):
 
 def test_a_dark_ring_is_found_and_none_where_there_is_none():
     found = star_rings({"single": field(PLACES, 2.0), "dark": with_rings(0.2)}, 2.0)
-    to_dict, dark = found["single"], found["dark"]
-    assert to_dict["stars"] == dark["stars"] == 4
-    assert to_dict["peak_worst"] > -0.01 and to_dict["noise_worst"] > -6
+    single, dark = found["single"], found["dark"]
+    assert single["stars"] == dark["stars"] == 4
+    assert single["peak_worst"] > -0.01 and single["noise_worst"] > -6
     expected = np.exp(-0.5 * 2.5**2) - 0.2  # where the ring is darkest, of the star without one
     assert dark["peak_median"] == pytest.approx(expected, abs=0.03) and dark["noise_median"] < -50
     assert dark["radius_px"] == pytest.approx(2.5 * 2.0, abs=1.5)

@@ -54,9 +54,9 @@ def test_a_burst_shows_hot_pixels_and_columns(rng):
     assert record.method == "burst"
     fine = columns - np.convolve(columns, np.ones(9) / 9, "same")
     assert np.corrcoef(np.array(record.column_offset_dn)[8:-8], fine[8:-8])[0, 1] > 0.8
-    to_dict = measure_defects(simulated.burst)
-    assert to_dict.column_offset_dn is None
-    assert set(to_dict.hot) <= {tuple(p) for p in simulated.hot_pixels.tolist()} and len(to_dict.hot) >= 6
+    plain = measure_defects(simulated.burst)
+    assert plain.column_offset_dn is None
+    assert set(plain.hot) <= {tuple(p) for p in simulated.hot_pixels.tolist()} and len(plain.hot) >= 6
 
 
 def test_too_few_frames_and_thresholds_out_of_range_are_refused(rng):

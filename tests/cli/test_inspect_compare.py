@@ -38,8 +38,8 @@ def upright(made, tmp_path_factory):
     from burstsr.cli import main
 
     out = tmp_path_factory.mktemp("results")
-    to_dict = ["--set", "finish.tone=0", "--set", "finish.sharpen=0", "--format", "tiff", "--format", "png"]
-    assert main(["process", str(made / "apple"), "-o", str(out), "--reference", "0", *to_dict]) == 0
+    options = ["--set", "finish.tone=0", "--set", "finish.sharpen=0", "--format", "tiff", "--format", "png"]
+    assert main(["process", str(made / "apple"), "-o", str(out), "--reference", "0", *options]) == 0
     return out
 
 
@@ -59,8 +59,8 @@ def test_a_turned_image_is_compared_upright(run, run_json, tmp_path, made):
     linear = tifffile.imread(made / "birch" / "truth.tif")
     tifffile.imwrite(tmp_path / "tall.tif", linear, photometric="rgb")
     assert run("simulate", tmp_path / "tall.tif", "-o", tmp_path, "--linear", "--frames", 3, "--orientation", 6, "--iso", 100)[0] == 0
-    to_dict = ["--set", "finish.tone=0", "--set", "finish.sharpen=0", "--format", "tiff"]
-    assert run("process", tmp_path / "tall", "-o", out, "--reference", 0, *to_dict)[0] == 0
+    options = ["--set", "finish.tone=0", "--set", "finish.sharpen=0", "--format", "tiff"]
+    assert run("process", tmp_path / "tall", "-o", out, "--reference", 0, *options)[0] == 0
     by_format = [run_json("compare", out / name, tmp_path / "tall" / "truth.tif")[1]["psnr_srgb"] for name in ("tall.dng", "tall.tif")]
     assert by_format[0] == pytest.approx(by_format[1], abs=0.5) and by_format[0] > 20
 

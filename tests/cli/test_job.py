@@ -59,6 +59,6 @@ def test_the_record_times_reading_and_writing_too(made, tmp_path):
 def test_files_written_at_once_have_the_same_rights(made, tmp_path):
     job = replace(job_of(made / "apple"), out=tmp_path / "out")
     assert run(job).status == "done"
-    to_dict = tmp_path / "plain"
-    to_dict.write_bytes(b"")
-    assert {path.stat().st_mode for path in job.outputs} == {to_dict.stat().st_mode}
+    plain = tmp_path / "plain"
+    plain.write_bytes(b"")
+    assert {path.stat().st_mode for path in job.outputs} == {plain.stat().st_mode}

@@ -75,11 +75,11 @@ def test_scene_and_sensor_options_reach_the_frames(run, image, tmp_path):
     for name, option in options.items():
         assert run("simulate", image, "-o", tmp_path / name, *base, *option)[0] == 0
         frames[name] = [read_frame(tmp_path / name / "tile" / f"frame_00{i}.dng").mosaic.astype(float) for i in (0, 1)]
-    to_dict = frames["plain"][0]
+    plain = frames["plain"][0]
     assert np.array_equal(*frames["plain"])
     assert not np.array_equal(*frames["flicker"]) and not np.array_equal(*frames["mover"])
-    assert np.ptp((frames["row"][0] - to_dict).mean(axis=1)) > 50 and np.ptp(frames["row"][0] - to_dict, axis=1).max() <= 1
-    assert [list(p) for p in np.argwhere(frames["hot"][0] != to_dict)] == sorted(truth(tmp_path / "hot")["hot_pixels"])
+    assert np.ptp((frames["row"][0] - plain).mean(axis=1)) > 50 and np.ptp(frames["row"][0] - plain, axis=1).max() <= 1
+    assert [list(p) for p in np.argwhere(frames["hot"][0] != plain)] == sorted(truth(tmp_path / "hot")["hot_pixels"])
 
 
 def test_a_psf_file_is_the_lens(run, image, tmp_path):

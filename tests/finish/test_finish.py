@@ -102,11 +102,11 @@ def test_tone_curve(strength):
 
 def test_each_knob_at_null_leaves_the_data_and_else_changes_it(scene):
     image = result_of(camera_rgb(scene, CAMERAS["known"]), CAMERAS["known"])
-    to_dict = finish(image, PLAIN)
+    plain = finish(image, PLAIN)
     for knob, value in (("tone", 0.5), ("sharpen", 0.5), ("exposure_ev", 0.5)):
-        assert np.array_equal(finish(image, replace(PLAIN, **{knob: 0})), to_dict)
-        assert np.abs(finish(image, replace(PLAIN, **{knob: value})) - to_dict).max() > 0.01
-    assert np.array_equal(finish(image, replace(PLAIN, sharpen_radius_px=3.0)), to_dict)
+        assert np.array_equal(finish(image, replace(PLAIN, **{knob: 0})), plain)
+        assert np.abs(finish(image, replace(PLAIN, **{knob: value})) - plain).max() > 0.01
+    assert np.array_equal(finish(image, replace(PLAIN, sharpen_radius_px=3.0)), plain)
     assert np.array_equal(image.image, camera_rgb(scene, CAMERAS["known"]).astype(np.float32))  # the input is not written to
 
 

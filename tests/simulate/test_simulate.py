@@ -100,9 +100,9 @@ def test_given_motions_become_relative_to_the_first():
 
 
 def test_knobs_at_their_null_values_change_nothing():
-    to_dict = mosaics(run(motion="tripod", blur_sigma_px=0.0, frames=3))
+    plain = mosaics(run(motion="tripod", blur_sigma_px=0.0, frames=3))
     for null in ({"motion": "handheld", "deviation_px": 0.0, "rotation_deg": 0.0}, {"motion": (FrameMotion(),) * 3}, {"psf": np.ones((1, 1))}):
-        np.testing.assert_array_equal(mosaics(run(**{"motion": "tripod", "blur_sigma_px": 0.0, "frames": 3} | null)), to_dict)
+        np.testing.assert_array_equal(mosaics(run(**{"motion": "tripod", "blur_sigma_px": 0.0, "frames": 3} | null)), plain)
 
 
 @pytest.mark.parametrize(

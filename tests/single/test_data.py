@@ -63,9 +63,9 @@ def test_degradations_at_nought_change_nothing():
 @pytest.mark.parametrize("change", [{"blur_px": 2.0}, {"noise": 0.1}, {"jpeg": 20}])
 def test_every_degradation_degrades(change):
     x = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
-    to_dict = Degradation()(x, 2, torch.Generator().manual_seed(1))
+    plain = Degradation()(x, 2, torch.Generator().manual_seed(1))
     worse = Degradation(**change)(x, 2, torch.Generator().manual_seed(1))
-    assert worse.shape == to_dict.shape and float((worse - to_dict).abs().mean()) > 0.005
+    assert worse.shape == plain.shape and float((worse - plain).abs().mean()) > 0.005
 
 
 def test_wrong_degradations_are_refused():

@@ -73,12 +73,12 @@ def test_half_precision_is_close():
 def test_memory_that_runs_out_halves_the_tile():
     runner = Runner(loaded("rgb"), "cpu", 64, bf16=False)
     expected = runner(planes := smooth(80, 80).transpose(2, 0, 1))
-    to_dict = runner._one
+    original = runner._one
 
     def poor(seen):
         if seen.shape[2] > 45:
             raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 1 bytes")
-        return to_dict(seen)
+        return original(seen)
 
     runner._one, runner.overlap = poor, 8
     assert np.abs(runner(planes) - expected).max() < 1 / 255 and runner.tile == 32
@@ -123,8 +123,8 @@ def test_grey_comes_out_as_grey_colours_do():
 
 def test_luma_networks_leave_colour_differences_to_bicubic():
     image = 0.3 + 0.4 * smooth(20, 20)
-    made, to_dict = made_by("y").image(image), make_upscaler(Request("bicubic", 3)).image(image)
-    gained = made - to_dict
+    made, bicubic = made_by("y").image(image), make_upscaler(Request("bicubic", 3)).image(image)
+    gained = made - bicubic
     assert np.abs(gained - gained[:, :, :1]).max() < 1e-5 and np.abs(gained).max() > 1e-4
 
 
