@@ -35,6 +35,11 @@ def arrays(mosaics: list[NDArray[np.uint16]], stop: threading.Event) -> NDArray[
     return snr
 
 
+def grey(mosaics: list[NDArray[np.uint16]]) -> tuple[burstsr.Result, NDArray[np.uint8]]:
+    burst = burstsr.Burst.from_arrays(mosaics, burstsr.Cfa.parse("mono"), white=4095)
+    return burstsr.super_resolve(burst), burst.info.cfa.channel_map(burst.info.shape)
+
+
 def stream(frames: list[burstsr.Frame]) -> burstsr.Result:
     merge = burstsr.StreamingMerge(burstsr.Settings(scale=1.5))
     for frame in frames:

@@ -139,6 +139,14 @@ def test_the_reconstruction_is_better_than_the_merge(shot, result):
     assert 0 < best.noise_model.variance(0.5, 0) < result.noise_model.variance(0.5, 0)
 
 
+def test_the_noise_of_the_result_is_as_stated(rng):
+    noise = Noise(np.array([4e-4]), np.array([4e-6]))
+    settings = burstsr.SimulateSettings(cfa="mono", frames=6, noise=noise, linear=True)
+    flat = burstsr.simulate_burst(np.full((256, 320, 3), 0.35, np.float32), settings, rng).burst
+    result = super_resolve(flat, Settings(reference=0))
+    assert result.image[32:-32, 32:-32].var() == pytest.approx(result.noise_model.variance(0.35, 0), rel=0.2)
+
+
 def test_to_loops_over_cells_it_is_rggb(shot):
     frame = shot[0].frames[0]
     assert red_site(frame) == 0 and cell_channels(frame).tolist() == [[0, 1], [1, 2]] and not sample_channels(frame).any()
