@@ -194,10 +194,11 @@ def split_residuals(mosaic, black, gain, red, top, rows, stride, base, planes, i
 
 
 @compiled
-def same_site_mean(first, last, mosaic, black, gain, flow, tile, robustness, precision, num, den):
+def same_site_mean(first, last, mosaic, black, gain, flow, tile, robustness, precision, period, num, den):
     """Add a frame's samples near the reference's: for each raw pixel the nearest sample of the same CFA site, weighted by its distance.
 
     num(p) += R exp(-1/2 precision |c - q|^2) x(c), c the sample nearest to q = p + flow(p) with p's CFA site. mosaic (H, W) uint16; num, den: (H, W).
+    period: of the CFA per axis, float32: 2 or 1.
     """
     height, width = mosaic.shape
     row_of, row_share = between_tiles(np.arange(height), tile, flow.shape[0])
@@ -206,11 +207,12 @@ def same_site_mean(first, last, mosaic, black, gain, flow, tile, robustness, pre
     dx = np.empty(width, f4)
     w = np.empty(width, f4)
     half = f4(0.5)
+    inverse = f4(1) / period
     for py in range(first, last):
         row_shifts(flow, row_of[py], row_share[py], segments, of_tile, share, dy, dx)
         for px in range(u8(width)):
-            my = f4(2) * math.floor(half * dy[px] + half)
-            mx = f4(2) * math.floor(half * dx[px] + half)
+            my = period * math.floor(inverse * dy[px] + half)
+            mx = period * math.floor(inverse * dx[px] + half)
             ey = my - dy[px]
             ex = mx - dx[px]
             w[px] = exp(max(-half * precision * (ey * ey + ex * ex), f4(-24.0)))
@@ -225,5 +227,5 @@ def same_site_mean(first, last, mosaic, black, gain, flow, tile, robustness, pre
             if cy < 0 or cx < 0 or cy >= height or cx >= width:
                 continue
             r = w[px] * robustness_row[px >> 1]
-            num[py, px] += r * min((f4(mosaic[u8(cy), u8(cx)]) - black[py & 1, px & 1]) * gain[py & 1, px & 1], f4(1))
+            num[py, px] += r * min((f4(mosaic[u8(cy), u8(cx)]) - black[cy & 1, cx & 1]) * gain[cy & 1, cx & 1], f4(1))
             den[py, px] += r

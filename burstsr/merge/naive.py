@@ -86,13 +86,13 @@ def _overlap(pixel: NDArray[np.int64], start: Array, side: float) -> Array:
 
 
 def same_site_mean(
-    first: int, last: int, mosaic: Array, flow: NDArray[np.float32], tile: int, robustness: Array, precision: float, num: Array, den: Array
+    first: int, last: int, mosaic: Array, flow: NDArray[np.float32], tile: int, robustness: Array, precision: float, period: float, num: Array, den: Array
 ) -> None:
     """Accumulate num(p) += R exp(-1/2 precision |c - q|^2) x(c), c the sample nearest to q = p + flow(p) of p's CFA site; den likewise without x."""
     height, width = mosaic.shape
     y, x = np.mgrid[first:last, :width]
     q = np.stack([y, x], -1) + Flow(flow, tile).at(y, x)
-    cy, cx = (p + 2 * np.floor(0.5 * (q[..., k] - p) + 0.5).astype(int) for k, p in enumerate((y, x)))
+    cy, cx = (p + int(period) * np.floor((q[..., k] - p) / period + 0.5).astype(int) for k, p in enumerate((y, x)))
     valid = (cy >= 0) & (cx >= 0) & (cy < height) & (cx < width)
     d2 = (cy - q[..., 0]) ** 2 + (cx - q[..., 1]) ** 2
     w = np.where(valid, robustness[y // 2, x // 2] * np.exp(np.maximum(-0.5 * precision * d2, -24.0)), 0.0)

@@ -37,8 +37,8 @@ class SamePhaseMean:
         if frame is self._reference:  # already the initial value
             return
         samples = (frame.mosaic, *site_rows(frame.info.levels, 2))
-        precision = np.float32(1 / _SIGMA_PX**2)
-        over_rows(frame_loops.same_site_mean, frame.mosaic.shape[0], *samples, flow.tiles, flow.tile_px, robustness, precision, self._num, self._den)
+        constants = (np.float32(1 / _SIGMA_PX**2), np.float32(self._reference.info.cfa.period[0]))
+        over_rows(frame_loops.same_site_mean, frame.mosaic.shape[0], *samples, flow.tiles, flow.tile_px, robustness, *constants, self._num, self._den)
 
     def result(self) -> tuple[Floats, Floats]:
         """Return the mean samples (H, W), and the factor of noise variance reduction per CFA cell, (H/2, W/2), from 1. Ends the accumulator."""
