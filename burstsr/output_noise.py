@@ -108,12 +108,12 @@ def _flat(burst: Registered, grey: NDArray[np.float64], box: Box, rng: np.random
     reference, (corner, shape) = burst.views[burst.reference].frame, box
     info = replace(reference.info, path=Path("flat"), shape=shape, levels=_LEVELS, gain=None)
     cfa = cell_channels(reference)
-    mean = np.tile(grey[cfa], (shape[0] // 2, shape[1] // 2))
-    sigma = np.sqrt(burst.noise.alpha[cfa] * grey[cfa] + burst.noise.beta[cfa])
+    repeats = (-(-shape[0] // cfa.shape[0]), -(-shape[1] // cfa.shape[1]))
+    mean, sigma = (np.tile(v, repeats)[: shape[0], : shape[1]] for v in (grey[cfa], np.sqrt(burst.noise.alpha[cfa] * grey[cfa] + burst.noise.beta[cfa])))
     cells = slice(corner[0] // 2, (corner[0] + shape[0]) // 2), slice(corner[1] // 2, (corner[1] + shape[1]) // 2)
     views = []
     for view in burst.views:
-        noisy = mean + np.tile(sigma, (shape[0] // 2, shape[1] // 2)) * rng.standard_normal(shape, np.float32)
+        noisy = mean + sigma * rng.standard_normal(shape, np.float32)
         views.append(RegisteredFrame(_frame(info, noisy), _flow_at(view.flow, corner, shape), view.robustness[cells].copy(), view.weight))
     same_phase = SamePhaseMean(views[burst.reference].frame, unpacked(views[burst.reference].robustness)) if burst.same_phase else None
     for view in views:

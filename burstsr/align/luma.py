@@ -10,6 +10,7 @@ from burstsr.align import frame_loops
 from burstsr.core.burst import Frame
 from burstsr.core.jit import over_rows
 from burstsr.core.noise import Noise
+from burstsr.core.remosaic import as_bayer
 from burstsr.core.sensor import site_rows, stabilisation
 
 Floats = NDArray[np.float32]
@@ -21,7 +22,7 @@ def luma(frame: Frame, noise: Noise, rows: slice | None = None, columns: slice |
     rows, columns: region to compute, with explicit non-negative starts and stops; None: all. out: array to write to.
     Departs: Wronski 2019, section 5.1, aligns on linear intensities; variance stabilisation gives shadows as much weight as highlights.
     """
-    frame.info.cfa.require_2x2("alignment")  # whose carrier the low-pass removes
+    frame = as_bayer(frame)  # whose carrier the low-pass removes
     mosaic = frame.mosaic
     rows, columns = rows or slice(0, mosaic.shape[0]), columns or slice(0, mosaic.shape[1])
     if out is None:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from burstsr.align.global_motion import translation
 from burstsr.core.burst import Burst, Frame
 from burstsr.core.noise import Noise
+from burstsr.core.remosaic import as_bayer
 from burstsr.core.sensor import stabilise
 
 Floats = NDArray[np.float32]
@@ -57,6 +58,7 @@ def alike(a: tuple[Floats, float], b: tuple[Floats, float]) -> bool:
 
 def _small(frame: Frame) -> tuple[Floats, float]:
     """Return the frame's local contrast at low resolution, in units of a sample's noise sigma, and its noise variance."""
+    frame = as_bayer(frame)
     mosaic, levels = frame.mosaic, frame.info.levels
     step = max(2, 2 * round(max(mosaic.shape) / _LONGER_PX / 2))
     height, width = (n // step for n in mosaic.shape)

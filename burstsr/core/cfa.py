@@ -22,6 +22,7 @@ BAYER_ORDERS = ("RGGB", "BGGR", "GRBG", "GBRG")
 NAMES = (*BAYER_ORDERS, *(f"quad {order}" for order in BAYER_ORDERS), "X-Trans", "mono")
 _X_TRANS = "GBGGRG/RGRBGB/GBGGRG/GRGGBG/BGBRGR/GRGGBG"  # six rows; in each of them, and in each column, all three colours
 _LARGEST_PERIOD = 32
+_DENSE = 4  # samples along a side in which every channel must occur
 _CHANNELS = {1: MONO, 3: RGB}
 
 
@@ -98,6 +99,11 @@ class Cfa:
         return self.period == (2, 2) and "".join(self.channels[c] for row in self.pattern for c in row) in BAYER_ORDERS
 
     @property
+    def has_bayer_cells(self) -> bool:
+        """Whether loops over CFA cells of 2 x 2 samples take this pattern: Bayer, and monochrome as if its filters were alike, see `core.mono`."""
+        return self.is_bayer or self.is_mono
+
+    @property
     def is_mono(self) -> bool:
         """Whether all samples are of one channel."""
         return len(self.channels) == 1
@@ -129,6 +135,13 @@ class Cfa:
         """Raise CfaError, naming `what` requires it, unless the pattern repeats after 2 x 2 sites: Bayer, monochrome."""
         if any(2 % length for length in self.period):
             raise CfaError(f"{what}: the CFA must repeat after 2 x 2 sites, as {', '.join(BAYER_ORDERS)} and mono do, not {self.name}")
+
+    def require_dense(self, what: str) -> None:
+        """Raise CfaError, naming `what` requires it, unless every channel occurs in every 4 x 4 samples, as in Bayer, quad Bayer, X-Trans."""
+        seen = self.channel_map((self.period[0] + _DENSE - 1, self.period[1] + _DENSE - 1))
+        windows = np.lib.stride_tricks.sliding_window_view(seen, (_DENSE, _DENSE))
+        if any((windows != c).all(axis=(2, 3)).any() for c in range(len(self.channels))):
+            raise CfaError(f"{what}: the CFA must have every colour in all 4 x 4 samples, as {', '.join(NAMES)} do, not {self.name}")
 
     def require_bayer(self, what: str) -> None:
         """Raise CfaError, naming `what` requires it, unless this is a Bayer pattern."""

@@ -127,8 +127,7 @@ def _check_frame(frame: Frame) -> None:
             check_range(f"{place}: {name}", value, LEAST_SIDE_PX, FARTHEST_PX, whole=True)
             if value % 2:
                 raise BurstError(f"{place}: {name} must be even, for whole cells of 2 x 2 samples, not {value}")
-        if not info.cfa.is_mono:
-            info.cfa.require_bayer(place)
+        info.cfa.require_dense(place)
         check_levels(info.levels, place)
         if not info.cfa.is_mono:
             check_colour(info.colour, place)

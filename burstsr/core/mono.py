@@ -22,10 +22,8 @@ FULL_SHARE = np.array([0.0, 1.0, 0.0], np.float32)  # of R, G, B in the luma of 
 
 
 def cell_channels(frame: Frame) -> NDArray[np.int64]:
-    """Return the (2, 2) channels of a frame's CFA cells, for loops over them. Raises CfaError unless it is Bayer or monochrome."""
-    cfa = _CELL if frame.info.cfa.is_mono else frame.info.cfa
-    cfa.require_bayer(str(frame.info.path))
-    return np.array(cfa, np.int64)
+    """Return the channels (py, px) of one period of a frame's CFA, those of RGGB for a monochrome one."""
+    return np.array(_CELL if frame.info.cfa.is_mono else frame.info.cfa, np.int64)
 
 
 def sample_channels(frame: Frame) -> NDArray[np.int64]:

@@ -9,6 +9,7 @@ from burstsr.core.burst import Frame
 from burstsr.core.jit import over_rows
 from burstsr.core.sensor import clipped_samples
 from burstsr.demosaic import loops
+from burstsr.demosaic.patterns import demosaic_pattern
 
 Floats = NDArray[np.float32]
 _SHARPNESS = -0.75  # free parameter of the bicubic kernel: its derivative at distance 1 (Keys 1981; OpenCV's choice)
@@ -20,19 +21,21 @@ def demosaic(frame: Frame, mosaic: Floats | None = None) -> Floats:
 
     mosaic: (H, W) float32 samples to use instead of the frame's own. Of a monochrome frame all three are its samples.
 
-    Directional: green along rows and along columns with second-order correction (Hamilton & Adams 1997), per pixel the direction whose colour
+    Of a Bayer frame, directional: green along rows and along columns with second-order correction (Hamilton & Adams 1997), per pixel the direction whose colour
     differences vary less in its neighbourhood (Menon et al. 2007, section III), then red and blue as green plus bilinear colour differences, then green
     once more from colour differences smoothed in its direction (section IV).
+    Of other patterns: see `patterns`.
     Works on the square root of white-balanced samples: colour differences are smoother there, and noise is uniform.
     """
     if frame.info.cfa.is_mono:
         grey = np.clip(clipped_samples(frame) if mosaic is None else mosaic, 0, 1)
         return np.ascontiguousarray(np.repeat(grey[..., None], 3, axis=2), np.float32)
-    frame.info.cfa.require_bayer("demosaicing")
     gain = (1.0 / np.maximum(frame.info.colour.as_shot_neutral, 1e-3)).astype(np.float32)
-    x = clipped_samples(frame) if mosaic is None else mosaic
+    x, cfa = clipped_samples(frame) if mosaic is None else mosaic, frame.info.cfa
+    if not cfa.is_bayer:
+        return demosaic_pattern(x, cfa, gain)
     out = np.empty((*x.shape, 3), np.float32)
-    over_rows(loops.demosaic_rows, x.shape[0], x, np.array(frame.info.cfa), gain, out, multiple=loops.BLOCK_ROWS)
+    over_rows(loops.demosaic_rows, x.shape[0], x, np.array(cfa), gain, out, multiple=loops.BLOCK_ROWS)
     return out
 
 

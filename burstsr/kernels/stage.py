@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from burstsr.core.burst import Frame
 from burstsr.core.jit import over_rows
 from burstsr.core.noise import Noise
+from burstsr.core.remosaic import as_bayer
 from burstsr.core.sensor import stabilised_cells
 from burstsr.kernels import loops
 from burstsr.settings import KernelSettings
@@ -20,7 +21,7 @@ def kernels(frame: Frame, noise: Noise, settings: KernelSettings) -> NDArray[np.
     Departs: anisotropy switches between isotropic and elongated over A = 1.85 .. 1.95 (as the published re-implementation does at 1.95) instead of
     scaling with A.
     """
-    cells = stabilised_cells(frame, noise)
+    cells = stabilised_cells(as_bayer(frame), noise)
     out = np.empty((*cells.shape, 3), np.float32)
     s = settings
     values = [np.float32(v) for v in (s.k_detail_px, s.k_denoise, s.d_threshold, s.d_transition, s.k_stretch, s.k_shrink)]

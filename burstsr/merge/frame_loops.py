@@ -119,11 +119,12 @@ def square_mean(image, y, x, side, taps, channel):
 
 
 @compiled
-def residual_row(row, y, red, image, flat, scale, dy, dx, start, weights, total):
+def residual_row(row, y, red, image, flat, scale, dy, dx, start, weights, total, channels=None):
     """Replace a row's samples by their residuals from the image's mean over the pixel area, displaced by the row's shifts.
 
-    A saturated sample is a lower bound: its residual is 0 where the image is brighter. flat: the image, flattened. Scratch, per CFA cell: start, index of
-    the first value under the pixel; weights (2 taps, w), of rows and of columns; total.
+    A saturated sample is a lower bound: its residual is 0 where the image is brighter. flat: the image, flattened. channels: (period, W), of the rows of one
+    period of a pattern other than Bayer's; None: given by `red`. Scratch, per CFA cell: start, index of the first value under the pixel; weights
+    (2 taps, w), of rows and of columns; total.
     """
     height, width = image.shape[:2]
     s = f4(scale)
@@ -144,7 +145,10 @@ def residual_row(row, y, red, image, flat, scale, dy, dx, start, weights, total)
             weights[taps, k] = px - x0
             y0 = max(min(y0, f4(height - taps)), f4(0))
             x0 = max(min(x0, f4(width - taps)), f4(0))
-            start[k] = (np.int64(y0) * width + np.int64(x0)) * 3 + channel
+            if channels is None:  # resolved at compile time
+                start[k] = (np.int64(y0) * width + np.int64(x0)) * 3 + channel
+            else:
+                start[k] = (np.int64(y0) * width + np.int64(x0)) * 3 + channels[y % channels.shape[0], _TWO * k + u8(phase)]
         for axis in range(2):
             for i in range(taps - 1, -1, -1):  # descending: the first holds the fraction that the others need
                 for k in range(cells):
@@ -160,6 +164,8 @@ def residual_row(row, y, red, image, flat, scale, dy, dx, start, weights, total)
                 py = (f4(y) + dy[_TWO * k + u8(phase)]) * s
                 px = (f4(_TWO * k + u8(phase)) + dx[_TWO * k + u8(phase)]) * s
                 if py < f4(0) or px < f4(0) or py + f4(taps) >= f4(height) or px + f4(taps) >= f4(width):
+                    if channels is not None:
+                        channel = channels[y % channels.shape[0], _TWO * k + u8(phase)]
                     total[k] = square_mean(image, py, px, s, taps, channel) * s * s
         for k in range(cells):
             x = row[_TWO * k + u8(phase)]
@@ -168,10 +174,10 @@ def residual_row(row, y, red, image, flat, scale, dy, dx, start, weights, total)
 
 
 @compiled
-def split_residuals(mosaic, black, gain, red, top, rows, stride, base, planes, image, scale, back, tile):
+def split_residuals(mosaic, black, gain, red, top, rows, stride, base, planes, image, scale, back, tile, channels=None):
     """Write residuals as `split` writes samples: x(q) - mean of the image over the pixel area at p = q + back(q).
 
-    image: (H', W', 3). back: (nty, ntx, 2), the inverse flow.
+    image: (H', W', 3). back: (nty, ntx, 2), the inverse flow. channels: see `residual_row`.
     """
     height, width = mosaic.shape
     row = np.empty(width, f4)
@@ -188,7 +194,7 @@ def split_residuals(mosaic, black, gain, red, top, rows, stride, base, planes, i
         y = mirrored(top + n - red[0] - BORDER, height)
         sample_row(mosaic, y, black, gain, row)
         row_shifts(back, row_of[y], row_share[y], segments, of_tile, share, dy, dx)
-        residual_row(row, y, red, image, flat, scale, dy, dx, start, weights, total)
+        residual_row(row, y, red, image, flat, scale, dy, dx, start, weights, total, channels)
         for j in range(2):
             split_row(row, j, red[1], planes, base + ((2 * (n & 1) + j) * rows + (n >> 1)) * stride, stride)
 
@@ -198,7 +204,7 @@ def same_site_mean(first, last, mosaic, black, gain, flow, tile, robustness, pre
     """Add a frame's samples near the reference's: for each raw pixel the nearest sample of the same CFA site, weighted by its distance.
 
     num(p) += R exp(-1/2 precision |c - q|^2) x(c), c the sample nearest to q = p + flow(p) with p's CFA site. mosaic (H, W) uint16; num, den: (H, W).
-    period: of the CFA per axis, float32: 2 or 1.
+    period: of the CFA per axis, float32: 2, 1, 6 of X-Trans, 4 of quad Bayer.
     """
     height, width = mosaic.shape
     row_of, row_share = between_tiles(np.arange(height), tile, flow.shape[0])

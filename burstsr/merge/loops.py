@@ -62,9 +62,20 @@ def between_tiles(positions, tile, tiles):
     return lower, share
 
 
+@inlined
+def with_sample(sums, w, at, planes, masks):
+    """Return sums plus those of a sample with weight w: weighted samples, weights, both of red, both of blue. masks (2, len(planes)): 1 if red, if blue."""
+    wx = w * planes[at]
+    red = masks[u8(0), at]
+    blue = masks[u8(1), at]
+    return sums[0] + wx, sums[1] + w, sums[2] + wx * red, sums[3] + w * red, sums[4] + wx * blue, sums[5] + w * blue
+
+
 @compiled
-def weigh(s, kernel, k0, planes, base, size, stride, row, column, sums, o0):
+def weigh(s, kernel, k0, planes, base, size, stride, row, column, sums, o0, masks=None):
     """Accumulate the nine weighted samples of each pixel in a block, whose nearest sample is at the same offset in all cells.
+
+    masks: of the planes' channels, see `with_sample`, of patterns other than Bayer's; None: plane 0 is red, plane 3 blue.
 
     row, column: plane coordinates Y and X of the nearest sample for the block's first CFA cell; row counts from the planes' first.
     s: distances to it, dy and dx, and robustness. A frame's planes begin at `base`; each has `size` samples, in rows of `stride`.
@@ -108,6 +119,24 @@ def weigh(s, kernel, k0, planes, base, size, stride, row, column, sums, o0):
         w2 = wd * (l * ebi)
         w3 = wu * (r * ebi)
         w4 = wu * (l * eb)
+        if masks is not None:  # resolved at compile time
+            t = (f4(0), f4(0), f4(0), f4(0), f4(0), f4(0))
+            t = with_sample(t, w, centre + k, planes, masks)
+            t = with_sample(t, w1, down + u8(1) + k, planes, masks)
+            t = with_sample(t, w2, down + k, planes, masks)
+            t = with_sample(t, w3, up + u8(1) + k, planes, masks)
+            t = with_sample(t, w4, up + k, planes, masks)
+            t = with_sample(t, wl, left + k, planes, masks)
+            t = with_sample(t, wr, left + u8(1) + k, planes, masks)
+            t = with_sample(t, wu, above + k, planes, masks)
+            t = with_sample(t, wd, below + k, planes, masks)
+            sums[o0 + k] += t[2]
+            sums[o0 + u8(CHUNK) + k] += t[0] - t[2] - t[4]
+            sums[o0 + u8(2 * CHUNK) + k] += t[4]
+            sums[o0 + u8(3 * CHUNK) + k] += t[3]
+            sums[o0 + u8(4 * CHUNK) + k] += t[1] - t[3] - t[5]
+            sums[o0 + u8(5 * CHUNK) + k] += t[5]
+            continue
         n_corners = w1 * planes[down + u8(1) + k] + w2 * planes[down + k] + w3 * planes[up + u8(1) + k] + w4 * planes[up + k]
         d_corners = w1 + w2 + w3 + w4
         n_across = wl * planes[left + k] + wr * planes[left + u8(1) + k]
@@ -271,8 +300,9 @@ def add_frame(
     shape,
     scratch,
     sums,
+    masks=None,
 ):
-    """Add a frame's samples to the sums of a chunk of CFA cells, rows q0 .. q1.
+    """Add a frame's samples to the sums of a chunk of CFA cells, rows q0 .. q1. masks: see `weigh`.
 
     y, row_of, row_share: of output rows, from rows[q0] on: raw position, tile row, fraction towards the next. robustness_maps: (q1 - q0, w).
     """
@@ -337,7 +367,7 @@ def add_frame(
                         column = x0 + cx + red[1] + BORDER
                         kernel_at = u8((q - q0) * _KERNEL * CHUNK) + n0
                         sums_at = (u8(oy * subpixel_phases) + p) * u8(_SUMS * CHUNK) + n0
-                        weigh(s, kernels, kernel_at, planes, base, size, stride, row, column, sums, sums_at)
+                        weigh(s, kernels, kernel_at, planes, base, size, stride, row, column, sums, sums_at, masks)
 
 
 @compiled
@@ -357,13 +387,15 @@ def finish(q0, q1, k0, count, subpixel_phases, rows, columns, sums, weight, imag
 
 
 @compiled
-def accumulate(first, last, planes, bases, tops, sizes, stride, shape, red, scale, flows, tile, kernel, robustness_maps, weight, rows, columns, image, weights):
+def accumulate(
+    first, last, planes, bases, tops, sizes, stride, shape, red, scale, flows, tile, kernel, robustness_maps, weight, rows, columns, image, weights, masks=None
+):
     """Merge all frames into the output rows of CFA cell rows first .. last.
 
     planes: float32, the frames' planes in sequence; bases, tops, sizes (N,): index of each frame's first, their first row Y (even), samples per plane.
     stride: of a plane's row. shape: (H, W) of a frame. red: row and column of red in a CFA cell. flows: (N, nty, ntx, 2). kernel: (h, w, 3).
     robustness_maps: (N, last - first, w). rows (h + 1,), columns (w + 1,): first output row and column of each cell. image (H', W', 3): fallback with
-    `weight`; overwritten with the merged image. weights (H', W', 3): set to the sums of weights; of size 0 if not needed.
+    `weight`; overwritten with the merged image. weights (H', W', 3): set to the sums of weights; of size 0 if not needed. masks: see `weigh`.
     """
     cells = kernel.shape[1]
     chunks = (cells + CHUNK - 1) // CHUNK
@@ -411,5 +443,6 @@ def accumulate(first, last, planes, bases, tops, sizes, stride, shape, red, scal
                     shape,
                     scratch,
                     sums,
+                    masks,
                 )
             finish(q0, q1, k0, count, subpixel_phases, rows, columns, sums, weight, image, weights)

@@ -45,10 +45,15 @@ def accumulate(
         for j in (-1, 0, 1):
             dy, dx = cy + i - qy, cx + j - qx
             w = R * np.exp(np.maximum(-0.5 * (a * dy * dy + 2 * b * dy * dx + c * dx * dx), -24.0))
-            channel = cfa[(cy + i) % 2, (cx + j) % 2]
+            channel = cfa[_mirrored(cy + i, height) % cfa.shape[0], _mirrored(cx + j, width) % cfa.shape[1]]
             value = mosaic[cy + i + BORDER, cx + j + BORDER]
             np.add.at(num, (oy, channel, ox), w * value)
             np.add.at(den, (oy, channel, ox), w)
+
+
+def _mirrored(index: NDArray[np.int64], length: int) -> NDArray[np.int64]:
+    """Return the index inside of the sample that fills in for one beyond a border."""
+    return length - 1 - np.abs(length - 1 - np.abs(index))
 
 
 def normalise(first: int, last: int, num: Array, den: Array) -> None:
@@ -65,7 +70,7 @@ def residuals(
     """Compute x(q) - mean of the image over the square of side s around p = q + back(q); 0 where a saturated sample is exceeded."""
     y, x = np.mgrid[first:last, : mosaic.shape[1]]
     p = (np.stack([y, x], -1) + Flow(back, tile).at(y, x)) * scale
-    difference = mosaic[first:last] - _box_mean(image, p[..., 0], p[..., 1], cfa[y % 2, x % 2], float(scale))
+    difference = mosaic[first:last] - _box_mean(image, p[..., 0], p[..., 1], cfa[y % cfa.shape[0], x % cfa.shape[1]], float(scale))
     out[first:last] = np.where((mosaic[first:last] >= 1) & (difference < 0), 0.0, difference)
 
 

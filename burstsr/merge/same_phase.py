@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from burstsr.core.burst import Frame
+from burstsr.core.errors import CfaError
 from burstsr.core.flow import Flow
 from burstsr.core.jit import over_rows
 from burstsr.core.sensor import clipped_samples, site_rows
@@ -24,7 +25,8 @@ class SamePhaseMean:
 
     def __init__(self, reference: Frame, robustness: Floats | None = None) -> None:
         """robustness (H/2, W/2): of the reference's own samples, None = full; at 0 they only fill positions without other samples."""
-        reference.info.cfa.require_2x2("the mean at one phase")
+        if len(set(reference.info.cfa.period)) > 1:
+            raise CfaError(f"the mean at one phase: the CFA must have the same period along both axes, not {reference.info.cfa.name}")
         self._reference = reference
         self._num = clipped_samples(reference)
         self._den = np.ones_like(self._num)

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from burstsr.core.burst import Frame
+from burstsr.core.cfa import BLUE, RED, Cfa
 from burstsr.core.coords import output_length
 from burstsr.core.flow import Flow
 from burstsr.core.jit import over_rows
@@ -15,6 +16,24 @@ from burstsr.merge import frame_loops, loops
 from burstsr.merge.strips import BAND_ROWS, Planes, RowRange, common_grid, first_outputs, stacked
 
 Floats = NDArray[np.float32]
+
+
+class Pattern:
+    """Channels of the samples of frames, `shape` (H, W), with a CFA other than Bayer: for loops that cannot know them from the site in a cell of 2 x 2."""
+
+    def __init__(self, cfa: Cfa, shape: tuple[int, int]) -> None:
+        self.channels = cfa.channel_map((cfa.period[0], shape[1])).astype(np.int64)
+        seen = cfa.channel_map(shape)
+        self._is_red_blue = [(seen == c).astype(np.uint16) for c in (RED, BLUE)]
+
+    def masks(self, planes: Planes) -> Floats:
+        """Return (2, len(planes.values)) 1 where the sample is red, and where it is blue, else 0."""
+        out = np.zeros((2, len(planes.values)), np.float32)
+        zeros, ones = np.zeros((2, 2), np.float32), np.ones((2, 2), np.float32)
+        for top, rows, base in zip(planes.tops, planes.rows, planes.bases, strict=True):
+            for is_one, mask in zip(self._is_red_blue, out, strict=True):
+                frame_loops.split(is_one, zeros, ones, (0, 0), int(top), int(rows), planes.stride, int(base), mask)
+        return out
 
 
 class KernelMerge:
@@ -54,7 +73,8 @@ class KernelMerge:
 
     def _merge(self, weights: Floats) -> None:
         height, width = self._shape
-        red, levels = divmod(red_site(self._frames[0]), 2), [site_rows(frame.info.levels, 2) for frame in self._frames]
+        cfa, levels = self._frames[0].info.cfa, [site_rows(frame.info.levels, 2) for frame in self._frames]
+        red, pattern = divmod(red_site(self._frames[0]), 2) if cfa.has_bayer_cells else (0, 0), None if cfa.has_bayer_cells else Pattern(cfa, self._shape)
         flows = common_grid(self._flows, self._shape)
         tile = flows[0].tile_px
         tiles = stacked([flow.tiles for flow in flows])
@@ -70,11 +90,26 @@ class KernelMerge:
                 if self._explained is None:
                     frame_loops.split(frame.mosaic, *levels[f], red, *destination)
                 else:
-                    frame_loops.split_residuals(frame.mosaic, *levels[f], red, *destination, self._explained, self._scale, backs[f], tile)
+                    back = (self._explained, self._scale, backs[f], tile, pattern and pattern.channels)
+                    frame_loops.split_residuals(frame.mosaic, *levels[f], red, *destination, *back)
             robustness_maps = stacked([unpacked(robustness[first:last]) for robustness in self._robustness_maps])
             layout = (planes.values, planes.bases, planes.tops, planes.sizes, planes.stride)
             motion = (tiles, tile, self._kernel, robustness_maps)
-            loops.accumulate(first, last, *layout, self._shape, red, self._scale, *motion, self._weight, rows, columns, self._image, weights)
+            loops.accumulate(
+                first,
+                last,
+                *layout,
+                self._shape,
+                red,
+                self._scale,
+                *motion,
+                self._weight,
+                rows,
+                columns,
+                self._image,
+                weights,
+                pattern and pattern.masks(planes),
+            )
 
         def bands(first: int, last: int) -> None:
             for start in range(first, last, BAND_ROWS):

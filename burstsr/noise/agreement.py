@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from burstsr.core.burst import Burst, Frame
 from burstsr.core.flow import Flow
 from burstsr.core.noise import Noise
+from burstsr.core.remosaic import as_bayer
 from burstsr.core.sensor import cells
 from burstsr.noise.from_burst import cut, windows
 
@@ -92,7 +93,7 @@ def _visible(flow: Flow, shape: tuple[int, int]) -> NDArray[np.bool_]:
 
 
 def _compare(reference: Frame, frame: Frame, flow: Flow, noise: Noise) -> _Compared:
-    here, there = (np.asarray(cv2.blur(cells(f), (3, 3)), np.float32) for f in (reference, frame))
+    here, there = (np.asarray(cv2.blur(cells(as_bayer(f)), (3, 3)), np.float32) for f in (reference, frame))
     height, width = here.shape[:2]
     y, x = np.mgrid[:height, :width]
     shift = flow.at(2 * y + 0.5, 2 * x + 0.5) / 2

@@ -48,7 +48,8 @@ def measure(burst: Burst, rough: Noise, make_aligner: MakeAligner, most_windows:
 def floors_of(burst: Burst, rough: Noise, make_aligner: MakeAligner, most_windows: int, most_blocks: int = 100) -> Floors:
     """Compute the likelihood of noise variances at the levels of a burst of at least two frames, per channel."""
     cfa, seen = burst.info.cfa, []
-    cfa.require_2x2("noise of a burst")
+    if not cfa.is_mono:
+        cfa.require_bayer("noise of a burst")
     for window in windows(burst.info.shape, most_windows):
         frames = [cut(frame, window) for frame in burst]
         index = len(frames) // 2
@@ -80,8 +81,9 @@ def windows(shape: tuple[int, int], most: int) -> list[tuple[slice, slice]]:
 def cut(frame: Frame, window: tuple[slice, slice]) -> Frame:
     """Crop a frame to `window` (rows, columns), which begins at an even row and column."""
     mosaic = np.ascontiguousarray(frame.mosaic[window])
-    gain = frame.info.gain and frame.info.gain.cropped(window[0].start or 0, window[1].start or 0)
-    return Frame(replace(frame.info, shape=(mosaic.shape[0], mosaic.shape[1]), gain=gain), mosaic)
+    first = window[0].start or 0, window[1].start or 0
+    gain = frame.info.gain and frame.info.gain.cropped(*first)
+    return Frame(replace(frame.info, shape=(mosaic.shape[0], mosaic.shape[1]), cfa=frame.info.cfa.shifted(*first), gain=gain), mosaic)
 
 
 def without_gain(plane: NDArray[np.float32], frame: Frame, site: tuple[int, ...]) -> NDArray[np.float32]:

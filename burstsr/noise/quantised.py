@@ -17,10 +17,10 @@ _FEWEST = 16  # DN per interval
 def at_least_quantised(noise: Noise, frame: Frame) -> Noise:
     """Raise the model to at least step^2 / 12, with the step between the DN that occur in `frame` at each level."""
     alpha, beta = noise.alpha.copy(), noise.beta.copy()
-    frame.info.cfa.require_2x2("quantisation noise")
-    for site in np.ndindex(2, 2):
+    period = max(frame.info.cfa.period[0], 2), max(frame.info.cfa.period[1], 2)  # levels repeat after two
+    for site in np.ndindex(*period):
         channel = int(frame.info.cfa[site])
-        level, floor = _floor(frame, site)
+        level, floor = _floor(frame, site, period)
         short = floor - noise.variance(level, channel)
         if not np.any(short > 0):
             continue
@@ -33,11 +33,12 @@ def at_least_quantised(noise: Noise, frame: Frame) -> Noise:
     return Noise(alpha, beta)
 
 
-def _floor(frame: Frame, site: tuple[int, ...]) -> tuple[Doubles, Doubles]:
+def _floor(frame: Frame, site: tuple[int, ...], period: tuple[int, int]) -> tuple[Doubles, Doubles]:
     """Return levels and the variance of quantisation at each."""
-    found = np.flatnonzero(np.bincount(frame.mosaic[site[0] :: 2, site[1] :: 2].ravel())).astype(np.float64)
+    found = np.flatnonzero(np.bincount(frame.mosaic[site[0] :: period[0], site[1] :: period[1]].ravel())).astype(np.float64)
     parts = np.array_split(found, int(np.clip(found.size // _FEWEST, 1, _PARTS)))
     steps = np.array([float(np.quantile(np.diff(part), _SMALL_STEPS, method="lower")) if part.size > 1 else 1.0 for part in parts])
-    scale = float(frame.info.levels.scale()[site])
-    level = np.array([float(part.mean()) for part in parts]) - float(frame.info.levels.black[site])
+    at = site[0] % 2, site[1] % 2
+    scale = float(frame.info.levels.scale()[at])
+    level = np.array([float(part.mean()) for part in parts]) - float(frame.info.levels.black[at])
     return level * scale, (steps * scale) ** 2 / 12

@@ -17,6 +17,7 @@ from burstsr.core.sensor import mean_sample, samples
 from burstsr.noise.agreement import MakeRegistrar, raise_noise
 from burstsr.noise.from_burst import FEWEST_FRAMES, MakeAligner, floors_of, without_gain
 from burstsr.noise.line import line_below, scale_of
+from burstsr.noise.patterns import as_bayer_burst, blocks_of, quantiles_of_flat, times
 from burstsr.noise.quantised import at_least_quantised
 
 _LOG = logging.getLogger(__name__)
@@ -44,9 +45,10 @@ def estimate_noise(burst: Burst, make_aligner: MakeAligner | None = None) -> tup
     noise, source = Noise(np.mean([m.alpha for m in models], axis=0), np.mean([m.beta for m in models], axis=0)), "estimated"
     middle = burst.frames[len(burst) // 2]
     if make_aligner is not None and len(burst) > 1:
-        found = floors_of(Burst(burst.name, _some(burst, _MEASURED_FRAMES)), at_least_quantised(noise, middle), make_aligner, _MEASURED_WINDOWS)
+        bayer, factor = as_bayer_burst(Burst(burst.name, _some(burst, _MEASURED_FRAMES)))
+        found = floors_of(bayer, times(at_least_quantised(noise, middle), factor), make_aligner, _MEASURED_WINDOWS)
         if found.known:
-            noise = line_below(found).noise
+            noise = times(line_below(found).noise, 1 / factor)
             source = "estimated from the burst" if len(burst) >= FEWEST_FRAMES else source
     noise = at_least_quantised(noise, middle)
     _LOG.info("%s: no NoiseProfile; %s: alpha %s, beta %s", burst.name, source, noise.alpha, noise.beta)
@@ -66,9 +68,12 @@ def check_noise_profile(burst: Burst, given: Noise, make_aligner: MakeAligner) -
     """
     if len(burst) < FEWEST_FRAMES:
         return ""
-    found = floors_of(Burst(burst.name, _some(burst, _CHECKED_FRAMES)), given, make_aligner, _CHECKED_WINDOWS)
+    bayer, of_bayer = as_bayer_burst(Burst(burst.name, _some(burst, _CHECKED_FRAMES)))
+    given = times(given, of_bayer)
+    found = floors_of(bayer, given, make_aligner, _CHECKED_WINDOWS)
     factor = scale_of(found, given)
-    if not found.known or _SMALLER < factor < _LARGER:
+    largest = _LARGER if burst.info.cfa.has_bayer_cells else np.inf  # texture remains in mosaics made of frames with other patterns
+    if not found.known or _SMALLER < factor < largest:
         return ""
     level = max(float(np.median(np.concatenate(found.level))), 1e-3)
     ratio = f"{factor:.1f} times the" if factor > 1 else f"1/{1 / factor:.1f} of the"
@@ -98,7 +103,10 @@ def estimate(frame: Frame) -> Noise:
 
     Structure in every block makes the estimate too high; it is never too low by more than the sampling error.
     """
-    x, cfa = samples(frame.mosaic, frame.info.levels), frame.info.cfa
+    cfa = frame.info.cfa
+    if not cfa.has_bayer_cells:
+        return Noise(*np.array([_fit(*of_channel, flat) for of_channel, flat in zip(blocks_of(frame), quantiles_of_flat(cfa, _QUANTILE), strict=True)]).T)
+    x = samples(frame.mosaic, frame.info.levels)
     levels: list[list[NDArray[np.float64]]] = [[] for _ in cfa.channels]
     squares: list[list[NDArray[np.float64]]] = [[] for _ in cfa.channels]
     for i, j in cfa.sites():
@@ -124,7 +132,7 @@ def _blocks(plane: NDArray[np.float32], even: NDArray[np.float32]) -> tuple[NDAr
     return level[usable], square[usable]
 
 
-def _fit(level: NDArray[np.float64], square: NDArray[np.float64]) -> tuple[float, float]:
+def _fit(level: NDArray[np.float64], square: NDArray[np.float64], flat: float = _QUANTILE_OF_FLAT) -> tuple[float, float]:
     if level.size < 4:
         return 1e-4, 1e-6
     edges = np.quantile(level, np.linspace(0, 1, min(_BINS, max(1, level.size // 24)) + 1))
@@ -133,7 +141,7 @@ def _fit(level: NDArray[np.float64], square: NDArray[np.float64]) -> tuple[float
         inside = (level >= low) & (level <= high)
         if inside.sum() >= 4:
             x.append(float(level[inside].mean()))
-            y.append(float(np.quantile(square[inside], _QUANTILE)) / _QUANTILE_OF_FLAT)
+            y.append(float(np.quantile(square[inside], _QUANTILE)) / flat)
     a, b = np.maximum(np.array(x), 0.0), np.array(y)
     solution = np.zeros(2)
     weight = 1.0 / b

@@ -57,7 +57,7 @@ class NormalEquations:
 
 @dataclass(frozen=True)
 class Footprints:
-    """Positions of a frame's samples on a tile, see `loops.locate`: where (2, n), how (4, n); bounds (5,), where each CFA site's begin."""
+    """Positions of a frame's samples on a tile, see `loops.locate`: where (2, n), how (4, n); bounds (sites + 1,), where each CFA site's begin."""
 
     where: NDArray[np.int32]
     how: Floats

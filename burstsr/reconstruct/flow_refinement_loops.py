@@ -46,7 +46,7 @@ def normal_sums(first, last, samples, cfa, image, scale, back, tile, alpha, beta
             py, px = position(f4(qy), f4(qx), back, tile)
             y = py * s
             x = px * s
-            c = cfa[qy & 1, qx & 1]
+            c = cfa[qy % cfa.shape[0], qx % cfa.shape[1]]
             guess = square_mean(image, c, y, x, s, share_y, share_x)
             slope_y = (square_mean(image, c, y + h, x, s, share_y, share_x) - guess) / f4(STEP)
             slope_x = (square_mean(image, c, y, x + h, s, share_y, share_x) - guess) / f4(STEP)

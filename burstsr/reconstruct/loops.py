@@ -66,19 +66,20 @@ def locate(samples, place, cfa, scale, back, tile, corner, cells, certainty, ori
     corner, cells: (y, x) of the first of the reference's CFA cells, and their number along each axis. certainty: (3, h, w), 1 / variance of a sample of each
     colour at each pixel of the tile. origin: (y, x) of the tile's first pixel in the image. Written for the samples inside, one CFA site after another:
     where (2, >= m n) int32, the first pixel under the area in (3, h, w) and the CFA cell; how (4, >= m n), the area's corner (y, x) within that pixel,
-    certainty, sample. Returns 5 numbers: where each site's samples begin, in the order of cfa.ravel(), and where they end.
+    certainty, sample. cfa: (py, px) channels. Returns py px + 1 numbers: where each site's samples begin, in the order of cfa.ravel(), and where they end.
     """
     height, width = certainty.shape[1:]
     reach = int(math.ceil(scale))
     s = f4(scale)
     first_y = f4(2 * corner[0])
     first_x = f4(2 * corner[1])
-    bounds = np.zeros(5, np.int64)
+    down, across = cfa.shape
+    bounds = np.zeros(cfa.size + 1, np.int64)
     count = 0
-    for site in range(4):
-        c = cfa[site >> 1, site & 1]
-        for m in range(((site >> 1) + place[0]) & 1, samples.shape[0], 2):
-            for n in range(((site & 1) + place[1]) & 1, samples.shape[1], 2):
+    for site in range(cfa.size):
+        c = cfa[site // across, site % across]
+        for m in range((site // across - place[0]) % down, samples.shape[0], down):
+            for n in range((site % across - place[1]) % across, samples.shape[1], across):
                 sample = samples[m, n]
                 if math.isnan(sample):
                     continue

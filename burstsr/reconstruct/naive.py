@@ -50,7 +50,7 @@ def squares(samples: Array, place: Ints, cfa: Ints, scale: float, back: Flow, or
     p = np.stack([y, x], -1) + back.at(y, x)
     start = p * scale - origin
     seen = ~np.isnan(samples.ravel()) & (start >= 0).all(-1) & (np.floor(start) + math.ceil(scale) < shape).all(-1)
-    return Squares(p, start, scale, cfa[y % 2, x % 2], seen)
+    return Squares(p, start, scale, cfa[y % cfa.shape[0], x % cfa.shape[1]], seen)
 
 
 def sample_matrix(where: Squares, shape: tuple[int, int]) -> Matrix:

@@ -6,7 +6,7 @@ samples get zero robustness. Slowly moving objects, which overlap themselves in 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -130,12 +130,21 @@ def _fill(reference: Frame, others: Views, region: Mask) -> Frame:
     mosaic, levels = reference.mosaic.copy(), reference.info.levels
     cells = np.argwhere(region)
     for part in np.array_split(cells, -(-len(cells) // _POINTS)):
-        for i, j in np.ndindex(2, 2):
-            y, x = 2 * part[:, 0] + i, 2 * part[:, 1] + j
+        for y, x in _positions(part, reference.info.cfa.period):
             median = _median(np.stack([_sample(frame, flow, y, x) for frame, flow in others]))
-            level = np.rint(median * (levels.white - levels.black[i, j]) + levels.black[i, j])
+            black = levels.black[y[0] % 2, x[0] % 2]
+            level = np.rint(median * (levels.white - black) + black)
             mosaic[y, x] = np.where(np.isfinite(median), np.clip(np.nan_to_num(level), 0, 65535), mosaic[y, x])
     return reference.with_mosaic(mosaic)
+
+
+def _positions(cells: NDArray[np.int64], period: tuple[int, int]) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """Yield the raw positions (y, x) of the samples in CFA cells (n, 2), those of one site of the pattern at a time."""
+    for i, j in np.ndindex(2, 2):
+        y, x = 2 * cells[:, 0] + i, 2 * cells[:, 1] + j
+        site = y % period[0] * period[1] + x % period[1]
+        for one in np.unique(site):
+            yield y[site == one], x[site == one]
 
 
 def _other_frames(frames: Sequence[Frame], index: int, flows: Sequence[Flow], disturbed: NDArray[np.int64]) -> Views:
@@ -172,10 +181,11 @@ def inpaint_flow(flow: Flow, cells: NDArray[np.int64]) -> Flow:
 
 def _sample(frame: Frame, flow: Flow, y: NDArray[np.int64], x: NDArray[np.int64]) -> Floats:
     """Return samples (n,) of a frame at the reference's raw positions (y, x) of one CFA site, bilinear between samples of that site; NaN outside."""
-    i, j = int(y[0]) % 2, int(x[0]) % 2
-    plane, black, scale = frame.mosaic[i::2, j::2], frame.info.levels.black[i, j], frame.info.levels.scale()[i, j]
+    period = tuple(max(n, 2) for n in frame.info.cfa.period)  # levels repeat after two
+    i, j = int(y[0]) % period[0], int(x[0]) % period[1]
+    plane, black, scale = frame.mosaic[i :: period[0], j :: period[1]], frame.info.levels.black[i % 2, j % 2], frame.info.levels.scale()[i % 2, j % 2]
     motion = flow.at(y, x)
-    at = [(p + motion[:, k] - o) / 2 for k, (p, o) in enumerate(((y, i), (x, j)))]
+    at = [(p + motion[:, k] - o) / period[k] for k, (p, o) in enumerate(((y, i), (x, j)))]
     inside = np.ones(len(y), bool)
     first, share = [], []
     for v, length in zip(at, plane.shape, strict=True):

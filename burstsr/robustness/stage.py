@@ -10,6 +10,7 @@ from burstsr.core.burst import Frame
 from burstsr.core.flow import Flow
 from burstsr.core.jit import over_rows
 from burstsr.core.noise import Noise
+from burstsr.core.remosaic import as_bayer
 from burstsr.core.sensor import red_site, site_rows
 from burstsr.robustness import loops
 from burstsr.robustness.noise_curves import noise_curves
@@ -34,6 +35,7 @@ class RobustnessModel:
     def __init__(self, reference: Frame, noise: Noise, settings: RobustnessSettings) -> None:
         self._reference = reference
         self._settings = settings
+        reference = as_bayer(reference)
         mosaic, levels = reference.mosaic, reference.info.levels
         self._variance, self._difference = noise_curves(noise, float(-(levels.black * levels.scale()).min()))
         shape = (mosaic.shape[0] // 2, mosaic.shape[1] // 2)
@@ -55,12 +57,12 @@ class RobustnessModel:
         if frame is self._reference and np.abs(flow.tiles).max() < _STILL_PX:  # full robustness; it is not counted among the frames
             return np.ones_like(self._sigma2)
         s = self._settings
-        mosaic, height = frame.mosaic, self._sigma2.shape[0]
+        frame, height = as_bayer(frame), self._sigma2.shape[0]
         try:
             mean, mismatch = self._spare.pop()
         except IndexError:
             mean, mismatch = np.empty_like(self.mean), np.empty_like(self._sigma2)
-        over_rows(loops.mean_rows, height, mosaic, *site_rows(frame.info.levels, 2), red_site(frame), mean)
+        over_rows(loops.mean_rows, height, frame.mosaic, *site_rows(frame.info.levels, 2), red_site(frame), mean)
         over_rows(loops.mismatch_rows, height, self.mean, self._sigma2, mean, flow.tiles, flow.tile_px, self._difference, mismatch, self._field)
         if s.enabled:
             over_rows(loops.vote_rows, height, mismatch, self._limit, self.contradicting, self.covering)
@@ -86,6 +88,7 @@ class RobustnessModel:
         """
         out = np.empty((4, len(at)), np.float32)
         position = at + 0.5 * flow.at(2 * at[:, 0] + 0.5, 2 * at[:, 1] + 0.5)
+        frame = as_bayer(frame)
         levels = site_rows(frame.info.levels, 2)
         over_rows(loops.statistics_at, len(at), np.ascontiguousarray(position, np.float32), frame.mosaic, *levels, red_site(frame), self._variance, out)
         return out

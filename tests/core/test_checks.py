@@ -57,7 +57,7 @@ BURSTS = {
     "other size": lambda: Burst("b", (frame_of(GREY), frame_of(np.full((64, 32), 0.3)))),
     "mixed CFA orders": lambda: Burst("b", (frame_of(GREY), frame_of(GREY, cfa="BGGR"))),
     "CFA of four reds": lambda: with_info(cfa=np.zeros((2, 2), np.uint8)),
-    "X-Trans CFA": lambda: Burst("b", (frame_of(GREY, cfa="X-Trans"),)),
+    "a CFA with gaps": lambda: Burst("b", (frame_of(GREY, cfa="GGGGGG/GRGGBG/GGGGGG"),)),
     "white below black": lambda: with_info(levels=levels(BLACK + 1024, 512.0)),
     "white at black": lambda: with_info(levels=levels(BLACK + 1024, 1024.0)),
     "white NaN": lambda: with_info(levels=levels(BLACK, float("nan"))),

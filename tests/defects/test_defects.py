@@ -13,7 +13,7 @@ from burstsr.settings import DefectSettings, Settings
 NOISE = Noise.of_iso(400)
 
 
-def burst_with(defects, rng, frames=5, still=False):
+def burst_with(defects, rng, frames=5, still=False, **description):
     images = []
     for i in range(frames):
         scene = np.full((64, 64), 0.2)
@@ -21,22 +21,24 @@ def burst_with(defects, rng, frames=5, still=False):
         y, x = np.mgrid[:64, :64]
         scene += 0.5 * np.exp(-((y - at) ** 2 + (x - 20.3) ** 2) / (2 * 0.8**2))  # a star
         images.append(scene + np.sqrt(NOISE.variance(scene, 1)) * rng.standard_normal(scene.shape))
-    burst = burst_of(images, noise=NOISE)
+    burst = burst_of(images, noise=NOISE, **description)
     for frame in burst:
         for y, x, dn in defects:
             frame.mosaic[y, x] = dn
     return burst
 
 
-def test_hot_and_dead_pixels_are_found_and_nothing_else(rng):
+@pytest.mark.parametrize("cfa", ["RGGB", "X-Trans", "quad GRBG"])
+def test_hot_and_dead_pixels_are_found_and_nothing_else(cfa, rng):
     defects = [(10, 11, 65535), (40, 41, 40000), (0, 0, 60000), (63, 62, 50000), (20, 50, 0)]
-    burst = burst_with(defects, rng)
+    burst = burst_with(defects, rng, cfa=cfa)
     found = find_defects(burst, NOISE, DefectSettings())
     assert {(int(y), int(x)) for y, x in found} == {(y, x) for y, x, _ in defects}
 
 
-def test_a_still_star_is_no_defect(rng):
-    assert len(find_defects(burst_with([], rng, still=True), NOISE, DefectSettings())) == 0
+@pytest.mark.parametrize("cfa", ["RGGB", "X-Trans", "quad GRBG"])
+def test_a_still_star_is_no_defect(cfa, rng):
+    assert len(find_defects(burst_with([], rng, still=True, cfa=cfa), NOISE, DefectSettings())) == 0
 
 
 def test_two_frames_or_repair_off_find_nothing(rng):

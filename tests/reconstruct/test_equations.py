@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from tolerances import EQUATIONS_RELATIVE, PRODUCT_RELATIVE
 
+from burstsr.core.cfa import Cfa
 from burstsr.core.coords import raw_position
 from burstsr.core.flow import Flow
 from burstsr.reconstruct import data, loops, naive, normal_matrix_loops
@@ -48,6 +49,17 @@ def test_engines_agree(scale, shape, rng):
 def test_engines_agree_at_the_edges_of_what_happens(case, kind):
     normal = engines_agree(planted(case, kind))
     assert normal.any() == (kind in ("still", "one flow tile"))
+
+
+@pytest.mark.parametrize("pattern", ["X-Trans", "quad GRBG"])
+def test_engines_agree_on_other_patterns(pattern, scale, rng):
+    case = case_of(scale, rng, cfa=np.array(Cfa.parse(pattern), np.int64))
+    assert engines_agree(case).any()
+    image = rng.uniform(0, 1, (3, *case.shape)).astype(np.float32)
+    for found, expected in zip(
+        misfits(case, image), naive.misfit(case.squares(), case.samples, image, case.corner, case.certainty, case.robustness.shape), strict=True
+    ):
+        close(found, expected, EQUATIONS_RELATIVE)
 
 
 def engines_agree(case):
