@@ -129,9 +129,9 @@ class Burst:
         """Make a burst from arrays, without files.
 
         mosaics: (H, W) integers 0 to 65535, DN, of one size, both sides even. cfa: "RGGB", "BGGR", "GRBG" or "GBRG", the (2, 2) channels of the sites
-        (0 red, 1 green, 2 blue), or a `Cfa`; "mono" for frames without filters, whose noise has one channel, and which have no use for as_shot_neutral and
-        xyz_to_camera. black: black level in DN, a number or (2, 2) for the sites (y % 2, x % 2). white: saturation in DN. noise: of samples, 0 = black,
-        1 = white; None: estimated. as_shot_neutral: (3,) camera RGB of a neutral object. xyz_to_camera: (3, 3), None if unknown.
+        (0 red, 1 green, 2 blue), "X-Trans", "quad RGGB", or a `Cfa`; "mono" for frames without filters, whose noise has one channel, and which have no use
+        for as_shot_neutral and xyz_to_camera. black: black level in DN, a number or (2, 2) for the sites (y % 2, x % 2). white: saturation in DN. noise:
+        of samples, 0 = black, 1 = white; None: estimated. as_shot_neutral: (3,) camera RGB of a neutral object. xyz_to_camera: (3, 3), None if unknown.
         Raises SettingsError for invalid values, BurstError for no frames.
         """
         pattern = Cfa.of(cfa)
