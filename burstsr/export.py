@@ -27,7 +27,7 @@ def write_dng(path: str | Path, image: Result, settings: FinishSettings | None =
     Raises SettingsError for an image that is not finite RGB, OutputError.
     """
     check_result(image)
-    dng.write_dng(path, image, preview(_as_rgb(image), settings or FinishSettings()))
+    dng.write_dng(path, image, preview(as_rgb(image), settings or FinishSettings()))
 
 
 def render(image: Result | NDArray[np.floating], settings: FinishSettings | None = None, *, colour: Colour | None = None) -> NDArray[np.float32]:
@@ -41,10 +41,10 @@ def render(image: Result | NDArray[np.floating], settings: FinishSettings | None
         info = FrameInfo(Path("array"), (rgb.shape[0], rgb.shape[1]), Cfa.parse("RGGB"), _NO_LEVELS, colour or Colour(np.ones(3)))
         image = Result(rgb, info, 1.0)
     check_result(image)
-    return finish(_as_rgb(image), settings or FinishSettings())
+    return finish(as_rgb(image), settings or FinishSettings())
 
 
-def _as_rgb(image: Result) -> Result:
+def as_rgb(image: Result) -> Result:
     """Return the result as it is, or a monochrome one as neutral linear sRGB."""
     if not image.reference.cfa.is_mono:
         return image

@@ -49,10 +49,20 @@ def check_flats(flats: Sequence[Sequence[Frame]], darks: int) -> None:
             raise BurstError(f"{full[0].info.path}: the flats are saturated: {found}; at least two must not be (darks count as one); expose less")
 
 
+def check_master_flats(flats: Sequence[Frame]) -> None:
+    """Raise BurstError, naming the file, for a flat that is too dark, or of which a channel is mostly saturated."""
+    for flat in flats:
+        if _level(flat) < _BRIGHTEST_FLAT:
+            raise BurstError(f"{flat.info.path}: the flat is too dark: its median is {_level(flat):.2%} of saturation, and must reach {_BRIGHTEST_FLAT:.0%}")
+        white = max(_at_white(flat, channel) for channel in range(len(flat.info.cfa.channels)))
+        if white > _SATURATED:
+            raise BurstError(f"{flat.info.path}: the flat is saturated: {white:.0%} of a channel is at white; expose less")
+
+
 def check_burst_light(burst: Burst) -> None:
     """Raise BurstError, naming the file, for a burst that is almost completely saturated, from which nothing can be measured."""
     for frame in burst.frames[:: max(1, len(burst) - 1)]:
-        white = min(_at_white(frame, channel) for channel in range(3))
+        white = min(_at_white(frame, channel) for channel in range(len(frame.info.cfa.channels)))
         if white > _BLIND:
             raise BurstError(f"{frame.info.path}: {white:.0%} of its pixels are saturated; must be at most {_BLIND:.0%}; expose less")
 

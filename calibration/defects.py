@@ -19,11 +19,13 @@ from burstsr.noise import estimate_noise
 from burstsr.profiles.records import DefectRecord, now
 from burstsr.settings import DefectSettings
 from calibration.checks import check_burst_light, check_darks
+from calibration.masters import median_frame
 from calibration.noise import make_aligner
 
 Doubles = NDArray[np.float64]
 _FEWEST = 3  # frames; fewer cannot distinguish a defect from noise
 _DARK = 0.01  # median sample below which, and not far above its noise, a frame is dark
+_MEDIAN_ERROR = 1.25  # standard error of a median over that of a mean, sqrt(pi / 2)
 _CERTAIN = 3.0  # factor by which differences of rows or columns must exceed noise
 _SMOOTH = 9  # lines
 _RIDGE = 0.02  # high-pass of offsets, whose slow part a burst cannot separate from the scene
@@ -53,14 +55,14 @@ def _no_light(frame: Frame) -> bool:
 
 def _of_darks(burst: Burst, sigma: float) -> DefectRecord:
     burst.info.cfa.require_2x2("defects from darks")
-    mean: Doubles = np.asarray(np.mean([frame.mosaic for frame in burst], axis=0, dtype=np.float64))
+    typical: Doubles = median_frame(burst.frames).astype(np.float64)
     difference = burst.frames[0].mosaic.astype(np.float64) - burst.frames[1].mosaic
     read = max(1.4826 * float(np.median(np.abs(difference - np.median(difference)))) / np.sqrt(2), 0.3)
-    level = np.empty_like(mean)
+    level = np.empty_like(typical)
     for i, j in np.ndindex(2, 2):
-        level[i::2, j::2] = np.median(mean[i::2, j::2])
-    away = mean - level
-    error = read / np.sqrt(len(burst))
+        level[i::2, j::2] = np.median(typical[i::2, j::2])
+    away = typical - level
+    error = _MEDIAN_ERROR * read / np.sqrt(len(burst))
     rows = _uneven(np.median(away, axis=1), 1.25 * error / np.sqrt(away.shape[1]))
     away -= 0 if rows is None else rows[:, None]
     columns = _uneven(np.median(away, axis=0), 1.25 * error / np.sqrt(away.shape[0]))

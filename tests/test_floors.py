@@ -30,7 +30,7 @@ FLOORS = {
 }
 FORBIDDEN = {"torch", "torchvision", "matplotlib", "pandas"}
 NEIGHBOURS = {"single", "calibration", "benchmarks"}
-HEAVY = {"numpy", "scipy", "numba", "cv2", "rawpy", "tifffile", "imagecodecs", "skimage", "rich", "torch", "distributed"}
+HEAVY = {"numpy", "scipy", "numba", "cv2", "rawpy", "tifffile", "imagecodecs", "skimage", "rich", "torch", "distributed", "astropy"}
 
 
 def modules():

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from burstsr.core.errors import BurstError, InputFileError
+from burstsr.io.pages import file_of
 
 if TYPE_CHECKING:
     from burstsr.batch.job import Job
@@ -31,7 +32,7 @@ def without_damaged_frames(job: Job, why: str) -> tuple[Sound, Burst]:
     from burstsr.io.lazy_frames import read_sound_frames
 
     frames, damaged = read_sound_frames(job.paths)
-    if not damaged or not all(problem.path.exists() for problem in damaged):
+    if not damaged or not all(file_of(problem.path).exists() for problem in damaged):
         raise InputFileError(why)
     reasons = {problem.path: problem.reason for problem in damaged}
     if not frames:

@@ -16,7 +16,7 @@ from burstsr.io.owned import ResultFiles
 from burstsr.profiles.apply import CalibrationInputs
 from burstsr.settings import Settings
 
-SUFFIX = {"dng": ".dng", "jpg": ".jpg", "tiff": ".tif", "tiff32": ".linear.tif", "png": ".png", "exr": ".exr"}
+SUFFIX = {"dng": ".dng", "jpg": ".jpg", "tiff": ".tif", "tiff32": ".linear.tif", "png": ".png", "exr": ".exr", "fits": ".fits"}
 ALWAYS = ("dng", "jpg")
 STANDARD = (".dng", ".jpg")  # outputs of records that list none
 Progress = Callable[[str, int, int], None]

@@ -13,6 +13,7 @@ from burstsr.batch.fallback import FALLBACK
 from burstsr.batch.job import Job, Outcome
 from burstsr.batch.resume import settled
 from burstsr.core.errors import BurstError, SettingsError
+from burstsr.io.pages import file_of
 from burstsr.profiles.apply import CalibrationInputs
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def plan(bursts: Sequence[BurstFiles], settings: Sequence[Settings], request: Re
     settings: of each burst. Raises SettingsError where no burst at all has the frame N of --reference.
     """
     jobs = [_job(burst, own, request) for burst, own in zip(bursts, settings, strict=True)]
-    sources = {_identity(path): path for job in jobs for path in job.paths}
+    sources = {_identity(file_of(path)): path for job in jobs for path in job.paths}
     if jobs and all(_lacks_reference(job) for job in jobs):
         raise SettingsError(_lacks_reference(jobs[0]))
     todo, outcomes = [], []
@@ -54,7 +55,7 @@ def plan(bursts: Sequence[BurstFiles], settings: Sequence[Settings], request: Re
 
 def _job(burst: BurstFiles, settings: Settings, request: Request) -> Job:
     paths = tuple(info.path for info in burst.infos)
-    fingerprints = tuple(f"{i.path.name}, {i.path.stat().st_size} bytes, {i.time.isoformat() if i.time else 'no time'}" for i in burst.infos)
+    fingerprints = tuple(f"{i.path.name}, {file_of(i.path).stat().st_size} bytes, {i.time.isoformat() if i.time else 'no time'}" for i in burst.infos)
     return Job(burst.name, paths, settings=settings, fingerprints=fingerprints, **vars(request))
 
 

@@ -49,7 +49,7 @@ def _index(burst: BurstFiles, asked: str) -> int | None:
     if wanted.name == asked:
         found = [i for i, path in enumerate(paths) if asked in (path.name, path.stem)]
     else:
-        found = [i for i, path in enumerate(paths) if path == wanted or (wanted.exists() and path.samefile(wanted))]
+        found = [i for i, path in enumerate(paths) if path == wanted or (wanted.exists() and path.exists() and path.samefile(wanted))]
     if len(found) > 1:
         raise SettingsError(
             f"--reference {asked}: burst {burst.name} has {len(found)} frames of that name ({paths[found[0]]}, {paths[found[1]]}); specify a path"

@@ -128,15 +128,18 @@ def _merged(job: Job, progress: Progress | None, reader: Reader) -> tuple[Result
 def _image(sound: Sound, read: Callable[[], Burst], progress: Progress | None) -> tuple[Result, float]:
     """Return the result of the burst that `read` returns, and the seconds of reading."""
     from burstsr.batch import fallback
+    from burstsr.batch.calibration_frames import calibration_of
     from burstsr.pipeline import super_resolve
 
     start = time.perf_counter()
-    ready = prepared(sound.job.known, read(), sound.job.settings, sound.omitted)
+    ready = prepared(sound.job.known, read(), sound.job.settings, sound.omitted, calibration_of(sound.job.known))
     seconds = time.perf_counter() - start
     burst, settings, flows, defects, sources = [ready.burst], ready.settings, ready.flows, ready.defects, ready.sources
     kept = ready if fallback.is_learned(sound.job.fallback) else None
     del ready
-    image = super_resolve(burst.pop(), settings, progress, flows, defects)  # unless kept, the only reference: its memory is free for the writers
+    maps = "fits" in sound.job.formats  # which holds them
+    # unless kept, the only reference: its memory is free for the writers
+    image = super_resolve(burst.pop(), settings, progress, flows, defects, keep_maps=maps)
     why = fallback.reason(image, settings.scale)
     if why:
         image = fallback.applied(image, sound.job, why, kept, progress)

@@ -11,7 +11,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from burstsr.batch import reference
+from burstsr.batch import calibration_frames, reference
 from burstsr.batch.executors import work
 from burstsr.batch.fallback import FALLBACK, FALLBACKS, OLD_NAMES, check
 from burstsr.batch.job import ALWAYS, SUFFIX, Job, Outcome
@@ -69,9 +69,20 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:  # noqa: ANN401  argpa
         help="calibration record of burstsr calibrate; repeatable. none: ignore the user's profiles too",
     )
     parser.add_argument("--motion", metavar="FILE", type=Path, help="known motion of the frames, from a driven mount or stabiliser: see calibrate jiggle")
+    _add_calibration_frames(parser)
     add_options(parser)
     parser.add_argument("--dry-run", action="store_true", help="show the grouping and the planned actions; write nothing")
     return parser
+
+
+def _add_calibration_frames(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("calibration frames", "Frames, or folders of them, of the camera of the bursts; masters are their medians.")
+    for name, text in (
+        ("darks", "lens covered, same gain or ISO; scaled, with a warning, where exposure or temperature differ"),
+        ("flats", "of an evenly lit surface: vignetting and dust are divided out"),
+        ("bias", "shortest exposures, lens covered: the black level of flats, and of darks that are scaled"),
+    ):
+        group.add_argument(f"--{name}", metavar="PATH", nargs="+", action="extend", type=Path, default=[], help=text)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -90,8 +101,10 @@ def run(args: argparse.Namespace) -> int:
     from burstsr.batch.renamed import same_frames_elsewhere
     from burstsr.cli.tables import find, grouping_of, hint, report_problems
 
-    known = known_of(args.profile, args.motion)
-    found = find(args.input, grouping_of(args))
+    known = replace(known_of(args.profile, args.motion), darks=tuple(args.darks), flats=tuple(args.flats), bias=tuple(args.bias))
+    found = calibration_frames.lights(find(args.input, grouping_of(args)), calibration_frames.find(known))
+    if not found.bursts and any(problem.kind == calibration_frames.KIND for problem in found.passed_over):
+        raise SettingsError(f"only calibration frames in {', '.join(map(str, args.input))}")
     chosen = reference.settings_of_bursts(settings, found.bursts, args.reference)
     jobs, settled = plan(found.bursts, chosen, Request(args.output, formats, args.threads or 0, known, args.fallback, args.overwrite))
     report_problems(found, args.verbose)
@@ -143,6 +156,8 @@ def _formats(asked: list[str], *, linear: bool) -> tuple[str, ...]:
         asked = [*(f for f in asked if f != "tiff"), "tiff32"]
     if "exr" in asked and find_spec("OpenEXR") is None:
         raise SettingsError("--format exr requires the OpenEXR package: pip install 'burstsr[exr]'")
+    if "fits" in asked and find_spec("astropy") is None:
+        raise SettingsError("--format fits requires the astropy package: pip install 'burstsr[astro]'")
     return (*ALWAYS, *(f for f in SUFFIX if f in asked and f not in ALWAYS))
 
 

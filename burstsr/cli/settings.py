@@ -40,7 +40,7 @@ def asked_settings(args: argparse.Namespace) -> Settings:
     settings = read_settings(Settings(), args.settings, args.set)
     asked = recorded(args.settings, "settings_asked") if args.settings else None
     if isinstance(asked, dict):
-        others = [f"--{name}" for name in ("profile", "motion") if asked.get(name)]
+        others = [f"--{name}" for name in ("profile", "motion", "darks", "flats", "bias") if asked.get(name)]
         fallback = renamed(asked.get("fallback", FALLBACK))
         others += [f"--fallback {fallback}"] if fallback != FALLBACK else []
         if others:

@@ -123,7 +123,7 @@ def _count(text: str) -> int:
 def _is_result(path: Path) -> bool:
     """Whether `process` or `single` wrote the file, by the record beside it, even if the file is damaged."""
     records = (path.with_suffix(".json"), "fingerprints"), (path.with_name(f"{path.name}.json"), "asked")
-    return path.suffix == ".dng" and any(recorded(record, key) is not None for record, key in records)
+    return path.suffix in (".dng", ".fits") and any(recorded(record, key) is not None for record, key in records)
 
 
 def row(burst: BurstFiles) -> tuple[str, ...]:

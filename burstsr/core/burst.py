@@ -15,6 +15,7 @@ from burstsr.core.equality import EqualByContent
 from burstsr.core.errors import BurstError, SettingsError
 from burstsr.core.gain import GainField
 from burstsr.core.noise import Noise
+from burstsr.core.observation import UNKNOWN, Observation
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +55,7 @@ class FrameInfo(EqualByContent):
     iso, exposure_s, aperture (f-number), focal_mm: 0 where unknown. time: capture time with sub-seconds, None where unknown.
     crop: (top, left, bottom, right) of the camera's default crop, in raw pixels; None: the whole area.
     gain: of samples by position (a DNG's gain maps), relative to the mean gain, to which `noise` refers; None: uniform.
+    observation: what astronomical files tell beside.
     """
 
     path: Path
@@ -71,6 +73,7 @@ class FrameInfo(EqualByContent):
     time: datetime | None = None
     crop: tuple[float, float, float, float] | None = None
     gain: GainField | None = None
+    observation: Observation = UNKNOWN
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "cfa", Cfa.of(self.cfa))

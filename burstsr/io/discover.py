@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from burstsr.core.burst import Burst, FrameInfo
@@ -13,8 +14,10 @@ from burstsr.core.errors import BurstError, InputFileError
 from burstsr.core.parallel import thread_count
 from burstsr.io import decoded
 from burstsr.io.copies import copies
+from burstsr.io.fits_header import is_own_fits
 from burstsr.io.folders import Problem, Unit, Walk
 from burstsr.io.folders import natural_order as natural_order
+from burstsr.io.grey_tiff import pages_of
 from burstsr.io.grouping import Grouping, belonging, group_frames, names_of
 from burstsr.io.lazy_frames import read_frames
 from burstsr.io.raw import read_info
@@ -95,7 +98,7 @@ def read_burst(paths: str | Path | Iterable[str | Path]) -> Burst:
     else:
         files = sorted(map(Path, paths), key=natural_order)
         name = _folder_name(files[0].parent) if files else ""
-    return Burst(name, read_frames(files))
+    return Burst(name, read_frames([page for file in files for page in pages_of(file)]))
 
 
 def _frames_in(folder: Path) -> list[Path]:
@@ -114,10 +117,10 @@ def _frames(unit: Unit, problems: list[Problem], passed_over: list[Problem]) -> 
     """Read the descriptions of a unit's frames; other files become problems or, as unnamed results and copies, are ignored."""
     found: list[FrameInfo] = []
     with ThreadPoolExecutor(thread_count()) as pool:
-        for result in pool.map(_info, unit.files):
+        for result in chain.from_iterable(pool.map(_infos, unit.files)):
             if not isinstance(result, Problem):
                 found.append(result)
-            elif unit.top is not None and is_own_result(result.path):
+            elif unit.top is not None and (is_own_result(result.path) or is_own_fits(result.path)):
                 passed_over.append(Problem(result.path, f"{result.path}: a result of burstsr, not a frame", "results of burstsr"))
             else:
                 problems.append(result)
@@ -126,11 +129,15 @@ def _frames(unit: Unit, problems: list[Problem], passed_over: list[Problem]) -> 
     return [info for info in found if not any(info is copy for copy, _ in doubles)]
 
 
-def _info(file: Path) -> FrameInfo | Problem:
+def _infos(file: Path) -> list[FrameInfo | Problem]:
+    """Return the description of each frame in a file, or the problem."""
+    found: list[FrameInfo | Problem] = []
     try:
-        return read_info(file)
+        for page in pages_of(file):
+            found.append(read_info(page))
     except InputFileError as error:
-        return Problem(file, str(error))
+        found.append(Problem(file, str(error)))
+    return found
 
 
 def _folder_name(folder: Path) -> str:

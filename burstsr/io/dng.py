@@ -70,12 +70,14 @@ def write_dng(path: str | Path, result: Result, preview: NDArray[np.uint8] | Non
 
 
 def write_cfa_dng(path: str | Path, frame: Frame, bits: int = 14, extra: Directory | None = None) -> None:
-    """`frame` as a CFA DNG in lossless JPEG tiles; `read_frame` and LibRaw give back the very numbers and levels.
+    """`frame` as a CFA DNG, or a monochrome one as LinearRaw, in lossless JPEG tiles; `read_frame` and LibRaw give back the very numbers and levels.
 
     bits: of a raw number, 10 to 16; raised to what the mosaic and the white level need. extra: tags to add or replace, by code. Raises OutputError.
     """
     info = frame.info
-    info.cfa.require_bayer(str(path))
+    mono = info.cfa.is_mono
+    if not mono:
+        info.cfa.require_bayer(str(path))
     if info.levels.black.min() < 0:
         raise OutputError(f"{path}: a DNG's black level must be at least 0, not {info.levels.black.min():g}")
     height, width = info.shape
@@ -83,13 +85,10 @@ def write_cfa_dng(path: str | Path, frame: Frame, bits: int = 14, extra: Directo
     tile = _tile_shape(height, width)
     inset = _CROP_INSET if min(info.shape) >= 4 * _CROP_INSET else 0
     directory = {
-        **_description(info, with_colour=True, with_neutral=True),
+        **_description(info, with_colour=not mono, with_neutral=not mono),
         **_identity(),
-        **_layout(height, width, samples=1, bits=bits, photometric=t.CFA_PHOTOMETRIC, tile=tile),
-        t.CFA_REPEAT: integers(SHORT, 2, 2),
-        t.CFA_PATTERN: integers(BYTE, *np.ravel(info.cfa).tolist()),
-        t.CFA_PLANE_COLOUR: integers(BYTE, 0, 1, 2),
-        t.CFA_LAYOUT: integers(SHORT, 1),
+        **_layout(height, width, samples=1, bits=bits, photometric=t.LINEAR_PHOTOMETRIC if mono else t.CFA_PHOTOMETRIC, tile=tile),
+        **({t.SOFTWARE: text(f"simulated by burstsr {__version__}")} if mono else _cfa_tags(info)),
         t.BLACK_REPEAT: integers(SHORT, 2, 2),
         t.BLACK: rationals(info.levels.black.ravel()),
         t.WHITE: integers(LONG, round(info.levels.white)),
@@ -100,6 +99,15 @@ def write_cfa_dng(path: str | Path, frame: Frame, bits: int = 14, extra: Directo
         **(extra or {}),
     }
     _write(path, [Image(directory, cfa_tiles(frame.mosaic, tile, bits), tiled=True)], {tiff.EXIF_DIRECTORY: exposure_tags(info)})
+
+
+def _cfa_tags(info: FrameInfo) -> Directory:
+    return {
+        t.CFA_REPEAT: integers(SHORT, 2, 2),
+        t.CFA_PATTERN: integers(BYTE, *np.ravel(info.cfa).tolist()),
+        t.CFA_PLANE_COLOUR: integers(BYTE, 0, 1, 2),
+        t.CFA_LAYOUT: integers(SHORT, 1),
+    }
 
 
 def _write(path: str | Path, images: list[Image], inner: dict[int, Directory]) -> None:

@@ -44,7 +44,7 @@ def _described(path: Path, tags: FileTags) -> tuple[FrameInfo, Rescaling]:
         shape=shape,
         cfa=cfa,
         levels=scaling.levels,
-        colour=Colour(np.ones(3) if neutral is None else neutral, matrix),
+        colour=Colour(np.ones(1)) if cfa.is_mono else Colour(np.ones(3) if neutral is None else neutral, matrix),
         camera=camera_name(tags),
         noise=noise_profile(tags, cfa),
         orientation=orientation if 1 <= orientation <= 8 else 1,
@@ -68,11 +68,14 @@ def _dng_cfa(path: Path, tags: FileTags) -> Cfa:
     kind = (tags.numbers(t.PHOTOMETRIC) or (0,))[0]
     if not tags.raw:
         raise InputFileError(f"{path}: a DNG without raw data (no CFA or LinearRaw directory)")
+    floating = (tags.numbers(t.SAMPLE_FORMAT) or (1,))[0] == 3
+    if kind != t.CFA_PHOTOMETRIC and (tags.numbers(t.SAMPLES) or (1,))[0] == 1 and not floating:
+        if kind == t.LINEAR_PHOTOMETRIC and tags.shot_text(t.SOFTWARE).startswith("burstsr "):
+            raise InputFileError(f"{path}: a result of burstsr, not a frame")
+        return Cfa.parse("mono")
     if kind == t.LINEAR_PHOTOMETRIC:
-        if tags.numbers(t.SAMPLES)[:1] == (1,):
-            raise InputFileError(f"{path}: monochrome LinearRaw; must be a Bayer mosaic")
         raise InputFileError(f"{path}: already demosaiced (LinearRaw); must be a Bayer mosaic")
-    if (tags.numbers(t.SAMPLE_FORMAT) or (1,))[0] == 3:
+    if floating:
         raise InputFileError(f"{path}: floating-point mosaic; must be integers of up to 16 bits")
     repeat = tuple(int(v) for v in tags.numbers(t.CFA_REPEAT))
     pattern = [int(v) for v in tags.numbers(t.CFA_PATTERN)]

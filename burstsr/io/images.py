@@ -22,7 +22,7 @@ from burstsr.io import tiff
 from burstsr.io.atomic import atomic
 from burstsr.io.exif import exif_block, shot_tags
 from burstsr.io.icc import srgb_profile
-from burstsr.io.linear_dng import CAMERA_LINEAR, camera_colours, read_linear_dng
+from burstsr.io.linear_dng import CAMERA_LINEAR, GREY_LINEAR, camera_colours, read_linear_dng
 from burstsr.io.metadata_segments import jpeg_with, png_with
 from burstsr.io.rgb_tiff import page_pixels, write_image
 from burstsr.io.xmp import packet
@@ -38,10 +38,13 @@ class LoadedImage(NamedTuple):
 
 
 def write_tiff(path: str | Path, srgb: NDArray[np.uint8] | NDArray[np.uint16], info: FrameInfo | None = None, provenance: Provenance | None = None) -> None:
-    """(H, W, 3) uint8 or uint16 sRGB, upright, as a TIFF with ICC profile; all that is known of the shot of `info`, XMP from `provenance`."""
+    """(H, W, 3) uint8 or uint16 sRGB, upright, as a TIFF with ICC profile; all that is known of the shot of `info`, XMP from `provenance`.
+
+    (H, W, 1): grey, without a profile.
+    """
     _check(path, srgb, np.uint8, np.uint16)
     first, exif, gps = shot_tags(info, srgb.shape, upright=True, srgb=True)
-    first |= {t.ICC: tiff.Entry(tiff.UNDEFINED, srgb_profile()), **_xmp_tag(provenance)}
+    first |= {**({t.ICC: tiff.Entry(tiff.UNDEFINED, srgb_profile())} if srgb.shape[2] == 3 else {}), **_xmp_tag(provenance)}
     with _writing(path) as temporary:
         write_image(temporary, srgb, first, {tiff.EXIF_DIRECTORY: exif, tiff.GPS_DIRECTORY: gps})
 
@@ -54,15 +57,17 @@ def write_linear_tiff(path: str | Path, rgb: NDArray[np.float32], provenance: Pr
 
 
 def write_camera_tiff(path: str | Path, image: Result) -> None:
-    """Write a result as a float32 TIFF: linear camera RGB, neither clipped, white-balanced nor rotated; read by `linear_dng.read_linear_tiff`.
+    """Write a result as a float32 TIFF: linear camera RGB, or one channel of a monochrome sensor, neither clipped, white-balanced nor rotated.
 
+    `linear_dng.read_linear_tiff` reads camera RGB.
     WhiteLevel 1 and the description define the scale, AsShotNeutral and ColorMatrix1 the colour space; the orientation is in the tag.
     """
     _check(path, image.image, np.float32)
     info = image.reference
     first, exif, gps = shot_tags(info, image.image.shape, upright=False, srgb=False)
     caption = first[t.DESCRIPTION].text() if t.DESCRIPTION in first else ""
-    first |= {t.DESCRIPTION: tiff.text(f"{caption}. {CAMERA_LINEAR}" if caption else CAMERA_LINEAR), **camera_colours(info), **_xmp_tag(image.provenance)}
+    kind = GREY_LINEAR if info.cfa.is_mono else CAMERA_LINEAR
+    first |= {t.DESCRIPTION: tiff.text(f"{caption}. {kind}" if caption else kind), **camera_colours(info), **_xmp_tag(image.provenance)}
     with _writing(path) as temporary:
         write_image(temporary, np.ascontiguousarray(image.image), first, {tiff.EXIF_DIRECTORY: exif, tiff.GPS_DIRECTORY: gps})
 
@@ -72,12 +77,13 @@ def _xmp_tag(provenance: Provenance | None) -> tiff.Directory:
 
 
 def write_png(path: str | Path, srgb: NDArray[np.uint8] | NDArray[np.uint16], provenance: Provenance | None = None, info: FrameInfo | None = None) -> None:
-    """(H, W, 3) uint8 or uint16 sRGB, upright, as PNG with ICC profile and the EXIF of `info`; XMP from `provenance`."""
+    """(H, W, 3) uint8 or uint16 sRGB, upright, as PNG with ICC profile and the EXIF of `info`; XMP from `provenance`. (H, W, 1): grey, without a profile."""
     _check(path, srgb, np.uint8, np.uint16)
     with _writing(path) as temporary:
-        data = bytes(imagecodecs.png_encode(np.ascontiguousarray(srgb), level=4))
+        grey = srgb.shape[2] == 1
+        data = bytes(imagecodecs.png_encode(np.ascontiguousarray(srgb[..., 0] if grey else srgb), level=4))
         exif = exif_block(info, srgb.shape) if info else None
-        temporary.write_bytes(png_with(data, srgb_profile(), exif, packet(provenance) if provenance else None))
+        temporary.write_bytes(png_with(data, None if grey else srgb_profile(), exif, packet(provenance) if provenance else None))
 
 
 def write_jpeg(path: str | Path, srgb: NDArray[np.uint8], info: FrameInfo | None = None, provenance: Provenance | None = None, quality: int = 92) -> None:
@@ -114,7 +120,8 @@ def read_image(path: str | Path) -> LoadedImage:
     if not file.is_file():
         raise InputFileError(f"{file}: no such file")
     if file.suffix.lower() == ".dng":
-        return LoadedImage(read_linear_dng(file).rgb, False)
+        rgb = read_linear_dng(file).rgb
+        return LoadedImage(np.repeat(rgb, 3, axis=2) if rgb.shape[2] == 1 else rgb, False)
     pixels = _decoded_tiff(file) if file.suffix.lower() in (".tif", ".tiff") else _decoded(file)
     if pixels.ndim == 2:
         pixels = np.repeat(pixels[:, :, None], 3, axis=2)
@@ -166,6 +173,6 @@ def _writing(path: str | Path) -> Iterator[Path]:
 
 
 def _check(path: str | Path, pixels: NDArray[Any], *kinds: type) -> None:
-    if pixels.ndim != 3 or pixels.shape[2] != 3 or not pixels.size or pixels.dtype not in kinds:
+    if pixels.ndim != 3 or pixels.shape[2] not in (1, 3) or not pixels.size or pixels.dtype not in kinds:
         allowed = " or ".join(kind.__name__ for kind in kinds)
-        raise OutputError(f"{path}: pixels of shape {pixels.shape} and type {pixels.dtype}; must be (H, W, 3) {allowed}")
+        raise OutputError(f"{path}: pixels of shape {pixels.shape} and type {pixels.dtype}; must be (H, W, 3) or (H, W, 1) {allowed}")

@@ -17,11 +17,12 @@ from burstsr.io import tiff
 from burstsr.io.tags import FileTags
 
 CAMERA_LINEAR = "Linear camera RGB, not white-balanced: 0 is black, 1.0 is sensor saturation (WhiteLevel)"
+GREY_LINEAR = "Linear, of a monochrome sensor: 0 is black, 1.0 is sensor saturation (WhiteLevel)"
 _REDUCED = 1  # NewSubfileType of previews
 
 
 class LinearDng(NamedTuple):
-    """rgb: (H, W, 3) float32 linear camera RGB, 1.0 = saturation, as stored (not oriented). orientation: EXIF code 1 to 8."""
+    """rgb: (H, W, 3) float32 linear camera RGB, or (H, W, 1) grey, 1.0 = saturation, as stored (not oriented). orientation: EXIF code 1 to 8."""
 
     rgb: NDArray[np.float32]
     colour: Colour
@@ -29,12 +30,12 @@ class LinearDng(NamedTuple):
 
 
 def is_linear_dng(path: str | Path) -> bool:
-    """Whether a file is a DNG of RGB pixels, not of a mosaic."""
+    """Whether a file is a DNG of RGB pixels, not of a mosaic or monochrome."""
     try:
         tags = t.read_tags(Path(path))
     except (OSError, ValueError, IndexError):
         return False
-    return tags.is_dng and tags.numbers(t.PHOTOMETRIC)[:1] == (t.LINEAR_PHOTOMETRIC,)
+    return tags.is_dng and tags.numbers(t.PHOTOMETRIC)[:1] == (t.LINEAR_PHOTOMETRIC,) and tags.numbers(t.SAMPLES)[:1] != (1,)
 
 
 def linear_info(path: str | Path, image: LinearDng) -> FrameInfo:
@@ -72,18 +73,19 @@ def read_linear_dng(path: str | Path) -> LinearDng:
     except (OSError, ValueError, tifffile.TiffFileError) as error:
         raise InputFileError(f"{path}: cannot be read ({error})") from error
     white = tags.numbers(t.WHITE)
-    if pixels.dtype != np.uint16 or pixels.ndim != 3 or pixels.shape[2] != 3 or any(tags.numbers(t.BLACK)) or not white:
-        raise InputFileError(f"{path}: not a linear DNG as written by burstsr (3 x 16 bits, black level 0)")
+    if pixels.ndim == 2:
+        pixels = pixels[..., None]
+    if pixels.dtype != np.uint16 or pixels.ndim != 3 or pixels.shape[2] not in (1, 3) or any(tags.numbers(t.BLACK)) or not white:
+        raise InputFileError(f"{path}: not a linear DNG as written by burstsr (1 or 3 x 16 bits, black level 0)")
     return _described(pixels.astype(np.float32) / np.float32(white[0]), tags)
 
 
 def camera_colours(info: FrameInfo) -> tiff.Directory:
     """Read levels and colour from the DNG tags of a float TIFF."""
-    directory = {
-        t.BLACK: tiff.integers(tiff.LONG, 0),
-        t.WHITE: tiff.integers(tiff.LONG, 1),
-        t.NEUTRAL: tiff.rationals(info.colour.as_shot_neutral),
-    }
+    directory = {t.BLACK: tiff.integers(tiff.LONG, 0), t.WHITE: tiff.integers(tiff.LONG, 1)}
+    if info.cfa.is_mono:
+        return directory
+    directory[t.NEUTRAL] = tiff.rationals(info.colour.as_shot_neutral)
     if info.colour.xyz_to_camera is not None:
         directory[t.MATRIX_1] = tiff.rationals(info.colour.xyz_to_camera.ravel(), tiff.SRATIONAL)
         directory[t.ILLUMINANT_1] = tiff.integers(tiff.SHORT, t.D65)
@@ -116,8 +118,13 @@ def _linear_raw(path: Path) -> NDArray[np.generic]:
 
 
 def _described(rgb: NDArray[np.float32], tags: FileTags) -> LinearDng:
+    if rgb.shape[2] == 1:
+        return LinearDng(rgb, Colour(np.ones(1)), _orientation(tags))
     matrix = t.xyz_to_camera(tags)
     neutral = t.as_shot_neutral(tags, matrix)
     colour = Colour(np.ones(3) if neutral is None else neutral, matrix)
-    orientation = tags.first[t.ORIENTATION].numbers()[0] if t.ORIENTATION in tags.first else 1
-    return LinearDng(rgb, colour, int(orientation))
+    return LinearDng(rgb, colour, _orientation(tags))
+
+
+def _orientation(tags: FileTags) -> int:
+    return int(tags.first[t.ORIENTATION].numbers()[0]) if t.ORIENTATION in tags.first else 1

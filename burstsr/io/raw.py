@@ -22,8 +22,13 @@ from burstsr.core.sensor import is_constant
 from burstsr.io import decoded, ljpeg
 from burstsr.io import tags as t
 from burstsr.io.dng_info import bayer, dng_area, dng_info, even_shape, inner_crop
+from burstsr.io.fits import open_fits
+from burstsr.io.fits_header import SUFFIXES as FITS_SUFFIXES
+from burstsr.io.fits_header import is_fits
+from burstsr.io.grey_tiff import is_grey_tiff, open_grey_tiff
 from burstsr.io.libraw_lines import LibRawLines
 from burstsr.io.libraw_names import libraw_name
+from burstsr.io.pages import file_of
 from burstsr.io.rescaling import Rescaling
 from burstsr.io.tags import FileTags, camera_name, capture_time, lacks_pixels, missing_bytes, read_tags
 
@@ -46,11 +51,11 @@ def read_info(path: str | Path) -> FrameInfo:
 
 
 def read_frame(path: str | Path) -> Frame:
-    """Read a raw file of a Bayer sensor: description and mosaic of the visible area (without an odd last row or column).
+    """Read a raw file of a Bayer or a monochrome sensor: description and mosaic of the visible area (without an odd last row or column).
 
     A mosaic with gain maps, or a black level that varies over the frame, is rescaled to 16 bits (`io.rescaling`), and `info.levels` describes the result.
     Raises InputFileError, naming the file, for one that is missing, empty, truncated or no raw file, and for unsupported sensors: X-Trans and
-    other patterns than the four Bayer orders, quad Bayer, monochrome, already demosaiced (LinearRaw, sRAW), Foveon, floating point.
+    other patterns than the four Bayer orders, quad Bayer, already demosaiced (LinearRaw, sRAW), Foveon, floating-point DNGs.
     """
     info, pixels = open_raw(path)
     return Frame(info, pixels() if callable(pixels) else pixels)
@@ -59,6 +64,11 @@ def read_frame(path: str | Path) -> Frame:
 def open_raw(path: str | Path) -> tuple[FrameInfo, Mosaic | Callable[[], Mosaic]]:
     """Read the description of a raw file, and its mosaic or, for a DNG, a function that decodes it. Both raise InputFileError: see `read_frame`."""
     file = Path(path)
+    _check_file(file)
+    if is_fits(file) or file.suffix.lower() in FITS_SUFFIXES:
+        return _not_blank(*(decoded.take(file) or open_fits(file)))
+    if is_grey_tiff(file):
+        return _not_blank(*open_grey_tiff(file))
     tags = _checked_tags(file)
     if tags.is_dng:
         info, scaling = dng_info(file, tags)
@@ -71,6 +81,16 @@ def open_raw(path: str | Path) -> tuple[FrameInfo, Mosaic | Callable[[], Mosaic]
         mosaic = _libraw_mosaic(raw, info, raw.sizes.top_margin, raw.sizes.left_margin)
     _check_not_blank(file, mosaic, float(info.levels.black.min()))
     return info, mosaic
+
+
+def _not_blank(info: FrameInfo, pixels: Mosaic | Callable[[], Mosaic]) -> tuple[FrameInfo, Mosaic | Callable[[], Mosaic]]:
+    """Return what `open_raw` returns, the mosaic checked when it is decoded."""
+
+    def checked(mosaic: Mosaic) -> Mosaic:
+        _check_not_blank(info.path, mosaic, float(info.levels.black.min()))
+        return mosaic
+
+    return info, (lambda: checked(pixels())) if callable(pixels) else checked(pixels)
 
 
 def _dng_mosaic(path: Path, tags: FileTags, info: FrameInfo, scaling: Rescaling) -> Mosaic:
@@ -125,7 +145,9 @@ def check_burst(infos: Sequence[FrameInfo]) -> None:
 def first_mismatch(a: FrameInfo, b: FrameInfo) -> tuple[str, str, str] | None:
     """Return the first property in which two frames of one burst must agree but do not: its name, its value in `a` and in `b`; else None."""
     size_a, size_b = (f"{i.shape[1]} x {i.shape[0]}" for i in (a, b))
-    for what, in_a, in_b in (("camera", a.camera, b.camera), ("size", size_a, size_b), ("CFA order", a.cfa_order, b.cfa_order)):
+    of_a, of_b = a.observation, b.observation
+    facts = (("camera", a.camera, b.camera), ("size", size_a, size_b), ("CFA order", a.cfa_order, b.cfa_order))
+    for what, in_a, in_b in (*facts, ("filter", of_a.filter_name, of_b.filter_name), ("frame type", of_a.frame_type, of_b.frame_type)):
         if in_a != in_b:
             return what, in_a or "unknown", in_b or "unknown"
     if not _close(a.exposure_s, b.exposure_s):
@@ -143,15 +165,20 @@ def _close(a: float, b: float) -> bool:
     return abs(a - b) <= _EXPOSURE_TOLERANCE * max(a, b)
 
 
-def _checked_tags(path: Path) -> FileTags:
-    """Read the tags of a file that exists, is not empty and is not truncated."""
-    if not path.exists():
+def _check_file(path: Path) -> None:
+    """Raise InputFileError unless a frame's file exists, and is not empty."""
+    file = file_of(path)
+    if not file.exists():
         raise InputFileError(f"{path}: no such file")
-    if not path.is_file():
+    if not file.is_file():
         raise InputFileError(f"{path}: not a file")
-    size = path.stat().st_size
-    if size == 0:
+    if file.stat().st_size == 0:
         raise InputFileError(f"{path}: empty file (0 bytes)")
+
+
+def _checked_tags(path: Path) -> FileTags:
+    """Read the tags of a file that is not truncated."""
+    size = path.stat().st_size
     try:
         tags = read_tags(path)
         missing = missing_bytes(path, tags)
@@ -212,8 +239,10 @@ def _cfa_of(raw: Any, top: int, left: int, path: Path) -> Cfa:  # noqa: ANN401  
         pattern = raw.raw_pattern
     except NotImplementedError as error:
         raise InputFileError(f"{path}: unknown colour filter array ({error}); must be a Bayer mosaic (2 x 2)") from error
+    if pattern is None and raw.num_colors == 1:
+        return Cfa.parse("mono")
     if pattern is None:
-        raise InputFileError(f"{path}: monochrome, without a colour filter array; must be a Bayer mosaic")
+        raise InputFileError(f"{path}: without a colour filter array, and not monochrome; must be a Bayer mosaic")
     if pattern.shape == (6, 6):
         raise InputFileError(f"{path}: X-Trans sensor (6 x 6 pattern); must be a Bayer mosaic (2 x 2)")
     if pattern.shape != (2, 2) or raw.num_colors != 3 or raw.color_desc[:3] != b"RGB" or raw.color_desc[3:] not in (b"G", b""):
@@ -228,7 +257,8 @@ def _libraw_info(path: Path, tags: FileTags, raw: Any) -> FrameInfo:  # noqa: AN
     cfa = _cfa_of(raw, top, left, path)
     if abs(sizes.pixel_aspect - 1) > 0.01:
         log.warning("%s: pixel aspect ratio is %.3f (height / width); the result keeps the sensor's grid", path, sizes.pixel_aspect)
-    black = np.array([[raw.black_level_per_channel[raw.raw_color(top + y, left + x)] for x in (0, 1)] for y in (0, 1)], np.float64)
+    channel_of = [[0 if cfa.is_mono else raw.raw_color(top + y, left + x) for x in (0, 1)] for y in (0, 1)]
+    black = np.array([[raw.black_level_per_channel[channel] for channel in row] for row in channel_of], np.float64)
     stated = raw.camera_white_level_per_channel or []
     # per-channel levels are the saturation levels; some files contain invalid ones
     white = float(min(stated)) if stated and 0.75 * raw.white_level <= min(stated) <= raw.white_level else float(raw.white_level)
@@ -240,7 +270,7 @@ def _libraw_info(path: Path, tags: FileTags, raw: Any) -> FrameInfo:  # noqa: AN
         shape=shape,
         cfa=cfa,
         levels=Levels(black, white),
-        colour=Colour(_neutral_of(raw), matrix if matrix.any() else None),
+        colour=Colour(np.ones(1)) if cfa.is_mono else Colour(_neutral_of(raw), matrix if matrix.any() else None),
         camera=camera_name(tags) or libraw_name(path),
         orientation=_FLIP_TO_ORIENTATION.get(sizes.flip, 1),
         iso=tags.shot(t.ISO) or _number(other, "iso_speed"),

@@ -57,7 +57,7 @@ class Rescaling:
         rows, columns = (((np.arange(n) + 0.5) * length / n).astype(int) // 2 * 2 for n, length in ((down, height), (across, width)))
         gains = np.stack([gain_rows(self.maps, self.shape, int(row), int(row) + 2) for row in rows])
         sites = {site: gains[:, site[0]][:, columns + site[1]] for site in np.ndindex(2, 2)}
-        points = [np.mean([gain for site, gain in sites.items() if cfa[site] == channel], axis=0) for channel in range(3)]
+        points = [np.mean([gain for site, gain in sites.items() if cfa.is_mono or cfa[site] == channel], axis=0) for channel in range(3)]
         return GainField((np.stack(points) / mean).astype(np.float32), self.shape)
 
     def apply(self, mosaic: NDArray[np.uint16]) -> NDArray[np.uint16]:
@@ -107,6 +107,8 @@ def noise_profile(tags: FileTags, cfa: Cfa) -> Noise | None:
     if values.size not in (2, 6, 8) or not np.isfinite(values).all() or (values < 0).any() or not values[::2].any():
         return None
     pairs = values.reshape(-1, 2)
+    if cfa.is_mono:
+        return Noise(pairs.mean(axis=0)[:1], pairs.mean(axis=0)[1:])
     planes = tuple(int(v) for v in tags.numbers(t.CFA_PLANE_COLOUR)) or (0, 1, 2)
     channels = {1: [0], 3: list(planes[:3]), 4: [cfa.channel(*site) for site in cfa.sites()]}[len(pairs)]
     if len(pairs) > 1 and set(channels) != {0, 1, 2}:

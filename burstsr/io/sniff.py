@@ -7,18 +7,19 @@ from pathlib import Path
 
 import rawpy
 
+from burstsr.io.grey_tiff import is_grey_tiff
 from burstsr.io.libraw_lines import LibRawLines
 from burstsr.io.tags import MAKE, read_tags
 
-# what LibRaw opens; matters for the content of folders only: files that are named are tried whatever their names
+# what LibRaw opens, and FITS; matters for the content of folders only: files that are named are tried whatever their names
 RAW_SUFFIXES = frozenset(
     ".3fr .ari .arw .bay .cap .cr2 .cr3 .crw .dcr .dcs .dng .drf .eip .erf .fff .gpr .iiq .k25 .kc2 .kdc .mdc .mef .mos .mrw .nef .nrw .orf .ori "
-    ".pef .ptx .pxn .qtk .raf .raw .rw2 .rwl .rwz .sr2 .srf .srw .sti .x3f".split()
+    ".pef .ptx .pxn .qtk .raf .raw .rw2 .rwl .rwz .sr2 .srf .srw .sti .x3f .fits .fit .fts .fz".split()
 )
 # images to look at, sidecars, films and data: left alone without a look inside, where some begin as raw files do
 OTHER_SUFFIXES = frozenset(
     ".jpg .jpeg .jpe .jfif .thm .heic .heif .hif .avif .webp .png .gif .bmp .tif .tiff .jxl .jp2 .psd .exr .hdr .xmp .pp3 .dop .cos .xml .json .toml .txt "
-    ".csv .md .log .html .pdf .mp4 .mov .avi .mts .m4v .mkv .wav .mp3 .zip .gz .tar .db .ini .npy .npz .fits .fit .py .pth .pt .safetensors .lrcat".split()
+    ".csv .md .log .html .pdf .mp4 .mov .avi .mts .m4v .mkv .ser .wav .mp3 .zip .gz .tar .db .ini .npy .npz .py .pth .pt .safetensors .lrcat".split()
 )
 _BACKUPS = ("_original", ".bak", ".old", ".orig", ".tmp", ".part", ".partial", ".crdownload", "~")  # exiftool, editors, downloads
 # The beginnings by which LibRaw tells formats apart. The others it guesses from the size of the file alone, which any file may have.
@@ -42,7 +43,12 @@ def is_backup_name(path: Path) -> bool:
 
 
 def holds_raw(path: Path) -> bool:
-    """Whether LibRaw opens a regular file with an unknown suffix. No pixels are decoded; of other formats 64 bytes are read. Never raises."""
+    """Whether a regular file with an unknown suffix is a frame: one that LibRaw opens, or a grey TIFF of 16 bits.
+
+    No pixels are decoded; of other formats 64 bytes are read. Never raises.
+    """
+    if is_grey_tiff(path):
+        return True
     if path.suffix.lower() in OTHER_SUFFIXES:
         return False
     try:

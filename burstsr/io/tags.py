@@ -24,7 +24,8 @@ PREVIEW_PROGRAM, PREVIEW_VERSION, PREVIEW_COLOURS = 50966, 50967, 50970
 MATRIX_1, MATRIX_2, CALIBRATION_1, CALIBRATION_2, ANALOG_BALANCE, NEUTRAL, WHITE_XY, BASELINE_EXPOSURE = 50721, 50722, 50723, 50724, 50727, 50728, 50729, 50730
 ILLUMINANT_1, ILLUMINANT_2, CAMERA_SIGNATURE, PROFILE_SIGNATURE, OPCODES_2, OPCODES_3, NOISE_PROFILE = 50778, 50779, 50931, 50932, 51009, 51022, 51041
 EXPOSURE, F_NUMBER, ISO, EXIF_VERSION, TAKEN, FOCAL, SUBSECONDS, SUBSECONDS_TAKEN = 33434, 33437, 34855, 36864, 36867, 37386, 37520, 37521
-RGB_PHOTOMETRIC, YCBCR_PHOTOMETRIC, CFA_PHOTOMETRIC, LINEAR_PHOTOMETRIC = 2, 6, 32803, 34892
+BLACK_IS_ZERO, RGB_PHOTOMETRIC, YCBCR_PHOTOMETRIC, CFA_PHOTOMETRIC, LINEAR_PHOTOMETRIC = 1, 2, 6, 32803, 34892
+_RAW_TYPES = (CFA_PHOTOMETRIC, LINEAR_PHOTOMETRIC, BLACK_IS_ZERO)
 D65 = 21
 _D65_XY = (0.3127, 0.3290)
 _EMBEDDED_WITHIN = 1 << 19  # bytes from the start in which CR3 and RAF keep their EXIF blocks
@@ -71,7 +72,8 @@ def read_tags(path: Path) -> FileTags:
             return _embedded_tags(file)
         first = directories[0]
         if DNG_VERSION in first:
-            mosaics = [d for d in directories if PHOTOMETRIC in d and d[PHOTOMETRIC].numbers()[0] in (CFA_PHOTOMETRIC, LINEAR_PHOTOMETRIC)]
+            of_type = {kind: [d for d in directories if PHOTOMETRIC in d and d[PHOTOMETRIC].numbers()[0] == kind] for kind in _RAW_TYPES}
+            mosaics = [*of_type[CFA_PHOTOMETRIC], *of_type[LINEAR_PHOTOMETRIC]] or of_type[BLACK_IS_ZERO]
             full = [d for d in mosaics if SUBFILE not in d or d[SUBFILE].numbers()[0] == 0] or mosaics
         else:
             full = directories

@@ -90,7 +90,10 @@ def without_gain(plane: NDArray[np.float32], frame: Frame, site: tuple[int, ...]
     """The samples of a CFA site as they were before gain that varies over the frame, for which one noise model holds; the very array without such gain."""
     if frame.info.gain is None:
         return plane
-    return np.asarray(plane / frame.info.gain.cells(frame.info.shape)[int(frame.info.cfa[site])], np.float32)
+    gain = frame.info.gain
+    if frame.info.cfa.is_mono:  # whose site is every pixel
+        return np.asarray(plane / gain.at(*(np.arange(length, dtype=np.float64) for length in plane.shape))[0], np.float32)
+    return np.asarray(plane / gain.cells(frame.info.shape)[int(frame.info.cfa[site])], np.float32)
 
 
 def _blocks(frames: Sequence[Frame], flows: Sequence[Flow | None], site: tuple[int, ...]) -> Blocks:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from burstsr.core.errors import InputFileError, SettingsError
 
@@ -26,20 +26,40 @@ _SAME_BLACK_DN = 0.05
 
 @dataclass(frozen=True)
 class CalibrationInputs:
-    """Files that the command line names. profiles: records, which go before the folder's. folder: of the user's profiles. motion: a motion file."""
+    """Files that the command line names. profiles: records, which go before the folder's. folder: of the user's profiles. motion: a motion file.
+
+    darks, flats, bias: calibration frames, or folders of them.
+    """
 
     profiles: tuple[Path, ...] = ()
     folder: Path | None = None
     motion: Path | None = None
+    darks: tuple[Path, ...] = ()
+    flats: tuple[Path, ...] = ()
+    bias: tuple[Path, ...] = ()
 
     def absolute(self) -> CalibrationInputs:
         """The same for a machine with another working directory."""
-        return CalibrationInputs(tuple(p.absolute() for p in self.profiles), self.folder and self.folder.absolute(), self.motion and self.motion.absolute())
+        frames = (tuple(p.absolute() for p in paths) for paths in (self.darks, self.flats, self.bias))
+        profiles = tuple(p.absolute() for p in self.profiles)
+        return CalibrationInputs(profiles, self.folder and self.folder.absolute(), self.motion and self.motion.absolute(), *frames)
 
     def to_dict(self) -> dict[str, Any]:
         """Ready for JSON; nothing where nothing is named: what the folder has is not asked for."""
-        named = {"profile": [str(path) for path in self.profiles], "motion": self.motion and str(self.motion)}
+        named: dict[str, Any] = {"profile": [str(path) for path in self.profiles], "motion": self.motion and str(self.motion)}
+        named |= {name: [str(path) for path in getattr(self, name)] for name in ("darks", "flats", "bias")}
         return {name: value for name, value in named.items() if value}
+
+
+class Frames(Protocol):
+    """A burst to which calibration frames were applied. bad: (n, 2) (y, x) of pixels to repair. sources: what was used."""
+
+    @property
+    def burst(self) -> Burst: ...  # noqa: D102
+    @property
+    def bad(self) -> NDArray[np.int64]: ...  # noqa: D102
+    @property
+    def sources(self) -> dict[str, str]: ...  # noqa: D102
 
 
 @dataclass(frozen=True)
@@ -74,17 +94,26 @@ def known_of(profiles: Sequence[str], motion: Path | None) -> CalibrationInputs:
     return CalibrationInputs(tuple(map(Path, profiles)), profile_folder(), motion)
 
 
-def prepared(known: CalibrationInputs, burst: Burst, settings: Settings, omitted: Sequence[int] = ()) -> CalibratedBurst:
+def prepared(
+    known: CalibrationInputs, burst: Burst, settings: Settings, omitted: Sequence[int] = (), calibrate: Callable[[Burst], Frames] | None = None
+) -> CalibratedBurst:
     """Apply what is known. omitted: indices of damaged frames, which the burst lacks and a motion file has.
+
+    calibrate: applies calibration frames, which then take the place of a profile's black level, and row and column offsets.
 
     Raises InputFileError for a motion file with another number of frames, SettingsError for a profile that does not fit.
     """
+    import numpy as np
+
+    from burstsr.core.noise import Noise
+
     matched = _matched(known, burst)
     sources = dict(matched.sources)
     if matched.noise is not None:
         noise, black = matched.noise.noise, matched.noise.black_dn
+        noise = Noise(noise.alpha.mean()[None], noise.beta.mean()[None]) if burst.info.cfa.is_mono else noise
         burst = replace(burst, frames=tuple(frame.with_info(replace(frame.info, noise=noise)) for frame in burst))
-        if matched.noise.method == "photon transfer" and black is not None:
+        if matched.noise.method == "photon transfer" and black is not None and calibrate is None:
             burst = _with_black(burst, black, matched.noise.white_dn, sources)
     if matched.lens is not None:
         if settings.reconstruct.psf_sigma_px == 0:
@@ -94,7 +123,11 @@ def prepared(known: CalibrationInputs, burst: Burst, settings: Settings, omitted
     defects = None
     if matched.defects is not None:
         defects = matched.defects.positions
-        burst = _even(burst, matched.defects)
+        burst = _even(burst, matched.defects) if calibrate is None else burst
+    if calibrate is not None:
+        frames = calibrate(burst)
+        burst, sources = frames.burst, sources | frames.sources
+        defects = frames.bad if defects is None else np.unique(np.concatenate([defects, frames.bad]), axis=0)
     flows = None
     if known.motion is not None:
         settings = replace(settings, reference=settings.reference or 0)

@@ -237,7 +237,7 @@ def test_any_corrupt_byte_gives_a_frame_or_an_input_file_error(tmp_path, make_fr
         ({t.CFA_REPEAT: tiff.integers(3, 6, 6), t.CFA_PATTERN: tiff.integers(1, *[0, 1, 2] * 12)}, "X-Trans"),
         ({t.CFA_PATTERN: tiff.integers(1, 0, 0, 1, 2)}, "RGGB, BGGR, GRBG, GBRG"),
         ({t.SAMPLE_FORMAT: tiff.integers(3, 3)}, "floating-point"),
-        ({t.PHOTOMETRIC: tiff.integers(3, t.LINEAR_PHOTOMETRIC)}, "monochrome"),
+        ({t.PHOTOMETRIC: tiff.integers(3, t.LINEAR_PHOTOMETRIC)}, "a result of burstsr"),
         ({t.BLACK: tiff.integers(4, *[20000] * 4)}, "black level must be below white level"),
         ({t.BLACK_REPEAT: tiff.integers(3, 1, 3)}, "4 black levels"),
         ({t.BLACK_REPEAT: tiff.integers(3, 4, 1), t.BLACK: tiff.integers(4, 1, 2, 3, 4)}, "repeats every 4 x 1"),

@@ -1,0 +1,253 @@
+"""`process --darks --flats --bias`: which calibration frames belong to a burst, and what they make of it."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from burstsr.core.errors import BurstError, SettingsError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from burstsr.core.burst import Burst, Frame, FrameInfo
+    from burstsr.io.discover import Discovery
+    from burstsr.profiles.apply import CalibrationInputs
+    from calibration.masters import Masters
+
+log = logging.getLogger(__name__)
+KIND = "calibration frames"  # of files that are passed over as lights
+_SAME = 0.02  # relative difference of times and ISOs that counts as none
+_SAME_C = 1.0  # degrees Celsius
+_FEWEST_FOR_DEFECTS = 3
+_HOT_SIGMA = 16.0  # of measure_defects: warm pixels are subtracted, only the noise of hot ones is too large
+
+
+@dataclass(frozen=True)
+class CalibrationFrames:
+    """Frames of the folders that are named."""
+
+    darks: tuple[FrameInfo, ...] = ()
+    flats: tuple[FrameInfo, ...] = ()
+    bias: tuple[FrameInfo, ...] = ()
+
+    @property
+    def paths(self) -> set[Path]:
+        """Return the files of all frames."""
+        return {info.path.resolve() for info in (*self.darks, *self.flats, *self.bias)}
+
+
+@dataclass(frozen=True)
+class Applied:
+    """A calibrated burst. bad: (n, 2) (y, x) of pixels to repair. sources: what was used, ready for JSON."""
+
+    burst: Burst
+    bad: NDArray[np.int64]
+    sources: dict[str, str]
+
+
+def find(known: CalibrationInputs) -> CalibrationFrames | None:
+    """Find the frames of --darks, --flats and --bias; None without any of these. Raises SettingsError for a path without frames."""
+    if not (known.darks or known.flats or known.bias):
+        return None
+    return _found(known.darks, known.flats, known.bias)
+
+
+def lights(found: Discovery, frames: CalibrationFrames | None) -> Discovery:
+    """Return a discovery without calibration frames: those named as such, and those whose files say that they are."""
+    from burstsr.io.folders import Problem
+
+    own = frames.paths if frames else set()
+    bursts, others = [], []
+    for burst in found.bursts:
+        kept = tuple(info for info in burst.infos if info.observation.frame_type in ("", "light") and info.path.resolve() not in own)
+        others += [Problem(i.path, f"{i.path}: a calibration frame", KIND) for i in burst.infos if i not in kept]
+        if kept:
+            bursts.append(replace(burst, infos=kept))
+    return replace(found, bursts=tuple(bursts), passed_over=(*found.passed_over, *others)) if others else found
+
+
+def calibration_of(known: CalibrationInputs) -> Callable[[Burst], Applied] | None:
+    """Return a function that calibrates a burst; None without calibration frames. It raises BurstError where none fit the burst."""
+    frames = find(known)
+    return None if frames is None else lambda burst: _apply(burst, frames)
+
+
+def _apply(burst: Burst, frames: CalibrationFrames) -> Applied:
+    from calibration.masters import calibrated
+
+    light = _typical(burst)
+    darks = _matching("dark", frames.darks, light)
+    flats = _matching("flat", frames.flats, light)
+    bias = _matching("bias", frames.bias, light)
+    masters, sources = _masters(light, darks, flats, bias)
+    burst = replace(burst, frames=tuple(calibrated(frame, masters) for frame in burst))
+    return Applied(burst, masters.bad, sources)
+
+
+def _masters(light: FrameInfo, darks: tuple[FrameInfo, ...], flats: tuple[FrameInfo, ...], bias: tuple[FrameInfo, ...]) -> tuple[Masters, dict[str, str]]:
+    """Return the masters for frames like `light`, and what they were made of."""
+    import numpy as np
+
+    from calibration.masters import Masters, dark_current_ratio, flat_gain, scaled_dark
+
+    sources = {name: _source(infos) for name, infos in (("darks", darks), ("flats", flats), ("bias", bias)) if infos}
+    base, bad = (_median(_paths(bias)) if bias else None), np.zeros((0, 2), np.int64)
+    dark = base
+    if darks:
+        dark, bad = _dark_and_defects(_paths(darks))
+        ratio = dark_current_ratio(light, darks[0])
+        floor = np.float32(np.median(dark)) if base is None else base
+        if _differ(light, darks[0]):
+            how = "their dark current is scaled by" if base is not None else "without --bias only what exceeds their median is scaled, by"
+            log.warning("%s: darks of %s for lights of %s: %s %.3g", light.path.parent, _conditions(darks[0]), _conditions(light), how, ratio)
+            dark = scaled_dark(dark, floor, ratio)
+            sources["darks"] += f", scaled by {ratio:.3g}"
+    if dark is None:
+        dark = _black(light)
+    gain = None
+    if flats:
+        below = base if base is not None else np.float32(np.median(dark))
+        gain, dead = flat_gain(_flats(_paths(flats)), below)
+        bad = np.unique(np.concatenate([bad, dead]), axis=0)
+    return Masters(dark, gain, bad), sources
+
+
+def _typical(burst: Burst) -> FrameInfo:
+    """Return the description of the first frame, at the median temperature of all."""
+    import numpy as np
+
+    found = [frame.info.observation.temperature_c for frame in burst]
+    known = [temperature for temperature in found if temperature is not None]
+    middle = float(np.median(known)) if known else None
+    return replace(burst.info, observation=replace(burst.info.observation, temperature_c=middle))
+
+
+def _matching(kind: str, infos: Sequence[FrameInfo], light: FrameInfo) -> tuple[FrameInfo, ...]:
+    """Return the frames for lights like `light`: of darks those nearest in exposure, then in temperature. Raises BurstError where none fit."""
+    if not infos:
+        return ()
+    fitting = [info for info in infos if _mismatch(kind, info, light) is None]
+    if not fitting:
+        what = _mismatch(kind, infos[0], light)
+        raise BurstError(f"{infos[0].path}: no {kind} frame for {light.path}: {what}")
+    if kind != "dark":
+        return tuple(fitting)
+    time = min((info.exposure_s for info in fitting), key=lambda s: abs(math.log(s / light.exposure_s)) if s > 0 < light.exposure_s else 0.0)
+    fitting = [info for info in fitting if abs(info.exposure_s - time) <= _SAME * time]
+    warm = light.observation.temperature_c
+    known = [info.observation.temperature_c for info in fitting if info.observation.temperature_c is not None]
+    if warm is None or len(known) < len(fitting):
+        return tuple(fitting)
+    nearest = min(known, key=lambda c: abs(c - warm))
+    return tuple(info for info, c in zip(fitting, known, strict=True) if abs(c - nearest) <= _SAME_C)
+
+
+def _mismatch(kind: str, info: FrameInfo, light: FrameInfo) -> str | None:
+    """Return how a calibration frame differs from lights where it must not; None where it fits."""
+    pairs = [("size", info.shape, light.shape), ("CFA order", info.cfa_order, light.cfa_order), ("white level", info.levels.white, light.levels.white)]
+    if info.camera and light.camera:
+        pairs.append(("camera", info.camera.casefold(), light.camera.casefold()))
+    if kind == "flat" and info.observation.filter_name and light.observation.filter_name:
+        pairs.append(("filter", info.observation.filter_name, light.observation.filter_name))
+    if kind != "flat" and info.iso and light.iso and abs(info.iso - light.iso) > _SAME * light.iso:
+        pairs.append(("ISO or gain", info.iso, light.iso))
+    if info.path.suffix == light.path.suffix and info.path.suffix.lower().startswith(".f"):
+        pairs.append(("order of rows", info.orientation, light.orientation))
+    return next((f"{what} {own}, not {other}" for what, own, other in pairs if own != other), None)
+
+
+def _differ(light: FrameInfo, dark: FrameInfo) -> bool:
+    apart = light.exposure_s > 0 < dark.exposure_s and abs(light.exposure_s - dark.exposure_s) > _SAME * light.exposure_s
+    warm, cold = light.observation.temperature_c, dark.observation.temperature_c
+    return apart or (warm is not None and cold is not None and abs(warm - cold) > _SAME_C)
+
+
+def _conditions(info: FrameInfo) -> str:
+    temperature = info.observation.temperature_c
+    return f"{info.exposure_s:g} s" + ("" if temperature is None else f" at {temperature:.1f} C")
+
+
+def _source(infos: Sequence[FrameInfo]) -> str:
+    return f"{len(infos)} frames of {infos[0].path.parent}, {_conditions(infos[0])}"
+
+
+@lru_cache(4)
+def _found(darks: tuple[Path, ...], flats: tuple[Path, ...], bias: tuple[Path, ...]) -> CalibrationFrames:
+    return CalibrationFrames(_infos("darks", darks), _infos("flats", flats), _infos("bias", bias))
+
+
+def _infos(option: str, paths: tuple[Path, ...]) -> tuple[FrameInfo, ...]:
+    from burstsr.io.discover import discover
+    from burstsr.io.grouping import Grouping
+
+    if not paths:
+        return ()
+    missing = [str(path) for path in paths if not path.exists()]
+    if missing:
+        raise SettingsError(f"--{option}: no such file or folder: {', '.join(missing)}")
+    found = discover(paths, Grouping(gap_s=math.inf))
+    for problem in found.problems:
+        log.warning("--%s: rejected: %s", option, problem.reason)
+    kind = option.removesuffix("s") if option != "bias" else option
+    infos = [info for burst in found.bursts for info in burst.infos if info.observation.frame_type in ("", kind)]
+    if not infos:
+        raise SettingsError(f"--{option}: no {kind} frames in {', '.join(map(str, paths))}")
+    return tuple(infos)
+
+
+@lru_cache(1)
+def _median(paths: tuple[Path, ...]) -> NDArray[np.float32]:
+    from calibration.masters import median_frame
+
+    return median_frame(_frames(paths))
+
+
+@lru_cache(2)
+def _dark_and_defects(paths: tuple[Path, ...]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Return the master dark, and (n, 2) (y, x) of hot pixels. Raises BurstError for frames that are not dark."""
+    import numpy as np
+
+    from burstsr.core.burst import Burst
+    from calibration.checks import check_darks
+    from calibration.defects import measure_defects
+    from calibration.masters import median_frame
+
+    frames = _frames(paths)
+    check_darks(frames[:: max(1, len(frames) - 1)])
+    if len(frames) < _FEWEST_FOR_DEFECTS:
+        return median_frame(frames), np.zeros((0, 2), np.int64)
+    return median_frame(frames), measure_defects(Burst("darks", frames), "darks", _HOT_SIGMA).positions
+
+
+def _flats(paths: tuple[Path, ...]) -> Sequence[Frame]:
+    """Read flats. Raises BurstError for frames that are too dark or saturated."""
+    from calibration.checks import check_master_flats
+
+    frames = _frames(paths)
+    check_master_flats(frames)
+    return frames
+
+
+def _black(light: FrameInfo) -> NDArray[np.float32]:
+    """Return the black level of the files, (H, W)."""
+    import numpy as np
+
+    height, width = light.shape
+    return np.tile(light.levels.black.astype(np.float32), (height // 2, width // 2))
+
+
+def _paths(infos: Sequence[FrameInfo]) -> tuple[Path, ...]:
+    return tuple(info.path for info in infos)
+
+
+def _frames(paths: tuple[Path, ...]) -> tuple[Frame, ...]:
+    from burstsr.io.raw import read_frame
+
+    return tuple(map(read_frame, paths))

@@ -1,0 +1,98 @@
+"""Monochrome frames in TIFF files of 16 bits: one a file, or one a page."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tifffile
+from numpy.typing import NDArray
+
+from burstsr.core.burst import Colour, FrameInfo, Levels
+from burstsr.core.cfa import Cfa
+from burstsr.core.errors import InputFileError
+from burstsr.io import tags as t
+from burstsr.io.dng_info import even_shape
+from burstsr.io.pages import page_path, split
+from burstsr.io.tags import FileTags, read_tags
+
+SUFFIXES = (".tif", ".tiff")
+_UNSIGNED = 1  # SampleFormat
+_MOST = 65535.0
+_MAX_SAMPLE_VALUE = 281
+
+
+def is_grey_tiff(path: Path) -> bool:
+    """Whether a file is a TIFF, no DNG and not of this program, whose first page is grey with 16 bits. Never raises."""
+    file, _ = split(path)
+    if file.suffix.lower() not in SUFFIXES:
+        return False
+    try:
+        tags = read_tags(file)
+    except (OSError, ValueError, IndexError, OverflowError, struct.error):
+        return False
+    return _is_grey(tags) and not tags.shot_text(t.SOFTWARE).startswith("burstsr ")
+
+
+def pages_of(path: Path) -> list[Path]:
+    """Return the paths of a file's frames: the file itself, or its pages of the first one's size and type if there are several. Raises InputFileError."""
+    if not is_grey_tiff(path) or split(path)[0] != path:
+        return [path]
+    try:
+        with tifffile.TiffFile(path) as file:
+            kinds = [_kind(page) for page in file.pages]
+    except (OSError, ValueError, IndexError, KeyError, RuntimeError) as error:
+        raise InputFileError(f"{path}: not a readable TIFF ({error})") from error
+    alike = [index for index, kind in enumerate(kinds) if kind == kinds[0]]
+    return [page_path(path, index) for index in alike] if len(alike) > 1 else [path]
+
+
+def open_grey_tiff(path: Path) -> tuple[FrameInfo, Callable[[], NDArray[np.uint16]]]:
+    """Read the description of a frame, black level 0 and white that of MaxSampleValue, else 65535, and a function that decodes it. Raises InputFileError."""
+    file, index = split(path)
+    tags = read_tags(file)
+    height, width = _page(file, index, path, lambda page: page.shape[:2])
+    most = tags.numbers(_MAX_SAMPLE_VALUE)
+    info = FrameInfo(
+        path=path,
+        shape=even_shape(height, width, path),
+        cfa=Cfa.parse("mono"),
+        levels=Levels(np.zeros((2, 2)), float(most[0]) if most and most[0] >= 1 else _MOST),
+        colour=Colour(np.ones(1)),
+        camera=t.camera_name(tags),
+        iso=tags.shot(t.ISO),
+        exposure_s=tags.shot(t.EXPOSURE),
+        aperture=tags.shot(t.F_NUMBER),
+        focal_mm=tags.shot(t.FOCAL),
+        time=t.capture_time(tags) if path == file else None,  # that of the file, not of the page
+    )
+    return info, partial(_decoded, info)
+
+
+def _decoded(info: FrameInfo) -> NDArray[np.uint16]:
+    file, index = split(info.path)
+    pixels = np.asarray(_page(file, index, info.path, lambda page: page.asarray()))
+    if pixels.dtype != np.uint16 or pixels.ndim != 2:
+        raise InputFileError(f"{info.path}: pixels of shape {pixels.shape} and type {pixels.dtype}; must be grey with 16 bits")
+    return np.array(pixels[: info.shape[0], : info.shape[1]], order="C")
+
+
+def _page(file: Path, index: int, path: Path, look: Callable[[Any], Any]) -> Any:  # noqa: ANN401  tifffile's page
+    try:
+        with tifffile.TiffFile(file) as opened:
+            return look(opened.pages[index])
+    except (OSError, ValueError, IndexError, KeyError, RuntimeError) as error:
+        raise InputFileError(f"{path}: not a readable TIFF ({error})") from error
+
+
+def _kind(page: Any) -> tuple[object, ...]:  # noqa: ANN401
+    return page.shape, str(page.dtype), page.samplesperpixel
+
+
+def _is_grey(tags: FileTags) -> bool:
+    values = [tuple(int(v) for v in tags.numbers(code)[:1]) for code in (t.PHOTOMETRIC, t.BITS, t.SAMPLES, t.SAMPLE_FORMAT)]
+    return not tags.is_dng and values[0] == (t.BLACK_IS_ZERO,) and values[1] == (16,) and values[2] in ((), (1,)) and values[3] in ((), (_UNSIGNED,))
