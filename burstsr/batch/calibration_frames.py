@@ -26,7 +26,7 @@ KIND = "calibration frames"  # of files that are passed over as lights
 _SAME = 0.02  # relative difference of times and ISOs that counts as none
 _SAME_C = 1.0  # degrees Celsius
 _FEWEST_FOR_DEFECTS = 3
-_HOT_SIGMA = 16.0  # of measure_defects: warm pixels are subtracted, only the noise of hot ones is too large
+_HOT = 0.1  # of saturation: dark signal above which a pixel is repaired; less is subtracted, which keeps what falls onto it
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ def _masters(light: FrameInfo, darks: tuple[FrameInfo, ...], flats: tuple[FrameI
     base, bad = (_median(_paths(bias)) if bias else None), np.zeros((0, 2), np.int64)
     dark = base
     if darks:
-        dark, bad = _dark_and_defects(_paths(darks))
+        dark, defects = _dark_and_defects(_paths(darks))
         ratio = dark_current_ratio(light, darks[0])
         floor = np.float32(np.median(dark)) if base is None else base
         if _differ(light, darks[0]):
@@ -109,6 +109,8 @@ def _masters(light: FrameInfo, darks: tuple[FrameInfo, ...], flats: tuple[FrameI
             log.warning("%s: darks of %s for lights of %s: %s %.3g", light.path.parent, _conditions(darks[0]), _conditions(light), how, ratio)
             dark = scaled_dark(dark, floor, ratio)
             sources["darks"] += f", scaled by {ratio:.3g}"
+        excess = (dark[tuple(defects.T)] - np.median(dark)) / (light.levels.white - np.median(dark))
+        bad = defects[(excess > _HOT) | (excess < 0)]
     if dark is None:
         dark = _black(light)
     gain = None
@@ -211,7 +213,7 @@ def _median(paths: tuple[Path, ...]) -> NDArray[np.float32]:
 
 @lru_cache(2)
 def _dark_and_defects(paths: tuple[Path, ...]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Return the master dark, and (n, 2) (y, x) of hot pixels. Raises BurstError for frames that are not dark."""
+    """Return the master dark, and (n, 2) (y, x) of hot and dead pixels. Raises BurstError for frames that are not dark."""
     import numpy as np
 
     from burstsr.core.burst import Burst
@@ -221,9 +223,10 @@ def _dark_and_defects(paths: tuple[Path, ...]) -> tuple[NDArray[np.float32], NDA
 
     frames = _frames(paths)
     check_darks(frames[:: max(1, len(frames) - 1)])
+    dark = median_frame(frames)
     if len(frames) < _FEWEST_FOR_DEFECTS:
-        return median_frame(frames), np.zeros((0, 2), np.int64)
-    return median_frame(frames), measure_defects(Burst("darks", frames), "darks", _HOT_SIGMA).positions
+        return dark, np.zeros((0, 2), np.int64)
+    return dark, measure_defects(Burst("darks", frames), "darks").positions
 
 
 def _flats(paths: tuple[Path, ...]) -> Sequence[Frame]:

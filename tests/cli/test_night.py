@@ -10,12 +10,12 @@ import pytest
 from burstsr.core.cfa import Cfa
 
 fits = pytest.importorskip("astropy.io.fits")
-SHAPE, SCALE, FRAMES = (112, 144), 2, 7
+SHAPE, SCALE, FRAMES = (96, 112), 2, 16
 SIGMA, GAIN_E, BIAS_DN, READ_E, SKY_E, DARK_E = 1.25, 1.0, 400.0, 3.0, 200.0, 30.0
-SHIFTS = [(0.0, 0.0), (0.6, 1.3), (-1.4, 0.4), (1.2, -0.9), (2.7, 2.1), (-0.8, -1.7), (0.3, -2.4)]
+SHIFTS = [(6 * ((0.7549 * n + 0.5) % 1) - 3, 6 * ((0.5698 * n + 0.5) % 1) - 3) for n in range(FRAMES)]  # a dither, px
 
 
-def star_field(rng, count=14, margin=12, apart=15):
+def star_field(rng, count=9, margin=12, apart=15):
     """(n, 3) y, x in raw pixels, and flux in electrons, of stars that do not touch."""
     stars = []
     while len(stars) < count:
@@ -40,11 +40,12 @@ class Camera:
         self.rng, self.cfa = rng, cfa
         y, x = (np.linspace(-1, 1, length) for length in SHAPE)
         self.light = 1 - 0.25 * (y[:, None] ** 2 + x[None] ** 2) / 2
-        self.light[40:46, 70:76] *= 0.7  # dust
+        y, x = np.mgrid[: SHAPE[0], : SHAPE[1]]
+        self.light *= 1 - 0.3 * np.exp(-((y - 43) ** 2 + (x - 73) ** 2) / (2 * 4**2))  # dust
         self.filters = np.array([0.6, 1.0, 0.8] if cfa else [1.0])[Cfa.parse(cfa or "mono").channel_map(SHAPE)]
         self.dark = np.full(SHAPE, DARK_E)
         hot = rng.integers(0, SHAPE, (25, 2))
-        self.dark[tuple(hot.T)] = rng.uniform(500, 20000, len(hot))
+        self.dark[tuple(hot.T)] = np.minimum(rng.exponential(2000, len(hot)), 30000)
 
     def write(self, path, electrons, time_s=10.0, temperature=-10.0, **cards):
         """A frame of `electrons` that fall onto the sensor, DARK_E and hot pixels being those of 10 s at -10 C."""
@@ -64,7 +65,7 @@ def night(request, tmp_path):
     for n, shift in enumerate(SHIFTS):
         electrons = exposed(stars, shift) + SKY_E
         sky = {"CTYPE1": "RA---TAN", "CTYPE2": "DEC--TAN", "CRPIX1": 70.5, "CRPIX2": 50.5, "CRVAL1": 10.0, "CRVAL2": 20.0, "CDELT1": -0.001, "CDELT2": 0.001}
-        camera.write(tmp_path / "night" / "lights" / f"light_{n}.fits", electrons, **{"DATE-OBS": f"2025-01-01T00:00:{12 * n % 60:02d}"}, **sky)
+        camera.write(tmp_path / "night" / "lights" / f"light_{n}.fits", electrons, **{"DATE-OBS": f"2025-01-01T00:00:{n:02d}"}, **sky)
     for n in range(9):
         camera.write(tmp_path / "night" / "darks" / f"dark_{n}.fits", 0 * camera.dark, 20.0, -7.0, IMAGETYP="Dark")
         camera.write(tmp_path / "night" / "bias" / f"bias_{n}.fits", 0 * camera.dark, 0.0)
