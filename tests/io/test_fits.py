@@ -183,3 +183,25 @@ def test_monochrome_dngs(make_frame, tmp_path, photometric):
     assert found.info.cfa.is_mono and np.array_equal(found.mosaic, frame.mosaic)
     assert found.info.noise == frame.info.noise and found.info.colour == frame.info.colour
     np.testing.assert_allclose(found.info.levels.black, frame.info.levels.black)
+
+
+def test_a_real_night_as_fits_gives_the_result_of_the_dngs(data, tmp_path):
+    from dataclasses import replace
+
+    from burstsr.core.burst import Burst
+    from burstsr.pipeline import super_resolve
+    from burstsr.settings import Settings
+
+    originals, written = [], []
+    for n in range(3):
+        frame = read_frame(data / "seestar_m94" / f"light_{n:02d}.dng")
+        cut = replace(frame, info=replace(frame.info, shape=(160, 192)), mosaic=np.ascontiguousarray(frame.mosaic[900:1060, 400:592]))
+        known = {"BAYERPAT": "GRBG", "INSTRUME": cut.info.camera, "EXPTIME": cut.info.exposure_s, "DATE-OBS": cut.info.time.isoformat()}
+        written.append(write(tmp_path / f"light_{n:02d}.fits", cut.mosaic, **known))
+        originals.append(cut)
+    burst = read_burst(written)
+    for frame, original in zip(burst, originals, strict=True):
+        assert np.array_equal(frame.mosaic, original.mosaic) and frame.info.levels == original.info.levels and frame.info.time == original.info.time
+    coloured = Burst("m94", tuple(f.with_info(replace(f.info, colour=originals[0].info.colour)) for f in burst))  # FITS has no white balance
+    settings = Settings(reference=0, measure_noise=False)
+    assert np.array_equal(super_resolve(coloured, settings).image, super_resolve(Burst("m94", tuple(originals)), settings).image)
