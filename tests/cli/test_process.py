@@ -209,10 +209,10 @@ def test_a_bug_costs_its_burst_only(run, bursts, tmp_path, monkeypatch):
 
     real = burstsr.pipeline.super_resolve
 
-    def buggy(burst, *others):
+    def buggy(burst, *others, **named):
         if burst.name == "birch":
             raise ZeroDivisionError("one over nought")
-        return real(burst, *others)
+        return real(burst, *others, **named)
 
     monkeypatch.setattr(burstsr.pipeline, "super_resolve", buggy)
     status, _, err = run("process", bursts, "-o", tmp_path / "out")
