@@ -91,8 +91,11 @@ def without_gain(plane: NDArray[np.float32], frame: Frame, site: tuple[int, ...]
     if frame.info.gain is None:
         return plane
     gain = frame.info.gain
-    if frame.info.cfa.is_mono:  # whose site is every pixel
-        return np.asarray(plane / gain.at(*(np.arange(length, dtype=np.float64) for length in plane.shape))[0], np.float32)
+    if not frame.info.cfa.is_bayer:
+        y, x = (
+            first + round(length / count) * np.arange(count, dtype=np.float64) for first, length, count in zip(site, frame.info.shape, plane.shape, strict=True)
+        )
+        return np.asarray(plane / gain.at(y, x)[int(frame.info.cfa[site])], np.float32)
     return np.asarray(plane / gain.cells(frame.info.shape)[int(frame.info.cfa[site])], np.float32)
 
 
