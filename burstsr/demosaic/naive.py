@@ -84,3 +84,11 @@ def _variation(difference: Floats, axis: int) -> Floats:
     else:
         np.abs(difference[2:] - difference[:-2], out=step[1:-1])
     return np.asarray(cv2.boxFilter(step, -1, (5, 5), borderType=cv2.BORDER_REFLECT_101))
+
+
+def predict_pattern(samples: Floats, weights: Floats) -> Floats:
+    """Return (values, h, w) sums over the 7 x 7 samples around each pixel of samples (h + 6, w + 6) times weights[y % py, x % px], (values, 49)."""
+    height, width = samples.shape[0] - 6, samples.shape[1] - 6
+    y, x = np.mgrid[:height, :width]
+    around = np.lib.stride_tricks.sliding_window_view(samples, (7, 7)).reshape(height, width, 49)
+    return np.asarray(np.einsum("yxvt,yxt->vyx", weights[y % weights.shape[0], x % weights.shape[1]], around), np.float32)

@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 from burstsr.core.cfa import GREEN, Cfa
 from burstsr.core.jit import over_rows
 from burstsr.core.remosaic import inside_at_phase
+from burstsr.demosaic import pattern_loops
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
-_REACH = 3  # pixels around a pixel that predict it
-_SIDE = 2 * _REACH + 1
+_REACH = pattern_loops.SIDE // 2  # pixels around a pixel that predict it
 _DIRECTIONS = 4
 _ALONG_PX, _ACROSS_PX = 8.0, 2.0  # correlation lengths of luma, whose variance around its mean is 1
 _COLOUR_VARIANCE, _COLOUR_PX = 0.1, 3.0  # of colour differences around their mean
@@ -53,15 +53,13 @@ def demosaic_pattern(samples: Floats, cfa: Cfa, gain: Floats) -> Floats:
 
 def _predicted(roots: Floats, cfa: Cfa) -> Floats:
     """Return (3, h, w) R, G, B of the pixels of roots (h + 2 reach, w + 2 reach) but for the borders; cfa: from the first of them on."""
-    height, width = (n - 2 * _REACH for n in roots.shape)
-    found = np.empty((_DIRECTIONS, 4, height, width), np.float32)
-    for y, x in cfa.sites():
-        shape = len(range(y, height, cfa.period[0])), len(range(x, width, cfa.period[1]))
-        around = [
-            roots[y + dy : y + dy + height - y : cfa.period[0], x + dx : x + dx + width - x : cfa.period[1]].ravel() for dy, dx in np.ndindex(_SIDE, _SIDE)
-        ]
-        values = _weights(cfa.shifted(y, x)) @ np.stack(around)
-        found[:, :, y :: cfa.period[0], x :: cfa.period[1]] = values.reshape(_DIRECTIONS, 4, *shape)
+    weights = np.stack([_weights(cfa.shifted(y, x)) for y, x in np.ndindex(*cfa.period)]).reshape(*cfa.period, 4 * _DIRECTIONS, -1)
+    period, width = cfa.period[1], roots.shape[1]
+    columns = np.minimum(np.arange(period * (-(-width // period) + 2)), width - 1)  # whole periods; the last ones are not used
+    planes = np.ascontiguousarray(roots[:, columns].reshape(len(roots), -1, period).swapaxes(1, 2))
+    values = np.empty((4 * _DIRECTIONS, len(roots) - 2 * _REACH, width - 2 * _REACH), np.float32)
+    pattern_loops.predict(planes, weights, values)
+    found = values.reshape(_DIRECTIONS, 4, *values.shape[1:])
     errors = np.stack([cv2.GaussianBlur(error**2, (0, 0), _AROUND_PX) for error in found[:, 3]]) + np.float32(1e-12)
     shares = (errors.min(axis=0) / errors) ** np.float32(_SHARPNESS)
     return np.asarray((found[:, :3] * shares[:, None]).sum(axis=0) / shares.sum(axis=0), np.float32)
@@ -69,8 +67,8 @@ def _predicted(roots: Floats, cfa: Cfa) -> Floats:
 
 @lru_cache(maxsize=256)
 def _weights(cfa: Cfa) -> Floats:
-    """Return (4 directions, 4 values, samples) flattened to two axes: weights of the samples around the first site for its R, G, B and standardised error."""
-    offsets = np.array(list(np.ndindex(_SIDE, _SIDE)), np.float64) - _REACH
+    """Return (4 directions x 4 values, samples): weights of the samples around the first site for its R, G, B and standardised prediction error."""
+    offsets = np.array(list(np.ndindex(pattern_loops.SIDE, pattern_loops.SIDE)), np.float64) - _REACH
     channels = np.array([cfa.channel(int(y), int(x)) for y, x in offsets])
     centre, found = len(offsets) // 2, []
     for k in range(_DIRECTIONS):
