@@ -86,7 +86,7 @@ def _variance_on(flat: Registered, tuned: Settings, outcome: Reconstruction | No
         robustness_maps: list[Floats] = [
             np.full(view.robustness.shape, robustness_of_share(b), np.float32) for view, b in zip(flat.views, outcome.believed, strict=True)
         ]
-        believed = [RegisteredFrame(view.frame, view.flow, robustness, view.weight) for view, robustness in zip(flat.views, robustness_maps, strict=True)]
+        believed = [replace(view, robustness=robustness) for view, robustness in zip(flat.views, robustness_maps, strict=True)]
         neutral = flat.views[flat.reference].frame.info.colour.as_shot_neutral
         settings = replace(tuned.reconstruct, recheck_rejected_frames=False, flow_refinements=0)  # rechecks are in the robustness; no motion to refine
         iterations = round(outcome.turns)  # noise decreases with each iteration
@@ -114,7 +114,7 @@ def _flat(burst: Registered, grey: NDArray[np.float64], box: Box, rng: np.random
     views = []
     for view in burst.views:
         noisy = mean + sigma * rng.standard_normal(shape, np.float32)
-        views.append(RegisteredFrame(_frame(info, noisy), _flow_at(view.flow, corner, shape), view.robustness[cells].copy(), view.weight))
+        views.append(replace(view, frame=_frame(info, noisy), flow=_flow_at(view.flow, corner, shape), robustness=view.robustness[cells].copy()))
     same_phase = SamePhaseMean(views[burst.reference].frame, unpacked(views[burst.reference].robustness)) if burst.same_phase else None
     for view in views:
         if same_phase:

@@ -69,11 +69,12 @@ def register_frames(frames: list[Frame], index: int, noise: Noise, tuned: Settin
 
 
 def _weighted(views: Sequence[RegisteredFrame], index: int, noise: Noise, tuned: Settings, record: Record) -> list[RegisteredFrame]:
-    """Return the views with the weights that their blur against the reference leaves them."""
+    """Return the views with their blur against the reference, and the weights that it leaves them in the merge."""
     detail = _DETAIL[tuned.mode]
     blur = frame_blur([view.frame for view in views], [view.flow for view in views], index, noise, detail)
-    record.blurred(blur.blur_px, blur.weights)
-    return [replace(view, weight=float(weight)) for view, weight in zip(views, blur.weights, strict=True)]
+    used = [b.reliability if b and tuned.mode == "best" else float(w) for b, w in zip(blur.blurs, blur.weights, strict=True)]
+    record.blurred(blur.blur_px, np.array(used))
+    return [replace(view, weight=float(weight), blur=b) for view, weight, b in zip(views, blur.weights, blur.blurs, strict=True)]
 
 
 def register(burst: Burst, settings: Settings | None = None, *, progress: Progress | None = None, cancel: Cancel | None = None) -> Registration:

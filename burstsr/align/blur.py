@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from burstsr.align.luma import luma
+from burstsr.core.blur import Blur
 from burstsr.core.burst import Frame
 from burstsr.core.flow import Flow
 from burstsr.core.noise import Noise
@@ -23,9 +24,12 @@ _WINDOWS = 64  # at most
 _BAND = (0.04, 0.32)  # cycles per raw pixel: between the influence of the window and aliasing
 _DEEPEST = 2.3  # -log of a ratio of powers beyond which the Gaussian is invalid and noise dominates
 _SCATTER = 0.5  # of such logarithms
-_ROUNDS = 4
+_ROUNDS = 6
+_ALIKE = 2.25  # neighbouring frequencies of windows with a Hann taper that vary together
+_LOW = 0.12  # cycles per raw pixel, the same of the first round: below the first zeros of a path of 2 px RMS
 _SAME_PX2 = 0.1  # moments relative to the reference that count as equally sharp: of equally sharp frames one is always the sharpest by chance
 _DEAD_PX2 = 0.02
+_SIGNIFICANT = 2.0  # standard errors
 _FINEST = 1.0  # cycles per raw pixel up to which detail is weighted
 _STEPS = 81  # of frequencies, per axis
 _LEAST_STEEP = 1.5  # least exponent of the scene's power law
@@ -37,11 +41,13 @@ _LEAST_WEIGHT = 0.02
 class FrameBlur:
     """Blur of every frame against the reference's.
 
-    moments: (n, 3) second moments yy, yx, xx, raw pixels squared; negative: sharper. weights: (n,) of the frames, 0 to 1.
+    moments: (n, 3) second moments yy, yx, xx, raw pixels squared; negative: sharper. weights: (n,) of the frames in a weighted mean, 0 to 1.
+    blurs: of frames that are significantly more blurred than the reference, None for others.
     """
 
     moments: Array
     weights: Array
+    blurs: tuple[Blur | None, ...]
 
     @property
     def blur_px(self) -> Array:
@@ -57,11 +63,13 @@ def frame_blur(frames: Sequence[Frame], flows: Sequence[Flow], reference: int, n
     count = len(frames)
     shape = frames[reference].info.shape
     if count < 2 or min(shape) < _WINDOW:
-        return FrameBlur(np.zeros((count, 3)), np.ones(count))
+        return FrameBlur(np.zeros((count, 3)), np.ones(count), (None,) * count)
     corners = _windows(shape)
     power = np.stack([_power(frame, flow, corners, noise) for frame, flow in zip(frames, flows, strict=True)])
-    moments = _moments(power, power[reference])
-    return FrameBlur(moments, information_weights(moments, power[reference], reference, detail))
+    moments, errors = _moments(power, power[reference])
+    softness, blurred = _softness(moments, errors, reference)
+    blurs = tuple(Blur(*(float(v) for v in m)) if b.any() else None for m, b in zip(softness, blurred, strict=True))
+    return FrameBlur(moments, information_weights(blurred, power[reference], detail), blurs)
 
 
 def _windows(shape: tuple[int, int]) -> NDArray[np.int64]:
@@ -99,29 +107,36 @@ def _power(frame: Frame, flow: Flow, corners: NDArray[np.int64], noise: Noise) -
     return np.asarray(total / len(corners) - _low_pass(*_frequencies()) * (taper**2).sum())
 
 
-def _moments(power: Array, reference: Array) -> Array:
-    """Return the moments M, (n, 3), of  power = reference exp(-4 pi^2 f^T M f),  by robust least squares of the logarithm where structure exceeds noise."""
+def _moments(power: Array, reference: Array) -> tuple[Array, Array]:
+    """Return the moments M, (n, 3), of  power = reference exp(-4 pi^2 f^T M f),  and standard errors of their traces, (n,).
+
+    Robust least squares of the logarithm where structure exceeds noise.
+    """
     y, x = np.broadcast_arrays(*_frequencies())
     noise = _low_pass(y, x) * (_taper() ** 2).sum()
     radius = np.hypot(y, x)
     band = (radius > _BAND[0]) & (radius < _BAND[1]) & ((x > 0) | (y > 0)) & (power.mean(axis=0) > noise) & (reference > 0)
     if np.count_nonzero(band) < 12:
-        return np.zeros((len(power), 3))
+        return np.zeros((len(power), 3)), np.zeros(len(power))
     design = 4 * np.pi**2 * np.stack([y * y, 2 * y * x, x * x], -1)[band]
-    moments = np.zeros((len(power), 3))
+    low = radius[band] < _LOW
+    moments, errors = np.zeros((len(power), 3)), np.zeros(len(power))
     for i, own in enumerate(power):
         seen = np.maximum(own, 0.02 * reference)[band]
         log = np.log(reference[band] / seen)
         certain = (np.minimum(seen, reference[band]) / (np.minimum(seen, reference[band]) + noise[band])) ** 2
-        for _ in range(_ROUNDS):
+        for iteration in range(_ROUNDS):
             expected = design @ moments[i]
-            weight = certain * (expected < _DEEPEST) / (1 + ((log - expected) / _SCATTER) ** 2)
+            weight = certain * (expected < _DEEPEST) / (1 + ((log - expected) / _SCATTER) ** 2) if iteration else certain * low
             weighted = (design * weight[:, None]).T
             moments[i] = np.linalg.lstsq(weighted @ design + 1e-9 * np.eye(3), weighted @ log, rcond=None)[0]
-    return moments
+        left = float((weight * (log - design @ moments[i]) ** 2).sum() / max(weight.sum(), 1e-12))
+        covariance = np.linalg.pinv(weighted @ design + 1e-9 * np.eye(3)) * left * _ALIKE
+        errors[i] = np.sqrt(max(covariance[0, 0] + covariance[2, 2] + 2 * covariance[0, 2], 0.0))
+    return moments, errors
 
 
-def information_weights(moments: Array, power: Array, reference: int, detail: float = 1.0) -> Array:
+def information_weights(moments: Array, power: Array, detail: float = 1.0) -> Array:
     """Return frame weights (n,), the largest 1, that minimise the expected squared error of the weighted mean: loss of detail by blur, and noise.
 
     moments: (n, 3) of the frames' blur. power: (64, 33) of the reference's luma, minus noise, of unit standard deviation. The scene's power law is fitted to it
@@ -139,7 +154,7 @@ def information_weights(moments: Array, power: Array, reference: int, detail: fl
     f = np.linspace(-_FINEST, _FINEST, _STEPS)
     y, x = np.meshgrid(f, f, indexing="ij")
     scene = np.exp(level) * np.maximum(np.hypot(y, x), 0.02) ** -max(steepness, _LEAST_STEEP)
-    a, b, c = np.moveaxis(_softness(moments, reference), -1, 0)[..., None, None]
+    a, b, c = np.moveaxis(moments, -1, 0)[..., None, None]
     lost = (1 - np.exp(-2 * np.pi**2 * (a * y * y + 2 * b * y * x + c * x * x))) * np.sqrt(scene)
     lost = lost.reshape(count, -1)
     misplaced = float((scene * (2 * np.pi * _MISPLACED_PX) ** 2 * (y * y + x * x)).sum())
@@ -155,12 +170,16 @@ def information_weights(moments: Array, power: Array, reference: int, detail: fl
     return np.where(out < _LEAST_WEIGHT, 0.0, out)
 
 
-def _softness(moments: Array, reference: int) -> Array:
-    """Return moments (n, 3) minus those typical among sharp frames, with non-negative eigenvalues."""
+def _softness(moments: Array, errors: Array, reference: int) -> tuple[Array, Array]:
+    """Return moments (n, 3) minus those typical among sharp frames, and minus what is not significant, too; both with non-negative eigenvalues."""
     others = np.sort(np.delete(moments[:, 0] + moments[:, 2], reference) / 2)
     equally_sharp = np.median(others) <= _SAME_PX2
-    typical = float(np.clip(others[len(others) * 3 // 4 if equally_sharp else min(1, len(others) - 1)], 0, _SAME_PX2)) + _DEAD_PX2
-    matrices = moments[:, [0, 1, 1, 2]].reshape(-1, 2, 2)
-    values, vectors = np.linalg.eigh(matrices)
-    soft = np.einsum("nab,nb,ncb->nac", vectors, np.maximum(values - typical, 0), vectors)
+    typical = float(np.clip(others[len(others) * 3 // 4 if equally_sharp else min(1, len(others) - 1)], 0, _SAME_PX2))
+    return _reduced(moments, np.full(len(moments), typical)), _reduced(moments, typical + _DEAD_PX2 + _SIGNIFICANT * errors)
+
+
+def _reduced(moments: Array, offset: Array) -> Array:
+    """Return moments (n, 3) less `offset` (n,) along both principal axes, none of them negative."""
+    values, vectors = np.linalg.eigh(moments[:, [0, 1, 1, 2]].reshape(-1, 2, 2))
+    soft = np.einsum("nab,nb,ncb->nac", vectors, np.maximum(values - offset[:, None], 0), vectors)
     return np.stack([soft[:, 0, 0], soft[:, 0, 1], soft[:, 1, 1]], -1)

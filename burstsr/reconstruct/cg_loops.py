@@ -50,12 +50,12 @@ def update_direction(ratio, first, last, size, residual, inverse, p):
 
 
 @compiled
-def system(normal, taps, penalty, chroma, balance, ratio, residual, inverse, p, out, shape, reach, blurred, between):
+def system(normal, wide, taps, penalty, chroma, balance, ratio, residual, inverse, p, out, shape, reach, blurred, between):
     """Compute p = inverse residual + ratio p, and flat out = (G N G + D + E) p inside, p after GUARD values. Return p . out."""
     _, height, width = shape
     size = height * width
     total = 0.0
-    if len(taps) == 1:
+    if len(taps) == 1 and len(wide[0]) == 0:
         lines = np.zeros(9 * LINE, f4)
         for y in range(height):
             update_direction(ratio, y * width, (y + 1) * width, size, residual, inverse, p)
@@ -65,7 +65,7 @@ def system(normal, taps, penalty, chroma, balance, ratio, residual, inverse, p, 
                 total += penalty_row((y - reach) * width, size, reach, width - reach, penalty, chroma, balance, p, out)
         return total
     update_direction(ratio, 0, size, size, residual, inverse, p)
-    data(normal, taps, p, out, shape, reach, blurred, between)
+    data(normal, wide, taps, p, out, shape, reach, blurred, between)
     for y in range(reach, height - reach):
         total += penalty_row(y * width, size, reach, width - reach, penalty, chroma, balance, p, out)
     clear_rim(out, shape, reach)
@@ -73,13 +73,14 @@ def system(normal, taps, penalty, chroma, balance, ratio, residual, inverse, p, 
 
 
 @compiled
-def preconditioner(normal, taps, penalty, chroma, balance, shape, reach, out):
+def preconditioner(normal, wide, taps, penalty, chroma, balance, shape, reach, out):
     """Compute flat out = 1 / diagonal of G N G + D + E, neglecting the blur's products across pixels."""
     _, height, width = shape
     sharpness = f4(0)
     for t in taps:
         sharpness += t * t
     sharpness *= sharpness
+    blurred = len(wide[5]) > 0
     stride = (reach + 1) * (2 * reach + 1) * width
     for c in range(3):
         extra = (f4(2) if c == 1 else f4(1)) * chroma / (balance[c] * balance[c])
@@ -89,7 +90,8 @@ def preconditioner(normal, taps, penalty, chroma, balance, shape, reach, out):
             diagonal = np.uint64((c * height + y) * stride + reach * width)
             for n in range(width):
                 k = np.uint64(n)
-                out[row + k] = f4(1) / max(sharpness * normal[diagonal + k] + penalty[row + k] + extra * penalty[green + k], f4(1e-30))
+                own = normal[diagonal + k] + wide[5][row + k] if blurred else normal[diagonal + k]
+                out[row + k] = f4(1) / max(sharpness * own + penalty[row + k] + extra * penalty[green + k], f4(1e-30))
 
 
 @compiled
@@ -106,7 +108,7 @@ def advance(step, first, last, p, image, inverse, x, residual):
 
 
 @compiled
-def conjugate_gradient(normal, taps, right, penalty, chroma, balance, target, iterations, tolerance, x, seen, scratch):
+def conjugate_gradient(normal, wide, taps, right, penalty, chroma, balance, target, iterations, tolerance, x, seen, scratch):
     """Solve (G N G + D + E) x = r + (D + E) z from x, in place, by conjugate gradients with a diagonal preconditioner; z = target, all (3, h, w).
 
     Stops after `iterations`, or once the mean squared step, relative to the remaining variance of x, is less than `tolerance`. The outermost `reach` pixels are
@@ -129,7 +131,7 @@ def conjugate_gradient(normal, taps, right, penalty, chroma, balance, target, it
     image = scratch[1, :size]
     residual = scratch[2, :size]
     inverse = scratch[3, :size]
-    preconditioner(N, taps, D, chroma, balance, shape, reach, inverse)
+    preconditioner(N, wide, taps, D, chroma, balance, shape, reach, inverse)
     # residual = r - G N G x - (D + E) (x - z)
     for k in range(GUARD):
         p[k] = f4(0)
@@ -147,7 +149,7 @@ def conjugate_gradient(normal, taps, right, penalty, chroma, balance, target, it
     p[:] = f4(0)
     ratio = f4(0)
     for _ in range(iterations):
-        curvature = system(N, taps, D, chroma, balance, ratio, residual, inverse, p, image, shape, reach, scratch[4], scratch[5])
+        curvature = system(N, wide, taps, D, chroma, balance, ratio, residual, inverse, p, image, shape, reach, scratch[4], scratch[5])
         if not (curvature > 0.0 and power > 0.0):
             break
         step = f4(power / curvature)
@@ -178,7 +180,7 @@ def conjugate_gradient(normal, taps, right, penalty, chroma, balance, target, it
 
 
 @compiled
-def misfit_difference(normal, taps, right, target, x, seen, scratch):
+def misfit_difference(normal, wide, taps, right, target, x, seen, scratch):
     """Return the excess of z's squared residuals over variance over x's: (z N z - 2 r z) - (x N x - 2 r x), z = target, over all pixels but the rim.
 
     N stands for G N G and r = right, G r. seen: G N G x.
@@ -198,7 +200,7 @@ def misfit_difference(normal, taps, right, target, x, seen, scratch):
     for n in range(size):
         k = np.uint64(n)
         d[k + np.uint64(GUARD)] = z[k] - v[k]
-    data(normal.reshape(-1), taps, d, image, x.shape, reach, scratch[2], scratch[3])
+    data(normal.reshape(-1), wide, taps, d, image, x.shape, reach, scratch[2], scratch[3])
     total = 0.0
     for c in range(3):
         for y in range(reach, height - reach):

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from burstsr.core.blur import Blur
 from burstsr.core.burst import Frame
 from burstsr.core.flow import Flow
 from burstsr.core.mono import sample_channels
@@ -19,6 +20,7 @@ from burstsr.core.quantise import unpacked
 from burstsr.core.sensor import samples
 from burstsr.reconstruct import loops, normal_matrix_loops
 from burstsr.reconstruct.aligned import aligned
+from burstsr.reconstruct.blurred_frames import NO_SAMPLES, BlurredFrame, WideSamples, joined
 from burstsr.reconstruct.tiles import Tile, box_in_frame
 
 Floats = NDArray[np.float32]
@@ -34,25 +36,29 @@ _FEWEST = 0.1  # of the tile's mean: lower limit of the number of samples
 class RegisteredFrame:
     """A frame with its flow and its robustness, (H/2, W/2) per CFA cell of the reference, 0 to 1 or packed.
 
-    weight: additional weight of its samples, 0 to 1: less than 1 for a blurred frame.
+    weight: additional weight of its samples in the merge, 0 to 1: less than 1 for a blurred frame. blur: against the reference, for the reconstruction's
+    forward model; None: as sharp as the reference.
     """
 
     frame: Frame
     flow: Flow
     robustness: Floats | NDArray[np.uint8]
     weight: float = 1.0
+    blur: Blur | None = None
 
 
 @dataclass(frozen=True)
 class NormalEquations:
     """Normal equations of a tile.
 
-    normal: (3, h, reach + 1, 2 reach + 1, w), half of N's stencil; right: (3, h, w), G r; information: (3, h, w), N's row sums, 1 / variance.
+    normal: (3, h, reach + 1, 2 reach + 1, w), half of N's stencil; right: (3, h, w), G r; information: (3, h, w), N's row sums, 1 / variance. wide: samples
+    of blurred frames, whose part of N is in no stencil.
     """
 
     normal: Floats
     right: Floats
     information: Floats
+    wide: WideSamples = NO_SAMPLES
 
 
 @dataclass(frozen=True)
@@ -135,7 +141,11 @@ class TileData:
         crops = [_crop(view.frame, box_in_frame(tile, view.flow, scale, view.frame.info.shape), defects) for view in views]
         grid = TileGrid(corner, (len(self._rows), len(self._columns)), certainty, np.array(tile.origin))
         self._spots = [footprints(*crop, self._cfa, self._scale, inverse, grid) for crop, inverse in zip(crops, inverses, strict=True)]
-        self._weights = [np.float32(view.weight) for view in views]
+        self._weights = [np.float32(view.weight if view.blur is None else view.blur.reliability) for view in views]
+        self._blurred = [
+            None if view.blur is None else BlurredFrame.of(spot.where, spot.how, tile.shape, view.blur, float(scale))
+            for view, spot in zip(views, self._spots, strict=True)
+        ]
         self._judged: tuple[Floats, list[Floats]] | None = None
         self.robustness_maps = [
             np.ascontiguousarray(unpacked(view.robustness[np.ix_(*_within((self._rows, self._columns), view.robustness.shape))])) for view in views
@@ -145,13 +155,29 @@ class TileData:
         """Return the normal equations of all samples, weighted by robustness (m, n) per CFA cell of the tile and by 1 / variance."""
         reach = int(np.ceil(self._scale))
         robustness_maps = self.weighted(robustness_maps)
-        normal, right = normal_equations(self._spots, robustness_maps, self._cfa, self._scale, self._tile.shape)
+        sharp = [robustness if frame is None else np.zeros_like(robustness) for robustness, frame in zip(robustness_maps, self._blurred, strict=True)]
+        normal, right = normal_equations(self._spots, sharp, self._cfa, self._scale, self._tile.shape)
         information = np.empty_like(right)
         normal_matrix_loops.product(normal, np.ones_like(right), information)
+        wide = self._wide_samples(robustness_maps, right, information)
         for axis in (1, 2):  # excluded by `product`, hence here too
             rim = np.moveaxis(right, axis, 0)
             rim[:reach] = rim[-reach:] = 0
-        return NormalEquations(normal, self.blurred(right), information)
+        return NormalEquations(normal, self.blurred(right), information, wide)
+
+    def _wide_samples(self, robustness_maps: Sequence[Floats], right: Floats, information: Floats) -> WideSamples:
+        """Return the samples of blurred frames; add their A^T W y and A^T W 1 to `right` and `information`."""
+        frames = []
+        for spot, frame, robustness in zip(self._spots, self._blurred, robustness_maps, strict=True):
+            if frame is not None and robustness.any():
+                weight = spot.how[2, frame.kept] * robustness.ravel()[spot.where[1, frame.kept]]
+                frame.add_spread(weight * spot.how[3, frame.kept], right)
+                frame.add_spread(weight, information)
+                frames.append((frame, weight))
+        mono = not self._cfa.any()
+        if mono:
+            right[1:], information[1:] = right[0], information[0]
+        return joined(frames, mono)
 
     def weighted(self, robustness_maps: Sequence[Floats]) -> list[Floats]:
         """Return robustness times the weight of its view."""
@@ -218,10 +244,13 @@ class TileData:
     def _residuals(self, image: Floats) -> Iterator[Residuals]:
         """Yield, per view and (m, n) CFA cells, sums over its nearest samples: squared residuals over variance, number, residuals over standard deviation."""
         seen = self.blurred(image)
-        for spot in self._spots:
+        for spot, frame in zip(self._spots, self._blurred, strict=True):
             total, count, signed = np.zeros((3, len(self._rows), len(self._columns)), np.float32)
-            sums = (total.ravel(), count.ravel(), signed.ravel())
-            loops.misfit(spot.where, spot.how, self._scale, seen.ravel(), self._tile.shape[1], *sums)
+            if frame is not None:
+                _add_residuals(spot, frame, frame.means(seen), (total, count, signed))
+            else:
+                sums = (total.ravel(), count.ravel(), signed.ravel())
+                loops.misfit(spot.where, spot.how, self._scale, seen.ravel(), self._tile.shape[1], *sums)
             yield total, count, signed
 
     def of_pixels(self, values: Floats) -> Floats:
@@ -246,7 +275,7 @@ class TileData:
         if share == 0:
             return image
         scratch, seen = normal_matrix_loops.scratch_for(image.shape, 3), np.empty_like(image)
-        normal_matrix_loops.seen_of(equations.normal, self._taps, image, seen, scratch)
+        normal_matrix_loops.seen_of(equations.normal, equations.wide, self._taps, image, seen, scratch)
         size = (2 * round(_LIGHT_PX * float(self._scale)) + 1,) * 2
         out = np.empty_like(image)
         for plane, right, explained, information, certainty, result in zip(
@@ -263,6 +292,14 @@ class TileData:
         out = np.empty_like(image)
         normal_matrix_loops.blur(image, self._taps, np.empty_like(image), out)
         return out
+
+
+def _add_residuals(spot: Footprints, frame: BlurredFrame, expected: Floats, sums: Residuals) -> None:
+    """Add the residuals of a blurred frame's samples to the sums that `loops.misfit` computes for others."""
+    cell, certainty, sample = spot.where[1, frame.kept], spot.how[2, frame.kept], spot.how[3, frame.kept]
+    left = np.where((sample >= 1) & (sample < expected), 0, sample - expected)
+    for out, values in zip(sums, (left * left * certainty, np.ones_like(left), left * np.sqrt(certainty)), strict=True):
+        out += np.bincount(cell, values, out.size).reshape(out.shape).astype(np.float32)
 
 
 def _misfit(total: Floats, count: Floats) -> Floats:

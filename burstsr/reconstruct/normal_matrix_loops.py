@@ -10,6 +10,7 @@ import numpy as np
 
 from burstsr.core.jit import compiled
 from burstsr.reconstruct.aligned import VECTOR, aligned
+from burstsr.reconstruct.footprint_loops import add_product
 
 f4 = np.float32
 GUARD = VECTOR  # padding before and after a plane, so that neighbours of its corners can be read
@@ -185,23 +186,6 @@ def blur(x, taps, between, out):
 
 
 @compiled
-def data(normal, taps, x, out, shape, reach, blurred, between):
-    """Compute flat out = G N G x inside, x and scratch after GUARD values; the rim of `out` is undefined if there is a blur."""
-    _, height, width = shape
-    if len(taps) == 1:
-        flat_product(normal, x, out, height, width, reach)
-        return
-    size = 3 * height * width
-    plain = x[GUARD : GUARD + size].reshape(shape)
-    seen = blurred[GUARD : GUARD + size]
-    other = between[GUARD : GUARD + size]
-    blur(plain, taps, other.reshape(shape), seen.reshape(shape))
-    other[:] = f4(0)
-    flat_product(normal, blurred, other, height, width, reach)
-    blur(other.reshape(shape), taps, seen.reshape(shape), out.reshape(shape))
-
-
-@compiled
 def clear_rim(plane, shape, reach):
     """Set the outermost `reach` pixels of a flat (3, h, w) to 0."""
     _, height, width = shape
@@ -215,9 +199,31 @@ def clear_rim(plane, shape, reach):
 
 
 @compiled
-def seen_of(normal, taps, x, out, scratch):
+def data(normal, wide, taps, x, out, shape, reach, blurred, between):
+    """Compute flat out = G N G x inside, x and scratch after GUARD values; the rim of `out` is undefined if there is a blur."""
+    _, height, width = shape
+    if len(taps) == 1:
+        flat_product(normal, x, out, height, width, reach)
+        if len(wide[0]) > 0:
+            add_product(wide, width, x, GUARD, out)
+        return
+    size = 3 * height * width
+    plain = x[GUARD : GUARD + size].reshape(shape)
+    seen = blurred[GUARD : GUARD + size]
+    other = between[GUARD : GUARD + size]
+    blur(plain, taps, other.reshape(shape), seen.reshape(shape))
+    other[:] = f4(0)
+    flat_product(normal, blurred, other, height, width, reach)
+    if len(wide[0]) > 0:
+        add_product(wide, width, blurred, GUARD, other)
+        clear_rim(other, shape, reach)
+    blur(other.reshape(shape), taps, seen.reshape(shape), out.reshape(shape))
+
+
+@compiled
+def seen_of(normal, wide, taps, x, out, scratch):
     """Compute out = G N G x inside, 0 on the outermost `reach` pixels; all (3, h, w)."""
     reach = normal.shape[2] - 1
     guarded(x.reshape(-1), scratch[0])
-    data(normal.reshape(-1), taps, scratch[0], out.reshape(-1), x.shape, reach, scratch[1], scratch[2])
+    data(normal.reshape(-1), wide, taps, scratch[0], out.reshape(-1), x.shape, reach, scratch[1], scratch[2])
     clear_rim(out.reshape(-1), x.shape, reach)

@@ -257,14 +257,14 @@ class _Solver:
             z = prior.prox(x, np.reciprocal(pull), turn, turn >= coarse * steps, z if turn >= _KNOWN * s.outer_iterations else None)
             if turn == 0:
                 x[:] = z
-                normal_matrix_loops.seen_of(equations.normal, self._taps, x, seen, scratch)
+                normal_matrix_loops.seen_of(equations.normal, equations.wide, self._taps, x, seen, scratch)
             args = (pull, np.float32(s.chroma_penalty), self._balance, z, s.cg_iterations, settled)
-            least = cg_loops.conjugate_gradient(equations.normal, self._taps, equations.right, *args, x, seen, scratch)
+            least = cg_loops.conjugate_gradient(equations.normal, equations.wide, self._taps, equations.right, *args, x, seen, scratch)
             done += 1
             if self._task.turns is not None:
                 if done == self._task.turns:
                     break
-            elif least < enough and cg_loops.misfit_difference(equations.normal, self._taps, equations.right, z, x, seen, scratch) < enough:
+            elif least < enough and cg_loops.misfit_difference(equations.normal, equations.wide, self._taps, equations.right, z, x, seen, scratch) < enough:
                 break
         z = prior.prox(x, np.reciprocal(pull), done, not recheck, z if done >= _KNOWN * s.outer_iterations else None)
         return np.float32(s.denoised_fraction) * z + np.float32(1 - s.denoised_fraction) * x, done

@@ -62,7 +62,6 @@ def test_frames_that_are_equally_sharp_count_one(noise, rng):
     np.testing.assert_allclose(blur_of([STILL] * 5, rng, noise).weights, 1, atol=0.02)
 
 
-@pytest.mark.xfail(strict=True, reason="moments that are known to 0.5 px^2 only are taken at their word: the others count 0.77")
 def test_frames_that_are_equally_sharp_count_one_in_darkness(rng):
     assert blur_of([STILL] * 5, rng, Noise.of_iso(6400)).weights.min() > 0.9
 
@@ -115,7 +114,7 @@ def test_a_soft_frame_is_left_out_and_reported(mode, rng):
     assert frames[3].weight == 0 and not frames[3].used and "blurred" in frames[3].unused_because
     assert frames[3].blur_px == pytest.approx(true, rel=0.2)
     assert frames[4].blur_px == pytest.approx(0.4 * true, rel=0.2)
-    assert 0 < frames[4].weight < 0.5 and frames[4].used
+    assert 0 < frames[4].weight < (0.5 if mode == "fast" else 1) and frames[4].used  # the reconstruction knows how it is blurred
     for i in range(3):
         assert frames[i].weight == pytest.approx(1, abs=0.01) and frames[i].used and frames[i].blur_px < 0.2
 

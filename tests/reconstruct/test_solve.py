@@ -7,6 +7,7 @@ from scipy.sparse.linalg import spsolve
 from tolerances import DESCEND_ABSOLUTE, EXCESS_RELATIVE
 
 from burstsr.reconstruct import cg_loops, naive, normal_matrix_loops
+from burstsr.reconstruct.blurred_frames import NO_SAMPLES
 from reconstruct.conftest import BLURS, SCALES, case_of
 
 BALANCE = np.array([0.6, 1.0, 0.45], np.float32)
@@ -40,11 +41,11 @@ class Problem:
         """x and excess."""
         x = self.x.copy()
         seen, scratch = np.empty_like(x), normal_matrix_loops.scratch_for(x.shape)
-        normal_matrix_loops.seen_of(self.normal, self.taps, x, seen, scratch)
+        normal_matrix_loops.seen_of(self.normal, NO_SAMPLES, self.taps, x, seen, scratch)
         pull = (self.pull, np.float32(self.chroma), BALANCE, self.target, iterations, settled)
-        least = cg_loops.conjugate_gradient(self.normal, self.taps, self.right, *pull, x, seen, scratch)
+        least = cg_loops.conjugate_gradient(self.normal, NO_SAMPLES, self.taps, self.right, *pull, x, seen, scratch)
         self.least, self.seen = least, seen
-        misfit_difference = cg_loops.misfit_difference(self.normal, self.taps, self.right, self.target, x, seen, scratch)
+        misfit_difference = cg_loops.misfit_difference(self.normal, NO_SAMPLES, self.taps, self.right, self.target, x, seen, scratch)
         return x, misfit_difference
 
     def paper(self, iterations):
@@ -164,7 +165,7 @@ def test_what_x_is_seen_as_is_kept(sigma, rng):
     problem = Problem(2.0, sigma, rng)
     x, _ = problem.loops(6)
     expected = np.empty_like(x)
-    normal_matrix_loops.seen_of(problem.normal, problem.taps, x, expected, normal_matrix_loops.scratch_for(x.shape))
+    normal_matrix_loops.seen_of(problem.normal, NO_SAMPLES, problem.taps, x, expected, normal_matrix_loops.scratch_for(x.shape))
     np.testing.assert_allclose(problem.seen, expected, rtol=0, atol=1e-5 * np.abs(expected).max())
 
 

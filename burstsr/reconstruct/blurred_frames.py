@@ -1,0 +1,133 @@
+"""Blurred frames in the forward model: a sample is the mean over its pixel's area, spread by the frame's blur.
+
+Other frames' samples go into one stencil for all (`loops.gather`); these would make it several times wider, and are kept one by one.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from burstsr.core.blur import Blur
+from burstsr.reconstruct import footprint_loops
+from burstsr.reconstruct.footprint_loops import SIDE
+
+Floats = NDArray[np.float32]
+Ints = NDArray[np.int32]
+_PHASES = 8  # of a sample's corner within an output pixel, per axis
+_OUTSIDE = 0.004  # fraction of a footprint that may lie beyond its values
+
+
+class WideSamples(NamedTuple):
+    """Samples of blurred frames on a tile, as `footprint_loops` reads them.
+
+    first: (n,) first pixel of each footprint in a flat (3, h, w). at: (n,) where it begins in `footprints`, flat. weight: (n,) robustness over variance.
+    rows: (n,) rows of the footprint. diagonal: (3 h w,), or empty without samples, that of A^T W A.
+    """
+
+    first: Ints
+    at: Ints
+    weight: Floats
+    footprints: Floats
+    rows: Ints
+    diagonal: Floats
+
+
+NO_SAMPLES = WideSamples(*(np.zeros(0, t) for t in (np.int32, np.int32, np.float32, np.float32, np.int32, np.float32)))
+
+
+@dataclass(frozen=True)
+class BlurredFrame:
+    """Samples of one blurred frame on a tile of `shape` (h, w).
+
+    first, at: see `WideSamples`, of the `kept` samples, those whose footprints lie on the tile. footprints: (P, P, T, SIDE), see `footprints`.
+    """
+
+    first: Ints
+    at: Ints
+    kept: NDArray[np.bool_]
+    footprints: Floats
+    shape: tuple[int, int]
+
+    @staticmethod
+    def of(where: Ints, how: Floats, shape: tuple[int, int], blur: Blur, scale: float) -> BlurredFrame:
+        """Return the frame whose samples, were they not blurred, would be `where` and `how` of `loops.locate`."""
+        tables = footprints(blur, scale)
+        rows = tables.shape[2]
+        reach = (rows - math.ceil(scale) - 1) // 2
+        y, x = np.divmod(where[0] % (shape[0] * shape[1]), shape[1])
+        kept = (y >= reach) & (x >= reach) & (y - reach + rows <= shape[0]) & (x - reach + SIDE <= shape[1])
+        phase = np.minimum((how[:2, kept] * _PHASES).astype(np.int32), _PHASES - 1)
+        at = (phase[0] * _PHASES + phase[1]) * np.int32(rows * SIDE)
+        first = where[0, kept] - np.int32(reach * (shape[1] + 1))
+        return BlurredFrame(first, at, kept, tables, shape)
+
+    def means(self, image: Floats) -> Floats:
+        """Return A x, what the kept samples see of an image (3, h, w)."""
+        out = np.empty(len(self.first), np.float32)
+        footprint_loops.means(self.first, self.at, self.footprints.ravel(), self.footprints.shape[2], self.shape[1], image.ravel(), out)
+        return out
+
+    def add_spread(self, values: Floats, out: Floats, power: int = 1) -> None:
+        """Add A^T values to `out` (3, h, w); A's entries raised to `power`."""
+        tables = self.footprints if power == 1 else self.footprints**power
+        footprint_loops.spread_all(values, self.first, self.at, tables.ravel(), tables.shape[2], self.shape[1], out.reshape(-1))
+
+
+def joined(frames: Sequence[tuple[BlurredFrame, Floats]], mono: bool = False) -> WideSamples:
+    """Return the samples of blurred frames of one tile, each frame with its samples' weights. mono: the first channel's samples are those of all."""
+    if not frames:
+        return NO_SAMPLES
+    diagonal = np.zeros((3, *frames[0][0].shape), np.float32)
+    parts, start = [], 0
+    for frame, weight in frames:
+        frame.add_spread(weight, diagonal, power=2)
+        used = weight > 0
+        rows = np.full(np.count_nonzero(used), frame.footprints.shape[2], np.int32)
+        for plane in range(3 if mono else 1):
+            parts.append((frame.first[used] + np.int32(plane * diagonal[0].size), frame.at[used] + np.int32(start), weight[used], rows))
+        start += frame.footprints.size
+    if mono:
+        diagonal[1:] = diagonal[0]
+    first, at, weights, rows = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return WideSamples(first, at, weights, np.concatenate([frame.footprints.ravel() for frame, _ in frames]), rows, diagonal.ravel())
+
+
+@lru_cache(maxsize=64)
+def footprints(blur: Blur, scale: float) -> Floats:
+    """Return the footprints (P, P, T, SIDE) of samples for P x P sub-pixel phases (y, x) of the pixel's corner, phase p at (p + 0.5) / P.
+
+    The pixel's area, `scale` output pixels wide, convolved with a Gaussian, integrated over output pixels; the sum of each is 1. T x T values, then zeros; the
+    first belongs to the output pixel (T - ceil(scale) - 1) / 2 before the corner's, in both directions.
+    """
+    corner = math.ceil(scale) + 1  # output pixels that an unblurred sample may touch
+    most = (SIDE - corner) // 2
+    pixels, fine = corner + 2 * most, _PHASES
+    cell = np.arange(fine * pixels) - fine * most
+    length = np.clip(np.minimum(cell + 1, 0.5 + fine * scale) - np.maximum(cell, 0.5), 0, 1)
+    spectrum = np.fft.fft2(np.outer(length, length)) * _transfer(blur, scale * fine, len(cell))
+    seen = np.fft.ifft2(spectrum).real
+    out = np.empty((fine, fine, pixels, pixels))
+    for y in range(fine):
+        for x in range(fine):
+            out[y, x] = np.roll(seen, (y, x), (0, 1)).reshape(pixels, fine, pixels, fine).sum((1, 3))
+    inner = [slice(most - r, pixels - most + r) for r in range(most + 1)]
+    mass = out.mean((0, 1))
+    cut = next((s for s in inner if mass[s, s].sum() > (1 - _OUTSIDE) * mass.sum()), inner[-1])
+    out = out[:, :, cut, cut]
+    padded = np.zeros((fine, fine, out.shape[2], SIDE), np.float32)
+    padded[..., : out.shape[3]] = out / out.sum((2, 3), keepdims=True)
+    return padded
+
+
+def _transfer(blur: Blur, per_raw_pixel: float, size: int) -> NDArray[np.float64]:
+    """Return the Gaussian's transfer function exp(-2 pi^2 f^T M f), (size, size), on a grid of so many cells per raw pixel."""
+    f = np.fft.fftfreq(size) * per_raw_pixel
+    y, x = f[:, None], f[None]
+    return np.asarray(np.exp(-2 * np.pi**2 * (blur.yy * y * y + 2 * blur.yx * y * x + blur.xx * x * x)))
