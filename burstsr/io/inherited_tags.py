@@ -16,7 +16,8 @@ from burstsr.io import tags as t
 from burstsr.io.tags import FileTags, read_tags
 from burstsr.io.tiff import ASCII, RATIONAL, SRATIONAL, Directory, Entry, rationals
 
-_MAKER_NOTE, _INTEROPERABILITY = 37500, 40965
+_MAKER_NOTE, _INTEROPERABILITY, _DESCRIPTION = 37500, 40965, 270
+_OF_A_LAYOUT = ('{"shape"', "shape=", "ImageJ=", "<?xml", "<OME")  # how descriptions begin that tell readers how pixels are stored
 _TIFF_KEPT = {270, t.MAKE, t.MODEL, t.ORIENTATION, t.DATE_TIME, 315, t.XMP, 18246, 18249, 33432}
 _TIFF_EP = set(range(37387, 37400)) - {37396}
 _EXIF_RANGES = (range(33434, 33438), range(34850, 34853), range(34854, 34868), range(36864, 37523), range(40960, 42241))
@@ -50,7 +51,7 @@ def inherited(path: Path, gain: tuple[float, float] = (1.0, 1.0)) -> Inherited:
     except (OSError, ValueError):
         tags = FileTags()
     kept = _TIFF_KEPT | DNG_KEPT if tags.is_dng else _TIFF_KEPT
-    first = {code: entry for code, entry in tags.first.items() if code in kept}
+    first = {code: entry for code, entry in tags.first.items() if code in kept and not (code == _DESCRIPTION and entry.text().startswith(_OF_A_LAYOUT))}
     if t.MATRIX_1 not in first:
         first = {code: entry for code, entry in first.items() if code not in _COLOUR_TAGS}
     stray = {code: entry for code, entry in tags.first.items() if any(code in codes for codes in _EXIF_RANGES)}

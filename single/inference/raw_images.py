@@ -20,13 +20,18 @@ Floats = NDArray[np.float32]
 
 
 def upscale_frame(frame: Frame, upscaler: Upscaler, progress: Progress | None = None) -> Result:
-    """Upscale a raw frame, demosaiced or, for a model of kind "bayer", directly from the mosaic: linear camera RGB, 1.0 = saturation."""
+    """Upscale a raw frame, demosaiced or, for a model of kind "bayer", directly from the mosaic: linear camera RGB, 1.0 = saturation.
+
+    Of a monochrome frame a model of kind "image" sees three equal channels, whose mean is the result's one.
+    """
     rgb = demosaic(frame)
     if upscaler.kind == "bayer":
         mosaic = samples(frame.mosaic, frame.info.levels)
         made = _from_mosaic(mosaic, rgb, frame.info, upscaler, progress)
     else:
         made = _from_colours(rgb, balance(frame.info), upscaler, progress)
+    if frame.info.cfa.is_mono:
+        made = made.mean(axis=2, keepdims=True)
     return Result(made, frame.info, upscaler.scale)
 
 
@@ -37,7 +42,9 @@ def upscale_image(image: Result, upscaler: Upscaler, progress: Progress | None =
         mosaic = np.take_along_axis(image.image, colours[:, :, None].astype(np.intp), axis=2)[:, :, 0]
         made = _from_mosaic(mosaic, image.image, image.reference, upscaler, progress)
     else:
-        made = _from_colours(image.image, balance(image.reference), upscaler, progress)
+        grey = image.image.shape[2] == 1
+        made = _from_colours(np.repeat(image.image, 3, axis=2) if grey else image.image, balance(image.reference), upscaler, progress)
+        made = made.mean(axis=2, keepdims=True) if grey else made
     return replace(image, image=made, scale=image.scale * upscaler.scale, noise_model=None)
 
 
