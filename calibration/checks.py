@@ -17,7 +17,7 @@ _BRIGHTEST_FLAT = 0.05  # of saturation: below it read noise hides how variance 
 _SATURATED = 0.5  # share of a channel's samples at white above which an exposure is not used for it
 _BLIND = 0.9  # share of the samples of every channel at white above which a burst is unusable
 _FEWEST = 2  # exposures
-_CHANNELS = ("red", "green", "blue")
+_CHANNELS = ("red", "green", "blue")  # the first also stands for the one of a monochrome sensor
 
 
 def check_darks(darks: Sequence[Frame], flats: Sequence[Sequence[Frame]] = ()) -> None:
@@ -42,7 +42,7 @@ def check_flats(flats: Sequence[Sequence[Frame]], darks: int) -> None:
     if _level(brightest) < _BRIGHTEST_FLAT:
         found = f"the brightest of {len(flats)} exposures has a median of {_level(brightest):.2%} of saturation"
         raise BurstError(f"{brightest.info.path}: the flats are too dark: {found}, but must reach {_BRIGHTEST_FLAT:.0%}; expose longer")
-    for channel, name in enumerate(_CHANNELS):
+    for channel, name in enumerate(_CHANNELS[: len(brightest.info.cfa.channels)]):
         full = [group[0] for group in flats if _at_white(group[0], channel) > _SATURATED]
         if full and len(flats) - len(full) + darks < _FEWEST:
             found = f"{name} is at white in {len(full)} of {len(flats)} exposures"

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from burstsr.core.burst import Frame
 from burstsr.core.censored_normal import unclipped_moments
 from burstsr.core.errors import BurstError
+from burstsr.core.mono import sample_channels
 from burstsr.noise import NoiseFit, Points, fit
 from burstsr.profiles.records import NoiseRecord, now, triple
 from calibration.checks import check_darks, check_flats
@@ -54,11 +55,12 @@ def photon_transfer(flats: Sequence[Sequence[Frame]], darks: Sequence[Frame] = (
     info = (groups[0] if groups else list(darks))[0].info
     white = info.levels.white
     everything = groups + ([list(darks)] if len(darks) >= _FEWEST else [])
-    info.cfa.require_bayer("photon transfer")
+    if not info.cfa.is_mono:  # whose record has three channels alike
+        info.cfa.require_bayer("photon transfer")
     sites = [[_site(group, site, white) for group in everything] for site in np.ndindex(2, 2)]
     black = _black(groups, sites, len(darks) >= _FEWEST, info.levels.black)
     scale = 1 / (white - black.ravel())
-    of = [np.flatnonzero(np.ravel(info.cfa) == c) for c in range(3)]
+    of = [np.flatnonzero(sample_channels(groups[0][0] if groups else darks[0]).ravel() == (0 if info.cfa.is_mono else c)) for c in range(3)]
     points = [_points([(sites[k], black.ravel()[k], scale[k]) for k in channel]) for channel in of]
     found = fit((points[0], points[1], points[2]), float((-black.ravel() * scale).max()))
     return _record(found, black, groups, darks, of, sites)

@@ -224,7 +224,7 @@ def _dark_and_defects(paths: tuple[Path, ...]) -> tuple[NDArray[np.float32], NDA
     frames = _frames(paths)
     check_darks(frames[:: max(1, len(frames) - 1)])
     dark = median_frame(frames)
-    if len(frames) < _FEWEST_FOR_DEFECTS:
+    if len(frames) < _FEWEST_FOR_DEFECTS or any(2 % length for length in frames[0].info.cfa.period):
         return dark, np.zeros((0, 2), np.int64)
     return dark, measure_defects(Burst("darks", frames), "darks").positions
 

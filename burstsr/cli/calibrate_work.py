@@ -169,9 +169,10 @@ def _one(paths: Sequence[Path]) -> Burst:
 
 
 def _read(burst: BurstFiles) -> Burst:
+    from burstsr.core.mono import with_equal_channels
     from burstsr.io.discover import read_burst
 
-    return replace(read_burst([info.path for info in burst.infos]), name=burst.name)
+    return replace(with_equal_channels(read_burst([info.path for info in burst.infos])), name=burst.name)
 
 
 def _noise_of(burst: BurstFiles) -> NoiseRecord:

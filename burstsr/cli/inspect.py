@@ -120,17 +120,18 @@ def _with_blur(facts: dict[str, Any], blurs: _Blurs | None) -> dict[str, Any]:
 def _look_at(burst: BurstFiles, damaged: list[Problem], look: Callable[[Burst], _T]) -> _T | None:
     """Apply `look` to the burst; None, with a warning, where the frames cannot be read. damaged: receives frames with unreadable pixels, which are left out."""
     from burstsr.core.burst import Burst
+    from burstsr.core.mono import with_equal_channels
     from burstsr.io.discover import read_burst
     from burstsr.io.lazy_frames import read_sound_frames
 
     paths = [info.path for info in burst.infos]
     try:
         try:
-            return look(read_burst(paths))
+            return look(with_equal_channels(read_burst(paths)))
         except InputFileError:
             frames, problems = read_sound_frames(paths)
             damaged += [problem for problem in problems if problem not in damaged]
-            return look(Burst(burst.name, frames)) if frames else None
+            return look(with_equal_channels(Burst(burst.name, frames))) if frames else None
     except BurstsrError as error:
         warn(f"{burst.name}: {error}")
         return None

@@ -117,3 +117,27 @@ def make_dark(tmp_path):
         return path.parent
 
     return make
+
+
+def test_monochrome_frames_are_inspected_and_calibrated(run_json, burst, rng, tmp_path):
+    for n, frame in enumerate(burst):
+        (tmp_path / "grey").mkdir(exist_ok=True)
+        write_cfa_dng(tmp_path / "grey" / f"frame_{n}.dng", frame)
+    status, told = run_json("inspect", tmp_path / "grey", "--align")
+    assert status == 0 and len(told["bursts"][0]["scenes"]) == 1 and told["bursts"][0]["coverage"]["expected_gain_db"] > 0
+    assert run_json("calibrate", "motion", tmp_path / "grey")[0] == 0
+
+
+def test_photon_transfer_of_monochrome_flats(rng):
+    from burstsr.core.burst import Burst
+    from calibration.photon_transfer import photon_transfer
+
+    def exposures(electrons):
+        return Burst.from_arrays(
+            [np.rint(500 + rng.poisson(electrons, (96, 96)) / 2 + rng.normal(0, 3, (96, 96))).astype(int) for _ in range(3)], "mono"
+        ).frames
+
+    record = photon_transfer([exposures(20000), exposures(60000)], exposures(0))
+    np.testing.assert_allclose(record.gain_e_per_dn, [2, 2, 2], rtol=0.05)
+    np.testing.assert_allclose(record.black_dn, 500, atol=0.3)
+    np.testing.assert_allclose(record.read_noise_dn, [3, 3, 3], rtol=0.05)
