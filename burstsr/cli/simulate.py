@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from burstsr.simulate import SimulatedBurst, SimulateSettings
     from burstsr.simulate.worlds import WorldBurst
 
-CFA_ORDERS = ("RGGB", "BGGR", "GRBG", "GBRG")
+_BAYER = ("RGGB", "BGGR", "GRBG", "GBRG")
+CFA_NAMES = (*_BAYER, *(f"quad {order}" for order in _BAYER), "X-Trans")
 SCENES = (
     *("clean", "motion-blur", "parallax", "leaves", "rolling-shutter", "walkers"),
     *("chart", "turning", "dirty-sensor", "flicker", "aberration", "focus-breathing"),
@@ -91,7 +92,7 @@ def _add_sensor(sensor: Any) -> None:  # noqa: ANN401
     sensor.add_argument("--noise-table", type=Path, metavar="FILE", help="noiseprofiles.json of darktable, measured for hundreds of cameras")
     sensor.add_argument("--row-noise", type=float, default=0.0, metavar="D", help="standard deviation of row noise, 1 = saturation (default 0)")
     sensor.add_argument("--hot-pixels", type=int, default=0, metavar="N", help="number of hot pixels, the same in all frames (default 0)")
-    sensor.add_argument("--cfa", **choice(CFA_ORDERS), default="RGGB", help="CFA order (default RGGB)")
+    sensor.add_argument("--cfa", **choice(CFA_NAMES), default="RGGB", help="colour filter array (default RGGB)")
     sensor.add_argument("--bits", type=int, default=14, help="bit depth of the raw data, 10 to 16 (default 14)")
     sensor.add_argument("--orientation", type=int, default=1, metavar="N", help="EXIF orientation of the frames, 1 to 8 (default 1)")
 

@@ -76,8 +76,6 @@ def write_cfa_dng(path: str | Path, frame: Frame, bits: int = 14, extra: Directo
     """
     info = frame.info
     mono = info.cfa.is_mono
-    if not mono:
-        info.cfa.require_bayer(str(path))
     if info.levels.black.min() < 0:
         raise OutputError(f"{path}: a DNG's black level must be at least 0, not {info.levels.black.min():g}")
     height, width = info.shape
@@ -103,7 +101,7 @@ def write_cfa_dng(path: str | Path, frame: Frame, bits: int = 14, extra: Directo
 
 def _cfa_tags(info: FrameInfo) -> Directory:
     return {
-        t.CFA_REPEAT: integers(SHORT, 2, 2),
+        t.CFA_REPEAT: integers(SHORT, *info.cfa.period),
         t.CFA_PATTERN: integers(BYTE, *np.ravel(info.cfa).tolist()),
         t.CFA_PLANE_COLOUR: integers(BYTE, 0, 1, 2),
         t.CFA_LAYOUT: integers(SHORT, 1),

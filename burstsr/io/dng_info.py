@@ -11,7 +11,7 @@ import numpy as np
 
 from burstsr.core.burst import Colour, FrameInfo, Levels
 from burstsr.core.cfa import BAYER_ORDERS, Cfa
-from burstsr.core.errors import InputFileError
+from burstsr.core.errors import CfaError, InputFileError, SettingsError
 from burstsr.core.noise import Noise
 from burstsr.io import tags as t
 from burstsr.io.rescaling import RESCALED_BLACK, RESCALED_WHITE, Rescaling, noise_profile, rescaling
@@ -74,18 +74,14 @@ def _dng_cfa(path: Path, tags: FileTags) -> Cfa:
             raise InputFileError(f"{path}: a result of burstsr, not a frame")
         return Cfa.parse("mono")
     if kind == t.LINEAR_PHOTOMETRIC:
-        raise InputFileError(f"{path}: already demosaiced (LinearRaw); must be a Bayer mosaic")
+        raise InputFileError(f"{path}: already demosaiced (LinearRaw); must be a mosaic")
     if floating:
         raise InputFileError(f"{path}: floating-point mosaic; must be integers of up to 16 bits")
     repeat = tuple(int(v) for v in tags.numbers(t.CFA_REPEAT))
     pattern = [int(v) for v in tags.numbers(t.CFA_PATTERN)]
-    if repeat == (6, 6):
-        raise InputFileError(f"{path}: X-Trans sensor (6 x 6 pattern); must be a Bayer mosaic (2 x 2)")
-    if repeat == (4, 4):
-        raise InputFileError(f"{path}: quad Bayer sensor (4 x 4 pattern); must be a Bayer mosaic (2 x 2)")
-    if repeat != (2, 2) or len(pattern) != 4:
-        raise InputFileError(f"{path}: colour filter array of {repeat} sites; must be a Bayer mosaic (2 x 2)")
-    return bayer([pattern[:2], pattern[2:]], path)
+    if len(repeat) != 2 or min(repeat) < 1 or len(pattern) != repeat[0] * repeat[1]:
+        raise InputFileError(f"{path}: {len(pattern)} sites of a colour filter array of {repeat}")
+    return cfa_of_sites([pattern[first : first + repeat[1]] for first in range(0, len(pattern), repeat[1])], path)
 
 
 def dng_area(path: Path, tags: FileTags) -> tuple[int, int, int, int]:
@@ -105,6 +101,20 @@ def bayer(sites: Sequence[Sequence[int]], path: Path) -> Cfa:
     if letters not in BAYER_ORDERS:
         raise InputFileError(f"{path}: colour filter array {sites}; must be one of {', '.join(BAYER_ORDERS)}")
     return Cfa.parse(letters)
+
+
+def cfa_of_sites(sites: Sequence[Sequence[int]], path: Path) -> Cfa:
+    """Return the CFA of `sites`: 0 red, 1 green, 2 blue, in a Bayer pattern 3 the second green. InputFileError unless every 4 x 4 samples have all colours."""
+    if len(sites) == len(sites[0]) == 2:
+        return bayer(sites, path)
+    if any(c not in (0, 1, 2) for row in sites for c in row):
+        raise InputFileError(f"{path}: colour filter array {sites}; must have red, green and blue")
+    try:
+        cfa = Cfa.from_array(sites)
+        cfa.require_dense(str(path))
+    except (SettingsError, CfaError) as error:
+        raise InputFileError(str(error) if isinstance(error, CfaError) else f"{path}: {error}") from error
+    return cfa
 
 
 def even_shape(height: int, width: int, path: Path) -> tuple[int, int]:

@@ -51,11 +51,11 @@ def read_info(path: str | Path) -> FrameInfo:
 
 
 def read_frame(path: str | Path) -> Frame:
-    """Read a raw file of a Bayer or a monochrome sensor: description and mosaic of the visible area (without an odd last row or column).
+    """Read a raw file of a Bayer, X-Trans, quad Bayer or monochrome sensor: description and mosaic of the visible area (without an odd last row or column).
 
     A mosaic with gain maps, or a black level that varies over the frame, is rescaled to 16 bits (`io.rescaling`), and `info.levels` describes the result.
-    Raises InputFileError, naming the file, for one that is missing, empty, truncated or no raw file, and for unsupported sensors: X-Trans and
-    other patterns than the four Bayer orders, quad Bayer, already demosaiced (LinearRaw, sRAW), Foveon, floating-point DNGs.
+    Raises InputFileError, naming the file, for one that is missing, empty, truncated or no raw file, and for unsupported sensors: other
+    patterns, already demosaiced (LinearRaw, sRAW), Foveon, floating-point DNGs.
     """
     info, pixels = open_raw(path)
     return Frame(info, pixels() if callable(pixels) else pixels)
@@ -124,7 +124,7 @@ def _libraw_mosaic(raw: Any, info: FrameInfo, top: int, left: int) -> Mosaic:  #
     pixels = raw.raw_image
     if pixels.shape[0] < bottom or pixels.shape[1] < right or pixels.dtype != np.uint16:
         raise InputFileError(f"{info.path}: LibRaw decodes {pixels.shape} {pixels.dtype}, but the tags say ({bottom}, {right}) of 16 bits")
-    decoded = _cfa_of(raw, top, left, info.path)
+    decoded = info.cfa if info.cfa.period == (4, 4) else _cfa_of(raw, top, left, info.path)  # LibRaw does not know quad Bayer
     if decoded != info.cfa:
         raise InputFileError(f"{info.path}: CFA order {info.cfa_order} by its tags, {decoded.name} by LibRaw")
     return np.array(pixels[top:bottom, left:right], order="C")
@@ -208,7 +208,7 @@ def _decoded_by_libraw(path: Path) -> Iterator[Any]:
             log.warning("%s: LibRaw: %s", path, printed)
     with raw:
         if raw.raw_type != rawpy.RawType.Flat or raw.raw_image is None:
-            raise InputFileError(f"{path}: already demosaiced or a layered sensor (LinearRaw, sRAW, Foveon); must be a Bayer mosaic")
+            raise InputFileError(f"{path}: already demosaiced or a layered sensor (LinearRaw, sRAW, Foveon); must be a mosaic")
         yield raw
 
 
@@ -234,20 +234,22 @@ def _reason(error: Exception, printed: str) -> str:
 
 
 def _cfa_of(raw: Any, top: int, left: int, path: Path) -> Cfa:  # noqa: ANN401  rawpy has no types
-    """Return the CFA from (top, left) of the sensor; InputFileError unless they are a Bayer pattern."""
+    """Return the CFA from (top, left) of the sensor; InputFileError unless it is a Bayer pattern or X-Trans."""
     try:
         pattern = raw.raw_pattern
     except NotImplementedError as error:
-        raise InputFileError(f"{path}: unknown colour filter array ({error}); must be a Bayer mosaic (2 x 2)") from error
+        raise InputFileError(f"{path}: unknown colour filter array ({error}); must be Bayer, X-Trans or monochrome") from error
     if pattern is None and raw.num_colors == 1:
         return Cfa.parse("mono")
     if pattern is None:
-        raise InputFileError(f"{path}: without a colour filter array, and not monochrome; must be a Bayer mosaic")
-    if pattern.shape == (6, 6):
-        raise InputFileError(f"{path}: X-Trans sensor (6 x 6 pattern); must be a Bayer mosaic (2 x 2)")
+        raise InputFileError(f"{path}: without a colour filter array, and not monochrome; must be a mosaic")
+    if pattern.shape == (6, 6):  # X-Trans; of the whole sensor
+        return Cfa.from_array(pattern).shifted(top, left)
     if pattern.shape != (2, 2) or raw.num_colors != 3 or raw.color_desc[:3] != b"RGB" or raw.color_desc[3:] not in (b"G", b""):
         colours = raw.color_desc.decode("ascii", "replace")
-        raise InputFileError(f"{path}: colour filter array of {pattern.shape[0]} x {pattern.shape[1]} sites and colours {colours}; must be Bayer RGB")
+        raise InputFileError(
+            f"{path}: colour filter array of {pattern.shape[0]} x {pattern.shape[1]} sites and colours {colours}; must be Bayer RGB or X-Trans"
+        )
     return bayer([[int(raw.raw_color(top + y, left + x)) for x in (0, 1)] for y in (0, 1)], path)
 
 

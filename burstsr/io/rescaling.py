@@ -48,8 +48,7 @@ class Rescaling:
         return float(np.mean([gain_rows(self.maps, self.shape, row, min(row + 2, height)).mean() for row in range(0, height, max(16, height // 120 * 2))]))
 
     def gain_field(self, cfa: Cfa) -> GainField | None:
-        """Gain of each colour by position, over `mean_gain`; None without maps."""
-        cfa.require_2x2("gain maps")
+        """Gain of each colour by position, over `mean_gain`; None without maps. Maps are of sites in 2 x 2: for patterns other than Bayer their mean."""
         if not self.maps:
             return None
         (height, width), mean = self.shape, self.mean_gain()
@@ -57,7 +56,7 @@ class Rescaling:
         rows, columns = (((np.arange(n) + 0.5) * length / n).astype(int) // 2 * 2 for n, length in ((down, height), (across, width)))
         gains = np.stack([gain_rows(self.maps, self.shape, int(row), int(row) + 2) for row in rows])
         sites = {site: gains[:, site[0]][:, columns + site[1]] for site in np.ndindex(2, 2)}
-        points = [np.mean([gain for site, gain in sites.items() if cfa.is_mono or cfa[site] == channel], axis=0) for channel in range(3)]
+        points = [np.mean([gain for site, gain in sites.items() if not cfa.is_bayer or cfa[site] == channel], axis=0) for channel in range(3)]
         return GainField((np.stack(points) / mean).astype(np.float32), self.shape)
 
     def apply(self, mosaic: NDArray[np.uint16]) -> NDArray[np.uint16]:
@@ -111,7 +110,7 @@ def noise_profile(tags: FileTags, cfa: Cfa) -> Noise | None:
         return Noise(pairs.mean(axis=0)[:1], pairs.mean(axis=0)[1:])
     planes = tuple(int(v) for v in tags.numbers(t.CFA_PLANE_COLOUR)) or (0, 1, 2)
     channels = {1: [0], 3: list(planes[:3]), 4: [cfa.channel(*site) for site in cfa.sites()]}[len(pairs)]
-    if len(pairs) > 1 and set(channels) != {0, 1, 2}:
+    if len(channels) != len(pairs) or len(pairs) > 1 and set(channels) != {0, 1, 2}:
         return None
     mean = [pairs[0] if len(pairs) == 1 else pairs[np.array(channels) == c].mean(axis=0) for c in range(3)]
     return Noise(np.array([m[0] for m in mean]), np.array([m[1] for m in mean]))

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from burstsr.core.burst import Colour, Levels
-from burstsr.core.cfa import BAYER_ORDERS
+from burstsr.core.cfa import NAMES
 from burstsr.core.checks import FARTHEST_PX, check_colour, check_levels, check_noise
 from burstsr.core.errors import InputFileError, SettingsError
 from burstsr.core.fields import check_choice, check_range
@@ -118,7 +118,7 @@ def _check(truth: TruthRecord) -> None:
     check_range("scale", truth.scale, 1, 4)
     for length in truth.shape:
         check_range("shape", length, 1, FARTHEST_PX)
-    check_choice("cfa", truth.cfa_order, tuple(BAYER_ORDERS))
+    check_choice("cfa", truth.cfa_order, NAMES)
     check_range("orientation", truth.orientation, 1, 8)
     check_noise(truth.noise)
     check_levels(truth.levels, "levels")

@@ -35,6 +35,17 @@ def test_frames_truth_and_record(run, image, tmp_path):
     assert len(json.loads((folder / "truth.json").read_text())["motions"]) == 3
 
 
+@pytest.mark.parametrize("cfa", ["X-Trans", "quad RGGB"])
+def test_bursts_of_other_patterns_are_written_processed_and_compared(cfa, run, run_json, tmp_path):
+    cv2.imwrite(str(tmp_path / "tile.png"), scene(3, 144, 160))
+    assert run("simulate", tmp_path / "tile.png", "-o", tmp_path / "in", "--frames", 3, "--cfa", cfa.lower())[0] == 0
+    folder = tmp_path / "in" / "tile"
+    assert read_info(folder / "frame_001.dng").cfa_order == read_truth(folder / "truth.json").cfa_order == cfa
+    assert run("process", folder, "-o", tmp_path / "out", "--reference", 0)[0] == 0
+    _, figures = run_json("compare", tmp_path / "out" / "tile.dng", folder / "truth.tif")
+    assert figures["psnr_linear"] > 24
+
+
 def test_same_seed_same_burst(run, image, tmp_path):
     for out, seed in (("a", 1), ("b", 1), ("c", 2)):
         assert run("simulate", image, "-o", tmp_path / out, "--frames", 2, "--seed", seed)[0] == 0

@@ -14,7 +14,7 @@ from burstsr.io import tags as t
 from burstsr.io import tiff
 from burstsr.io.dng import write_cfa_dng, write_dng
 from burstsr.io.opcodes import gain_rows, read_gain_maps
-from burstsr.io.raw import check_burst, read_frame, read_info
+from burstsr.io.raw import _libraw_mosaic, check_burst, read_frame, read_info
 from burstsr.io.rescaling import RESCALED_BLACK, RESCALED_WHITE
 
 GAINS = np.array([[1.0, 1.5, 2.0], [1.2, 1.0, 1.1]], np.float32)
@@ -233,8 +233,10 @@ def test_any_corrupt_byte_gives_a_frame_or_an_input_file_error(tmp_path, make_fr
 @pytest.mark.parametrize(
     ("extra", "reason"),
     [
-        ({t.CFA_REPEAT: tiff.integers(3, 4, 4), t.CFA_PATTERN: tiff.integers(1, *[0, 0, 1, 1] * 4)}, "quad Bayer"),
-        ({t.CFA_REPEAT: tiff.integers(3, 6, 6), t.CFA_PATTERN: tiff.integers(1, *[0, 1, 2] * 12)}, "X-Trans"),
+        ({t.CFA_REPEAT: tiff.integers(3, 4, 4), t.CFA_PATTERN: tiff.integers(1, *[0, 0, 1, 1] * 4)}, "blue"),
+        ({t.CFA_REPEAT: tiff.integers(3, 6, 6), t.CFA_PATTERN: tiff.integers(1, 0, 2, *[1] * 34)}, "every colour in all 4 x 4"),
+        ({t.CFA_REPEAT: tiff.integers(3, 6, 6), t.CFA_PATTERN: tiff.integers(1, 0, 1, 1, 2)}, "4 sites of a colour filter array"),
+        ({t.CFA_REPEAT: tiff.integers(3, 2, 4), t.CFA_PATTERN: tiff.integers(1, 0, 1, 3, 1, 1, 2, 1, 2)}, "must have red, green and blue"),
         ({t.CFA_PATTERN: tiff.integers(1, 0, 0, 1, 2)}, "RGGB, BGGR, GRBG, GBRG"),
         ({t.SAMPLE_FORMAT: tiff.integers(3, 3)}, "floating-point"),
         ({t.PHOTOMETRIC: tiff.integers(3, t.LINEAR_PHOTOMETRIC)}, "a result of burstsr"),
@@ -250,6 +252,22 @@ def test_refused(tmp_path, make_frame, extra, reason):
     for read in (read_info, read_frame):
         with pytest.raises(InputFileError, match=rf"a\.dng: .*{reason}"):
             read(tmp_path / "a.dng")
+
+
+@pytest.mark.parametrize("top_left", [(0, 0), (3, 5), (2, 4)])
+@pytest.mark.parametrize("cfa", ["X-Trans", "quad GBRG", "RGGB"])
+def test_patterns_come_back_and_libraw_decodes_the_same(cfa, top_left, tmp_path, make_frame):
+    """Also where the active area begins elsewhere in the pattern."""
+    whole = make_frame((80, 96), cfa)
+    (height, width), (top, left) = whole.info.shape, top_left
+    write_cfa_dng(tmp_path / "a.dng", whole, extra={t.ACTIVE_AREA: tiff.integers(4, top, left, height, width)})
+    frame = read_frame(tmp_path / "a.dng")
+    assert frame.info.cfa == whole.info.cfa  # the pattern in the file is that of the active area
+    shape = frame.info.shape
+    np.testing.assert_array_equal(frame.mosaic, whole.mosaic[top : top + shape[0], left : left + shape[1]])
+    with rawpy.imread(str(tmp_path / "a.dng")) as raw:
+        raw.unpack()
+        np.testing.assert_array_equal(_libraw_mosaic(raw, frame.info, top, left), frame.mosaic)
 
 
 def test_merged_images_are_refused(tmp_path, make_frame):
