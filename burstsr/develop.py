@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from threading import Lock
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,7 +14,6 @@ from burstsr.align import subpixel_phases
 from burstsr.core.burst import Frame
 from burstsr.core.cfa import GREEN
 from burstsr.core.mono import FULL_SHARE
-from burstsr.core.quantise import scaled
 from burstsr.demosaic import demosaic, upscale, upscale_rows
 from burstsr.kernels import kernels
 from burstsr.merge import KernelMerge, MonoMerge, ReferenceImage, add_wiener_residual, blend_reference_detail, denoise_chroma
@@ -24,6 +24,7 @@ from burstsr.settings import Settings
 
 Floats = NDArray[np.float32]
 Weights = NDArray[np.floating]
+_NEAR_PX, _ROOM = 1.0, 0.2  # radius, raw pixels, and share by which sharpening may exceed the extremes within it
 
 
 def develop(burst: Registered, tuned: Settings, begin_stage: Callable[[str], None], keep_weight: bool = False) -> tuple[Floats, Floats | None]:
@@ -32,7 +33,7 @@ def develop(burst: Registered, tuned: Settings, begin_stage: Callable[[str], Non
     begin_stage: called with the name of each stage. tuned: settings adapted to the burst.
     """
     begin_stage("merge")
-    kernel = kernels(burst.views[burst.reference].frame, burst.noise, tuned.kernels)
+    kernel = kernels(burst.guide, burst.guide.noise(burst.noise), tuned.kernels)
     image, weight, kept = _merged(burst, tuned, kernel, keep_weight)
     if burst.same_phase:
         add_reference_detail(image, weight, burst, tuned)
@@ -45,21 +46,22 @@ def develop(burst: Registered, tuned: Settings, begin_stage: Callable[[str], Non
 
 def upscale_reference(burst: Registered, scale: float) -> Floats:
     """Return the upscaled reference, (H', W', 3), the fallback where no frame contributes to a colour."""
-    return upscale(demosaic(burst.views[burst.reference].frame), scale)
+    return upscale(demosaic(burst.guide, burst.extended_samples), scale)
 
 
 class SingleFrameImage:
     """Single-frame image, row by row; demosaiced on first use."""
 
-    def __init__(self, frame: Frame, scale: float) -> None:
-        self._frame, self._scale, self._lock = frame, scale, Lock()
+    def __init__(self, frame: Frame, scale: float, samples: Floats | None = None) -> None:
+        """samples: (H, W) to use instead of the frame's own."""
+        self._frame, self._scale, self._samples, self._lock = frame, scale, samples, Lock()
         self._image: Floats | None = None
 
     def __call__(self, first: int, last: int) -> Floats:
         """Return rows first .. last - 1, (last - first, W', 3) linear camera RGB."""
         with self._lock:
             if self._image is None:
-                self._image = demosaic(self._frame)
+                self._image = demosaic(self._frame, self._samples)
         return np.minimum(upscale_rows(self._image, self._scale, first, last), np.float32(1))  # bicubic kernels overshoot
 
 
@@ -85,7 +87,8 @@ def _merged(burst: Registered, tuned: Settings, kernel: Floats, keep_weight: boo
     fallback = upscale_reference(burst, tuned.scale)
     merge = merge_of(burst.views[burst.reference].frame)
     image, sums = _accumulated(burst, merge(tuned.scale, kernel, tuned.merge.fallback_weight, fallback=fallback), weighed=True)
-    return image, sums.astype(np.float16), sums if keep_weight else None
+    small = sums if burst.extended else sums.astype(np.float16)  # the weights of a bracket exceed its range
+    return image, small, sums if keep_weight else None
 
 
 def _iterations(burst: Registered, tuned: Settings) -> int:
@@ -98,9 +101,21 @@ def _sharpen(image: Floats, weight: Weights, burst: Registered, tuned: Settings,
     """Back-project the frames' residuals from the image, in place."""
     merge = merge_of(burst.views[burst.reference].frame)
     residual, _ = _accumulated(burst, merge(tuned.scale, kernel, tuned.merge.fallback_weight, explained=image), weighed=False)
+    limits = extremes(image, tuned.scale) if burst.extended else None
     add_wiener_residual(image, residual, weight, burst.noise, tuned.merge, tuned.scale)
+    if limits is not None:
+        np.clip(image, *limits, out=image)
     if _is_mono(burst):
         image[:] = image[..., GREEN, None].copy()  # to which alone the mean is given back in full
+
+
+def extremes(image: Floats, scale: float) -> tuple[Floats, Floats]:
+    """Return the lowest and the highest values near each pixel, with some room: sharpening the edges of a bracket's highlights by more is ringing."""
+    kernel = np.ones((2 * round(_NEAR_PX * scale) + 1,) * 2, np.uint8)
+    low, high = np.asarray(cv2.erode(image, kernel), np.float32), np.asarray(cv2.dilate(image, kernel), np.float32)
+    low *= np.float32(1 - _ROOM)
+    high *= np.float32(1 + _ROOM)
+    return low, high
 
 
 def _is_mono(burst: Registered) -> bool:
@@ -115,7 +130,7 @@ def merge_of(reference: Frame) -> type[KernelMerge] | type[MonoMerge]:
 def _accumulated(burst: Registered, accumulator: KernelMerge | MonoMerge, weighed: bool) -> tuple[Floats, Floats]:
     for view in burst.views:
         if view.weight > 0:
-            accumulator.add(view.frame, view.flow, scaled(view.robustness, view.weight))
+            accumulator.add(view.filled if weighed and view.filled else view.frame, view.flow, view.merge_weights())
     return accumulator.result(weighed)
 
 

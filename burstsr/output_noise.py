@@ -109,10 +109,12 @@ def _flat(burst: Registered, grey: NDArray[np.float64], box: Box, rng: np.random
     info = replace(reference.info, path=Path("flat"), shape=shape, levels=_LEVELS, gain=None)
     cfa = cell_channels(reference)
     repeats = (-(-shape[0] // cfa.shape[0]), -(-shape[1] // cfa.shape[1]))
-    mean, sigma = (np.tile(v, repeats)[: shape[0], : shape[1]] for v in (grey[cfa], np.sqrt(burst.noise.alpha[cfa] * grey[cfa] + burst.noise.beta[cfa])))
+    mean = np.tile(grey[cfa], repeats)[: shape[0], : shape[1]]
     cells = slice(corner[0] // 2, (corner[0] + shape[0]) // 2), slice(corner[1] // 2, (corner[1] + shape[1]) // 2)
     views = []
     for view in burst.views:
+        own = view.frame.noise(burst.noise)
+        sigma = np.tile(np.sqrt(own.alpha[cfa] * grey[cfa] + own.beta[cfa]), repeats)[: shape[0], : shape[1]]
         noisy = mean + sigma * rng.standard_normal(shape, np.float32)
         views.append(replace(view, frame=_frame(info, noisy), flow=_flow_at(view.flow, corner, shape), robustness=view.robustness[cells].copy()))
     same_phase = SamePhaseMean(views[burst.reference].frame, unpacked(views[burst.reference].robustness)) if burst.same_phase else None

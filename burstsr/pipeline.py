@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from burstsr.bracket import bracket_of, register_bracket
 from burstsr.core.burst import Burst
 from burstsr.core.checks import checked
 from burstsr.core.deprecated import renamed_argument
@@ -57,19 +58,24 @@ def super_resolve(
     with limited_threads(n_threads):
         record = Record(burst, settings, progress, cancel)
         scene, members = choose_scene(with_equal_channels(burst), settings, flows, record)
-        noise = resolve_noise(scene, settings, record)
-        frames, defects = repair_defects(scene, noise.model, settings, bad_pixels, record)
-        index = choose_reference(scene, noise.model, None if settings.reference is None else members.index(settings.reference), record)
-        tuned = settings.for_snr(estimate_snr(frames[index], noise.model))
-        registered = register_frames(frames, index, noise.model, tuned, flows, record)
+        chosen = None if settings.reference is None else members.index(settings.reference)
+        bracket = bracket_of(scene, chosen, record)
+        noise = resolve_noise(scene, settings, record) if bracket is None else bracket.noise
+        frames, defects = repair_defects(scene if bracket is None else bracket.burst, noise.model, settings, bad_pixels, record)
+        index = choose_reference(scene, noise.model, chosen, record) if bracket is None else bracket.reference
+        tuned = settings.for_snr(estimate_snr(frames[index], frames[index].noise(noise.model)))
+        registered = (register_frames if bracket is None else register_bracket)(frames, index, noise.model, tuned, flows, record)
         image, weight = develop(registered, tuned, record.stage, keep_weight=keep_maps)
-        neutral, alone = frames[index].info.colour.as_shot_neutral, SingleFrameImage(frames[index], tuned.scale) if tuned.safeguard else None
+        neutral = frames[index].info.colour.as_shot_neutral
+        alone = SingleFrameImage(registered.guide, tuned.scale, registered.extended_samples) if tuned.safeguard else None
         task = Task(image, registered.views, index, noise.model, neutral, tuned.scale, tuned.reconstruct, defects, alone=alone)
         image, outcome = reconstructed(task, record) if tuned.mode == "best" else (safeguarded(task, record), None)
         record.stage("noise left")
         left = output_noise(registered, tuned, outcome) if tuned.measure_noise else None
         variance = None if weight is None else variance_map(image, weight, left, noise.model, settings.scale)
     model, given = left.model if left else None, noise.model
+    if bracket is not None:
+        image, variance, model, given = bracket.in_reference_units(image, variance, model)
     if burst.info.cfa.is_mono:
         image, weight, variance, model, given = one_channel(image), one_channel(weight), one_channel(variance), one_channel(model), one_channel(given)
     report = record.report((image.shape[0], image.shape[1]), Finished(index, given, noise.source, len(defects), tuned, model))

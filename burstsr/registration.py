@@ -33,12 +33,20 @@ class Registered:
     """A registered burst. views: its frames with flow and robustness; views[reference] is the frame whose geometry the result has.
 
     same_phase: all frames on the reference's own sampling grid, see `SamePhaseMean`; consumed by `develop`. None: not collected.
+    extended: of a bracket, the reference with what it clips filled in from shorter exposures, and its (H, W) samples, not quantised; None: the reference.
     """
 
     views: Sequence[RegisteredFrame]
     reference: int
     noise: Noise
     same_phase: SamePhaseMean | None
+    extended: Frame | None = None
+    extended_samples: NDArray[np.float32] | None = None
+
+    @property
+    def guide(self) -> Frame:
+        """Return the frame that represents the scene: the reference, extended if it is that of a bracket."""
+        return self.extended or self.views[self.reference].frame
 
 
 @dataclass(frozen=True)

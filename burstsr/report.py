@@ -23,7 +23,7 @@ from burstsr.core.errors import Cancelled
 from burstsr.core.flow import Flow
 from burstsr.core.noise import Noise
 from burstsr.core.provenance import Provenance
-from burstsr.core.report import FrameReport, NoiseReport, ReconstructionReport, Report
+from burstsr.core.report import ExposureRatio, FrameReport, NoiseReport, ReconstructionReport, Report
 from burstsr.core.sensor import is_constant
 from burstsr.noise import estimate_snr
 from burstsr.reconstruct import Reconstruction
@@ -71,6 +71,7 @@ class Record:
         self._flow_of: dict[int, Flow] = {}
         self._repaired_share = 0.0
         self._reference_share = 0.0
+        self._exposures: dict[int, ExposureRatio] = {}
         self._outcome: Reconstruction | None = None
         self._scenes = [list(range(len(burst)))]
         self._noise_warning = ""
@@ -136,6 +137,7 @@ class Record:
             round(float(robustness.mean(dtype=np.float64)), 4),
             None if reference or robustness.any() else _DIFFERS,
             constant,
+            exposure=self._exposures.get(index),
         )
         self._flow_of[index] = flow
         self._at(self._stage)
@@ -146,6 +148,10 @@ class Record:
             facts = self._frames[index]
             why = facts.unused_because or (_BLURRED if weight == 0 else None)
             self._frames[index] = replace(facts, blur_px=round(float(blur), 3), weight=round(float(weight), 3), unused_because=why)
+
+    def exposures(self, ratios: Sequence[ExposureRatio]) -> None:
+        """Record the exposure of every frame of the scene relative to the reference."""
+        self._exposures = {index: ratio for index, ratio in zip(self._scenes[0], ratios, strict=True)}
 
     def scenes(self, groups: Sequence[Sequence[int]]) -> None:
         """Record the grouping of frames by scene; the first group is processed."""

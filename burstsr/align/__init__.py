@@ -2,6 +2,7 @@
 
 from burstsr.align.blur import FrameBlur, frame_blur
 from burstsr.align.expected_gain import expected_gain_db, sampling_uniformity, shifts
+from burstsr.align.global_motion import translation
 from burstsr.align.sampling import certain, coverage, rigid_motion, subpixel_phases, unknown_motion
 from burstsr.align.scenes import scenes
 from burstsr.align.stage import Aligner, select_reference
@@ -19,5 +20,6 @@ __all__ = [
     "select_reference",
     "shifts",
     "subpixel_phases",
+    "translation",
     "unknown_motion",
 ]

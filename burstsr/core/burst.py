@@ -24,14 +24,16 @@ class Levels(EqualByContent):
 
     black: (2, 2) float64, black level in DN of the sites (y % 2, x % 2); fractions allowed.
     white: DN of sensor saturation.
+    saturation: sample at white; other than 1 in brackets only, where samples of all exposures have common units.
     """
 
     black: NDArray[np.float64]
     white: float
+    saturation: float = 1.0
 
     def scale(self) -> NDArray[np.float64]:
-        """Return the factor, shaped as black, from DN above black to samples, 1.0 = saturation."""
-        return 1.0 / (self.white - self.black)
+        """Return the factor, shaped as black, from DN above black to samples, 1.0 = saturation (of the shortest exposure of a bracket)."""
+        return self.saturation / (self.white - self.black)
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +58,7 @@ class FrameInfo(EqualByContent):
     crop: (top, left, bottom, right) of the camera's default crop, in raw pixels; None: the whole area.
     gain: of samples by position (a DNG's gain maps), relative to the mean gain, to which `noise` refers; None: uniform.
     observation: what astronomical files tell beside.
+    own_noise: of this frame's samples in the common units of a bracket; None: the burst's noise model holds.
     """
 
     path: Path
@@ -74,6 +77,7 @@ class FrameInfo(EqualByContent):
     crop: tuple[float, float, float, float] | None = None
     gain: GainField | None = None
     observation: Observation = UNKNOWN
+    own_noise: Noise | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "cfa", Cfa.of(self.cfa))
@@ -97,6 +101,10 @@ class Frame:
     def with_mosaic(self, mosaic: NDArray[np.uint16]) -> Frame:
         """Return the frame with other pixels, stored like this frame's: for data derived from every frame of a burst."""
         return replace(self, mosaic=mosaic)
+
+    def noise(self, of_burst: Noise) -> Noise:
+        """Return the noise model of this frame's samples: its own, in a bracket, else that of the burst."""
+        return self.info.own_noise or of_burst
 
     def with_info(self, info: FrameInfo) -> Frame:
         """Return the same pixels with another description; they may still be being decoded."""

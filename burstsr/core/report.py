@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -12,13 +13,32 @@ from burstsr.core.schema import SCHEMA_VERSION, with_both_names
 
 
 @dataclass(frozen=True)
+class ExposureRatio:
+    """Exposure (time x sensitivity) of a frame of a bracket relative to the reference.
+
+    value: what is used. error: relative standard error of the measurement; inf where it was impossible. exif: by the files' time and ISO; None if unknown.
+    """
+
+    value: float
+    error: float
+    exif: float | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the ratio ready for JSON; difference: of what is used from the files', relative."""
+        error = round(self.error, 5) if math.isfinite(self.error) else None
+        difference = None if self.exif is None else round(self.value / self.exif - 1, 5)
+        return {"ratio": round(self.value, 6), "relative_error": error, "exif_ratio": self.exif and round(self.exif, 6), "difference_from_exif": difference}
+
+
+@dataclass(frozen=True)
 class FrameReport:
     """One frame of the burst.
 
     motion_px: median (dy, dx) relative to the reference, raw pixels; motion_error_px: its standard error; rotation_deg: from +x towards +y.
     All None where the frame was not registered; the error also where the motion cannot be determined.
     robustness: mean over the frame, 0 to 1. blur_px: RMS length of its blur against the reference's, raw pixels; None where it was not compared.
-    weight: what its samples count, 0 to 1, for its blur. unused_because: None where it was used. constant: all samples are equal (blank, or saturated).
+    weight: what its samples count, 0 to 1, for its blur. unused_because: None where it was used. constant: all samples are equal (blank, or
+    saturated). exposure: of a bracket's frame, else None.
     """
 
     file: str
@@ -31,6 +51,7 @@ class FrameReport:
     constant: bool = False
     blur_px: float | None = None
     weight: float = 1.0
+    exposure: ExposureRatio | None = None
 
     @property
     def used(self) -> bool:
@@ -51,6 +72,7 @@ class FrameReport:
             "constant": self.constant,
             "blur_px": self.blur_px,
             "weight": self.weight,
+            **({} if self.exposure is None else {"exposure": self.exposure.to_dict()}),
         }
 
 

@@ -82,10 +82,10 @@ def _candidates(frame: Frame, noise: Noise, sigmas: float) -> NDArray[np.int64]:
 def _deviation_dn(frame: Frame, noise: Noise, level_dn: NDArray[np.generic], i: int, j: int) -> NDArray[np.float32]:
     """Return the noise sigma in DN at the median level around the samples of site (i, j): the model at level 0 would make every star a defect."""
     scale = float(frame.info.levels.scale()[i % 2, j % 2])
-    channel = int(frame.info.cfa[i, j])
+    channel, own = int(frame.info.cfa[i, j]), frame.noise(noise)
     level = (level_dn.astype(np.float32) - np.float32(frame.info.levels.black[i % 2, j % 2])) * np.float32(scale)
     np.maximum(level, 0, out=level)
-    return np.asarray(np.sqrt(level * np.float32(noise.alpha[channel]) + np.float32(noise.beta[channel])) / np.float32(scale))
+    return np.asarray(np.sqrt(level * np.float32(own.alpha[channel]) + np.float32(own.beta[channel])) / np.float32(scale))
 
 
 def _excess(frame: Frame, at: NDArray[np.int64], noise: Noise) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -97,7 +97,8 @@ def _excess(frame: Frame, at: NDArray[np.int64], noise: Noise) -> tuple[NDArray[
     scale = frame.info.levels.scale()[at[:, 0] % 2, at[:, 1] % 2]
     channel = frame.info.cfa[at[:, 0], at[:, 1]]
     level = np.maximum((middle - black) * scale, 0)
-    deviation = np.sqrt(noise.alpha[channel] * level + noise.beta[channel]) / scale
+    own = frame.noise(noise)
+    deviation = np.sqrt(own.alpha[channel] * level + own.beta[channel]) / scale
     beyond = np.where(value > middle, np.maximum(value - ring.max(axis=1), 0), np.minimum(value - ring.min(axis=1), 0))
     rises = []
     for dy, dx in ((-1, 0), (1, 0), (0, -1), (0, 1)):

@@ -14,6 +14,7 @@ from burstsr.merge.loops import BORDER, between_tiles, exp
 f4 = np.float32
 u8 = np.uint64
 _TWO, _ONE = np.uint64(2), np.uint64(1)
+_SATURATED = f4(1)
 
 
 @inlined
@@ -119,12 +120,12 @@ def square_mean(image, y, x, side, taps, channel):
 
 
 @compiled
-def residual_row(row, y, red, image, flat, scale, dy, dx, start, weights, total, channels=None):
+def residual_row(row, y, red, image, flat, scale, dy, dx, start, weights, total, channels, most):
     """Replace a row's samples by their residuals from the image's mean over the pixel area, displaced by the row's shifts.
 
-    A saturated sample is a lower bound: its residual is 0 where the image is brighter. flat: the image, flattened. channels: (period, W), of the rows of one
-    period of a pattern other than Bayer's; None: given by `red`. Scratch, per CFA cell: start, index of the first value under the pixel; weights
-    (2 taps, w), of rows and of columns; total.
+    A saturated sample, from `most` on, is a lower bound: its residual is 0 where the image is brighter. flat: the image, flattened. channels: (period, W),
+    of the rows of one period of a pattern other than Bayer's; None: given by `red`. Scratch, per CFA cell: start, index of the first value under the pixel;
+    weights (2 taps, w), of rows and of columns; total.
     """
     height, width = image.shape[:2]
     s = f4(scale)
@@ -170,14 +171,14 @@ def residual_row(row, y, red, image, flat, scale, dy, dx, start, weights, total,
         for k in range(cells):
             x = row[_TWO * k + u8(phase)]
             residual = x - total[k] * area
-            row[_TWO * k + u8(phase)] = f4(0) if x >= f4(1) and residual < f4(0) else residual
+            row[_TWO * k + u8(phase)] = f4(0) if x >= most and residual < f4(0) else residual
 
 
 @compiled
-def split_residuals(mosaic, black, gain, red, top, rows, stride, base, planes, image, scale, back, tile, channels=None):
+def split_residuals(mosaic, black, gain, red, top, rows, stride, base, planes, image, scale, back, tile, channels=None, most=_SATURATED):
     """Write residuals as `split` writes samples: x(q) - mean of the image over the pixel area at p = q + back(q).
 
-    image: (H', W', 3). back: (nty, ntx, 2), the inverse flow. channels: see `residual_row`.
+    image: (H', W', 3). back: (nty, ntx, 2), the inverse flow. channels, most: see `residual_row`.
     """
     height, width = mosaic.shape
     row = np.empty(width, f4)
@@ -194,7 +195,7 @@ def split_residuals(mosaic, black, gain, red, top, rows, stride, base, planes, i
         y = mirrored(top + n - red[0] - BORDER, height)
         sample_row(mosaic, y, black, gain, row)
         row_shifts(back, row_of[y], row_share[y], segments, of_tile, share, dy, dx)
-        residual_row(row, y, red, image, flat, scale, dy, dx, start, weights, total, channels)
+        residual_row(row, y, red, image, flat, scale, dy, dx, start, weights, total, channels, most)
         for j in range(2):
             split_row(row, j, red[1], planes, base + ((2 * (n & 1) + j) * rows + (n >> 1)) * stride, stride)
 

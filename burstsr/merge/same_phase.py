@@ -23,12 +23,15 @@ _FILLS_IN = 1e-3  # least weight of the reference's own samples, for positions w
 class SamePhaseMean:
     """Accumulates frames on the reference's own sampling grid, (H, W)."""
 
-    def __init__(self, reference: Frame, robustness: Floats | None = None) -> None:
-        """robustness (H/2, W/2): of the reference's own samples, None = full; at 0 they only fill positions without other samples."""
+    def __init__(self, reference: Frame, robustness: Floats | None = None, samples: Floats | None = None) -> None:
+        """robustness (H/2, W/2): of the reference's own samples, None = full; at 0 they only fill positions without other samples.
+
+        samples (H, W): the reference's, None = clipped at 1.0.
+        """
         if len(set(reference.info.cfa.period)) > 1:
             raise CfaError(f"the mean at one phase: the CFA must have the same period along both axes, not {reference.info.cfa.name}")
         self._reference = reference
-        self._num = clipped_samples(reference)
+        self._num = clipped_samples(reference) if samples is None else samples.copy()
         self._den = np.ones_like(self._num)
         if robustness is not None:
             self._den[:] = np.repeat(np.repeat(np.maximum(robustness, np.float32(_FILLS_IN)), 2, axis=0), 2, axis=1)

@@ -16,6 +16,7 @@ from burstsr.merge import frame_loops, loops
 from burstsr.merge.strips import BAND_ROWS, Planes, RowRange, common_grid, first_outputs, stacked
 
 Floats = NDArray[np.float32]
+_CLIPPED = 0.98  # share of the saturation of a bracket's longer exposures from which samples are lower bounds
 
 
 class Pattern:
@@ -75,6 +76,7 @@ class KernelMerge:
         height, width = self._shape
         cfa, levels = self._frames[0].info.cfa, [site_rows(frame.info.levels, 2) for frame in self._frames]
         red, pattern = divmod(red_site(self._frames[0]), 2) if cfa.has_bayer_cells else (0, 0), None if cfa.has_bayer_cells else Pattern(cfa, self._shape)
+        most = [np.float32(min(_CLIPPED * s, 1)) if (s := frame.info.levels.saturation) < 1 else np.float32(1) for frame in self._frames]
         flows = common_grid(self._flows, self._shape)
         tile = flows[0].tile_px
         tiles = stacked([flow.tiles for flow in flows])
@@ -90,7 +92,7 @@ class KernelMerge:
                 if self._explained is None:
                     frame_loops.split(frame.mosaic, *levels[f], red, *destination)
                 else:
-                    back = (self._explained, self._scale, backs[f], tile, pattern and pattern.channels)
+                    back = (self._explained, self._scale, backs[f], tile, pattern and pattern.channels, most[f])
                     frame_loops.split_residuals(frame.mosaic, *levels[f], red, *destination, *back)
             robustness_maps = stacked([unpacked(robustness[first:last]) for robustness in self._robustness_maps])
             layout = (planes.values, planes.bases, planes.tops, planes.sizes, planes.stride)

@@ -3,7 +3,7 @@
 from burstsr.noise.agreement import MakeRegistrar
 from burstsr.noise.fit import NoiseFit, Points, fit
 from burstsr.noise.from_burst import FEWEST_FRAMES, MakeAligner, measure
-from burstsr.noise.stage import check_agreement, check_noise_profile, estimate, estimate_noise, estimate_snr
+from burstsr.noise.stage import check_agreement, check_noise_profile, estimate, estimate_noise, estimate_of_frames, estimate_snr
 
 __all__ = [
     "FEWEST_FRAMES",
@@ -15,6 +15,7 @@ __all__ = [
     "check_noise_profile",
     "estimate",
     "estimate_noise",
+    "estimate_of_frames",
     "estimate_snr",
     "fit",
     "measure",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
@@ -103,17 +104,27 @@ def estimate(frame: Frame) -> Noise:
 
     Structure in every block makes the estimate too high; it is never too low by more than the sampling error.
     """
-    cfa = frame.info.cfa
+    if not frame.info.cfa.has_bayer_cells:
+        flat = quantiles_of_flat(frame.info.cfa, _QUANTILE)
+        return Noise(*np.array([_fit(*of_channel, of_flat) for of_channel, of_flat in zip(blocks_of(frame), flat, strict=True)]).T)
+    return estimate_of_frames([frame])
+
+
+def estimate_of_frames(frames: Sequence[Frame]) -> Noise:
+    """Estimate the one noise model of frames of equal sensitivity, whose exposures may differ, as `estimate` does."""
+    cfa = frames[0].info.cfa
     if not cfa.has_bayer_cells:
-        return Noise(*np.array([_fit(*of_channel, flat) for of_channel, flat in zip(blocks_of(frame), quantiles_of_flat(cfa, _QUANTILE), strict=True)]).T)
-    x = samples(frame.mosaic, frame.info.levels)
+        models = [estimate(frame) for frame in frames]
+        return Noise(np.mean([m.alpha for m in models], axis=0), np.mean([m.beta for m in models], axis=0))
     levels: list[list[NDArray[np.float64]]] = [[] for _ in cfa.channels]
     squares: list[list[NDArray[np.float64]]] = [[] for _ in cfa.channels]
-    for i, j in cfa.sites():
-        plane = np.ascontiguousarray(x[i :: cfa.period[0], j :: cfa.period[1]])
-        level, square = _blocks(plane, without_gain(plane, frame, (i, j)))
-        levels[cfa.channel(i, j)].append(level)
-        squares[cfa.channel(i, j)].append(square)
+    for frame in frames:
+        x = samples(frame.mosaic, frame.info.levels)
+        for i, j in cfa.sites():
+            plane = np.ascontiguousarray(x[i :: cfa.period[0], j :: cfa.period[1]])
+            level, square = _blocks(plane, without_gain(plane, frame, (i, j)))
+            levels[cfa.channel(i, j)].append(level)
+            squares[cfa.channel(i, j)].append(square)
     fitted = [_fit(np.concatenate(levels[c]), np.concatenate(squares[c])) for c in range(len(cfa.channels))]
     noise = Noise(np.array([a for a, _ in fitted]), np.array([b for _, b in fitted]))
     return equal_channels(noise) if cfa.is_mono else noise

@@ -18,8 +18,8 @@ _STEEPEST = 4.0  # limit of squared gradients relative to the merged image's: ri
 def excess(data: TileData, image: Floats, error_px: float) -> list[Floats]:
     """Return, per view, the mean squared residual around each cell, (m, n), relative to that expected from noise and a motion error of `error_px`."""
     steep = data.steepness_of(image, np.float32(_STEEPEST))
-    expected = 1 + np.float32(error_px**2) * steep
-    return [np.asarray(m / expected, np.float32) for m in data.misfits(image)]
+    expected = [1 + np.float32(error_px**2) * steep * precision for precision in data.relative_precision]
+    return [np.asarray(m / e, np.float32) for m, e in zip(data.misfits(image), expected, strict=True)]
 
 
 def contradicted(data: TileData, weights: Sequence[Floats], image: Floats, error_px: float, limits: tuple[float, float]) -> Floats:

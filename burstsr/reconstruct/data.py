@@ -16,7 +16,7 @@ from burstsr.core.burst import Frame
 from burstsr.core.flow import Flow
 from burstsr.core.mono import sample_channels
 from burstsr.core.noise import Noise
-from burstsr.core.quantise import unpacked
+from burstsr.core.quantise import scaled, unpacked
 from burstsr.core.sensor import samples
 from burstsr.reconstruct import loops, normal_matrix_loops
 from burstsr.reconstruct.aligned import aligned
@@ -28,7 +28,10 @@ Residuals = tuple[Floats, Floats, Floats]
 _AROUND = (5, 5)  # CFA cells over which misfits are averaged
 _NEAR = (3, 3)  # quads over which brightness is averaged
 _ONLY_NOISE = 1e-12
+_CLIPPED, _CLIPPED_SIGMAS = 0.98, 2.0  # share of saturation; noise sigmas below it of levels at which what is not clipped is so by chance
+_MODEL_ERROR = 0.02  # of the brightest level within a raw pixel, of a bracket's samples: misregistration and aliasing, which a longer exposure does not reduce
 _LIGHT_PX = 2.0  # radius, raw pixels, of the box (applied twice) within which flux is preserved
+_LEAST_OF_A_SAMPLE = 0.01
 _FEWEST = 0.1  # of the tile's mean: lower limit of the number of samples
 
 
@@ -38,6 +41,8 @@ class RegisteredFrame:
 
     weight: additional weight of its samples in the merge, 0 to 1: less than 1 for a blurred frame. blur: against the reference, for the reconstruction's
     forward model; None: as sharp as the reference.
+    precision: (H/2, W/2) what its samples count in the merge of a bracket, per CFA cell of the reference; None: as all others.
+    filled: the frame of a bracket with its clipped samples estimated, for the merge; None: the frame.
     """
 
     frame: Frame
@@ -45,6 +50,14 @@ class RegisteredFrame:
     robustness: Floats | NDArray[np.uint8]
     weight: float = 1.0
     blur: Blur | None = None
+    precision: Floats | None = None
+    filled: Frame | None = None
+
+    def merge_weights(self) -> Floats | NDArray[np.uint8]:
+        """Return the weight of its samples in the merge, per CFA cell of the reference: robustness times all others."""
+        if self.precision is None:
+            return scaled(self.robustness, self.weight)
+        return np.asarray(unpacked(self.robustness) * self.precision * np.float32(self.weight), np.float32)
 
 
 @dataclass(frozen=True)
@@ -53,11 +66,13 @@ class NormalEquations:
 
     normal: (3, h, reach + 1, 2 reach + 1, w), half of N's stencil; right: (3, h, w), G r; information: (3, h, w), N's row sums, 1 / variance. wide: samples
     of blurred frames, whose part of N is in no stencil.
+    samples: effective number of samples of any colour, weighted by robustness.
     """
 
     normal: Floats
     right: Floats
     information: Floats
+    samples: float
     wide: WideSamples = NO_SAMPLES
 
 
@@ -140,7 +155,9 @@ class TileData:
         self._certainty = certainty = 1 / np.maximum(alpha * np.maximum(level, 0) + beta, np.float32(_ONLY_NOISE))
         crops = [_crop(view.frame, box_in_frame(tile, view.flow, scale, view.frame.info.shape), defects) for view in views]
         grid = TileGrid(corner, (len(self._rows), len(self._columns)), certainty, np.array(tile.origin))
-        self._spots = [footprints(*crop, self._cfa, self._scale, inverse, grid) for crop, inverse in zip(crops, inverses, strict=True)]
+        self._certainties = [self._certainty_of(view.frame, noise, level) for view in views]
+        grids = [grid if c is None else grid._replace(certainty=c) for c in self._certainties]
+        self._spots = [footprints(*crop, self._cfa, self._scale, inverse, g) for crop, inverse, g in zip(crops, inverses, grids, strict=True)]
         self._weights = [np.float32(view.weight if view.blur is None else view.blur.reliability) for view in views]
         self._blurred = [
             None if view.blur is None else BlurredFrame.of(spot.where, spot.how, tile.shape, view.blur, float(scale))
@@ -150,6 +167,39 @@ class TileData:
         self.robustness_maps = [
             np.ascontiguousarray(unpacked(view.robustness[np.ix_(*_within((self._rows, self._columns), view.robustness.shape))])) for view in views
         ]
+
+    def _certainty_of(self, frame: Frame, noise: Noise, level: Floats) -> Floats | None:
+        """Return 1 / variance (3, h, w) of a frame's own samples, model errors included; None where the burst's noise model holds."""
+        own = frame.info.own_noise
+        if own is None:
+            return None
+        rows, columns = (range(o, o + n) for o, n in zip(self._tile.origin, self._tile.shape, strict=True))
+        alpha, beta = (v[:, None, None] if v.ndim == 1 else np.moveaxis(v, -1, 0) for v in own.of_output(rows, columns, float(self._scale)))
+        level = np.maximum(level, 0)
+        noise_variance = alpha * level + beta
+        side = 2 * round(float(self._scale)) + 1
+        brightest = np.stack([cv2.dilate(plane, np.ones((side, side), np.uint8)) for plane in level])
+        variance = np.maximum(noise_variance + np.square(np.float32(_MODEL_ERROR) * brightest), np.float32(_ONLY_NOISE))
+        saturation = np.float32(frame.info.levels.saturation)
+        if saturation < 1:
+            variance[level + np.float32(_CLIPPED_SIGMAS) * np.sqrt(noise_variance) > saturation] = np.inf
+        return np.ascontiguousarray(1 / variance, np.float32)
+
+    @cached_property
+    def is_bracket(self) -> bool:
+        """Whether views have noise of their own."""
+        return any(c is not None for c in self._certainties)
+
+    @cached_property
+    def relative_precision(self) -> list[Floats | np.float32]:
+        """Return, per view, 1 / variance of its samples at each cell, (m, n), relative to that of the burst's noise model; 1 where that holds."""
+        least = np.float32(1e-6)  # where a frame is clipped
+        return [np.float32(1) if c is None else np.maximum(self._at_cells((c / self._certainty).mean(axis=0)), least) for c in self._certainties]
+
+    @property
+    def least_information(self) -> Floats:
+        """Return a lower limit of the information of a bracket's pixels, (3, h, w): a small share of one of the noisiest samples."""
+        return np.asarray(np.float32(_LEAST_OF_A_SAMPLE) * self._certainty, np.float32)
 
     def equations(self, robustness_maps: Sequence[Floats]) -> NormalEquations:
         """Return the normal equations of all samples, weighted by robustness (m, n) per CFA cell of the tile and by 1 / variance."""
@@ -163,7 +213,7 @@ class TileData:
         for axis in (1, 2):  # excluded by `product`, hence here too
             rim = np.moveaxis(right, axis, 0)
             rim[:reach] = rim[-reach:] = 0
-        return NormalEquations(normal, self.blurred(right), information, wide)
+        return NormalEquations(normal, self.blurred(right), information, self._effective_samples(information, robustness_maps), wide)
 
     def _wide_samples(self, robustness_maps: Sequence[Floats], right: Floats, information: Floats) -> WideSamples:
         """Return the samples of blurred frames; add their A^T W y and A^T W 1 to `right` and `information`."""
@@ -215,10 +265,14 @@ class TileData:
             x[:, 1:-1] = plane[:, 2:] - plane[:, :-2]
             total += (y * y + x * x) * certainty * (s * s / 12)
         side = 2 * round(2 * float(s)) + 1
-        around = cv2.blur(total, (side, side))
+        return self._at_cells(cv2.blur(total, (side, side)))
+
+    def _at_cells(self, plane: NDArray[np.floating]) -> Floats:
+        """Return values (h, w) of the tile's pixels at the centres of its CFA cells, (m, n), bilinear."""
+        s = self._scale
         y, x = (((2 * index + 1) * s - o - np.float32(0.5)).astype(np.float32) for index, o in zip((self._rows, self._columns), self._tile.origin, strict=True))
         at_y, at_x = (np.ascontiguousarray(a) for a in np.broadcast_arrays(y[:, None], x[None]))
-        return np.asarray(cv2.remap(around, at_x, at_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32)
+        return np.asarray(cv2.remap(np.asarray(plane, np.float32), at_x, at_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32)
 
     def misfits_of_start(self) -> list[Floats]:
         """Return the `misfits` of the first estimate."""
@@ -230,10 +284,11 @@ class TileData:
         Compared are means of residuals from the same image, so that sample positions hardly matter; the standard errors are those of their scatter.
         """
         means = []
-        for total, count, signed in self._of_start:
+        for (total, count, signed), precision in zip(self._of_start, self.relative_precision, strict=True):
             n = np.maximum(cv2.blur(count, _NEAR), np.float32(1e-6))
             mean = cv2.blur(signed, _NEAR) / n
-            means.append((mean, np.maximum(cv2.blur(total, _NEAR) / n - mean * mean, np.float32(1)) / (n * np.float32(_NEAR[0] * _NEAR[1]))))
+            variance = np.maximum(cv2.blur(total, _NEAR) / n - mean * mean, np.float32(1)) / (n * np.float32(_NEAR[0] * _NEAR[1]))
+            means.append((mean, variance) if not self.is_bracket else (mean / np.sqrt(precision), variance / precision))
         own, variance = means[reference]
         return [np.asarray(np.abs(m - own) / np.sqrt(v + variance), np.float32) for m, v in means]
 
@@ -262,9 +317,11 @@ class TileData:
         at_y, at_x = (np.ascontiguousarray(a) for a in np.broadcast_arrays(y[:, None], x[None]))
         return np.asarray(cv2.remap(values, at_x, at_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32)
 
-    def effective_samples(self, equations: NormalEquations) -> Floats:
-        """Return the effective number of samples of any colour per pixel, (h, w), weighted by robustness."""
-        return np.asarray((equations.information / self._certainty).sum(axis=0), np.float32)
+    def _effective_samples(self, information: Floats, weights: Sequence[Floats]) -> float:
+        """Return the effective number of samples of any colour, weighted by robustness and by the views' weights: (m, n) `weights`."""
+        if self.is_bracket:
+            return sum(float(w.ravel()[spots.where[1]].sum(dtype=np.float64)) for spots, w in zip(self._spots, weights, strict=True))
+        return float(np.asarray((information / self._certainty).sum(axis=0), np.float32).sum(dtype=np.float64))
 
     def relit(self, image: Floats, equations: NormalEquations, share: float) -> Floats:
         """Return the image plus `share` of the local mean residual of each colour: restores flux lost to shrinkage. image: (3, h, w).
@@ -308,9 +365,15 @@ def _misfit(total: Floats, count: Floats) -> Floats:
 
 
 def _crop(frame: Frame, box: NDArray[np.int64], defects: NDArray[np.int64]) -> tuple[Floats, NDArray[np.int64]]:
-    """Return the frame's samples inside box = (y0, y1, x0, x1), even numbers, clipped at 1.0, NaN at defects; and (y0, x0)."""
+    """Return the frame's samples inside box = (y0, y1, x0, x1), even numbers, clipped at 1.0, NaN at defects; and (y0, x0).
+
+    Clipped samples of the longer exposures of a bracket are NaN too.
+    """
     y0, y1, x0, x1 = box
     crop = np.minimum(samples(frame.mosaic[y0:y1, x0:x1], frame.info.levels), np.float32(1))
+    saturation = frame.info.levels.saturation
+    if saturation < 1:
+        crop[crop >= np.float32(_CLIPPED * saturation)] = np.nan
     inside = defects[(defects[:, 0] >= y0) & (defects[:, 0] < y1) & (defects[:, 1] >= x0) & (defects[:, 1] < x1)]
     crop[inside[:, 0] - y0, inside[:, 1] - x0] = np.nan
     return crop, np.array([y0, x0])

@@ -248,10 +248,11 @@ class _Solver:
         s = self._settings
         steps, coarse, settled = (_RECHECK_STEPS, 1.0, _RECHECK_SETTLED) if recheck else (s.outer_iterations, _COARSE, _SETTLED)
         information = np.stack([cv2.blur(plane, _AROUND) for plane in equations.information])
-        information = np.maximum(information, information.mean() * np.float32(_LEAST_INFORMATION) + np.float32(1e-9))
+        least = data.least_information if data.is_bracket else information.mean() * np.float32(_LEAST_INFORMATION) + np.float32(1e-9)
+        information = np.maximum(information, least)
         x, seen, pull, scratch = aligned(start.shape), aligned(start.shape), aligned(start.shape), normal_matrix_loops.scratch_for(start.shape)
         x[:] = start
-        z, done, enough = x, 0, s.stop_tolerance * float(data.effective_samples(equations).sum(dtype=np.float64))
+        z, done, enough = x, 0, s.stop_tolerance * equations.samples
         for turn, weak in enumerate(np.geomspace(s.sigma_start, s.sigma_end, steps)):
             np.multiply(information, np.float32(1 / (weak * weak)), out=pull)
             z = prior.prox(x, np.reciprocal(pull), turn, turn >= coarse * steps, z if turn >= _KNOWN * s.outer_iterations else None)

@@ -76,8 +76,13 @@ class SimulateSettings:
     moving_object: MovingObject | None = None
     flicker: Flicker | None = None
     orientation: int = 1  # TIFF/EXIF code of the frames; 1 to 8; pixels are not rotated
+    exposures_ev: tuple[float, ...] = ()  # of the frames, in turn, relative to the truth; -16 to 16; () = 0 for all
     linear: bool = False  # the image is linear camera RGB already, 1.0 = saturation
     colour: Colour | None = None  # the camera's colour; None = burstsr.simulate.scene.camera_colour()
+
+    def exposure(self, index: int) -> float:
+        """Return the exposure of a frame relative to that in which 1.0 of the truth is saturation."""
+        return float(2.0 ** self.exposures_ev[index % len(self.exposures_ev)]) if self.exposures_ev else 1.0
 
     def __post_init__(self) -> None:
         ranges = {
@@ -97,6 +102,8 @@ class SimulateSettings:
         }
         for name, (low, high) in ranges.items():
             check_range(name, getattr(self, name), low, high, whole=name in _WHOLE)
+        for value in self.exposures_ev:
+            check_range("exposures_ev", value, -16, 16)
         if self.cfa not in NAMES:
             raise RangeError("cfa", f"must be one of {', '.join(NAMES)}, not {self.cfa!r}")
         if isinstance(self.motion, str):

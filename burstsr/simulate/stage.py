@@ -98,9 +98,12 @@ def simulate_burst(image: NDArray[Any], settings: SimulateSettings, rng: np.rand
         if lost is not None:
             clean /= lost
         clean[hot[:, 0], hot[:, 1]] += hot_light
+        if settings.exposures_ev:
+            clean *= np.float32(settings.exposure(index))
         time = START + timedelta(microseconds=round(index * trajectories.FRAME_INTERVAL_S * 1e6))
         noisy = with_noise(clean, noise, info.cfa, settings.row_noise, noise_rng)
-        frames.append(Frame(replace(info, path=Path(f"frame_{index:03d}.dng"), time=time), quantised(noisy, info.levels)))
+        of_frame = replace(info, path=Path(f"frame_{index:03d}.dng"), time=time, exposure_s=EXPOSURE_S * settings.exposure(index))
+        frames.append(Frame(of_frame, quantised(noisy, info.levels)))
 
     moves = settings.moving_object is not None
     return SimulatedBurst(

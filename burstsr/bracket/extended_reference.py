@@ -1,0 +1,111 @@
+"""The reference of a bracket with what it clips taken from shorter exposures: what kernels, the fallback and the safeguard see of the scene."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from burstsr.bracket.exposure import CLIPPED
+from burstsr.bracket.precision import clipped_cells, warped
+from burstsr.core.burst import Frame, Levels
+from burstsr.core.flow import Flow
+from burstsr.core.mono import cell_channels
+from burstsr.core.sensor import clipped_samples, samples
+from burstsr.demosaic import demosaic
+
+Floats = NDArray[np.float32]
+_BLACK = 4096.0  # DN of the extended reference: room for noise below black
+_AROUND = (3, 3)
+_ACCEPTED = 0.3  # robustness from which a frame fills in
+
+
+@dataclass(frozen=True)
+class ExtendedReference:
+    """samples: (H, W) of the reference, those it clips interpolated from shorter exposures. frame: the same as a frame, in whole DN.
+
+    source: (H/2, W/2) index of the view that most samples of a CFA cell are from; `reference` where it is the reference.
+    """
+
+    samples: Floats
+    frame: Frame
+    source: NDArray[np.int64]
+
+
+def extended(views: Sequence[tuple[Frame, Flow, Floats]], reference: int) -> ExtendedReference:
+    """Return the reference of `views` (frame, flow, robustness), in units in which 1.0 is the saturation of the shortest exposure, with its highlights.
+
+    Each clipped sample is interpolated in the longest of the shorter exposures that is not clipped there; it never becomes darker than saturation.
+    """
+    frame = views[reference][0]
+    own = frame.info.levels.saturation
+    image = np.minimum(samples(frame.mosaic, frame.info.levels), np.float32(own))
+    missing = image >= np.float32(CLIPPED * own)
+    source = np.full((image.shape[0] // 2, image.shape[1] // 2), reference)
+    shorter = [i for i, view in enumerate(views) if view[0].info.levels.saturation > own]
+    for i in sorted(shorter, key=lambda i: views[i][0].info.levels.saturation):
+        if not missing.any():
+            break
+        other, flow, robustness = views[i]
+        usable = robustness >= _ACCEPTED
+        if other.info.levels.saturation < 1:
+            usable &= warped(cv2.dilate(clipped_cells(other), np.ones(_AROUND, np.uint8)), flow) == 0
+        fill = missing & _sites(usable)
+        image[fill] = np.maximum(image, _at_reference(other, flow))[fill]
+        source[fill.reshape(*source.shape[:1], 2, source.shape[1], 2).any(axis=(1, 3))] = i
+        missing &= ~fill
+    if missing.any():
+        _fill_neutral(image, missing, frame)
+    levels = Levels(np.full((2, 2), _BLACK), 65535.0)
+    dn = np.clip(np.rint(image * np.float32(65535.0 - _BLACK) + np.float32(_BLACK)), 0, 65535).astype(np.uint16)
+    return ExtendedReference(image, Frame(replace(frame.info, levels=levels), dn), source)
+
+
+def _fill_neutral(image: Floats, missing: NDArray[np.bool_], frame: Frame) -> None:
+    """Raise clipped samples that no frame shows, in place, to the level at which their CFA cell is neutral: a lower bound without a tint."""
+    neutral, channels = frame.info.colour.as_shot_neutral.astype(np.float32), cell_channels(frame)
+    level = np.max([image[i::2, j::2] / neutral[channels[i, j]] for i, j in np.ndindex(2, 2)], axis=0)
+    for i, j in np.ndindex(2, 2):
+        own = image[i::2, j::2]
+        lost = missing[i::2, j::2]
+        own[lost] = np.minimum(level * neutral[channels[i, j]], 1)[lost]
+
+
+def _sites(of_cells: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    return np.asarray(np.repeat(np.repeat(of_cells, 2, axis=0), 2, axis=1), np.bool_)
+
+
+def _at_reference(frame: Frame, flow: Flow) -> Floats:
+    """Return what a frame shows at the positions of the reference's samples, in their colours."""
+    return np.minimum(_moved(demosaic(frame, clipped_samples(frame)), flow, frame), np.float32(frame.info.levels.saturation))
+
+
+def _moved(image: Floats, flow: Flow, frame: Frame) -> Floats:
+    """Return an image (H, W, 3) at p + flow(p) in the colours of a frame's samples, (H, W); interpolated on square roots, where edges ring less."""
+    root = np.sqrt(np.maximum(image, 0))
+    y, x = np.mgrid[: root.shape[0], : root.shape[1]].astype(np.float64)
+    shift = flow.at(y, x)
+    moved = cv2.remap(root, (x + shift[..., 1]).astype(np.float32), (y + shift[..., 0]).astype(np.float32), cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    out, channels = np.empty(root.shape[:2], np.float32), cell_channels(frame)
+    for i, j in np.ndindex(2, 2):
+        out[i::2, j::2] = moved[i::2, j::2, channels[i, j]]
+    return np.square(np.maximum(out, 0))
+
+
+def imputed(frame: Frame, flow: Flow, image: Floats) -> Frame:
+    """Return a frame with its clipped samples replaced by what `image`, (H, W, 3) of the extended reference, shows there, at least their saturation.
+
+    So they neither tint the merge nor leave a hole beside an edge, where longer exposures would otherwise only tell of its dark side. Its mosaic is float32.
+    """
+    saturation = np.float32(frame.info.levels.saturation)
+    if saturation >= 1:
+        return frame
+    values = samples(frame.mosaic, frame.info.levels)
+    clipped = values >= np.float32(CLIPPED) * saturation
+    if not clipped.any():
+        return frame
+    values[clipped] = np.maximum(_moved(image, flow.inverse(), frame), saturation)[clipped]
+    return Frame(replace(frame.info, levels=Levels(np.zeros((2, 2)), 1.0)), values)  # type: ignore[arg-type]

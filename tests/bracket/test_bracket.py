@@ -1,0 +1,120 @@
+"""Brackets of arrays: exposure ratios, uniform bursts, highlights beyond the reference's saturation, borders of clipped areas."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from burstsr import Settings, super_resolve
+from burstsr.bracket import bracket_of
+from burstsr.bracket.exposure import measure_ratios
+from burstsr.core.burst import Burst
+from burstsr.report import Record
+from burstsr.simulate import SimulateSettings, simulate_burst
+
+NEUTRAL = np.array([0.5, 1.0, 0.625], np.float32)
+EVS = (0.0, -3.0, 2.0)
+
+
+def scene(side=320, top=3.0, seed=3):
+    """Linear camera RGB: grey texture of several scales around 0.1, with a soft-edged bright window and lamp of up to `top`."""
+    rng = np.random.default_rng(seed)
+    coarse = (rng.uniform(-1, 1, (side // n, side // n)).astype(np.float32) for n in (4, 8, 20, 64))
+    texture = sum(cv2.resize(part, (side, side), interpolation=cv2.INTER_CUBIC) for part in coarse)
+    level = 0.1 * np.exp(0.35 * texture)
+    light = np.zeros((side, side), np.float32)
+    light[side // 8 : side // 2, side // 8 : side // 3] = 1
+    cv2.circle(light, (2 * side // 3, 2 * side // 3), side // 8, 0.6, -1)
+    return ((level * (1 + (top / 0.1 - 1) * cv2.GaussianBlur(light, (0, 0), 2.5)))[..., None] * NEUTRAL).astype(np.float32)
+
+
+def simulated(evs=EVS, iso=100.0, seed=0, side=320, **more):
+    settings = SimulateSettings(frames=len(evs), iso=iso, exposures_ev=tuple(evs), linear=True, **more)
+    return simulate_burst(scene(side), settings, np.random.default_rng(seed))
+
+
+def without_exif(burst):
+    infos = [replace(frame.info, iso=0.0, exposure_s=0.0) for frame in burst]
+    return Burst(burst.name, tuple(frame.with_info(info) for frame, info in zip(burst, infos, strict=True)))
+
+
+def common_units(burst, reference=0):
+    return bracket_of(burst, reference, Record(burst, Settings()))
+
+
+@pytest.mark.parametrize("iso, tolerance", [(100, 0.005), (800, 0.02)])
+def test_exposure_ratios_are_recovered_without_exif(iso, tolerance):
+    simulation = simulated((0, -2, -1, 1, 2), iso, side=640)
+    frames = without_exif(simulation.burst).frames
+    found = [ratio.value for ratio in measure_ratios(frames, [simulation.noise] * len(frames), 0)]
+    assert found == pytest.approx([1, 0.25, 0.5, 2, 4], rel=tolerance)
+
+
+def test_a_wrong_exif_ratio_is_noticed_and_corrected():
+    simulation = simulated((0, -2, 1), side=640)
+    wrong = simulation.burst.frames[1]
+    wrong = wrong.with_info(replace(wrong.info, exposure_s=wrong.info.exposure_s * 2 ** (1 / 3)))
+    bracket = common_units(Burst("b", (simulation.burst.frames[0], wrong, simulation.burst.frames[2])))
+    assert bracket.ratios[1].value == pytest.approx(0.25, rel=0.005)
+    assert bracket.ratios[1].to_dict()["difference_from_exif"] == pytest.approx(2 ** (-1 / 3) - 1, abs=0.01)
+
+
+def test_a_uniform_burst_is_no_bracket():
+    simulation = simulated((0, 0, 0))
+    assert common_units(simulation.burst) is None
+    assert common_units(without_exif(simulation.burst)) is None
+
+
+def test_samples_of_all_exposures_have_common_units_and_their_own_noise():
+    simulation = simulated()
+    bracket = common_units(simulation.burst)
+    assert bracket.peak == pytest.approx(8, rel=0.02)
+    for frame, ev in zip(bracket.burst, EVS, strict=True):
+        assert frame.info.levels.saturation == pytest.approx(2.0**-ev / 8, rel=0.02)
+        own = bracket.burst.frames[0].info.own_noise
+        assert frame.info.own_noise.alpha == pytest.approx(own.alpha * 2.0**-ev, rel=0.02)
+        assert frame.info.own_noise.beta == pytest.approx(own.beta * 4.0**-ev, rel=0.04)
+
+
+@pytest.mark.parametrize("mode", ["fast", "best"])
+def test_highlights_match_the_truth_above_saturation_without_a_tint(mode):
+    simulation = simulated()
+    result = super_resolve(simulation.burst, Settings(reference=0, mode=mode, measure_noise=False))
+    truth = simulation.truth
+    bright = cv2.erode((truth[..., 1] > 1.5).astype(np.uint8), np.ones((9, 9))) > 0
+    assert np.quantile(np.abs(result.image / truth - 1)[bright], 0.95) < 0.1
+    assert result.image[bright].mean(0) == pytest.approx(truth[bright].mean(0), rel=0.02)
+    balanced = np.maximum(result.image / NEUTRAL, 0.01)
+    tint = np.abs(np.log(balanced[..., 0] / balanced[..., 1])) + np.abs(np.log(balanced[..., 2] / balanced[..., 1]))
+    near = np.zeros(tint.shape, bool)
+    for ev in EVS:
+        over = (truth.max(-1) >= 2.0**-ev).astype(np.uint8)
+        near |= (cv2.dilate(over, np.ones((17, 17))) > 0) & (cv2.erode(over, np.ones((17, 17))) == 0)
+    assert tint[near].mean() < 1.2 * tint[~near].mean() + 0.01
+
+
+def test_noise_in_shadows_is_that_of_the_longest_exposure():
+    bracket, uniform = (simulated(evs, 800) for evs in ((0, -3, 3), (0, 0, 0)))
+    dark = bracket.truth[..., 1] < 0.08
+    errors = []
+    for simulation in (bracket, uniform):
+        result = super_resolve(simulation.burst, Settings(reference=0, measure_noise=False))
+        errors.append(float(np.square(result.image - simulation.truth)[dark].mean()))
+    assert errors[0] < 0.6 * errors[1]
+
+
+def test_the_report_has_the_exposure_of_every_frame():
+    simulation = simulated((0, -2, 2))
+    frames = super_resolve(simulation.burst, Settings(measure_noise=False, reference=0)).report["frames"]
+    assert [frame["exposure"]["exif_ratio"] for frame in frames] == [1.0, 0.25, 4.0]
+    assert all(abs(frame["exposure"]["difference_from_exif"]) < 0.02 for frame in frames)
+
+
+def test_one_frame_of_a_bracket_and_frames_of_one_sample_value_raise_nothing():
+    simulation = simulated((0, 3))
+    dead = simulation.burst.frames[1]
+    dead = dead.with_mosaic(np.full_like(dead.mosaic, 16383)).with_info(replace(dead.info, path=Path("dead.dng")))
+    result = super_resolve(Burst("b", (simulation.burst.frames[0], dead)), Settings(measure_noise=False))
+    assert np.isfinite(result.image).all()
