@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -16,6 +17,7 @@ from burstsr.core.noise import Noise
 from burstsr.io.rescaling import RESCALED_BLACK, RESCALED_WHITE
 
 Floats = NDArray[np.float32]
+Sample = TypeVar("Sample", bound=np.generic)
 DOUBLING_C = 6.0  # degrees Celsius by which dark current doubles (Janesick 2001, "Scientific Charge-Coupled Devices", chapter 7)
 _ROWS = 256
 _GAINS = 0.1, 10.0  # range of a flat's gains; pixels beyond it are defective
@@ -60,15 +62,16 @@ def flat_gain(flats: Sequence[Frame], floor: Floats | np.float32) -> tuple[Float
 
     floor: DN of the flats without light. Each flat is divided by its channels' medians, so that the light may change from one to the next.
     """
-    cfa = flats[0].info.cfa
-    evened = []
-    for flat in flats:
-        light = flat.mosaic - floor
-        for site in cfa.sites():
-            plane = _plane(light, cfa, site)
-            plane /= max(float(np.median(plane)), 1e-6)
-        evened.append(light.astype(np.float32))
-    flat = np.asarray(np.median(evened, axis=0), np.float32)
+    cfa, shape = flats[0].info.cfa, flats[0].info.shape
+    floor = np.broadcast_to(np.float32(floor) if np.ndim(floor) == 0 else floor, shape)
+    levels = [{site: max(float(np.median(_plane(light.mosaic - floor, cfa, site))), 1e-6) for site in cfa.sites()} for light in flats]
+    flat = np.empty(shape, np.float32)
+    for y, x in cfa.sites():
+        under, out = _plane(floor, cfa, (y, x)), _plane(flat, cfa, (y, x))
+        for first in range(0, len(out), _ROWS):
+            rows = slice(first, first + _ROWS)
+            lights = [(_plane(light.mosaic, cfa, (y, x))[rows] - under[rows]) / level[y, x] for light, level in zip(flats, levels, strict=True)]
+            out[rows] = np.median(lights, axis=0)
     bad = ~((flat > _GAINS[0]) & (flat < _GAINS[1]))
     gain = np.where(bad, np.float32(1), 1 / np.where(bad, np.float32(1), flat))
     for channel in range(len(cfa.channels)):
@@ -123,6 +126,6 @@ def _field(gain: Floats, cfa: Cfa) -> GainField:
     return GainField(np.stack(of_channel).astype(np.float32), (gain.shape[0], gain.shape[1]))
 
 
-def _plane(image: Floats, cfa: Cfa, site: tuple[int, int]) -> Floats:
+def _plane(image: NDArray[Sample], cfa: Cfa, site: tuple[int, int]) -> NDArray[Sample]:
     """Return a view of the samples of a site."""
     return image[site[0] :: cfa.period[0], site[1] :: cfa.period[1]]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -116,7 +116,26 @@ def figure_table(figures: dict[str, dict[str, float]]) -> str:
 
 
 def read_side(path: Path) -> Side:
-    """Read an image of any kind that `compare` takes. Raises InputFileError."""
+    """Read an image of any kind that `compare` takes; a grey one becomes neutral linear sRGB. Raises InputFileError."""
+    side = _side(path)
+    if side.colour is None or len(side.colour.as_shot_neutral) == 3:
+        return side
+    import numpy as np
+
+    return replace(side, rgb=np.repeat(side.rgb[..., :1], 3, axis=2), colour=_srgb())
+
+
+def _srgb() -> Colour:
+    """Return the colour of a camera whose RGB is linear sRGB."""
+    import numpy as np
+
+    from burstsr.core.burst import Colour
+    from burstsr.core.srgb import SRGB_TO_XYZ
+
+    return Colour(np.ones(3), np.linalg.inv(SRGB_TO_XYZ))
+
+
+def _side(path: Path) -> Side:
     if path.suffix.lower() == ".dng":
         from burstsr.io.linear_dng import read_linear_dng
 
@@ -143,14 +162,9 @@ def read_side(path: Path) -> Side:
 
 def _alike(image: Side, truth: Side) -> tuple[NDArray[np.float32], NDArray[np.float32], Colour]:
     """Convert both to the same space: camera RGB if both are linear, else linear sRGB, upright."""
-    import numpy as np
-
-    from burstsr.core.burst import Colour
-    from burstsr.core.srgb import SRGB_TO_XYZ
-
     if image.colour is not None and truth.colour is not None:
         return image.rgb, truth.rgb, truth.colour
-    return _displayed(image), _displayed(truth), Colour(np.ones(3), np.linalg.inv(SRGB_TO_XYZ))
+    return _displayed(image), _displayed(truth), _srgb()
 
 
 def _displayed(side: Side) -> NDArray[np.float32]:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from burstsr.simulate.worlds import WorldBurst
 
 _BAYER = ("RGGB", "BGGR", "GRBG", "GBRG")
-CFA_NAMES = (*_BAYER, *(f"quad {order}" for order in _BAYER), "X-Trans")
+CFA_NAMES = (*_BAYER, *(f"quad {order}" for order in _BAYER), "X-Trans", "mono")
 SCENES = (
     *("clean", "motion-blur", "parallax", "leaves", "rolling-shutter", "walkers"),
     *("chart", "turning", "dirty-sensor", "flicker", "aberration", "focus-breathing"),

@@ -133,7 +133,7 @@ def row(burst: BurstFiles) -> tuple[str, ...]:
     return (
         burst.name,
         str(len(burst.infos)),
-        info.camera or "?",
+        ", ".join([info.camera or "?", *([info.observation.filter_name] if info.observation.filter_name else [])]),
         f"{width} x {height}",
         info.cfa_order,
         f"{info.iso:g}" if info.iso else "?",
@@ -205,4 +205,7 @@ def _plain_frame(info: FrameInfo) -> dict[str, Any]:
         "orientation": info.orientation,
         "aperture": info.aperture,
         "focal_mm": info.focal_mm,
+        "temperature_c": info.observation.temperature_c,
+        "filter": info.observation.filter_name,
+        "frame_type": info.observation.frame_type,
     }

@@ -35,6 +35,7 @@ from burstsr.io.tags import FileTags, camera_name, capture_time, lacks_pixels, m
 log = logging.getLogger(__name__)
 Mosaic = NDArray[np.uint16]
 _FLIP_TO_ORIENTATION = {0: 1, 3: 3, 5: 8, 6: 6}
+_VIDEO = (".ser", ".avi", ".mov", ".mp4")
 _EXPOSURE_TOLERANCE = 0.02  # cameras round the same exposure differently from frame to frame
 _BLACK_TOLERANCE = 0.002  # of full scale: black levels measured per frame drift by a fraction of this
 
@@ -67,6 +68,8 @@ def open_raw(path: str | Path) -> tuple[FrameInfo, Mosaic | Callable[[], Mosaic]
     _check_file(file)
     if is_fits(file) or file.suffix.lower() in FITS_SUFFIXES:
         return _not_blank(*(decoded.take(file) or open_fits(file)))
+    if file.suffix.lower() in _VIDEO:
+        raise InputFileError(f"{file}: video is not supported; convert its frames to FITS, TIFF or DNG")
     if is_grey_tiff(file):
         return _not_blank(*open_grey_tiff(file))
     tags = _checked_tags(file)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from burstsr.core.burst import Colour, Levels
-from burstsr.core.cfa import NAMES
+from burstsr.core.cfa import NAMES, Cfa
 from burstsr.core.checks import FARTHEST_PX, check_colour, check_levels, check_noise
 from burstsr.core.errors import InputFileError, SettingsError
 from burstsr.core.fields import check_choice, check_range
@@ -119,10 +119,12 @@ def _check(truth: TruthRecord) -> None:
     for length in truth.shape:
         check_range("shape", length, 1, FARTHEST_PX)
     check_choice("cfa", truth.cfa_order, NAMES)
+    channels = len(Cfa.parse(truth.cfa_order).channels)
     check_range("orientation", truth.orientation, 1, 8)
-    check_noise(truth.noise)
+    check_noise(truth.noise, channels=channels)
     check_levels(truth.levels, "levels")
-    check_colour(truth.colour, "colour")
+    if channels == 3:
+        check_colour(truth.colour, "colour")
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401  any field

@@ -141,3 +141,11 @@ def test_photon_transfer_of_monochrome_flats(rng):
     np.testing.assert_allclose(record.gain_e_per_dn, [2, 2, 2], rtol=0.05)
     np.testing.assert_allclose(record.black_dn, 500, atol=0.3)
     np.testing.assert_allclose(record.read_noise_dn, [3, 3, 3], rtol=0.05)
+
+
+def test_a_simulated_burst_is_processed_and_compared(run, run_json, tmp_path):
+    imageio.imwrite(tmp_path / "scene.png", np.repeat(np.arange(0, 240, dtype=np.uint8)[None, :, None], 200, 0).repeat(3, 2))
+    assert run("simulate", tmp_path / "scene.png", "-o", tmp_path / "in", "--frames", "3", "--cfa", "mono")[0] == 0
+    assert run("process", tmp_path / "in", "-o", tmp_path / "out")[0] == 0
+    status, told = run_json("compare", tmp_path / "out" / "scene.dng", tmp_path / "in" / "scene" / "truth.tif")
+    assert status == 0 and told["psnr_srgb"] > 35
