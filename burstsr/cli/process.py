@@ -68,7 +68,13 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:  # noqa: ANN401  argpa
         default=[],
         help="calibration record of burstsr calibrate; repeatable. none: ignore the user's profiles too",
     )
-    parser.add_argument("--motion", metavar="FILE", type=Path, help="known motion of the frames, from a driven mount or stabiliser: see calibrate jiggle")
+    parser.add_argument(
+        "--motion",
+        metavar="FILE|pixel-shift-4|pixel-shift-16",
+        type=Path,
+        help="known motion of the frames: a file, from a driven mount or stabiliser (see calibrate jiggle), or a set of a camera that shifts its sensor: "
+        "4 frames a whole pixel apart, or 16 half a pixel apart",
+    )
     _add_calibration_frames(parser)
     add_options(parser)
     parser.add_argument("--dry-run", action="store_true", help="show the grouping and the planned actions; write nothing")

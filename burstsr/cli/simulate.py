@@ -42,7 +42,9 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:  # noqa: ANN401  argpa
     )
     parser.add_argument("image", metavar="IMAGE", nargs="+", type=Path, help="sRGB image of 8 or 16 bits")
     parser.add_argument("-o", "--output", metavar="OUT", type=Path, required=True, help="output folder")
-    parser.add_argument("--frames", type=int, metavar="N", help="number of frames (default 13, or as many as the motion FILE has)")
+    parser.add_argument(
+        "--frames", type=int, metavar="N", help="number of frames (default 13, or as many as the motion has: 4 or 16 of a pixel shift, those of the FILE)"
+    )
     parser.add_argument("--scale", type=float, default=2.0, metavar="S", help="image pixels per raw pixel, per axis, 1 to 4 (default 2)")
     parser.add_argument("--seed", type=int, default=0, help="random seed (default 0); the same seed gives the same burst")
     _add_scene(parser.add_argument_group("scene and lens"))
@@ -78,7 +80,10 @@ def _add_scene(scene: Any) -> None:  # noqa: ANN401
 
 def _add_motion(motion: Any) -> None:  # noqa: ANN401
     motion.add_argument(
-        "--motion", metavar="handheld|tripod|jiggle|FILE", default="handheld", help="FILE: JSON with one motion per frame, such as a truth.json"
+        "--motion",
+        metavar="handheld|tripod|jiggle|pixel-shift-4|pixel-shift-16|FILE",
+        default="handheld",
+        help="FILE: JSON with one motion per frame, such as a truth.json",
     )
     motion.add_argument("--residue", type=float, metavar="PX", help="tripod: standard deviation of residual motion per axis, in raw pixels (default 0)")
     motion.add_argument("--rolling-shutter", type=float, metavar="T", help="handheld: readout time of 1000 rows in frame intervals, 0 to 1 (default 0)")
@@ -186,12 +191,13 @@ def _world(image: Path, args: argparse.Namespace, settings: SimulateSettings) ->
 def _settings(args: argparse.Namespace) -> SimulateSettings:
     from burstsr.io.psf import read_psf
     from burstsr.simulate import Flicker, MovingObject, SimulateSettings, read_motions
-    from burstsr.simulate.settings import MOTIONS
+    from burstsr.simulate.settings import MOTIONS, PIXEL_SHIFTS
 
     names = ("scale", "cfa", "bits", "orientation", "linear", "vignetting", "row_noise", "hot_pixels")
     chosen: dict[str, Any] = {name: getattr(args, name) for name in names}
     if args.motion in MOTIONS:
         chosen["motion"] = args.motion
+        chosen["frames"] = PIXEL_SHIFTS.get(args.motion, SimulateSettings.frames)
     elif Path(args.motion).is_file():
         chosen["motion"] = read_motions(Path(args.motion))
         chosen["frames"] = len(chosen["motion"])

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from burstsr.core.errors import InputFileError, SettingsError
+from burstsr.profiles.pixel_shift import STEPS_PX, pixel_shift_flows
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,7 +27,8 @@ _SAME_BLACK_DN = 0.05
 
 @dataclass(frozen=True)
 class CalibrationInputs:
-    """Files that the command line names. profiles: records, which go before the folder's. folder: of the user's profiles. motion: a motion file.
+    """Files that the command line names. profiles: records, which go before the folder's. folder: of the user's profiles. motion: a motion file, or the name
+    of a kind of sensor-shift set (`profiles.pixel_shift`).
 
     darks, flats, bias: calibration frames, or folders of them.
     """
@@ -42,7 +44,8 @@ class CalibrationInputs:
         """The same for a machine with another working directory."""
         frames = (tuple(p.absolute() for p in paths) for paths in (self.darks, self.flats, self.bias))
         profiles = tuple(p.absolute() for p in self.profiles)
-        return CalibrationInputs(profiles, self.folder and self.folder.absolute(), self.motion and self.motion.absolute(), *frames)
+        motion = self.motion if self.motion is None or str(self.motion) in STEPS_PX else self.motion.absolute()
+        return CalibrationInputs(profiles, self.folder and self.folder.absolute(), motion, *frames)
 
     def to_dict(self) -> dict[str, Any]:
         """Ready for JSON; nothing where nothing is named: what the folder has is not asked for."""
@@ -83,11 +86,12 @@ def known_of(profiles: Sequence[str], motion: Path | None) -> CalibrationInputs:
         if len(profiles) > 1:
             raise SettingsError(f"--profile {NONE} cannot be combined with {len(profiles) - 1} other profiles")
         return CalibrationInputs(motion=motion)
-    for path in (*map(Path, profiles), *([motion] if motion else [])):
+    motion_file = None if motion is None or str(motion) in STEPS_PX else motion
+    for path in (*map(Path, profiles), *([motion_file] if motion_file else [])):
         if not path.is_file():
             raise SettingsError(f"{path}: {'not a file' if path.exists() else 'no such file'}")
-    if motion is not None:
-        read_motions(motion)  # errors are reported before anything is computed
+    if motion_file is not None:
+        read_motions(motion_file)  # errors are reported before anything is computed
     for name in profiles:
         if read_record(Path(name)).kind == "motion":
             raise InputFileError(f"{name}: is a motion file; use --motion")
@@ -101,7 +105,8 @@ def prepared(
 
     calibrate: applies calibration frames, which then take the place of a profile's black level, and row and column offsets.
 
-    Raises InputFileError for a motion file with another number of frames, SettingsError for a profile that does not fit.
+    Raises InputFileError for a motion file with another number of frames, BurstError for frames that are no sensor-shift set, SettingsError for a profile
+    that does not fit.
     """
     import numpy as np
 
@@ -131,7 +136,8 @@ def prepared(
     flows = None
     if known.motion is not None:
         settings = replace(settings, reference=settings.reference or 0)
-        flows = _flows(known.motion, burst, settings, omitted)
+        kind = str(known.motion)
+        flows = pixel_shift_flows(kind, burst, settings) if kind in STEPS_PX else _flows(known.motion, burst, settings, omitted)
         sources["motion"] = str(known.motion)
     for name, source in sources.items():
         log.info("%s: %s from %s", burst.name, name, source)

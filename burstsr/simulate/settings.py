@@ -17,7 +17,8 @@ from burstsr.core.fields import check_range
 from burstsr.core.noise import Noise
 from burstsr.simulate.motion import FrameMotion
 
-MOTIONS = ("handheld", "tripod", "jiggle")
+PIXEL_SHIFTS = {"pixel-shift-4": 4, "pixel-shift-16": 16}  # frames of a set
+MOTIONS = ("handheld", "tripod", "jiggle", *PIXEL_SHIFTS)
 _WHOLE = ("frames", "bits", "hot_pixels", "orientation")
 
 
@@ -60,7 +61,9 @@ class SimulateSettings:
     scale: float = 2.0  # truth pixels per raw pixel, per axis; 1 to 4
     iso: float = 400.0  # sets the noise, where `noise` is None, by Noise.of_iso; above 0
     noise: Noise | None = None  # explicit model, per channel
-    motion: Literal["handheld", "tripod", "jiggle"] | tuple[FrameMotion, ...] = "handheld"  # explicit: the first `frames` of them, relative to the first
+    motion: Literal["handheld", "tripod", "jiggle", "pixel-shift-4", "pixel-shift-16"] | tuple[FrameMotion, ...] = (
+        "handheld"  # explicit: the first `frames` of them, relative to the first
+    )
     deviation_px: float = 2.0  # handheld: standard deviation per axis, raw pixels; >= 0
     rotation_deg: float = 0.06  # handheld: standard deviation of the rotation, degrees; 0 to 5
     rolling_shutter: float = 0.0  # handheld: readout time in frame intervals per 1000 rows; 0 to 1
@@ -109,6 +112,8 @@ class SimulateSettings:
         if isinstance(self.motion, str):
             if self.motion not in MOTIONS:
                 raise RangeError("motion", f"must be one of {', '.join(MOTIONS)}, or a sequence of motions, not {self.motion!r}")
+            if PIXEL_SHIFTS.get(self.motion, self.frames) != self.frames:
+                raise RangeError("frames", f"must be {PIXEL_SHIFTS[self.motion]} for motion {self.motion}, not {self.frames}")
         elif len(self.motion) < self.frames:
             raise RangeError("motion", f"has {len(self.motion)} motions for {self.frames} frames; there must be one per frame")
         if self.noise is not None:

@@ -21,7 +21,7 @@ from burstsr.simulate.dynamic_scene import DynamicScene, build_scene
 from burstsr.simulate.motion import FrameMotion, relative_to_first
 from burstsr.simulate.scene import apply_psf, camera_colour, crop_truth, frame_shape, unprocess
 from burstsr.simulate.sensor import expose, margin_for, quantised, with_noise
-from burstsr.simulate.settings import SimulateSettings
+from burstsr.simulate.settings import PIXEL_SHIFTS, SimulateSettings
 from burstsr.simulate.vignetting import corner_gain, gain_at_pixels
 
 CAMERA = "burstsr simulated"
@@ -134,6 +134,8 @@ def _motions(settings: SimulateSettings, rng: np.random.Generator) -> tuple[Fram
         return trajectories.handheld(settings.frames, rng, settings.deviation_px, settings.rotation_deg, settings.rolling_shutter)
     if settings.motion == "tripod":
         return trajectories.tripod(settings.frames, rng, settings.tripod_residue_px)
+    if settings.motion in PIXEL_SHIFTS:
+        return trajectories.pixel_shift(settings.frames)
     return trajectories.jiggle(settings.frames, settings.scale)
 
 

@@ -50,6 +50,13 @@ def tripod(frames: int, rng: np.random.Generator, residue_px: float = 0.0) -> tu
     return relative_to_first(track)
 
 
+def pixel_shift(frames: int) -> tuple[FrameMotion, ...]:
+    """Return the offsets of a camera that shifts its sensor: 4 frames around a square of a whole pixel; 16: around four, half a pixel apart."""
+    square = ((0.0, 0.0), (0.0, 1.0), (1.0, 1.0), (1.0, 0.0))
+    starts = [(0.0, 0.0)] if frames == 4 else [(y / 2, x / 2) for y, x in square]
+    return tuple(FrameMotion(y + dy, x + dx) for y, x in starts for dy, dx in square)
+
+
 def jiggle(frames: int, scale: float) -> tuple[FrameMotion, ...]:
     """Return sub-pixel offsets that cover the CFA's phases evenly, as by a driven stabiliser or mount.
 
