@@ -49,6 +49,14 @@ def check_flats(flats: Sequence[Sequence[Frame]], darks: int) -> None:
             raise BurstError(f"{full[0].info.path}: the flats are saturated: {found}; at least two must not be (darks count as one); expose less")
 
 
+def check_master_darks(darks: Sequence[Frame]) -> None:
+    """Raise BurstError, naming the file, for a dark with light. Glow and dark current, which are to be subtracted, may be strong."""
+    for dark in darks:
+        if _level(dark) > _BLACK_ERROR[1]:
+            found = f"its median is {_level(dark):.2%} of saturation, and must be at most {_BLACK_ERROR[1]:.0%}"
+            raise BurstError(f"{dark.info.path}: not a dark frame: {found}; cover the lens")
+
+
 def check_master_flats(flats: Sequence[Frame]) -> None:
     """Raise BurstError, naming the file, for a flat that is too dark, or of which a channel is mostly saturated."""
     for flat in flats:

@@ -29,12 +29,10 @@ class Masters:
     """What is subtracted from a light frame, and by what it is multiplied.
 
     dark: (H, W) DN without light at the light's exposure and temperature, black level included. gain: (H, W), mean 1 per channel; None: no flats.
-    bad: (n, 2) (y, x) of pixels whose gain cannot be corrected.
     """
 
     dark: Floats
-    gain: Floats | None
-    bad: NDArray[np.int64]
+    gain: Floats | None = None
 
 
 def median_frame(frames: Sequence[Frame]) -> Floats:

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from burstsr.core.burst import Burst, Frame, FrameInfo
     from burstsr.io.discover import Discovery
     from burstsr.profiles.apply import CalibrationInputs
-    from calibration.masters import Masters
 
 log = logging.getLogger(__name__)
 KIND = "calibration frames"  # of files that are passed over as lights
@@ -80,55 +79,59 @@ def calibration_of(known: CalibrationInputs) -> Callable[[Burst], Applied] | Non
 
 
 def _apply(burst: Burst, frames: CalibrationFrames) -> Applied:
-    from calibration.masters import calibrated
-
-    light = _typical(burst)
-    darks = _matching("dark", frames.darks, light)
-    flats = _matching("flat", frames.flats, light)
-    bias = _matching("bias", frames.bias, light)
-    masters, sources = _masters(light, darks, flats, bias)
-    burst = replace(burst, frames=tuple(calibrated(frame, masters) for frame in burst))
-    return Applied(burst, masters.bad, sources)
-
-
-def _masters(light: FrameInfo, darks: tuple[FrameInfo, ...], flats: tuple[FrameInfo, ...], bias: tuple[FrameInfo, ...]) -> tuple[Masters, dict[str, str]]:
-    """Return the masters for frames like `light`, and what they were made of."""
+    """Return the burst calibrated, exposure by exposure, since a bracket has several."""
     import numpy as np
 
-    from calibration.masters import Masters, dark_current_ratio, flat_gain, scaled_dark
+    from calibration.masters import Masters, calibrated
 
-    sources = {name: _source(infos) for name, infos in (("darks", darks), ("flats", flats), ("bias", bias)) if infos}
-    base, bad = (_median(_paths(bias)) if bias else None), np.zeros((0, 2), np.int64)
-    dark = base
-    if darks:
-        dark, defects = _dark_and_defects(_paths(darks))
-        ratio = dark_current_ratio(light, darks[0])
-        floor = np.float32(np.median(dark)) if base is None else base
-        if _differ(light, darks[0]):
-            how = "their dark current is scaled by" if base is not None else "without --bias only what exceeds their median is scaled, by"
-            log.warning("%s: darks of %s for lights of %s: %s %.3g", light.path.parent, _conditions(darks[0]), _conditions(light), how, ratio)
-            dark = scaled_dark(dark, floor, ratio)
-            sources["darks"] += f", scaled by {ratio:.3g}"
-        excess = (dark[tuple(defects.T)] - np.median(dark)) / (light.levels.white - np.median(dark))
-        bad = defects[(excess > _HOT) | (excess < 0)]
-    if dark is None:
-        dark = _black(light)
-    gain = None
-    if flats:
-        below = base if base is not None else np.float32(np.median(dark))
-        gain, dead = flat_gain(_flats(_paths(flats)), below)
-        bad = np.unique(np.concatenate([bad, dead]), axis=0)
-    return Masters(dark, gain, bad), sources
+    gain, bad, done = None, [], {}
+    sources: dict[str, list[str]] = {}
+    for seconds in dict.fromkeys(frame.info.exposure_s for frame in burst):
+        light = _typical([frame.info for frame in burst if frame.info.exposure_s == seconds])
+        darks, flats, bias = (_matching(kind, infos, light) for kind, infos in (("dark", frames.darks), ("flat", frames.flats), ("bias", frames.bias)))
+        for name, infos in (("darks", darks), ("flats", flats), ("bias", bias)):
+            sources.setdefault(name, []).extend([_source(infos)] if infos else [])
+        base = _median(_paths(bias)) if bias else None
+        dark = _black(light) if base is None else base
+        if darks:
+            dark, defects, how = _dark(light, darks, base)
+            bad.append(defects)
+            sources["darks"][-1] += how
+        if flats and gain is None:
+            gain, dead = _gain(flats, base if base is not None else np.float32(np.median(dark)))
+            bad.append(dead)
+        done[seconds] = Masters(dark, gain)
+    calibrated_frames = tuple(calibrated(frame, done[frame.info.exposure_s]) for frame in burst)
+    found = {name: "; ".join(dict.fromkeys(texts)) for name, texts in sources.items() if texts}
+    return Applied(replace(burst, frames=calibrated_frames), np.unique(np.concatenate([np.zeros((0, 2), np.int64), *bad]), axis=0), found)
 
 
-def _typical(burst: Burst) -> FrameInfo:
+def _dark(light: FrameInfo, darks: tuple[FrameInfo, ...], base: NDArray[np.float32] | None) -> tuple[NDArray[np.float32], NDArray[np.int64], str]:
+    """Return the dark for frames like `light`, (n, 2) (y, x) of pixels to repair, and by what it was scaled, ready for a sentence."""
+    import numpy as np
+
+    from calibration.masters import dark_current_ratio, scaled_dark
+
+    dark, defects = _dark_and_defects(_paths(darks))
+    ratio, how = dark_current_ratio(light, darks[0]), ""
+    if _differ(light, darks[0]):
+        what = "their dark current is scaled by" if base is not None else "without --bias only what exceeds their median is scaled, by"
+        log.warning("%s: darks of %s for lights of %s: %s %.3g", light.path.parent, _conditions(darks[0]), _conditions(light), what, ratio)
+        dark = scaled_dark(dark, np.float32(np.median(dark)) if base is None else base, ratio)
+        how = f", scaled by {ratio:.3g}"
+    level = float(np.median(dark))
+    excess = (dark[tuple(defects.T)] - level) / (light.levels.white - level)
+    return dark, defects[(excess > _HOT) | (excess < 0)], how
+
+
+def _typical(infos: Sequence[FrameInfo]) -> FrameInfo:
     """Return the description of the first frame, at the median temperature of all."""
     import numpy as np
 
-    found = [frame.info.observation.temperature_c for frame in burst]
+    found = [info.observation.temperature_c for info in infos]
     known = [temperature for temperature in found if temperature is not None]
     middle = float(np.median(known)) if known else None
-    return replace(burst.info, observation=replace(burst.info.observation, temperature_c=middle))
+    return replace(infos[0], observation=replace(infos[0].observation, temperature_c=middle))
 
 
 def _matching(kind: str, infos: Sequence[FrameInfo], light: FrameInfo) -> tuple[FrameInfo, ...]:
@@ -217,25 +220,30 @@ def _dark_and_defects(paths: tuple[Path, ...]) -> tuple[NDArray[np.float32], NDA
     import numpy as np
 
     from burstsr.core.burst import Burst
-    from calibration.checks import check_darks
+    from calibration.checks import check_master_darks
     from calibration.defects import measure_defects
     from calibration.masters import median_frame
 
     frames = _frames(paths)
-    check_darks(frames[:: max(1, len(frames) - 1)])
+    check_master_darks(frames[:: max(1, len(frames) - 1)])
     dark = median_frame(frames)
     if len(frames) < _FEWEST_FOR_DEFECTS or any(2 % length for length in frames[0].info.cfa.period):
         return dark, np.zeros((0, 2), np.int64)
-    return dark, measure_defects(Burst("darks", frames), "darks").positions
+    try:
+        return dark, measure_defects(Burst("darks", frames), "darks").positions
+    except BurstError as error:  # darks with much glow or dark current
+        log.info("hot pixels are only subtracted: %s", error)
+        return dark, np.zeros((0, 2), np.int64)
 
 
-def _flats(paths: tuple[Path, ...]) -> Sequence[Frame]:
-    """Read flats. Raises BurstError for frames that are too dark or saturated."""
+def _gain(flats: tuple[FrameInfo, ...], floor: NDArray[np.float32] | np.float32) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Return the gain of flats, and pixels beyond correction. Raises BurstError for frames that are too dark or saturated."""
     from calibration.checks import check_master_flats
+    from calibration.masters import flat_gain
 
-    frames = _frames(paths)
+    frames = _frames(_paths(flats))
     check_master_flats(frames)
-    return frames
+    return flat_gain(frames, floor)
 
 
 def _black(light: FrameInfo) -> NDArray[np.float32]:

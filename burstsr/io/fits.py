@@ -171,7 +171,7 @@ def _physical(path: Path, header: Header, shape: tuple[int, int]) -> NDArray[np.
 def _decoded(path: Path, header: Header, shape: tuple[int, int], scale: _Scale) -> Mosaic:
     """Return the DN of integers that 16 bits hold."""
     stored = _cropped(read_values(path), shape)
-    return (stored.astype(np.int32) + int(float(header.get("BZERO", 0)) + scale.offset)).astype(np.uint16)
+    return np.asarray(stored.astype(np.int32) + int(float(header.get("BZERO", 0)) + scale.offset), np.uint16)
 
 
 def _as_dn(values: NDArray[np.float32], scale: _Scale) -> Mosaic:

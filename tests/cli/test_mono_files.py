@@ -149,3 +149,26 @@ def test_a_simulated_burst_is_processed_and_compared(run, run_json, tmp_path):
     assert run("process", tmp_path / "in", "-o", tmp_path / "out")[0] == 0
     status, told = run_json("compare", tmp_path / "out" / "scene.dng", tmp_path / "in" / "scene" / "truth.tif")
     assert status == 0 and told["psnr_srgb"] > 35
+
+
+def test_every_exposure_of_a_bracket_gets_its_own_dark(rng, tmp_path):
+    from dataclasses import replace
+
+    from burstsr.batch.calibration_frames import CalibrationFrames, calibration_of
+    from burstsr.core.burst import Burst
+    from burstsr.io.raw import read_info
+    from burstsr.profiles.apply import CalibrationInputs
+
+    plain = Burst.from_arrays([np.zeros((64, 64), int)], "mono", black=100, white=4095).frames[0]
+    frames, files = [], []
+    for n, seconds in enumerate((1.0, 4.0)):
+        info = replace(plain.info, exposure_s=seconds, path=tmp_path / f"light_{n}.dng")
+        dark = 100 + 50 * seconds + rng.normal(0, 1, (64, 64))
+        frames.append(replace(plain, info=info, mosaic=np.rint(dark + 1000 * seconds / 4).astype(np.uint16)))
+        files.append(tmp_path / f"dark_{n}.dng")
+        write_cfa_dng(files[-1], replace(plain, info=info, mosaic=np.rint(100 + 50 * seconds + rng.normal(0, 1, (64, 64))).astype(np.uint16)))
+    found = calibration_of(CalibrationInputs(darks=tuple(files)))(Burst("bracket", tuple(frames)))
+    for frame, light in zip(found.burst, (250, 1000), strict=True):
+        x = (frame.mosaic - frame.info.levels.black[0, 0]) * frame.info.levels.scale()[0, 0]
+        assert np.median(x) == pytest.approx(light / (4095 - 100 - 50 * frame.info.exposure_s), rel=0.01)
+    assert "1 s" in found.sources["darks"] and "4 s" in found.sources["darks"] and CalibrationFrames(darks=tuple(map(read_info, files))).paths
