@@ -175,7 +175,7 @@ def _decoded(path: Path, header: Header, shape: tuple[int, int], scale: _Scale) 
 
 
 def _as_dn(values: NDArray[np.float32], scale: _Scale) -> Mosaic:
-    return np.clip(np.rint(values * np.float32(scale.gain) + np.float32(scale.offset)), 0, _MOST).astype(np.uint16)
+    return np.asarray(np.clip(np.rint(values * np.float32(scale.gain) + np.float32(scale.offset)), 0, _MOST), np.uint16)
 
 
 def _cropped(values: NDArray[Any], shape: tuple[int, int]) -> NDArray[Any]:

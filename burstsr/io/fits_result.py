@@ -115,7 +115,7 @@ def _header(fits: Any, result: Result) -> Header:  # noqa: ANN401  astropy.io.fi
     for name, value in scaled_wcs(source, result.scale).items() if source is not None else ():
         header[name] = value
     for line in _history(result):
-        header.add_history(line)
+        header.add_history(_ascii(line))
     return header
 
 
@@ -132,7 +132,7 @@ def _source(info: FrameInfo) -> Header | None:
 def _facts(info: FrameInfo) -> Iterator[tuple[str, Any, str]]:
     """Yield keyword, value and comment of what is known of the reference."""
     if info.camera:
-        yield "INSTRUME", info.camera.encode("ascii", "replace").decode(), "camera"
+        yield "INSTRUME", _ascii(info.camera), "camera"
     if info.time is not None:
         yield "DATE-OBS", info.time.isoformat(), "start of the reference frame"
     if info.exposure_s:
@@ -141,6 +141,11 @@ def _facts(info: FrameInfo) -> Iterator[tuple[str, Any, str]]:
         yield "FOCALLEN", info.focal_mm, "[mm] focal length"
     if info.iso:
         yield "ISOSPEED", info.iso, "ISO"
+
+
+def _ascii(text: str) -> str:
+    """Return text as FITS headers take it: printable ASCII."""
+    return "".join(letter if " " <= letter <= "~" else "?" for letter in text)
 
 
 def _wcs_only(fits: Any, header: Header) -> Header:  # noqa: ANN401

@@ -43,7 +43,12 @@ def result(rng, tmp_path):
     path = tmp_path / "light_3.fits"
     fits.PrimaryHDU(rng.integers(0, 65536, SHAPE).astype(np.uint16), header).writeto(path)
     image = rng.normal(0.1, 0.2, (72, 88, 3)).astype(np.float32)
-    report = Report(extra={"settings": {"scale": 2.0, "align": {"refine": True}}, "frames": [{"file": "light_3.fits", "reference": True}]})
+    report = Report(
+        extra={
+            "settings": {"scale": 2.0, "align": {"refine": True}},
+            "frames": [{"file": "light_3.fits", "reference": True}, {"file": "späť\n.fits", "reference": False}],
+        }
+    )
     return Result(image, read_info(path), 2.0, report=report, weight=image + 3, variance=np.abs(image))
 
 
@@ -56,7 +61,7 @@ def test_values_are_kept_plane_by_plane(result, tmp_path):
         assert header["EXTNAME"] == "SCI" and header["OBJECT"] == "M 94" and header["EXPTIME"] == 10 and header["XPIXSZ"] == 1.45
         assert header["ROWORDER"] == "BOTTOM-UP" and "BAYERPAT" not in header and header["EGAIN"] == 0.5 * 65535
         history = list(header["HISTORY"])
-        assert "align.refine = True" in history and "frame light_3.fits (reference)" in history
+        assert "align.refine = True" in history and "frame sp???.fits" in history and "frame light_3.fits (reference)" in history
 
 
 def test_every_point_of_the_sky_stays_where_it_was(result, tmp_path):
