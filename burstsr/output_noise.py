@@ -84,13 +84,13 @@ def _variance_on(flat: Registered, tuned: Settings, outcome: Reconstruction | No
     assert weight is not None
     if outcome is not None:
         robustness_maps: list[Floats] = [
-            np.full(view.robustness.shape, robustness_of_share(b), np.float32) for view, b in zip(flat.views, outcome.believed, strict=True)
+            np.full(view.robustness.shape, robustness_of_share(b), np.float32) for view, b in zip(flat.views, outcome.accepted, strict=True)
         ]
-        believed = [replace(view, robustness=robustness) for view, robustness in zip(flat.views, robustness_maps, strict=True)]
+        views = [replace(view, robustness=robustness) for view, robustness in zip(flat.views, robustness_maps, strict=True)]
         neutral = flat.views[flat.reference].frame.info.colour.as_shot_neutral
         settings = replace(tuned.reconstruct, recheck_rejected_frames=False, flow_refinements=0)  # rechecks are in the robustness; no motion to refine
-        iterations = round(outcome.turns)  # noise decreases with each iteration
-        task = Task(image, believed, flat.reference, flat.noise, neutral, tuned.scale, settings, _NO_DEFECTS, iterations)
+        iterations = round(outcome.iterations)  # noise decreases with each iteration
+        task = Task(image, views, flat.reference, flat.noise, neutral, tuned.scale, settings, _NO_DEFECTS, iterations)
         image = reconstruct(task, lambda done, total: None).image
     border = round(_BORDER * tuned.scale)
     inner = [slice(min(border, n // 4), n - min(border, n // 4)) for n in image.shape[:2]]

@@ -278,4 +278,4 @@ def versions() -> dict[str, str]:
 
 
 def _facts(outcome: Reconstruction | None) -> ReconstructionReport | None:
-    return None if outcome is None else ReconstructionReport(outcome.turns, outcome.residual, outcome.second_looks, outcome.moved)
+    return None if outcome is None else ReconstructionReport(outcome.iterations, outcome.residual, outcome.rechecked, outcome.moved)

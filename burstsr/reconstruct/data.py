@@ -26,7 +26,7 @@ from burstsr.reconstruct.tiles import Tile, box_in_frame
 Floats = NDArray[np.float32]
 Residuals = tuple[Floats, Floats, Floats]
 _AROUND = (5, 5)  # CFA cells over which misfits are averaged
-_NEAR = (3, 3)  # quads over which brightness is averaged
+_NEAR = (3, 3)  # CFA cells over which brightness is averaged
 _ONLY_NOISE = 1e-12
 _CLIPPED, _CLIPPED_SIGMAS = 0.98, 2.0  # share of saturation; noise sigmas below it of levels at which what is not clipped is so by chance
 _MODEL_ERROR = 0.02  # of the brightest level within a raw pixel, of a bracket's samples: misregistration and aliasing, which a longer exposure does not reduce
@@ -163,7 +163,7 @@ class TileData:
             None if view.blur is None else BlurredFrame.of(spot.where, spot.how, tile.shape, view.blur, float(scale))
             for view, spot in zip(views, self._spots, strict=True)
         ]
-        self._judged: tuple[Floats, list[Floats]] | None = None
+        self._misfits_of: tuple[Floats, list[Floats]] | None = None
         self.robustness_maps = [
             np.ascontiguousarray(unpacked(view.robustness[np.ix_(*_within((self._rows, self._columns), view.robustness.shape))])) for view in views
         ]
@@ -235,9 +235,9 @@ class TileData:
 
     def misfits(self, image: Floats) -> list[Floats]:
         """Return, per view, the mean squared residual over variance around each CFA cell of the tile, (m, n); inf where the view does not cover it."""
-        if self._judged is None or self._judged[0] is not image:  # several checks use the same image
-            self._judged = image, [_misfit(total, count) for total, count, _ in self._residuals(image)]
-        return self._judged[1]
+        if self._misfits_of is None or self._misfits_of[0] is not image:  # several checks use the same image
+            self._misfits_of = image, [_misfit(total, count) for total, count, _ in self._residuals(image)]
+        return self._misfits_of[1]
 
     def steepness_of(self, image: Floats, most: np.float32) -> Floats:
         """Return the `steepness` of an image, limited to `most` times that of the first estimate."""

@@ -57,16 +57,16 @@ _PROBES = 6  # tiles whose residuals are reported
 class Reconstruction:
     """Outcome of a reconstruction.
 
-    turns: outer iterations, mean over tiles. residual: squared residual over variance, mean over the accepted samples of probed tiles.
-    second_looks: share of tiles in which rejected frames were rechecked. believed: (N,) final robustness of each frame, mean over a tile, median over tiles.
+    iterations: outer iterations, mean over tiles. residual: squared residual over variance, mean over the accepted samples of probed tiles.
+    rechecked: share of tiles in which rejected frames were rechecked. accepted: (N,) final robustness of each frame, mean over a tile, median over tiles.
     moved: share of tiles whose motion was refined, mean over frames and passes; 0 without passes.
     """
 
     image: Floats
-    turns: float
+    iterations: float
     residual: float
-    second_looks: float
-    believed: NDArray[np.float64]
+    rechecked: float
+    accepted: NDArray[np.float64]
     moved: float = 0.0
 
 
@@ -75,7 +75,7 @@ class Task:
     """Input of a reconstruction.
 
     image: (H', W', 3) of the merge. views: registered frames; views[reference] defines the geometry of the image. neutral: (3,) camera RGB of a neutral object.
-    defects: (n, 2) raw (y, x) of samples to leave out. turns: exact number of outer iterations, at most `settings.outer_iterations`; None: until the samples
+    defects: (n, 2) raw (y, x) of samples to leave out. iterations: exact number of outer iterations, at most `settings.outer_iterations`; None: until the samples
     are explained well enough. alone(first, last): those rows of the single-frame image of the reference, used where no other frame agrees with it; None:
     contradictions are not checked.
     """
@@ -88,7 +88,7 @@ class Task:
     scale: float
     settings: ReconstructSettings
     defects: NDArray[np.int64]
-    turns: int | None = None
+    iterations: int | None = None
     alone: Callable[[int, int], Floats] | None = None
 
 
@@ -112,12 +112,12 @@ def reconstruct(task: Task, progress: Callable[[int, int], None]) -> Reconstruct
 
 @dataclass(frozen=True)
 class _Solved:
-    """Outcome of one tile. believed: (N,) mean robustness. residual: of probed tiles only."""
+    """Outcome of one tile. accepted: (N,) mean robustness. residual: of probed tiles only."""
 
     image: Floats
-    turns: int
-    looked: bool
-    believed: NDArray[np.float64]
+    iterations: int
+    rechecked: bool
+    accepted: NDArray[np.float64]
     residual: float | None = None
 
 
@@ -141,9 +141,9 @@ def _solved(task: Task, progress: Callable[[int, int], None]) -> Reconstruction:
         facts.append(result)
         progress(len(facts), len(every))
     residuals = [f.residual for f in facts if f.residual is not None]
-    believed = np.asarray(np.median([f.believed for f in facts], axis=0))
-    turns, looked = (float(np.mean([getattr(f, name) for f in facts])) for name in ("turns", "looked"))
-    return Reconstruction(out, turns, float(np.mean(residuals)), looked, believed)
+    accepted = np.asarray(np.median([f.accepted for f in facts], axis=0))
+    iterations, rechecked = (float(np.mean([getattr(f, name) for f in facts])) for name in ("iterations", "rechecked"))
+    return Reconstruction(out, iterations, float(np.mean(residuals)), rechecked, accepted)
 
 
 class _Solver:
@@ -160,13 +160,13 @@ class _Solver:
         start = tile.cut(self._task.image)
         prior = Prior(start, self._task.neutral, self._settings, self._task.views[0].frame.info.cfa.is_mono)
         data = self._data(tile, start)
-        robustness_maps, looked = self._robustness_maps(data, prior, start)
+        robustness_maps, rechecked = self._robustness_maps(data, prior, start)
         equations = data.equations(robustness_maps)
-        x, turns = self._conjugate_gradient(data, equations, prior, start)
+        x, iterations = self._conjugate_gradient(data, equations, prior, start)
         x, robustness_maps, equations = self._reconciled(tile, (data, prior, start), robustness_maps, equations, x)
         x = data.relit(x, equations, self._settings.light)
         x = self._keep_explained(data, robustness_maps, x, start)
-        solved = _Solved(x, turns, looked, np.array([t.mean(dtype=np.float64) for t in robustness_maps]))
+        solved = _Solved(x, iterations, rechecked, np.array([t.mean(dtype=np.float64) for t in robustness_maps]))
         if not probe:
             return solved
         misfit = np.concatenate([m[(t > 0.5) & np.isfinite(m)] for m, t in zip(data.misfits(x), robustness_maps, strict=True)])
@@ -194,8 +194,8 @@ class _Solver:
         x, _ = self._conjugate_gradient(data, data.equations(optimistic), prior, start, recheck=True)
         misfits = data.misfits(x)
         still = cv2.erode(falling(misfits[reference], *_REFERENCE_MISFIT), np.ones((3, 3), np.uint8))
-        believed = [t + (a - t) * still * falling(m, *_FRAME_MISFIT) for t, a, m in zip(robustness_maps, alike, misfits, strict=True)]
-        return [t if i == reference else np.asarray(b, np.float32) for i, (t, b) in enumerate(zip(robustness_maps, believed, strict=True))], True
+        accepted = [t + (a - t) * still * falling(m, *_FRAME_MISFIT) for t, a, m in zip(robustness_maps, alike, misfits, strict=True)]
+        return [t if i == reference else np.asarray(b, np.float32) for i, (t, b) in enumerate(zip(robustness_maps, accepted, strict=True))], True
 
     def _reconciled(
         self, tile: Tile, fit: tuple[TileData, Prior, Floats], robustness_maps: list[Floats], equations: NormalEquations, x: Floats
@@ -262,8 +262,8 @@ class _Solver:
             args = (pull, np.float32(s.chroma_penalty), self._balance, z, s.cg_iterations, settled)
             least = cg_loops.conjugate_gradient(equations.normal, equations.wide, self._taps, equations.right, *args, x, seen, scratch)
             done += 1
-            if self._task.turns is not None:
-                if done == self._task.turns:
+            if self._task.iterations is not None:
+                if done == self._task.iterations:
                     break
             elif least < enough and cg_loops.misfit_difference(equations.normal, equations.wide, self._taps, equations.right, z, x, seen, scratch) < enough:
                 break
@@ -271,9 +271,9 @@ class _Solver:
         return np.float32(s.denoised_fraction) * z + np.float32(1 - s.denoised_fraction) * x, done
 
 
-def robustness_of_share(believed: float) -> float:
-    """Return the robustness that counts as `believed`, 0 to 1, after `_ACCEPTANCE`."""
-    return _ACCEPTANCE[0] + (_ACCEPTANCE[1] - _ACCEPTANCE[0]) * believed if believed > 0 else 0.0
+def robustness_of_share(accepted: float) -> float:
+    """Return the robustness that counts as `accepted`, 0 to 1, after `_ACCEPTANCE`."""
+    return _ACCEPTANCE[0] + (_ACCEPTANCE[1] - _ACCEPTANCE[0]) * accepted if accepted > 0 else 0.0
 
 
 def _gaussian(sigma: float) -> Floats:
