@@ -75,7 +75,7 @@ class Task:
     """Input of a reconstruction.
 
     image: (H', W', 3) of the merge. views: registered frames; views[reference] defines the geometry of the image. neutral: (3,) camera RGB of a neutral object.
-    defects: (n, 2) raw (y, x) of samples to leave out. iterations: exact number of outer iterations, at most `settings.outer_iterations`; None: until the samples
+    defects: (n, 2) raw (y, x) of samples to leave out. iterations: exact number of them, at most `settings.outer_iterations`; None: until the samples
     are explained well enough. alone(first, last): those rows of the single-frame image of the reference, used where no other frame agrees with it; None:
     contradictions are not checked.
     """
