@@ -118,3 +118,16 @@ def test_unknown_noise_is_estimated(shot):
 def test_a_single_frame_of_one_colour_is_that_colour(cfa):
     frame = frame_of(np.broadcast_to((0.2, 0.5, 0.8), (36, 48, 3)), cfa=cfa)
     np.testing.assert_allclose(demosaic(frame), np.broadcast_to((0.2, 0.5, 0.8), (36, 48, 3)), atol=2e-4)
+
+
+@pytest.mark.parametrize("cfa", PATTERNS)
+def test_a_bracket_shows_more_range_than_its_reference(cfa):
+    y, x = np.mgrid[:200, :240]
+    level = 0.1 + 0.05 * np.sin(x / 7) * np.sin(y / 9) + 2 * cv2.GaussianBlur(((x > 150) & (y > 120)).astype(np.float64), (0, 0), 3)
+    light = (level[..., None] * np.array([0.5, 1.0, 0.7])).astype(np.float32)
+    settings = burstsr.SimulateSettings(cfa=cfa, frames=3, iso=100, exposures_ev=(0.0, -2.0, 1.0), linear=True)
+    made = burstsr.simulate_burst(light, settings, np.random.default_rng(3))
+    image = super_resolve(made.burst, Settings(reference=0, measure_noise=False)).image
+    error = np.abs(image - made.truth)[16:-16, 16:-16] / np.maximum(made.truth, 0.05)[16:-16, 16:-16]
+    assert image.max() > 1.8 and np.median(error) < 0.06
+    assert np.median(error[made.truth[16:-16, 16:-16] > 1]) < 0.06

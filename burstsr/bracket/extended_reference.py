@@ -13,7 +13,7 @@ from burstsr.bracket.exposure import CLIPPED
 from burstsr.bracket.precision import clipped_cells, warped
 from burstsr.core.burst import Frame, Levels
 from burstsr.core.flow import Flow
-from burstsr.core.mono import cell_channels
+from burstsr.core.mono import channel_map
 from burstsr.core.sensor import clipped_samples, samples
 from burstsr.demosaic import demosaic
 
@@ -66,12 +66,12 @@ def extended(views: Sequence[tuple[Frame, Flow, Floats]], reference: int) -> Ext
 
 def _fill_neutral(image: Floats, missing: NDArray[np.bool_], frame: Frame) -> None:
     """Raise clipped samples that no frame shows, in place, to the level at which their CFA cell is neutral: a lower bound without a tint."""
-    neutral, channels = frame.info.colour.as_shot_neutral.astype(np.float32), cell_channels(frame)
-    level = np.max([image[i::2, j::2] / neutral[channels[i, j]] for i, j in np.ndindex(2, 2)], axis=0)
+    neutral = frame.info.colour.as_shot_neutral.astype(np.float32)[channel_map(frame)]
+    level = np.max([image[i::2, j::2] / neutral[i::2, j::2] for i, j in np.ndindex(2, 2)], axis=0)
     for i, j in np.ndindex(2, 2):
         own = image[i::2, j::2]
         lost = missing[i::2, j::2]
-        own[lost] = np.minimum(level * neutral[channels[i, j]], 1)[lost]
+        own[lost] = np.minimum(level * neutral[i::2, j::2], 1)[lost]
 
 
 def _sites(of_cells: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -89,10 +89,7 @@ def _moved(image: Floats, flow: Flow, frame: Frame) -> Floats:
     y, x = np.mgrid[: root.shape[0], : root.shape[1]].astype(np.float64)
     shift = flow.at(y, x)
     moved = cv2.remap(root, (x + shift[..., 1]).astype(np.float32), (y + shift[..., 0]).astype(np.float32), cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-    out, channels = np.empty(root.shape[:2], np.float32), cell_channels(frame)
-    for i, j in np.ndindex(2, 2):
-        out[i::2, j::2] = moved[i::2, j::2, channels[i, j]]
-    return np.square(np.maximum(out, 0))
+    return np.square(np.maximum(np.take_along_axis(moved, channel_map(frame)[..., None].astype(np.int64), axis=2)[..., 0], 0))
 
 
 def imputed(frame: Frame, flow: Flow, image: Floats) -> Frame:

@@ -11,6 +11,7 @@ from burstsr.core.burst import Frame
 from burstsr.core.cfa import GREEN
 from burstsr.core.flow import Flow
 from burstsr.core.noise import Noise
+from burstsr.core.remosaic import as_bayer
 from burstsr.core.sensor import cells
 
 Floats = NDArray[np.float32]
@@ -59,4 +60,4 @@ def relative_precision(frame: Frame, level: Floats, noise: Noise) -> Floats:
 
 def smooth_level(frame: Frame) -> Floats:
     """Return the (H/2, W/2) smooth level of green of a frame."""
-    return np.maximum(np.asarray(cv2.blur(np.ascontiguousarray(cells(frame)[..., GREEN]), _SMOOTH), np.float32), 0)
+    return np.maximum(np.asarray(cv2.blur(np.ascontiguousarray(cells(as_bayer(frame))[..., GREEN]), _SMOOTH), np.float32), 0)

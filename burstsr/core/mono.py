@@ -26,6 +26,11 @@ def cell_channels(frame: Frame) -> NDArray[np.int64]:
     return np.array(_CELL if frame.info.cfa.is_mono else frame.info.cfa, np.int64)
 
 
+def channel_map(frame: Frame) -> NDArray[np.uint8]:
+    """Return the channels (H, W) of a frame's samples, those of RGGB for a monochrome one."""
+    return (_CELL if frame.info.cfa.is_mono else frame.info.cfa).channel_map(frame.info.shape)
+
+
 def sample_channels(frame: Frame) -> NDArray[np.int64]:
     """Return the same, but for a monochrome frame zeros: all samples belong to the first channel, which stands for all."""
     return np.zeros((2, 2), np.int64) if frame.info.cfa.is_mono else cell_channels(frame)

@@ -39,10 +39,10 @@ def as_bayer(frame: Frame) -> Frame:
         return frame
     kept = vars(frame)
     if _KEPT not in kept:
-        black, white = float(_LEVELS.black[0, 0]), _LEVELS.white
-        levels = interpolated(clipped_samples(frame), frame.info.cfa, BAYER) * np.float32(white - black) + np.float32(black)
-        mosaic = np.clip(np.rint(levels), 0, 65535).astype(np.uint16)
-        kept[_KEPT] = frame.with_mosaic(mosaic).with_info(replace(frame.info, cfa=BAYER, levels=_LEVELS))
+        levels = replace(_LEVELS, saturation=frame.info.levels.saturation)
+        made = interpolated(clipped_samples(frame), frame.info.cfa, BAYER) / np.float32(levels.scale()[0, 0]) + np.float32(levels.black[0, 0])
+        mosaic = np.clip(np.rint(made), 0, 65535).astype(np.uint16)
+        kept[_KEPT] = frame.with_mosaic(mosaic).with_info(replace(frame.info, cfa=BAYER, levels=levels))
     bayer: Frame = kept[_KEPT]
     return bayer
 
