@@ -129,11 +129,13 @@ def _image(sound: Sound, read: Callable[[], Burst], progress: Progress | None) -
     """Return the result of the burst that `read` returns, and the seconds of reading."""
     from burstsr.batch import fallback
     from burstsr.batch.calibration_frames import calibration_of
+    from burstsr.demosaic.order_check import check_order
     from burstsr.pipeline import super_resolve
 
     start = time.perf_counter()
     ready = prepared(sound.job.known, read(), sound.job.settings, sound.omitted, calibration_of(sound.job.known))
     seconds = time.perf_counter() - start
+    doubt = check_order(ready.burst.frames[0])
     burst, settings, flows, defects, sources = [ready.burst], ready.settings, ready.flows, ready.defects, ready.sources
     kept = ready if fallback.is_learned(sound.job.fallback) else None
     del ready
@@ -144,6 +146,8 @@ def _image(sound: Sound, read: Callable[[], Burst], progress: Progress | None) -
     if why:
         image = fallback.applied(image, sound.job, why, kept, progress)
     report = _with_sources(image.report, sources) if sources else image.report
+    if doubt:
+        report = report.with_facts(advice="; ".join(text for text in (doubt, report["advice"]) if text))
     return replace(image, report=report.with_facts(damaged_frames=list(sound.reasons))), seconds
 
 

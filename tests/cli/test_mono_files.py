@@ -172,3 +172,13 @@ def test_every_exposure_of_a_bracket_gets_its_own_dark(rng, tmp_path):
         x = (frame.mosaic - frame.info.levels.black[0, 0]) * frame.info.levels.scale()[0, 0]
         assert np.median(x) == pytest.approx(light / (4095 - 100 - 50 * frame.info.exposure_s), rel=0.01)
     assert "1 s" in found.sources["darks"] and "4 s" in found.sources["darks"] and CalibrationFrames(darks=tuple(map(read_info, files))).paths
+
+
+def test_a_wrong_order_of_filters_is_reported(run_json, tmp_path):
+    from cli.conftest import scene
+
+    warm = (scene(5, 320, 384) * [1.0, 0.8, 0.2]).astype(np.uint8)
+    frame = simulate_burst(warm, SimulateSettings(frames=2), np.random.default_rng(5), "wrong").burst.frames[0]
+    write_cfa_dng(tmp_path / "frame.dng", frame.with_info(frame.info.__class__(**{**vars(frame.info), "cfa": "GBRG"})))
+    status, told = run_json("process", tmp_path / "frame.dng", "-o", tmp_path / "out", "--scale", "1")
+    assert status == 0 and "GBRG, contradicts the pixels" in told["bursts"][0]["advice"]
