@@ -116,7 +116,8 @@ def _flat(burst: Registered, grey: NDArray[np.float64], box: Box, rng: np.random
         own = view.frame.noise(burst.noise)
         sigma = np.tile(np.sqrt(own.alpha[cfa] * grey[cfa] + own.beta[cfa]), repeats)[: shape[0], : shape[1]]
         noisy = mean + sigma * rng.standard_normal(shape, np.float32)
-        views.append(replace(view, frame=_frame(info, noisy), flow=_flow_at(view.flow, corner, shape), robustness=view.robustness[cells].copy()))
+        flow = _flow_at(view.flow, corner, shape)
+        views.append(replace(view, frame=_frame(info, noisy), flow=flow, robustness=view.robustness[cells].copy(), precision=None, filled=None))
     same_phase = SamePhaseMean(views[burst.reference].frame, unpacked(views[burst.reference].robustness)) if burst.same_phase else None
     for view in views:
         if same_phase:
