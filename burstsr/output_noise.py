@@ -16,7 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import optimize
 
+from burstsr.bracket.exposure import CLIPPED
+from burstsr.bracket.precision import relative_precision
 from burstsr.core.burst import Frame, FrameInfo, Levels
+from burstsr.core.cfa import GREEN
 from burstsr.core.coords import tile_centre, tile_count
 from burstsr.core.flow import Flow
 from burstsr.core.mono import cell_channels
@@ -71,7 +74,8 @@ def output_noise(burst: Registered, tuned: Settings, outcome: Reconstruction | N
     rng = np.random.default_rng(0)
     neutral = burst.views[burst.reference].frame.info.colour.as_shot_neutral
     side = _SIDE if outcome is None else 2 * math.ceil(_SIDE_BEST / tuned.scale / 2)
-    greys = [intensity * neutral / neutral.max() for intensity in _INTENSITIES]
+    saturation = burst.views[burst.reference].frame.info.levels.saturation
+    greys = [saturation * intensity * neutral / neutral.max() for intensity in _INTENSITIES]
     boxes = _boxes(burst.views, side, len(greys))
     variances, weights = zip(*(_variance_on(_flat(burst, grey, box, rng), tuned, outcome) for grey, box in zip(greys, boxes, strict=True)), strict=True)
     fitted = [_fit(np.array([grey[c] for grey in greys]), np.array([v[c] for v in variances])) for c in range(3)]
@@ -116,13 +120,28 @@ def _flat(burst: Registered, grey: NDArray[np.float64], box: Box, rng: np.random
         own = view.frame.noise(burst.noise)
         sigma = np.tile(np.sqrt(own.alpha[cfa] * grey[cfa] + own.beta[cfa]), repeats)[: shape[0], : shape[1]]
         noisy = mean + sigma * rng.standard_normal(shape, np.float32)
-        flow = _flow_at(view.flow, corner, shape)
-        views.append(replace(view, frame=_frame(info, noisy), flow=flow, robustness=view.robustness[cells].copy(), precision=None, filled=None))
-    same_phase = SamePhaseMean(views[burst.reference].frame, unpacked(views[burst.reference].robustness)) if burst.same_phase else None
+        robustness, precision = view.robustness[cells].copy(), _precision_on(view, grey, burst.noise, (shape[0] // 2, shape[1] // 2))
+        frame = _frame(replace(info, own_noise=view.frame.info.own_noise), noisy)
+        views.append(replace(view, frame=frame, flow=_flow_at(view.flow, corner, shape), robustness=robustness, precision=precision, filled=None))
+    same_phase = SamePhaseMean(views[burst.reference].frame, _same_phase_weights(views[burst.reference])) if burst.same_phase else None
     for view in views:
         if same_phase:
-            same_phase.add(view.frame, view.flow, unpacked(view.robustness))
+            same_phase.add(view.frame, view.flow, _same_phase_weights(view))
     return Registered(views, burst.reference, replace(burst.noise, gain=None), same_phase)
+
+
+def _same_phase_weights(view: RegisteredFrame) -> Floats:
+    return unpacked(view.robustness) if view.precision is None else unpacked(view.merge_weights())
+
+
+def _precision_on(view: RegisteredFrame, grey: NDArray[np.float64], noise: Noise, cells: tuple[int, int]) -> Floats | None:
+    """Return the precision of a bracket's samples on a flat field of CFA `cells`: 0 where the frame would be clipped; None for other bursts."""
+    if view.precision is None:
+        return None
+    saturation = view.frame.info.levels.saturation
+    if saturation < 1 and float(grey.max()) >= CLIPPED * saturation:
+        return np.zeros(cells, np.float32)
+    return relative_precision(view.frame, np.full(cells, grey[GREEN], np.float32), noise)
 
 
 def _frame(info: FrameInfo, samples: NDArray[np.floating]) -> Frame:

@@ -79,8 +79,9 @@ def super_resolve(
     if burst.info.cfa.is_mono:
         image, weight, variance, model, given = one_channel(image), one_channel(weight), one_channel(variance), one_channel(model), one_channel(given)
     report = record.report((image.shape[0], image.shape[1]), Finished(index, given, noise.source, len(defects), tuned, model))
+    peak = 1.0 if bracket is None else max(bracket.peak, 1.0)
     found, robustness_maps = _of_all_frames(len(burst), members, registered, keep_maps)
-    return Result(image, burst.frames[members[index]].info, settings.scale, model, report, report.provenance, found, weight, variance, robustness_maps)
+    return Result(image, burst.frames[members[index]].info, settings.scale, model, report, report.provenance, found, weight, variance, robustness_maps, peak)
 
 
 def _of_all_frames(

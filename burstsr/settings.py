@@ -140,6 +140,7 @@ class FinishSettings:
     sharpen: float = setting(0.5, "amount of unsharp masking of luma; 0 = none", (0, 3))
     sharpen_radius_px: float = setting(1.0, "sigma of its Gaussian", (0.3, 5), unit="output pixels")
     exposure_ev: float = setting(0.0, "exposure compensation", (-5, 5), unit="stops")
+    compress_highlights: bool = setting(True, "fit what a bracket has above saturation into the range of a display; false: clip it, as in other bursts")
 
     def __post_init__(self) -> None:
         validate(self, "finish")

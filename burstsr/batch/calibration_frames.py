@@ -197,7 +197,7 @@ def _infos(option: str, paths: tuple[Path, ...]) -> tuple[FrameInfo, ...]:
     missing = [str(path) for path in paths if not path.exists()]
     if missing:
         raise SettingsError(f"--{option}: no such file or folder: {', '.join(missing)}")
-    found = discover(paths, Grouping(gap_s=math.inf))
+    found = discover(paths, Grouping(gap_s=math.inf, split_exposures=True))
     for problem in found.problems:
         log.warning("--%s: rejected: %s", option, problem.reason)
     kind = option.removesuffix("s") if option != "bias" else option

@@ -161,7 +161,7 @@ def _one(paths: Sequence[Path]) -> Burst:
     """Read the only burst of the inputs."""
     from burstsr.io.grouping import Grouping
 
-    bursts = _found(paths, Grouping(gap_s=inf))  # darks and edges are not taken in bursts
+    bursts = _found(paths, Grouping(gap_s=inf, split_exposures=True))  # darks and edges are not taken in bursts
     if len(bursts) > 1:
         names = ", ".join(burst.name for burst in bursts)
         raise SettingsError(f"{len(bursts)} bursts ({names}) instead of one: frames must agree in camera, ISO and exposure")

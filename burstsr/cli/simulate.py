@@ -93,6 +93,13 @@ def _add_sensor(sensor: Any) -> None:  # noqa: ANN401
     noise = sensor.add_mutually_exclusive_group()
     noise.add_argument("--iso", type=float, help="noise of a phone sensor, or of --camera, at this ISO (default 400)")
     noise.add_argument("--noise", metavar="ALPHA,BETA", type=_noise, help="noise variance ALPHA x + BETA, with x = 1 at saturation")
+    sensor.add_argument(
+        "--exposures",
+        metavar="EV,...",
+        type=_exposures,
+        default=(),
+        help="a bracket: exposures of the frames in stops, relative to the truth, such as -2,0,2, in turn; as many frames unless --frames is given",
+    )
     sensor.add_argument("--camera", metavar="NAME", help="noise of this camera, such as 'Canon EOS 5D Mark II', at --iso; needs --noise-table")
     sensor.add_argument("--noise-table", type=Path, metavar="FILE", help="noiseprofiles.json of darktable, measured for hundreds of cameras")
     sensor.add_argument("--row-noise", type=float, default=0.0, metavar="D", help="standard deviation of row noise, 1 = saturation (default 0)")
@@ -100,6 +107,13 @@ def _add_sensor(sensor: Any) -> None:  # noqa: ANN401
     sensor.add_argument("--cfa", **choice(CFA_NAMES), default="RGGB", help="colour filter array (default RGGB)")
     sensor.add_argument("--bits", type=int, default=14, help="bit depth of the raw data, 10 to 16 (default 14)")
     sensor.add_argument("--orientation", type=int, default=1, metavar="N", help="EXIF orientation of the frames, 1 to 8 (default 1)")
+
+
+def _exposures(text: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"must be stops separated by commas, such as -2,0,2, not {text!r}") from error
 
 
 def run(args: argparse.Namespace) -> int:
@@ -211,6 +225,9 @@ def _settings(args: argparse.Namespace) -> SimulateSettings:
     for option, name in (("frames", "frames"), ("iso", "iso"), ("blur", "blur_sigma_px")):
         if getattr(args, option) is not None:
             chosen[name] = getattr(args, option)
+    chosen["exposures_ev"] = args.exposures
+    if args.exposures:
+        chosen.setdefault("frames", len(args.exposures))
     chosen["moving_object"], chosen["flicker"] = MovingObject() if args.moving_object else None, Flicker() if args.flicker else None
     chosen["noise"] = _noise_model(args)
     chosen["psf"] = read_psf(args.psf) if args.psf else None

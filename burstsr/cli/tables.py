@@ -29,7 +29,7 @@ FRAME_HEAD = ("frame", "time", "black", "white", "white balance", "noise", "orie
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the grouping options, the same for every command that groups."""
-    group = parser.add_argument_group("grouping", "Frames of one folder with equal camera, size and exposure are split by time into bursts.")
+    group = parser.add_argument_group("grouping", "Frames of one folder with equal camera, size and aperture are split by time into bursts.")
     by_time = group.add_mutually_exclusive_group()
     by_time.add_argument(
         "--gap",
@@ -40,6 +40,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     by_time.add_argument(
         "--one-burst", action="store_true", help="treat the frames of a folder as one burst, whatever their times; incompatible frames are rejected"
     )
+    group.add_argument(
+        "--exposure-groups",
+        choices=("join", "split"),
+        default="join",
+        help="join: frames of different exposure times or ISOs are one burst, a bracket; split: they are bursts of their own (default join)",
+    )
     group.add_argument("--min-frames", metavar="N", type=_count, default=1, help="ignore bursts of fewer frames (default 1)")
 
 
@@ -47,7 +53,7 @@ def grouping_of(args: argparse.Namespace) -> Grouping:
     """Return the grouping of the options of `add_options`."""
     from burstsr.io.grouping import Grouping
 
-    return Grouping(args.gap, args.one_burst, args.min_frames)
+    return Grouping(args.gap, args.one_burst, args.min_frames, args.exposure_groups == "split")
 
 
 def find(inputs: Sequence[Path], grouping: Grouping | None = None) -> Discovery:

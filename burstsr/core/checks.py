@@ -47,6 +47,8 @@ def check_burst(burst: Burst) -> None:
             raise BurstError(f"{place}: shape must be {first.shape} as in the first frame, not {info.shape}")
         if info.cfa != first.cfa:
             raise BurstError(f"{place}: CFA order must be {first.cfa_order} as in the first frame, not {info.cfa_order}")
+        if info.iso != first.iso:  # of a bracket: cameras' levels may depend on it
+            continue
         apart = _BLACK_TOLERANCE * (first.levels.white - first.levels.black.max())
         if info.levels.white != first.levels.white or np.abs(info.levels.black - first.levels.black).max() > apart:
             raise BurstError(f"{place}: black and white level must be those of the first frame, {_levels_text(first.levels)}, not {_levels_text(info.levels)}")

@@ -40,6 +40,7 @@ class Result:
     reference: the frame whose geometry, colour and metadata the image has. scale: s, output pixels per raw pixel.
     noise_model: variance of flat, grey areas by level, per channel; None where it was not measured. report: of the run. provenance: None if
     unknown. flows: of every frame of the burst against the reference, None for frames of another scene, or without a burst.
+    peak: of a bracket, the saturation of its shortest exposure, which the image may reach, relative to the reference's; else 1.
     With `keep_maps` also: weight, (H', W', 3) float32, effective samples of each colour in a pixel; variance, (H', W', 3) float32 (`noise`);
     robustness, (H/2, W/2) float32, 0 to 1, per frame and CFA cell of the reference, None for frames of another scene. Otherwise None, or empty.
     """
@@ -54,6 +55,7 @@ class Result:
     weight: Floats | None = None
     variance: Floats | None = None
     robustness: tuple[Floats | None, ...] = ()
+    peak: float = 1.0
 
     def __post_init__(self) -> None:
         if not isinstance(self.report, Report):  # its JSON form, as in earlier versions

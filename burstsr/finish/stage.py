@@ -14,7 +14,7 @@ from burstsr.core.jit import over_rows
 from burstsr.core.orientation import orient, unorient
 from burstsr.core.result import Result
 from burstsr.finish import loops
-from burstsr.finish.colour import CONTRAST, balance_gains, camera_to_srgb, linear_srgb
+from burstsr.finish.colour import CONTRAST, balance_gains, brightest_balanced, camera_to_srgb, highlights_compressed, linear_srgb, linear_srgb_of_bracket
 from burstsr.settings import FinishSettings
 
 _BLOCK_ROWS = 64
@@ -24,7 +24,8 @@ _REACH_SIGMAS = 3.5  # of the unsharp mask's Gaussian
 def finish(result: Result, settings: FinishSettings) -> NDArray[np.float32]:
     """(H', W', 3) float32 sRGB in 0 .. 1, upright by the reference's orientation (H' and W' swapped for codes 5 to 8), C order.
 
-    White balance by the reference's as-shot neutral, clipped highlights to white, camera matrix, `exposure_ev`, sRGB encoding, `tone`, `sharpen`.
+    What a bracket has above saturation is compressed first, unless `compress_highlights` is off. White balance by the reference's as-shot neutral, clipped
+    highlights to white, camera matrix, `exposure_ev`, sRGB encoding, `tone`, `sharpen`.
     Each setting at 0 leaves the values exactly as they were.
     """
     return _finished(result, settings, np.dtype(np.float32))
@@ -41,8 +42,13 @@ def finish_uint16(result: Result, settings: FinishSettings) -> NDArray[np.uint16
 
 
 def finish_linear(result: Result) -> NDArray[np.float32]:
-    """(H', W', 3) float32 linear sRGB, upright: white balance, highlights and matrix only; colours outside sRGB below 0 or above 1."""
+    """(H', W', 3) float32 linear sRGB, upright: white balance, highlights and matrix only; colours outside sRGB below 0 or above 1.
+
+    So are a bracket's highlights.
+    """
     gains, matrix = balance_gains(result.reference.colour), camera_to_srgb(result.reference.colour)
+    if result.peak > 1:
+        return _by_blocks(result, np.dtype(np.float32), lambda first, last: linear_srgb_of_bracket(result.image[first:last], gains, matrix, result.peak))
     return _by_blocks(result, np.dtype(np.float32), lambda first, last: linear_srgb(result.image[first:last], gains, matrix))
 
 
@@ -52,6 +58,7 @@ def _finished(result: Result, settings: FinishSettings, kind: np.dtype[Any]) -> 
     gains = balance_gains(result.reference.colour).astype(np.float32)
     matrix = (camera_to_srgb(result.reference.colour) * 2.0**settings.exposure_ev).astype(np.float32)
     contrast, strength = np.float32(CONTRAST * settings.tone), np.float32(settings.sharpen)
+    white = brightest_balanced(rgb, gains, result.peak) if result.peak > 1 and rgb.max() > 1 and settings.compress_highlights else 1.0
     radius = math.ceil(_REACH_SIGMAS * settings.sharpen_radius_px) if settings.sharpen else 0
     size = 2 * radius + 1
 
@@ -59,7 +66,8 @@ def _finished(result: Result, settings: FinishSettings, kind: np.dtype[Any]) -> 
         above, below = max(first - radius, 0), min(last + radius, rgb.shape[0])
         encoded = np.empty((below - above, *rgb.shape[1:]), np.float32)
         luma = np.empty(encoded.shape[:2], np.float32)
-        loops.encode_rows(0, len(encoded), rgb[above:below], gains, matrix, contrast, encoded, luma)
+        camera_rgb = highlights_compressed(rgb[above:below], gains, white, result.peak)
+        loops.encode_rows(0, len(encoded), camera_rgb, gains, matrix, contrast, encoded, luma)
         if settings.sharpen:
             blurred = cv2.GaussianBlur(luma, (size, size), settings.sharpen_radius_px, borderType=cv2.BORDER_REFLECT_101)
             loops.sharpen_rows(first - above, last - above, luma, blurred, strength, encoded)

@@ -48,7 +48,7 @@ class Discovery:
 def discover(inputs: Sequence[str | Path], grouping: Grouping | None = None) -> Discovery:
     """Find bursts in folders and files.
 
-    Every folder, at any depth, and the files given individually are grouped separately: by camera, size, CFA order, exposure, ISO and levels (not
+    Every folder, at any depth, and the files given individually are grouped separately: by camera, size, CFA order, aperture and levels (not
     orientation), then by time, see `group_frames`. The only burst of a folder has the folder's name. Several bursts are named after their first frames,
     prefixed by the folder's name where it is a sub-folder of a given folder: adding or removing other frames changes no name.
     Raw files are recognised by suffix (ignoring case), else by content; hidden files and folders are skipped. Ignored, and listed, are results of
@@ -66,9 +66,9 @@ def discover(inputs: Sequence[str | Path], grouping: Grouping | None = None) -> 
     for unit in walk.units:
         infos = _frames(unit, problems, passed_over)
         if grouping.one_burst:
-            infos, others = belonging(infos)
+            infos, others = belonging(infos, grouping.split_exposures)
             problems += [Problem(info.path, reason) for info, reason in others]
-        groups = group_frames(infos, grouping.gap_s) if not grouping.one_burst else [infos] if infos else []
+        groups = group_frames(infos, grouping.gap_s, grouping.split_exposures) if not grouping.one_burst else [infos] if infos else []
         for name, group in zip(names_of(groups, _folder_name(unit.folder), below=unit.below), groups, strict=True):
             name = _distinct(name, taken)
             if len(group) >= grouping.min_frames:

@@ -6,6 +6,7 @@ Results have the layout of Adobe's own files: a thumbnail first, the raw data an
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +38,9 @@ _LOSSLESS_JPEG = 7
 def write_dng(path: str | Path, result: Result, preview: NDArray[np.uint8] | None = None) -> None:
     """Write a result as 16-bit LinearRaw: camera RGB clipped to 0 .. 1, BlackLevel 0, WhiteLevel 65535 = 1.0, neither white-balanced nor oriented.
 
+    The result of a bracket is divided by its brightest value, if that is above 1, and BaselineExposure raised by as many stops: so it appears as exposed as
+    its reference, and the highlights remain.
+
     Colour, EXIF, GPS, XMP and orientation are copied from the reference's file if it exists (`io.inherited_tags`), else from its FrameInfo; a camera
     without a matrix gets NOMINAL_XYZ_TO_CAMERA. DefaultCrop and FocalPlaneResolution are the reference's, scaled. NoiseProfile is `result.noise_model`.
     A monochrome result has one sample per pixel, and no colour tags.
@@ -52,6 +56,10 @@ def write_dng(path: str | Path, result: Result, preview: NDArray[np.uint8] | Non
         t.ORIENTATION: integers(SHORT, result.reference.orientation),
         **_provenance_tag(result, first.get(t.XMP)),
     }
+    top = brightest(result)
+    if top > 1:
+        stops = float((camera[t.BASELINE_EXPOSURE].numbers() or (0.0,))[0]) + math.log2(top)
+        camera |= {t.BASELINE_EXPOSURE: rationals([stops], SRATIONAL), t.SATURATION: doubles([65535 / top])}
     tile = _tile_shape(height, width)
     raw = {
         **_layout(height, width, samples=samples, bits=16, photometric=t.LINEAR_PHOTOMETRIC, tile=tile),
@@ -62,11 +70,16 @@ def write_dng(path: str | Path, result: Result, preview: NDArray[np.uint8] | Non
         **_noise_tag(result.noise_model),
     }
     inner = {tiff.EXIF_DIRECTORY: with_version({**exposure_tags(result.reference), **exif}), tiff.GPS_DIRECTORY: gps}
-    tiles = linear_tiles(result.image, tile)
+    tiles = linear_tiles(result.image, tile, top)
     if preview is None:
         _write(path, [Image({**camera, **raw}, tiles, tiled=True)], inner)
     else:
         _write(path, [thumbnail_image(preview, camera), Image(raw, tiles, tiled=True), preview_image(preview)], inner)
+
+
+def brightest(result: Result) -> float:
+    """Return the brightest value of a bracket's result, at least 1; 1 for other results."""
+    return max(1.0, min(float(result.image.max()), result.peak)) if result.peak > 1 else 1.0
 
 
 def write_cfa_dng(path: str | Path, frame: Frame, bits: int = 14, extra: Directory | None = None) -> None:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from burstsr.core.burst import FrameInfo
 from burstsr.core.errors import SettingsError
@@ -23,12 +24,14 @@ class Grouping:
     gap_s: longest pause within a burst, from the end of one exposure to the start of the next, s; inf: times are
     ignored; None: 2 s plus the exposure.
     one_burst: the frames of a folder are one burst, whatever their times. min_frames: bursts of fewer frames are ignored.
+    split_exposures: frames of different exposure times or ISOs are different bursts; else they are brackets.
     Raises SettingsError for what is out of range, and for gap_s with one_burst.
     """
 
     gap_s: float | None = None
     one_burst: bool = False
     min_frames: int = 1
+    split_exposures: bool = False
 
     def __post_init__(self) -> None:
         if self.gap_s is not None and not self.gap_s >= 0:
@@ -39,22 +42,23 @@ class Grouping:
             raise SettingsError(f"min_frames must be 1 or more, not {self.min_frames}")
 
 
-def group_frames(infos: Iterable[FrameInfo], gap_s: float | None = None) -> list[list[FrameInfo]]:
+def group_frames(infos: Iterable[FrameInfo], gap_s: float | None = None, split_exposures: bool = False) -> list[list[FrameInfo]]:
     """Group frames into bursts, the earliest burst first, each in order of capture.
 
-    Frames of a burst agree in camera, size, CFA order, exposure, ISO and levels (not in orientation), and the pause between the end of one exposure and the
-    start of the next is at most gap_s seconds. By default that is 2 s plus the exposure: a camera that takes a dark after a long exposure, or a
-    telescope that saves and settles, is busy for about as long again, while single photographs are seconds apart. Only consecutive frames matter, so that
-    no other frame changes a burst. A frame without a time goes with the one before it; without any times there is no split.
+    Frames of a burst agree in camera, size, CFA order, aperture and levels (not in orientation), with split_exposures also in exposure and ISO, and the
+    pause between the end of one exposure and the start of the next is at most gap_s seconds. By default that is 2 s plus the exposure: a camera that takes a
+    dark after a long exposure, or a telescope that saves and settles, is busy for about as long again, while single photographs are seconds apart. Only
+    consecutive frames matter, so that no other frame changes a burst. A frame without a time goes with the one before it; without any times there is no split.
     """
     frames = list(infos)
+    differ = partial(first_mismatch, same_exposure=True) if split_exposures else first_mismatch
     times = _filled_times(frames)
     order = sorted(range(len(frames)), key=lambda n: (times[n] or datetime.min, n))
     groups: list[list[int]] = []
     open_groups: list[list[int]] = []  # open bursts: few, however many frames there are
     for n in order:
         open_groups = [group for group in open_groups if not _ends_before(frames[group[-1]], times[group[-1]], times[n], gap_s)]
-        home = next((group for group in open_groups if first_mismatch(frames[group[0]], frames[n]) is None), None)
+        home = next((group for group in open_groups if differ(frames[group[0]], frames[n]) is None), None)
         if home is None:
             home = []
             groups.append(home)
@@ -63,11 +67,12 @@ def group_frames(infos: Iterable[FrameInfo], gap_s: float | None = None) -> list
     return [[frames[n] for n in sorted(group)] for group in groups]
 
 
-def belonging(infos: Sequence[FrameInfo]) -> tuple[list[FrameInfo], list[tuple[FrameInfo, str]]]:
+def belonging(infos: Sequence[FrameInfo], split_exposures: bool = False) -> tuple[list[FrameInfo], list[tuple[FrameInfo, str]]]:
     """Return the largest set of matching frames, whatever their times, and the others, each with its mismatch."""
+    differ = partial(first_mismatch, same_exposure=True) if split_exposures else first_mismatch
     alike: list[list[FrameInfo]] = []
     for info in infos:
-        home = next((group for group in alike if first_mismatch(group[0], info) is None), None)
+        home = next((group for group in alike if differ(group[0], info) is None), None)
         if home is None:
             alike.append([info])
         else:
@@ -75,7 +80,7 @@ def belonging(infos: Sequence[FrameInfo]) -> tuple[list[FrameInfo], list[tuple[F
     most = max(alike, key=len, default=[])
     others = []
     for info in infos:
-        different = first_mismatch(most[0], info)
+        different = differ(most[0], info)
         if different:
             what, expected, found = different
             others.append((info, f"{info.path}: {what} {found}, but {expected} in {most[0].path}; it cannot be a frame of that burst"))

@@ -72,7 +72,7 @@ def read_linear_dng(path: str | Path) -> LinearDng:
         raise
     except (OSError, ValueError, tifffile.TiffFileError) as error:
         raise InputFileError(f"{path}: cannot be read ({error})") from error
-    white = tags.numbers(t.WHITE)
+    white = tags.numbers(t.SATURATION) or tags.numbers(t.WHITE)
     if pixels.ndim == 2:
         pixels = pixels[..., None]
     if pixels.dtype != np.uint16 or pixels.ndim != 3 or pixels.shape[2] not in (1, 3) or any(tags.numbers(t.BLACK)) or not white:

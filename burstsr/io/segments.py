@@ -47,14 +47,15 @@ def lzw_strips(pixels: NDArray[Any]) -> Iterator[bytes]:
     return in_order(strip, -(-pixels.shape[0] // rows))
 
 
-def linear_tiles(rgb: NDArray[np.float32], tile: tuple[int, int]) -> Iterator[bytes]:
-    """Encode (H, W, C) values, clipped to 0 .. 1 and mapped to 16 bits, as lossless JPEG tiles, row by row; edge tiles are padded at least cost."""
+def linear_tiles(rgb: NDArray[np.float32], tile: tuple[int, int], top: float = 1.0) -> Iterator[bytes]:
+    """Encode (H, W, C) values, clipped to 0 .. top and mapped to 16 bits, as lossless JPEG tiles, row by row; edge tiles are padded at least cost."""
+    unit = np.float32(top)
     columns = -(-rgb.shape[1] // tile[1])
 
     def one(number: int) -> bytes:
         y, x = number // columns * tile[0], number % columns * tile[1]
         part = rgb[y : y + tile[0], x : x + tile[1]]
-        whole = np.rint(np.clip(part, 0, 1) * np.float32(65535)).astype(np.uint16)
+        whole = np.rint(np.clip(part if top == 1 else part / unit, 0, 1) * np.float32(65535)).astype(np.uint16)
         full = _filled(whole, tile, "edge")
         full[part.shape[0] :] = full[part.shape[0] - 1, 0]  # the first column is predicted from above, the others from the left: no residuals
         return encoded(full, 16)

@@ -46,7 +46,7 @@ def test_one_burst_keeps_the_folder_name(write, tmp_path):
     assert names(discover([tmp_path / "one"])) == {"one": ["0.dng", "1.dng", "2.dng"]}
 
 
-@pytest.mark.parametrize("changes", [{"camera": "Other Two"}, {"shape": (64, 96)}, {"exposure_s": 1 / 8}, {"iso": 100.0}, {"order": "BGGR"}])
+@pytest.mark.parametrize("changes", [{"camera": "Other Two"}, {"shape": (64, 96)}, {"aperture": 8.0}, {"order": "BGGR"}])
 def test_a_flat_folder_splits_by_what_differs(write, tmp_path, changes):
     for n in range(4):
         write(f"mixed/{n}.dng", n * 0.1, **(changes if n % 2 else {}))
@@ -116,8 +116,8 @@ def test_read_burst_takes_folder_and_files(write, tmp_path):
 
 def test_read_burst_refuses(write, tmp_path):
     write("b/1.dng")
-    write("b/2.dng", iso=800.0)
-    with pytest.raises(BurstError, match=r"2\.dng.*ISO 800.*1\.dng"):
+    write("b/2.dng", aperture=8.0)
+    with pytest.raises(BurstError, match=r"2\.dng.*aperture f/8.*1\.dng"):
         read_burst(tmp_path / "b")
     (tmp_path / "none").mkdir()
     for nothing in (tmp_path / "none", []):
