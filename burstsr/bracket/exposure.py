@@ -32,6 +32,7 @@ _TUKEY = 4.7  # residuals beyond this many standard deviations have no weight
 _MISPLACED = 0.1  # blocks: error of the registration
 _ABOVE_LOW = 2.5  # standard deviations of a sample that a level must be above raw value 0, where noise is clipped
 _CORRELATED = 2.0  # factor on the standard error, since misregistration is the same over neighbouring blocks
+_AGREEING, _LEAST_AGREEMENT = 0.1, 0.65  # relative difference of a block that agrees with the ratio, and the least share of such blocks
 _LARGEST_ERROR = 0.05  # relative standard error beyond which a measurement is useless
 _CERTAIN, _CONSISTENT = 0.02, 3.0  # error beyond which the EXIF ratio is used where it is within so many standard errors
 _QUANTILES = (0.5, 0.35, 0.2, 0.1, 0.05)  # at which levels are compared for a first guess
@@ -129,6 +130,8 @@ def _cropped(blocks: Blocks, at: tuple[slice, slice]) -> Blocks:
 def _regressed(reference: Blocks, frame: Blocks, guess: float) -> tuple[float, float] | None:
     """Return the ratio of registered blocks, and its relative standard error, by robust least squares; a remaining shift is fitted along with it.
 
+    None where too few blocks are valid, or too few of them agree.
+
     Blocks are chosen and weighted by the most likely level given both frames, which is independent of the noise of y - ratio x: else that would bias the ratio.
     """
     if reference.level.size < _FEWEST:
@@ -157,6 +160,9 @@ def _regressed(reference: Blocks, frame: Blocks, guess: float) -> tuple[float, f
         solution = np.linalg.lstsq(normal, weighted @ y, rcond=None)[0]
         if not solution[0] > 0:
             return None
+    agree = np.abs(y - observed @ solution) < _AGREEING * solution[0] * level + _TUKEY * np.sqrt(variance)
+    if float(agree.mean()) < _LEAST_AGREEMENT:
+        return None
     influence = np.linalg.lstsq(normal, weighted, rcond=None)[0][0]
     return float(solution[0]), _CORRELATED * float(np.linalg.norm(influence * (y - observed @ solution)) / solution[0])
 

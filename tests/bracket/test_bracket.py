@@ -67,6 +67,15 @@ def test_a_uniform_burst_is_no_bracket():
     assert common_units(without_exif(simulation.burst)) is None
 
 
+def test_frames_of_which_a_part_shows_something_else_are_no_bracket():
+    simulation = simulated((0, 0, 0))
+    frames = list(without_exif(simulation.burst).frames)
+    other = frames[2].mosaic.copy()
+    other[:, 80:] = 8000
+    frames[2] = frames[2].with_mosaic(other)
+    assert common_units(Burst("b", tuple(frames))) is None
+
+
 def test_samples_of_all_exposures_have_common_units_and_their_own_noise():
     simulation = simulated()
     bracket = common_units(simulation.burst)
