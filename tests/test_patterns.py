@@ -131,3 +131,16 @@ def test_a_bracket_shows_more_range_than_its_reference(cfa):
     error = np.abs(image - made.truth)[16:-16, 16:-16] / np.maximum(made.truth, 0.05)[16:-16, 16:-16]
     assert image.max() > 1.8 and np.median(error) < 0.06
     assert np.median(error[made.truth[16:-16, 16:-16] > 1]) < 0.06
+
+
+@pytest.mark.parametrize("cfa", PATTERNS)
+def test_noise_is_measured_from_a_burst(cfa):
+    from calibration.noise import noise_from_burst
+
+    y, x = np.mgrid[:512, :640]
+    grey = 0.3 + 0.25 * np.sin(x / 130) * np.sin(y / 90) + 0.05 * np.sign(np.sin(x / 23) * np.sin(y / 31))
+    light = np.repeat(grey[..., None], 3, 2).astype(np.float32)
+    made = burstsr.simulate_burst(light, burstsr.SimulateSettings(cfa=cfa, frames=5, iso=400, linear=True), np.random.default_rng(2))
+    record = noise_from_burst(made.burst)
+    for c in range(3):
+        assert record.noise.variance(0.3, c) == pytest.approx(made.noise.variance(0.3, c), rel=0.2)

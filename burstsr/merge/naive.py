@@ -53,7 +53,7 @@ def accumulate(
 
 def _mirrored(index: NDArray[np.int64], length: int) -> NDArray[np.int64]:
     """Return the index inside of the sample that fills in for one beyond a border."""
-    return length - 1 - np.abs(length - 1 - np.abs(index))
+    return np.asarray(length - 1 - np.abs(length - 1 - np.abs(index)))
 
 
 def normalise(first: int, last: int, num: Array, den: Array) -> None:

@@ -23,6 +23,7 @@ from burstsr.core.sensor import samples
 from burstsr.noise.fit import NoiseFit
 from burstsr.noise.floor import Floors, floors
 from burstsr.noise.line import line_below
+from burstsr.noise.patterns import as_bayer_burst, of_samples, times
 from burstsr.noise.structure import Blocks, Split, reach_of, split
 
 Doubles = NDArray[np.float64]
@@ -42,7 +43,8 @@ def measure(burst: Burst, rough: Noise, make_aligner: MakeAligner, most_windows:
     """
     if len(burst) < FEWEST_FRAMES:
         raise BurstError(f"burst {burst.name!r} has {len(burst)} frames: at least {FEWEST_FRAMES} are required to separate noise from structure")
-    return line_below(floors_of(burst, rough, make_aligner, most_windows, _MOST_BLOCKS))
+    bayer, factor = as_bayer_burst(burst)
+    return of_samples(line_below(floors_of(bayer, times(rough, factor), make_aligner, most_windows, _MOST_BLOCKS)), factor)
 
 
 def floors_of(burst: Burst, rough: Noise, make_aligner: MakeAligner, most_windows: int, most_blocks: int = 100) -> Floors:

@@ -17,6 +17,7 @@ from burstsr.core.cfa import Cfa
 from burstsr.core.noise import Noise
 from burstsr.core.remosaic import BAYER, as_bayer, interpolated, prediction_errors
 from burstsr.core.sensor import samples
+from burstsr.noise.fit import NoiseFit
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
@@ -51,6 +52,17 @@ def as_bayer_burst(burst: Burst) -> tuple[Burst, Doubles]:
 def times(noise: Noise, factor: Doubles) -> Noise:
     """Return the noise with its variance multiplied by a factor per channel."""
     return noise if np.all(factor == 1) else replace(noise, alpha=noise.alpha * factor, beta=noise.beta * factor)
+
+
+def of_samples(found: NoiseFit, factor: Doubles) -> NoiseFit:
+    """Return a fit to Bayer mosaics as that of the frames' own samples; factor: of `as_bayer_burst`."""
+    if np.all(factor == 1):
+        return found
+    points = [
+        replace(p, variance=p.variance / f, structure=p.structure / f, structure_error=p.structure_error / f) for p, f in zip(found.points, factor, strict=True)
+    ]
+    errors = {"alpha_error": found.alpha_error / factor, "beta_error": found.beta_error / factor}
+    return replace(found, noise=times(found.noise, 1 / factor), points=(points[0], points[1], points[2]), **errors)
 
 
 @lru_cache(maxsize=16)
