@@ -104,11 +104,13 @@ def measure_ratio(reference: Blocks, frame: Blocks, exif: float | None) -> Expos
 
 def first_guess(reference: Blocks, frame: Blocks) -> float:
     """Return the ratio of the highest quantile that neither frame clips."""
-    for quantile in _QUANTILES:
-        low, high = (float(np.quantile(blocks.level, quantile)) for blocks in (reference, frame))
-        if max(low, high) < 0.7 and min(low, high) > 0:
-            return high / low
-    return 1.0
+    return next(iter(quantile_ratios(reference, frame)), 1.0)
+
+
+def quantile_ratios(reference: Blocks, frame: Blocks) -> list[float]:
+    """Return the ratios of those quantiles of levels, from the median down, that neither frame clips."""
+    pairs = [tuple(float(np.quantile(blocks.level, quantile)) for blocks in (reference, frame)) for quantile in _QUANTILES]
+    return [high / low for low, high in pairs if max(low, high) < 0.7 and min(low, high) > 0]
 
 
 def _registered(reference: Blocks, frame: Blocks, ratio: float) -> tuple[Blocks, Blocks]:

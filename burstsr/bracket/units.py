@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from burstsr.align import select_reference
-from burstsr.bracket.exposure import Blocks, blocks_of, exif_ratio, measure_ratios
+from burstsr.bracket.exposure import Blocks, blocks_of, exif_ratio, measure_ratios, quantile_ratios
 from burstsr.core.burst import Burst, Frame
 from burstsr.core.noise import Noise
 from burstsr.core.report import ExposureRatio
@@ -54,11 +54,8 @@ def bracket_of(burst: Burst, reference: int | None, record: Record) -> Bracket |
     if len(burst) < 2 or not _may_differ(burst):
         return None
     noises, source = _noises(burst)
-    if not _known(burst):
-        ratios = measure_ratios(burst.frames, noises, len(burst) // 2)
-        values = [ratio.value for ratio in ratios if np.isfinite(ratio.error)]
-        if max(values) < _DIFFERENT_UNKNOWN * min(values):
-            return None
+    if not _known(burst) and not _brightness_differs([blocks_of(frame, noise) for frame, noise in zip(burst, noises, strict=True)]):
+        return None
     index = _reference(burst, noises) if reference is None else reference
     ratios = measure_ratios(burst.frames, noises, index)
     peak = max(1 / ratio.value for ratio in ratios)
@@ -84,6 +81,16 @@ def _may_differ(burst: Burst) -> bool:
         return True
     for values in ([f.info.exposure_s * f.info.iso for f in burst], [f.info.iso for f in burst]):
         if max(values) > _DIFFERENT * min(values):
+            return True
+    return False
+
+
+def _brightness_differs(blocks: Sequence[Blocks]) -> bool:
+    """Whether some frame is brighter or darker than the middle one at all quantiles that neither clips: not where only a part of the scene differs."""
+    middle = blocks[len(blocks) // 2]
+    for other in blocks:
+        ratios = quantile_ratios(middle, other)
+        if ratios and (min(ratios) > _DIFFERENT_UNKNOWN or max(ratios) < 1 / _DIFFERENT_UNKNOWN):
             return True
     return False
 
