@@ -17,6 +17,7 @@ from burstsr.core.blur import Blur
 from burstsr.core.burst import Frame
 from burstsr.core.flow import Flow
 from burstsr.core.noise import Noise
+from burstsr.core.parallel import in_parallel
 
 Array = NDArray[np.float64]
 _WINDOW = 64  # raw pixels
@@ -65,7 +66,7 @@ def frame_blur(frames: Sequence[Frame], flows: Sequence[Flow], reference: int, n
     if count < 2 or min(shape) < _WINDOW:
         return FrameBlur(np.zeros((count, 3)), np.ones(count), (None,) * count)
     corners = _windows(shape)
-    power = np.stack([_power(frame, flow, corners, noise) for frame, flow in zip(frames, flows, strict=True)])
+    power = np.stack(list(in_parallel(lambda i: _power(frames[i], flows[i], corners, noise), range(count))))
     moments, errors = _moments(power, power[reference])
     softness, blurred = _softness(moments, errors, reference)
     blurs = tuple(Blur(*(float(v) for v in m)) if b.any() else None for m, b in zip(softness, blurred, strict=True))
