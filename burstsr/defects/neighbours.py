@@ -26,6 +26,14 @@ def around(frame: Frame, at: Index) -> tuple[NDArray[np.float64], tuple[Index, I
     return mosaic[y, x].astype(np.float64), (y, x)
 
 
+def nearest(frame: Frame, at: Index) -> tuple[NDArray[np.float64], tuple[Index, Index]]:
+    """Return the same of the very nearest samples of the channel, which of a monochrome mosaic touch the pixel."""
+    if not frame.info.cfa.is_mono:
+        return around(frame, at)
+    y, x = (mirrored(at[:, k, None] + _RING[None, :, k] // 2, frame.mosaic.shape[k], 1) for k in (0, 1))
+    return frame.mosaic[y, x].astype(np.float64), (y, x)
+
+
 def mirrored(index: Index, length: int, step: int) -> Index:
     """Mirror indices beyond a border to the sample on the other side of the position, `step` away from it."""
     index = np.where(index < 0, index + 2 * step, index)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from burstsr.core.burst import Burst, Frame
 from burstsr.core.jit import over_rows
 from burstsr.core.noise import Noise
-from burstsr.defects.neighbours import around, mirrored, planes_around
+from burstsr.defects.neighbours import around, mirrored, nearest, planes_around
 from burstsr.settings import DefectSettings
 
 _FEWEST_FRAMES = 3  # fewer frames cannot distinguish a defect from the scene
@@ -47,7 +47,7 @@ def repair_pixels(frame: Frame, defects: NDArray[np.int64]) -> Frame:
     mosaic = frame.mosaic.copy()
     bad = np.zeros(mosaic.shape, bool)
     bad[tuple(defects.T)] = True
-    values, positions = around(frame, defects)
+    values, positions = nearest(frame, defects)
     sound = ~bad[tuple(positions)]
     masked = np.where(sound, values, np.nan)
     some = sound.any(axis=1)

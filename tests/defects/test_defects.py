@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from conftest import burst_of
+from conftest import burst_of, frame_of
 
 from burstsr import super_resolve
 from burstsr.core.errors import SettingsError
@@ -82,3 +82,17 @@ def test_bad_pixels_outside_the_frame_are_refused_by_name(rng, outside, repair):
     """Issue 15, fault 13: they ended in an IndexError."""
     with pytest.raises(SettingsError, match=r"bad_pixels must be positions \(y, x\) in frames of 64 x 64"):
         super_resolve(burst_with([], rng, frames=1), Settings(defects=DefectSettings(repair=repair)), bad_pixels=np.array([outside]))
+
+
+def test_a_monochrome_pixel_is_repaired_from_those_that_touch_it():
+    y, x = np.mgrid[:32, :32]
+    star = np.exp(-((y - 15.2) ** 2 + (x - 14.7) ** 2) / 6)
+    frame = frame_of(star, "mono")
+    for at in ((15, 16), (0, 0), (31, 31), (13, 14)):
+        defects = np.array([at])
+        around = np.median(
+            [frame.mosaic[r, c] for r in range(at[0] - 1, at[0] + 2) for c in range(at[1] - 1, at[1] + 2) if 0 < r < 31 and 0 < c < 31 and (r, c) != at]
+        )
+        repaired = repair_pixels(frame, defects).mosaic
+        assert at[0] in (0, 31) or repaired[at] == np.rint(around)
+        assert (repaired != frame.mosaic).sum() <= 1
