@@ -54,7 +54,6 @@ def _no_light(frame: Frame) -> bool:
 
 
 def _of_darks(burst: Burst, sigma: float) -> DefectRecord:
-    burst.info.cfa.require_2x2("defects from darks")
     typical: Doubles = median_frame(burst.frames).astype(np.float64)
     difference = burst.frames[0].mosaic.astype(np.float64) - burst.frames[1].mosaic
     read = max(1.4826 * float(np.median(np.abs(difference - np.median(difference)))) / np.sqrt(2), 0.3)
@@ -83,7 +82,7 @@ def _of_burst(burst: Burst, sigma: float) -> DefectRecord:
     for i, j in np.ndindex(2, 2):
         blurred[i::2, j::2] = cv2.medianBlur(np.ascontiguousarray(mosaic[i::2, j::2], np.float32), 3)
     bright = mosaic[tuple(found.T)] > blurred[tuple(found.T)]
-    rows, columns = (_line_to_line(burst, axis) for axis in (0, 1))
+    rows, columns = (_line_to_line(burst, axis) if burst.info.cfa.has_bayer_cells else None for axis in (0, 1))
     return _record(burst, "burst", found[bright], found[~bright], rows, columns)
 
 
@@ -96,7 +95,8 @@ def _uneven(offsets: Doubles, error: float) -> Doubles | None:
 def _line_to_line(burst: Burst, axis: int) -> Doubles | None:
     """Return offsets of rows (axis 0) or columns (1) relative to the next line of their colour, DN: the median over the line and all frames.
 
-    The scene moves between frames and varies along a line; what is constant belongs to the sensor. Slow variations cannot be measured, and are 0.
+    Every second line must have the same colours. The scene moves between frames and varies along a line; what is constant belongs to the sensor.
+    Slow variations cannot be measured, and are 0.
     """
     steps = []
     for frame in burst:

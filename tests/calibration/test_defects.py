@@ -1,5 +1,7 @@
 """What a sensor gets wrong is found, and nothing else."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from conftest import burst_of
@@ -57,6 +59,18 @@ def test_a_burst_shows_hot_pixels_and_columns(rng):
     plain = measure_defects(simulated.burst)
     assert plain.column_offset_dn is None
     assert set(plain.hot) <= {tuple(p) for p in simulated.hot_pixels.tolist()} and len(plain.hot) >= 6
+
+
+@pytest.mark.parametrize("cfa", ["X-Trans", "quad RGGB"])
+def test_of_patterns_whose_lines_differ_in_colour_no_line_is_uneven(cfa, rng):
+    y, x = np.mgrid[:300, :400]
+    image = (0.5 + 0.2 * np.sin(x / 30) + 0.2 * np.cos(y / 25))[..., None] * np.array([1.0, 0.7, 0.4])
+    simulated = simulate_burst(image, SimulateSettings(cfa=cfa, frames=6, iso=100, hot_pixels=12), np.random.default_rng(3))
+    record = measure_defects(simulated.burst)
+    assert record.row_offset_dn is None and record.column_offset_dn is None
+    assert set(record.hot) <= {tuple(p) for p in simulated.hot_pixels.tolist()} and len(record.hot) >= 6
+    dark = tuple(frame.with_info(replace(frame.info, cfa=cfa)) for frame in darks(rng))
+    assert set(measure_defects(Burst("darks", dark)).hot) == set(HOT)
 
 
 def test_too_few_frames_and_thresholds_out_of_range_are_refused(rng):
