@@ -227,7 +227,7 @@ def _dark_and_defects(paths: tuple[Path, ...]) -> tuple[NDArray[np.float32], NDA
     frames = _frames(paths)
     check_master_darks(frames[:: max(1, len(frames) - 1)])
     dark = median_frame(frames)
-    if len(frames) < _FEWEST_FOR_DEFECTS or any(2 % length for length in frames[0].info.cfa.period):
+    if len(frames) < _FEWEST_FOR_DEFECTS:
         return dark, np.zeros((0, 2), np.int64)
     try:
         return dark, measure_defects(Burst("darks", frames), "darks").positions

@@ -1,7 +1,8 @@
 """The colour filter array: which channel the samples of a mosaic belong to, and how their order repeats.
 
 Code that works per site of the pattern takes its period from here. What is written for a period of 2 x 2 sites begins with `require_2x2`, which Bayer and
-monochrome mosaics pass; what knows where red, green and blue are in it, with `require_bayer`.
+monochrome mosaics pass; what knows where red, green and blue are in it, with `require_bayer`. Stages that compare frames cell by cell are given Bayer
+mosaics made of other patterns (`core.remosaic`).
 """
 
 from __future__ import annotations
