@@ -16,19 +16,21 @@ from numpy.typing import NDArray
 
 from burstsr.core.blur import Blur
 from burstsr.reconstruct import footprint_loops
-from burstsr.reconstruct.footprint_loops import SIDE
+from burstsr.reconstruct.footprint_loops import LANES
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int32]
 _PHASES = 8  # of a sample's corner within an output pixel, per axis
 _OUTSIDE = 0.004  # fraction of a footprint that may lie beyond its values
+_ENOUGH = 0.03  # the same where the rest would take a second vector per row
+_MOST_VECTORS = 2
 
 
 class WideSamples(NamedTuple):
     """Samples of blurred frames on a tile, as `footprint_loops` reads them.
 
     first: (n,) first pixel of each footprint in a flat (3, h, w). at: (n,) where it begins in `footprints`, flat. weight: (n,) robustness over variance.
-    rows: (n,) rows of the footprint. diagonal: (3 h w,), or empty without samples, that of A^T W A.
+    rows, vectors: (n,) of the footprint. diagonal: (3 h w,), or empty without samples, that of A^T W A.
     """
 
     first: Ints
@@ -36,17 +38,18 @@ class WideSamples(NamedTuple):
     weight: Floats
     footprints: Floats
     rows: Ints
+    vectors: Ints
     diagonal: Floats
 
 
-NO_SAMPLES = WideSamples(*(np.zeros(0, t) for t in (np.int32, np.int32, np.float32, np.float32, np.int32, np.float32)))
+NO_SAMPLES = WideSamples(*(np.zeros(0, t) for t in (np.int32, np.int32, np.float32, np.float32, np.int32, np.int32, np.float32)))
 
 
 @dataclass(frozen=True)
 class BlurredFrame:
     """Samples of one blurred frame on a tile of `shape` (h, w).
 
-    first, at: see `WideSamples`, of the `kept` samples, those whose footprints lie on the tile. footprints: (P, P, T, SIDE), see `footprints`.
+    first, at: see `WideSamples`, of the `kept` samples, those whose footprints lie on the tile. footprints: (P, P, T, V), see `footprints`.
     """
 
     first: Ints
@@ -62,22 +65,27 @@ class BlurredFrame:
         rows = tables.shape[2]
         reach = (rows - math.ceil(scale) - 1) // 2
         y, x = np.divmod(where[0] % (shape[0] * shape[1]), shape[1])
-        kept = (y >= reach) & (x >= reach) & (y - reach + rows <= shape[0]) & (x - reach + SIDE <= shape[1])
+        kept = (y >= reach) & (x >= reach) & (y - reach + rows <= shape[0]) & (x - reach + tables.shape[3] <= shape[1])
         phase = np.minimum((how[:2, kept] * _PHASES).astype(np.int32), _PHASES - 1)
-        at = (phase[0] * _PHASES + phase[1]) * np.int32(rows * SIDE)
+        at = (phase[0] * _PHASES + phase[1]) * np.int32(rows * tables.shape[3])
         first = where[0, kept] - np.int32(reach * (shape[1] + 1))
         return BlurredFrame(first, at, kept, tables, shape)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Rows of a footprint, and vectors in each."""
+        return self.footprints.shape[2], self.footprints.shape[3] // LANES
 
     def means(self, image: Floats) -> Floats:
         """Return A x, what the kept samples see of an image (3, h, w)."""
         out = np.empty(len(self.first), np.float32)
-        footprint_loops.means(self.first, self.at, self.footprints.ravel(), self.footprints.shape[2], self.shape[1], image.ravel(), out)
+        footprint_loops.means(self.first, self.at, self.footprints.ravel(), *self.size, self.shape[1], image.ravel(), out)
         return out
 
     def add_spread(self, values: Floats, out: Floats, power: int = 1) -> None:
         """Add A^T values to `out` (3, h, w); A's entries raised to `power`."""
         tables = self.footprints if power == 1 else self.footprints**power
-        footprint_loops.spread_all(values, self.first, self.at, tables.ravel(), tables.shape[2], self.shape[1], out.reshape(-1))
+        footprint_loops.spread_all(values, self.first, self.at, tables.ravel(), *self.size, self.shape[1], out.reshape(-1))
 
 
 def joined(frames: Sequence[tuple[BlurredFrame, Floats]], mono: bool = False) -> WideSamples:
@@ -89,25 +97,25 @@ def joined(frames: Sequence[tuple[BlurredFrame, Floats]], mono: bool = False) ->
     for frame, weight in frames:
         frame.add_spread(weight, diagonal, power=2)
         used = weight > 0
-        rows = np.full(np.count_nonzero(used), frame.footprints.shape[2], np.int32)
+        rows, vectors = (np.full(np.count_nonzero(used), n, np.int32) for n in frame.size)
         for plane in range(3 if mono else 1):
-            parts.append((frame.first[used] + np.int32(plane * diagonal[0].size), frame.at[used] + np.int32(start), weight[used], rows))
+            parts.append((frame.first[used] + np.int32(plane * diagonal[0].size), frame.at[used] + np.int32(start), weight[used], rows, vectors))
         start += frame.footprints.size
     if mono:
         diagonal[1:] = diagonal[0]
-    first, at, weights, rows = (np.concatenate(column) for column in zip(*parts, strict=True))
-    return WideSamples(first, at, weights, np.concatenate([frame.footprints.ravel() for frame, _ in frames]), rows, diagonal.ravel())
+    first, at, weights, rows, vectors = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return WideSamples(first, at, weights, np.concatenate([frame.footprints.ravel() for frame, _ in frames]), rows, vectors, diagonal.ravel())
 
 
 @lru_cache(maxsize=64)
 def footprints(blur: Blur, scale: float) -> Floats:
-    """Return the footprints (P, P, T, SIDE) of samples for P x P sub-pixel phases (y, x) of the pixel's corner, phase p at (p + 0.5) / P.
+    """Return the footprints (P, P, T, V) of samples for P x P sub-pixel phases (y, x) of the pixel's corner, phase p at (p + 0.5) / P.
 
-    The pixel's area, `scale` output pixels wide, convolved with a Gaussian, integrated over output pixels; the sum of each is 1. T x T values, then zeros; the
-    first belongs to the output pixel (T - ceil(scale) - 1) / 2 before the corner's, in both directions.
+    The pixel's area, `scale` output pixels wide, convolved with a Gaussian, integrated over output pixels; the sum of each is 1. T x T values, then zeros up to
+    V, whole vectors; the first belongs to the output pixel (T - ceil(scale) - 1) / 2 before the corner's, in both directions.
     """
     corner = math.ceil(scale) + 1  # output pixels that an unblurred sample may touch
-    most = (SIDE - corner) // 2
+    most = (_MOST_VECTORS * LANES - corner) // 2
     pixels, fine = corner + 2 * most, _PHASES
     cell = np.arange(fine * pixels) - fine * most
     length = np.clip(np.minimum(cell + 1, 0.5 + fine * scale) - np.maximum(cell, 0.5), 0, 1)
@@ -117,13 +125,20 @@ def footprints(blur: Blur, scale: float) -> Floats:
     for y in range(fine):
         for x in range(fine):
             out[y, x] = np.roll(seen, (y, x), (0, 1)).reshape(pixels, fine, pixels, fine).sum((1, 3))
-    inner = [slice(most - r, pixels - most + r) for r in range(most + 1)]
-    mass = out.mean((0, 1))
-    cut = next((s for s in inner if mass[s, s].sum() > (1 - _OUTSIDE) * mass.sum()), inner[-1])
-    out = out[:, :, cut, cut]
-    padded = np.zeros((fine, fine, out.shape[2], SIDE), np.float32)
-    padded[..., : out.shape[3]] = out / out.sum((2, 3), keepdims=True)
+    reach = _reach(out.mean((0, 1)), corner, most)
+    out = out[:, :, most - reach : pixels - most + reach, most - reach : pixels - most + reach]
+    taps = out.shape[2]
+    padded = np.zeros((fine, fine, taps, -(-taps // LANES) * LANES), np.float32)
+    padded[..., :taps] = out / out.sum((2, 3), keepdims=True)
     return padded
+
+
+def _reach(mass: NDArray[np.float64], corner: int, most: int) -> int:
+    """Return by how many pixels footprints extend beyond an unblurred sample's: what one vector per row holds, if that is nearly all."""
+    outside = [1 - mass[most - r : most + corner + r, most - r : most + corner + r].sum() / mass.sum() for r in range(most + 1)]
+    one_vector = (LANES - corner) // 2
+    limit = one_vector if outside[one_vector] < _ENOUGH else most
+    return next((r for r in range(limit) if outside[r] < _OUTSIDE), limit)
 
 
 def _transfer(blur: Blur, per_raw_pixel: float, size: int) -> NDArray[np.float64]:

@@ -80,7 +80,7 @@ def preconditioner(normal, wide, taps, penalty, chroma, balance, shape, reach, o
     for t in taps:
         sharpness += t * t
     sharpness *= sharpness
-    blurred = len(wide[5]) > 0
+    blurred = len(wide[6]) > 0
     stride = (reach + 1) * (2 * reach + 1) * width
     for c in range(3):
         extra = (f4(2) if c == 1 else f4(1)) * chroma / (balance[c] * balance[c])
@@ -90,7 +90,7 @@ def preconditioner(normal, wide, taps, penalty, chroma, balance, shape, reach, o
             diagonal = np.uint64((c * height + y) * stride + reach * width)
             for n in range(width):
                 k = np.uint64(n)
-                own = normal[diagonal + k] + wide[5][row + k] if blurred else normal[diagonal + k]
+                own = normal[diagonal + k] + wide[6][row + k] if blurred else normal[diagonal + k]
                 out[row + k] = f4(1) / max(sharpness * own + penalty[row + k] + extra * penalty[green + k], f4(1e-30))
 
 

@@ -11,31 +11,30 @@ from scipy.sparse.linalg import spsolve
 from burstsr import Settings, super_resolve
 from burstsr.core.blur import Blur
 from burstsr.core.noise import Noise
-from burstsr.reconstruct import cg_loops, data, naive, normal_matrix_loops
+from burstsr.reconstruct import cg_loops, naive, normal_matrix_loops
 from burstsr.reconstruct.blurred_frames import NO_SAMPLES, BlurredFrame, footprints, joined
-from burstsr.reconstruct.footprint_loops import SIDE
 from reconstruct.conftest import case_of
 from reconstruct.test_solve import BALANCE, Problem
 
-BLURS = [Blur(0.02, 0.0, 0.05), Blur(0.1, 0.06, 0.1), Blur(0.15, -0.05, 0.04)]
+BLURS = [Blur(0.02, 0.0, 0.05), Blur(0.1, 0.06, 0.1), Blur(0.15, -0.05, 0.04), Blur(0.6, 0.1, 0.2)]
 SHARP = Blur(0.0, 0.0, 0.0)
 
 
 @pytest.mark.parametrize("blur", BLURS)
-@pytest.mark.parametrize("scale", [1.0, 1.5, 2.0])
+@pytest.mark.parametrize("scale", [1.0, 1.5, 2.0, 3.0])
 def test_moments_of_a_footprint_are_those_of_the_blur_and_the_areas(blur, scale):
     """Moments about the sample's centre: the blur's, s^2 / 12 of the sample's area, 1 / 12 of an output pixel's."""
     tables = footprints(blur, scale).astype(float)
     phases, taps = tables.shape[0], tables.shape[2]
     np.testing.assert_allclose(tables.sum((2, 3)), 1, atol=1e-5)
     assert not tables[..., taps:].any()
-    pixel = np.arange(SIDE) + 0.5 - (taps - int(np.ceil(scale)) - 1) // 2
+    pixel = np.arange(tables.shape[3]) + 0.5 - (taps - int(np.ceil(scale)) - 1) // 2
     away = pixel[None] - ((np.arange(phases) + 0.5) / phases + scale / 2)[:, None]  # (phase, pixel)
     yy = np.einsum("pqab,pa->", tables, away[:, :taps] ** 2) / phases**2
     xx = np.einsum("pqab,qb->", tables, away**2) / phases**2
     yx = np.einsum("pqab,pa,qb->", tables, away[:, :taps], away) / phases**2
     area = (scale**2 + 1) / 12
-    np.testing.assert_allclose((yy - area, yx, xx - area), np.array(blur) * scale**2, atol=0.03 * scale**2 * blur.rms_px**2 + 0.003)
+    np.testing.assert_allclose((yy - area, yx, xx - area), np.array(blur) * scale**2, atol=0.06 * scale**2 * blur.rms_px**2 + 0.003)
 
 
 @pytest.mark.parametrize("scale", [1.0, 1.5, 2.0, 3.0])
@@ -67,7 +66,7 @@ def dense(frame):
     for i, (first, at) in enumerate(zip(frame.first, frame.at, strict=True)):
         for a in range(rows):
             for b in range(rows):
-                matrix[i, first + a * frame.shape[1] + b] = table[at + a * SIDE + b]
+                matrix[i, first + a * frame.shape[1] + b] = table[at + a * frame.footprints.shape[3] + b]
     return sparse.csr_array(matrix)
 
 
@@ -108,7 +107,6 @@ def test_sharp_and_blurred_samples_are_solved_together(sigma, rng):
 
 def test_no_blurred_frames_are_no_samples():
     assert joined([]) is NO_SAMPLES
-    assert data.NormalEquations(*[np.empty(0)] * 3).wide is NO_SAMPLES
 
 
 SHAPE, SCALE = (96, 128), 2
