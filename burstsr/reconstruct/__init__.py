@@ -1,6 +1,6 @@
 """Reconstruction: maximum a posteriori estimate of the image from the samples of all frames (mode "best"), and safeguards."""
 
-from burstsr.reconstruct.data import RegisteredFrame
+from burstsr.reconstruct.registered_frame import RegisteredFrame
 from burstsr.reconstruct.safeguard import replace_contradicted
 from burstsr.reconstruct.stage import PSF_FRACTION, Reconstruction, Task, reconstruct, robustness_of_share
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
@@ -11,16 +10,16 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from burstsr.core.blur import Blur
 from burstsr.core.burst import Frame
 from burstsr.core.flow import Flow
 from burstsr.core.mono import sample_channels
 from burstsr.core.noise import Noise
-from burstsr.core.quantise import scaled, unpacked
+from burstsr.core.quantise import unpacked
 from burstsr.core.sensor import samples
 from burstsr.reconstruct import loops, normal_matrix_loops
-from burstsr.reconstruct.aligned import aligned
-from burstsr.reconstruct.blurred_frames import NO_SAMPLES, BlurredFrame, WideSamples, joined
+from burstsr.reconstruct.blurred_frames import BlurredFrame, WideSamples, joined
+from burstsr.reconstruct.equations import Footprints, NormalEquations, TileGrid, footprints, normal_equations
+from burstsr.reconstruct.registered_frame import RegisteredFrame
 from burstsr.reconstruct.tiles import Tile, box_in_frame
 
 Floats = NDArray[np.float32]
@@ -35,68 +34,6 @@ _LEAST_OF_A_SAMPLE = 0.01
 _FEWEST = 0.1  # of the tile's mean: lower limit of the number of samples
 
 
-@dataclass(frozen=True)
-class RegisteredFrame:
-    """A frame with its flow and its robustness, (H/2, W/2) per CFA cell of the reference, 0 to 1 or packed.
-
-    weight: additional weight of its samples in the merge, 0 to 1: less than 1 for a blurred frame. blur: against the reference, for the reconstruction's
-    forward model; None: as sharp as the reference.
-    precision: (H/2, W/2) what its samples count in the merge of a bracket, per CFA cell of the reference; None: as all others.
-    filled: the frame of a bracket with its clipped samples estimated, for the merge; None: the frame.
-    """
-
-    frame: Frame
-    flow: Flow
-    robustness: Floats | NDArray[np.uint8]
-    weight: float = 1.0
-    blur: Blur | None = None
-    precision: Floats | None = None
-    filled: Frame | None = None
-
-    def merge_weights(self) -> Floats | NDArray[np.uint8]:
-        """Return the weight of its samples in the merge, per CFA cell of the reference: robustness times all others."""
-        if self.precision is None:
-            return scaled(self.robustness, self.weight)
-        return np.asarray(unpacked(self.robustness) * self.precision * np.float32(self.weight), np.float32)
-
-
-@dataclass(frozen=True)
-class NormalEquations:
-    """Normal equations of a tile.
-
-    normal: (3, h, reach + 1, 2 reach + 1, w), half of N's stencil; right: (3, h, w), G r; information: (3, h, w), N's row sums, 1 / variance. wide: samples
-    of blurred frames, whose part of N is in no stencil.
-    samples: effective number of samples of any colour, weighted by robustness.
-    """
-
-    normal: Floats
-    right: Floats
-    information: Floats
-    samples: float
-    wide: WideSamples = NO_SAMPLES
-
-
-@dataclass(frozen=True)
-class Footprints:
-    """Positions of a frame's samples on a tile, see `loops.locate`: where (2, n), how (4, n); bounds (sites + 1,), where each CFA site's begin."""
-
-    where: NDArray[np.int32]
-    how: Floats
-    bounds: NDArray[np.int64]
-
-
-class TileGrid(NamedTuple):
-    """Geometry of a tile for `loops.locate`.
-
-    corner: its first CFA cell; cells: their number. certainty: (3, h, w) 1 / variance. origin: its first output pixel.
-    """
-
-    corner: NDArray[np.int64]
-    cells: tuple[int, int]
-    certainty: Floats
-    origin: NDArray[np.int64]
-
-
 class Sampling(NamedTuple):
     """Parameters of the forward model. taps: of the lens blur. defects: (n, 2) raw (y, x) of samples to leave out."""
 
@@ -104,36 +41,6 @@ class Sampling(NamedTuple):
     scale: float
     taps: Floats
     defects: NDArray[np.int64]
-
-
-def footprints(crop: Floats, place: NDArray[np.int64], cfa: NDArray[np.int64], scale: np.float32, inverse: Flow, grid: TileGrid) -> Footprints:
-    """Return the positions of a crop's samples on a tile."""
-    where, how = np.empty((2, crop.size), np.int32), np.empty((4, crop.size), np.float32)
-    flow = (inverse.tiles, inverse.tile_px, grid.corner, np.array(grid.cells), grid.certainty, grid.origin)
-    bounds = loops.locate(crop, place, cfa, scale, *flow, where, how)
-    return Footprints(np.ascontiguousarray(where[:, : bounds[-1]]), np.ascontiguousarray(how[:, : bounds[-1]]), bounds)
-
-
-def normal_equations(
-    seen: Sequence[Footprints], robustness_maps: Sequence[Floats], cfa: NDArray[np.int64], scale: np.float32, shape: tuple[int, int]
-) -> tuple[Floats, Floats]:
-    """Return normal (3, h, reach + 1, 2 reach + 1, w) and right (3, h, w) of samples weighted by robustness (m, n) per CFA cell and by 1 / variance."""
-    height, width = shape
-    reach = int(np.ceil(scale))
-    normal = aligned((3, height, reach + 1, 2 * reach + 1, width))
-    right = aligned((3, height, width))
-    right[:] = 0
-    stencils = aligned((height * width * loops.lanes(reach),))
-    for colour in range(3):
-        stencils[:] = 0
-        for spot, robustness in zip(seen, robustness_maps, strict=True):
-            for site in np.flatnonzero(cfa.ravel() == colour):
-                bounds = spot.bounds[site], spot.bounds[site + 1]
-                loops.gather(spot.where, spot.how, *bounds, scale, robustness.ravel(), colour, shape, stencils, right.ravel())
-        loops.lay_out(stencils, reach, normal[colour])
-    if not cfa.any():  # monochrome: the samples of the first channel are those of all
-        normal[1:], right[1:] = normal[0], right[0]
-    return normal, right
 
 
 class TileData:

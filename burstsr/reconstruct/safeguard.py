@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from burstsr.core.flow import Flow
 from burstsr.core.parallel import in_parallel
 from burstsr.reconstruct.agreement import FEWEST_CELLS, contradicted
-from burstsr.reconstruct.data import RegisteredFrame, Sampling, TileData
+from burstsr.reconstruct.data import Sampling, TileData
+from burstsr.reconstruct.registered_frame import RegisteredFrame
 from burstsr.reconstruct.stage import MARGIN, SIDE, Task
 from burstsr.reconstruct.tiles import Tile, tiles
 

@@ -21,9 +21,11 @@ from burstsr.core.parallel import in_parallel
 from burstsr.reconstruct import cg_loops, normal_matrix_loops
 from burstsr.reconstruct.agreement import FEWEST_CELLS, contradicted, excess, falling, mean_misfit, rising
 from burstsr.reconstruct.aligned import aligned
-from burstsr.reconstruct.data import NormalEquations, RegisteredFrame, Sampling, TileData
+from burstsr.reconstruct.data import Sampling, TileData
+from burstsr.reconstruct.equations import NormalEquations
 from burstsr.reconstruct.flow_refinement import refined
 from burstsr.reconstruct.prior import Prior
+from burstsr.reconstruct.registered_frame import RegisteredFrame
 from burstsr.reconstruct.tiles import Tile, tiles
 from burstsr.settings import ReconstructSettings
 

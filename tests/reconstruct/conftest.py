@@ -8,7 +8,7 @@ import pytest
 from burstsr import super_resolve
 from burstsr.core.cfa import Cfa
 from burstsr.core.flow import Flow
-from burstsr.reconstruct import data, naive
+from burstsr.reconstruct import equations, naive
 from burstsr.reconstruct.stage import _gaussian
 from reconstruct.scenes import BEST, FAST, simulated
 
@@ -50,11 +50,11 @@ class Case:
         return naive.sample_matrix(where, self.shape), naive.weights(where, self.robustness, self.corner, self.certainty), self.samples.astype(float)
 
     def footprints(self):
-        return data.footprints(*self.places, data.TileGrid(self.corner, self.robustness.shape, self.certainty, self.origin))
+        return equations.footprints(*self.places, equations.TileGrid(self.corner, self.robustness.shape, self.certainty, self.origin))
 
     def gathered(self):
         """normal and right of the loops."""
-        return data.normal_equations([self.footprints()], [self.robustness], self.cfa, np.float32(self.scale), self.shape)
+        return equations.normal_equations([self.footprints()], [self.robustness], self.cfa, np.float32(self.scale), self.shape)
 
 
 def case_of(scale, rng, sigma=0.0, shape=(23, 26), flow_px=0.8, **changes):

@@ -9,7 +9,7 @@ from tolerances import EQUATIONS_RELATIVE, PRODUCT_RELATIVE
 from burstsr.core.cfa import Cfa
 from burstsr.core.coords import raw_position
 from burstsr.core.flow import Flow
-from burstsr.reconstruct import data, loops, naive, normal_matrix_loops
+from burstsr.reconstruct import equations, loops, naive, normal_matrix_loops
 from burstsr.reconstruct.stage import _gaussian
 from reconstruct.conftest import BLURS, SCALES, case_of
 
@@ -87,7 +87,7 @@ def test_samples_without_a_filter_count_in_every_channel(scale, rng):
 def test_a_second_frame_adds(scale, rng):
     first, second = case_of(scale, rng), case_of(scale, rng)
     (a, u), (b, v) = first.gathered(), second.gathered()
-    both, right = data.normal_equations(
+    both, right = equations.normal_equations(
         [first.footprints(), second.footprints()], [first.robustness, second.robustness], first.cfa, np.float32(scale), first.shape
     )
     close(both, a + b, 1e-6)

@@ -11,7 +11,8 @@ from burstsr import Burst, Settings, super_resolve
 from burstsr.core.flow import Flow
 from burstsr.core.noise import Noise
 from burstsr.reconstruct.agreement import contradicted, excess, falling, mean_misfit, rising
-from burstsr.reconstruct.data import RegisteredFrame, Sampling, TileData
+from burstsr.reconstruct.data import Sampling, TileData
+from burstsr.reconstruct.registered_frame import RegisteredFrame
 from burstsr.reconstruct.tiles import tiles
 from burstsr.settings import RobustnessSettings
 from reconstruct.scenes import simulated, waves
