@@ -38,7 +38,8 @@ class ExtendedReference:
 def extended(views: Sequence[tuple[Frame, Flow, Floats]], reference: int) -> ExtendedReference:
     """Return the reference of `views` (frame, flow, robustness), in units in which 1.0 is the saturation of the shortest exposure, with its highlights.
 
-    Each clipped sample is interpolated in the longest of the shorter exposures that is not clipped there; it never becomes darker than saturation.
+    Each clipped sample is interpolated in the longest of the shorter exposures that is not clipped there and robust; else in the longest that is not darker
+    than the reference's saturation; else it is a neutral of at least that.
     """
     frame = views[reference][0]
     own = frame.info.levels.saturation
@@ -46,15 +47,19 @@ def extended(views: Sequence[tuple[Frame, Flow, Floats]], reference: int) -> Ext
     missing = image >= np.float32(CLIPPED * own)
     source = np.full((image.shape[0] // 2, image.shape[1] // 2), reference)
     shorter = [i for i, view in enumerate(views) if view[0].info.levels.saturation > own]
-    for i in sorted(shorter, key=lambda i: views[i][0].info.levels.saturation):
+    outwards = sorted(shorter, key=lambda i: views[i][0].info.levels.saturation)
+    for i, least in [*((i, _ACCEPTED) for i in outwards), *((i, 0.0) for i in outwards)]:
         if not missing.any():
             break
         other, flow, robustness = views[i]
-        usable = robustness >= _ACCEPTED
+        usable = robustness >= least
         if other.info.levels.saturation < 1:
             usable &= warped(cv2.dilate(clipped_cells(other), np.ones(_AROUND, np.uint8)), flow) == 0
+        shown = _at_reference(other, flow)
         fill = missing & _sites(usable)
-        image[fill] = np.maximum(image, _at_reference(other, flow))[fill]
+        if least == 0:  # frames that do not agree with the reference, but with its saturation
+            fill &= shown >= own
+        image[fill] = np.maximum(image, shown)[fill]
         source[fill.reshape(*source.shape[:1], 2, source.shape[1], 2).any(axis=(1, 3))] = i
         missing &= ~fill
     if missing.any():

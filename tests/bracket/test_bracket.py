@@ -10,7 +10,10 @@ import pytest
 from burstsr import Settings, super_resolve
 from burstsr.bracket import bracket_of
 from burstsr.bracket.exposure import measure_ratios
+from burstsr.bracket.extended_reference import extended
 from burstsr.core.burst import Burst
+from burstsr.core.flow import Flow
+from burstsr.core.sensor import samples
 from burstsr.report import Record
 from burstsr.simulate import SimulateSettings, simulate_burst
 
@@ -127,3 +130,30 @@ def test_one_frame_of_a_bracket_and_frames_of_one_sample_value_raise_nothing():
     dead = dead.with_mosaic(np.full_like(dead.mosaic, 16383)).with_info(replace(dead.info, path=Path("dead.dng")))
     result = super_resolve(Burst("b", (simulation.burst.frames[0], dead)), Settings(measure_noise=False))
     assert np.isfinite(result.image).all()
+
+
+def test_a_frame_that_disagrees_elsewhere_still_fills_what_the_reference_clips():
+    """A moving object rejects whole tiles of the shorter exposure: its highlights are used where they are as bright as the reference demands."""
+    bracket = common_units(simulated((0, -3)).burst)
+    reference, shorter = bracket.burst
+    shape = (reference.info.shape[0] // 2, reference.info.shape[1] // 2)
+    still = Flow.zero(reference.info.shape, 16)
+    full, none = np.ones(shape, np.float32), np.zeros(shape, np.float32)
+    views = [(reference, still, full), (shorter, still, none)]
+    own = reference.info.levels.saturation
+    filled = extended(views, 0).samples
+    clipped = samples(reference.mosaic, reference.info.levels) >= 0.98 * own
+    assert filled[clipped].min() >= 0.97 * own and np.median(filled[clipped]) > 1.5 * own
+    dark = shorter.with_mosaic(np.minimum(shorter.mosaic, 1000))
+    assert np.quantile(extended([views[0], (dark, still, none)], 0).samples[clipped], 0.99) <= 2 * own
+
+
+def test_what_no_frame_shows_is_neutral():
+    bracket = common_units(simulated((0, 2), side=64).burst)
+    longer = bracket.burst.frames[1]
+    full = longer.with_mosaic(np.full_like(longer.mosaic, 16383))
+    still = Flow.zero(longer.info.shape, 16)
+    found = extended([(full, still, np.ones((16, 16), np.float32))], 0).samples
+    rgb = np.array([found[::2, ::2].mean(), found[::2, 1::2].mean(), found[1::2, 1::2].mean()])
+    assert rgb / rgb[1] == pytest.approx(NEUTRAL, rel=0.01)
+    assert found.min() >= 0.98 * longer.info.levels.saturation
