@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -136,7 +137,11 @@ def _observed(
     return views
 
 
-def observe(model: RobustnessModel, frame: Frame, flow: Flow, record: Record) -> NDArray[np.float32]:
+class _Robustness(Protocol):
+    def robustness_map(self, frame: Frame, flow: Flow, /) -> NDArray[np.float32]: ...
+
+
+def observe(model: _Robustness, frame: Frame, flow: Flow, record: Record) -> NDArray[np.float32]:
     """Return the (H/2, W/2) robustness of a frame, zero where agreement is insignificant."""
     robustness = record.timed("robustness", model.robustness_map, frame, flow)
     if robustness.mean(dtype=np.float64) < MIN_ROBUSTNESS:

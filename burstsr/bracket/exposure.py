@@ -57,7 +57,7 @@ class Blocks:
             return self
         rows, columns = (n // size for n in self.level.shape)
         level, variance, valid = (v[: rows * size, : columns * size].reshape(rows, size, columns, size) for v in (self.level, self.variance, self.valid))
-        return Blocks(level.mean(axis=(1, 3)), variance.mean(axis=(1, 3)) / size**2, valid.all(axis=(1, 3)), self.low, self.samples * size)
+        return Blocks(level.mean(axis=(1, 3)), variance.mean(axis=(1, 3)) / size**2, np.asarray(valid.all(axis=(1, 3)), np.bool_), self.low, self.samples * size)
 
 
 def blocks_of(frame: Frame, noise: Noise) -> Blocks:
@@ -71,9 +71,9 @@ def blocks_of(frame: Frame, noise: Noise) -> Blocks:
     black = float(levels.black.mean())
     level = (cv2.resize(mosaic.astype(np.float32), (columns, rows), interpolation=cv2.INTER_AREA).astype(np.float64) - black) / (levels.white - black)
     high = np.uint16(np.clip(black + CLIPPED * (levels.white - black), 0, 65535))
-    clipped = (mosaic >= high).reshape(rows, side, columns, side).any(axis=(1, 3)).astype(np.uint8)
+    clipped = (mosaic >= high).reshape(rows, side, columns, side).any(axis=(1, 3))
     alpha, beta = float(noise.alpha.mean()), float(noise.beta.mean())
-    valid = cv2.dilate(clipped, np.ones((3, 3), np.uint8)) == 0
+    valid = cv2.dilate(np.asarray(clipped, np.uint8), np.ones((3, 3), np.uint8)) == 0
     return Blocks(level, np.maximum(alpha * np.maximum(level, 0) + beta, 1e-14) / side**2, valid, -black / (levels.white - black), float(side))
 
 
@@ -91,7 +91,7 @@ def measure_ratio(reference: Blocks, frame: Blocks, exif: float | None) -> Expos
     for _ in range(_ROUNDS):
         before = ratio
         pair = _registered(reference, frame, ratio)
-        candidates = [found for size in _SIZES if (found := _regressed(*(b.enlarged(size) for b in pair), ratio))]
+        candidates = [found for size in _SIZES if (found := _regressed(pair[0].enlarged(size), pair[1].enlarged(size), ratio))]
         ratio, error = min(candidates, key=lambda found: found[1], default=(ratio, np.inf))
         if error > _LARGEST_ERROR:
             return ExposureRatio(exif or 1.0, np.inf, exif)

@@ -46,7 +46,8 @@ def precision_map(frame: Frame, flow: Flow, level: Floats, noise: Noise) -> Floa
     """
     out = relative_precision(frame, level, noise)
     if frame.info.levels.saturation < 1:
-        out[warped(cv2.erode(clipped_cells(frame), np.ones(_INSIDE, np.uint8)), flow) > 0] = 0
+        inside = np.asarray(cv2.erode(clipped_cells(frame), np.ones(_INSIDE, np.uint8)), np.uint8)
+        out[warped(inside, flow) > 0] = 0
     return out
 
 

@@ -46,7 +46,7 @@ def register_bracket(frames: Sequence[Frame], index: int, noise: Noise, tuned: S
     if tuned.merge.back_projection_iterations > 0:
         same_phase = SamePhaseMean(frames[index], _own_precision(views, index, guide.source, level, noise), guide.samples)
         for view in (view for i, view in enumerate(views) if i != index):
-            record.timed("merge", same_phase.add, view.filled, view.flow, np.asarray(view.merge_weights(), np.float32))
+            record.timed("merge", same_phase.add, view.filled or view.frame, view.flow, np.asarray(view.merge_weights(), np.float32))
     return Registered(views, index, noise, same_phase, guide.frame, guide.samples)
 
 

@@ -42,7 +42,8 @@ class WideSamples(NamedTuple):
     diagonal: Floats
 
 
-NO_SAMPLES = WideSamples(*(np.zeros(0, t) for t in (np.int32, np.int32, np.float32, np.float32, np.int32, np.int32, np.float32)))
+_NO_INTS, _NO_FLOATS = np.zeros(0, np.int32), np.zeros(0, np.float32)
+NO_SAMPLES = WideSamples(_NO_INTS, _NO_INTS, _NO_FLOATS, _NO_FLOATS, _NO_INTS, _NO_INTS, _NO_FLOATS)
 
 
 @dataclass(frozen=True)

@@ -172,7 +172,7 @@ class TileData:
             x[:, 1:-1] = plane[:, 2:] - plane[:, :-2]
             total += (y * y + x * x) * certainty * (s * s / 12)
         side = 2 * round(2 * float(s)) + 1
-        return self._at_cells(cv2.blur(total, (side, side)))
+        return self._at_cells(np.asarray(cv2.blur(total, (side, side)), np.float32))
 
     def _at_cells(self, plane: NDArray[np.floating]) -> Floats:
         """Return values (h, w) of the tile's pixels at the centres of its CFA cells, (m, n), bilinear."""
