@@ -57,7 +57,8 @@ class Blocks:
             return self
         rows, columns = (n // size for n in self.level.shape)
         level, variance, valid = (v[: rows * size, : columns * size].reshape(rows, size, columns, size) for v in (self.level, self.variance, self.valid))
-        return Blocks(level.mean(axis=(1, 3)), variance.mean(axis=(1, 3)) / size**2, np.asarray(valid.all(axis=(1, 3)), np.bool_), self.low, self.samples * size)
+        unclipped = np.asarray(valid.all(axis=(1, 3)), np.bool_)
+        return Blocks(level.mean(axis=(1, 3)), variance.mean(axis=(1, 3)) / size**2, unclipped, self.low, self.samples * size)
 
 
 def blocks_of(frame: Frame, noise: Noise) -> Blocks:

@@ -54,7 +54,8 @@ def extended(views: Sequence[tuple[Frame, Flow, Floats]], reference: int) -> Ext
         other, flow, robustness = views[i]
         usable = robustness >= least
         if other.info.levels.saturation < 1:
-            usable &= warped(cv2.dilate(clipped_cells(other), np.ones(_AROUND, np.uint8)), flow) == 0
+            clipped = np.asarray(cv2.dilate(clipped_cells(other), np.ones(_AROUND, np.uint8)), np.uint8)
+            usable &= warped(clipped, flow) == 0
         shown = _at_reference(other, flow)
         fill = missing & _sites(usable)
         if least == 0:  # frames that do not agree with the reference, but with its saturation
