@@ -18,7 +18,7 @@ from scipy.special import ndtr
 from burstsr.core.burst import Frame
 from burstsr.core.errors import BurstError, SettingsError
 from burstsr.core.sensor import cells, samples
-from burstsr.profiles.records import LensRecord, now, triple
+from burstsr.profiles.records import EDGE, LensRecord, now, triple
 
 Doubles = NDArray[np.float64]
 _REACH_PX = 12.0  # from the edge
@@ -64,7 +64,7 @@ def psf_from_edge(frames: Sequence[Frame], roi: tuple[int, int, int, int] | None
         camera=info.camera,
         iso=info.iso,
         date=now(),
-        method="slanted edge",
+        method=EDGE,
         psf_sigma_px=float(sigmas[1].mean()),
         psf_sigma_error_px=max(float(np.sqrt((errors[1] ** 2).sum())) / len(frames), spread),
         psf_sigma_rgb_px=triple(sigmas.mean(axis=1)),

@@ -16,7 +16,7 @@ from scipy.optimize import nnls
 from burstsr.core.burst import FrameInfo
 from burstsr.core.errors import InputFileError, SettingsError
 from burstsr.profiles.files import SUFFIXES, read_record
-from burstsr.profiles.records import DefectRecord, LensRecord, NoiseRecord, Record, now, triple
+from burstsr.profiles.records import EDGE, DefectRecord, LensRecord, NoiseRecord, Record, now, triple
 
 _LOG = logging.getLogger("burstsr.calibration")
 FOLDER_VARIABLE = "BURSTSR_PROFILES"
@@ -71,7 +71,10 @@ def read_profiles(folder: Path) -> list[tuple[Path, Record]]:
 
 
 def match(records: Iterable[tuple[Path, Record]], info: FrameInfo) -> Matched:
-    """Select the records for a frame's camera: noise at its ISO, or fitted over ISO; the lens at its aperture and focal length; defects of its size."""
+    """Select the records for a frame's camera: noise at its ISO, or fitted over ISO; the lens at its aperture and focal length; defects of its size.
+
+    A lens measured from a burst may be of blur that is not there, and is only used where it is named (`--profile`).
+    """
     own = [(path, record) for path, record in records if _same_camera(record.camera, info.camera)]
     noises = [(path, r) for path, r in own if isinstance(r, NoiseRecord)]
     exact = [(path, r) for path, r in noises if abs(r.iso - info.iso) <= _SAME_ISO * info.iso]
@@ -82,7 +85,7 @@ def match(records: Iterable[tuple[Path, Record]], info: FrameInfo) -> Matched:
     elif noises and info.iso > 0 and min(r.iso for _, r in noises) / _FARTHEST_ISO <= info.iso <= max(r.iso for _, r in noises) * _FARTHEST_ISO:
         noise = over_iso([r for _, r in noises], info.iso)
         sources["noise"] = f"{', '.join(path.name for path, _ in noises)} in {noises[0][0].parent}, at ISO {info.iso:g}"
-    lens = _latest([(p, r) for p, r in own if isinstance(r, LensRecord) and _same_lens(r, info)], sources, "lens")
+    lens = _latest([(p, r) for p, r in own if isinstance(r, LensRecord) and r.method == EDGE and _same_lens(r, info)], sources, "lens")
     defects = _latest([(p, r) for p, r in own if isinstance(r, DefectRecord) and r.shape == info.shape], sources, "defects")
     return Matched(noise, lens if isinstance(lens, LensRecord) else None, defects if isinstance(defects, DefectRecord) else None, sources)
 

@@ -118,6 +118,9 @@ class DefectRecord:
         return np.array([*self.hot, *self.dead], np.int64).reshape(-1, 2)
 
 
+EDGE = "slanted edge"  # a lens's method that is reliable
+
+
 @dataclass(frozen=True)
 class LensRecord:
     """Blur of the lens: its point spread function, without the pixel area."""

@@ -119,6 +119,14 @@ def test_records_match_by_camera_and_iso(tmp_path):
     assert read_profiles(tmp_path / "nowhere") == []
 
 
+def test_a_lens_from_a_burst_is_not_used_by_itself():
+    """It may see blur where there is none, which costs `best` decibels."""
+    info = replace(frame_of(np.full((40, 60), 0.2)).info, camera=LENS.camera, aperture=2.8)
+    rough = replace(LENS, method="leave-out residual and spectrum", date="2099-01-01T00:00:00+00:00")
+    assert match([(Path("rough.json"), rough)], info).lens is None
+    assert match([(Path("rough.json"), rough), (Path("edge.json"), LENS)], info).lens == LENS
+
+
 def test_noise_over_iso_grows_as_gain_does():
     one = over_iso([replace(NOISE, iso=200.0, alpha=(2e-4,) * 3, beta=(4e-6,) * 3)], 800.0)
     assert one.alpha == pytest.approx((8e-4,) * 3) and one.beta == pytest.approx((6.4e-5,) * 3)
