@@ -142,10 +142,20 @@ def row(burst: BurstFiles) -> tuple[str, ...]:
         ", ".join([info.camera or "?", *([info.observation.filter_name] if info.observation.filter_name else [])]),
         f"{width} x {height}",
         info.cfa_order,
-        f"{info.iso:g}" if info.iso else "?",
-        exposure(info.exposure_s),
+        _from_to([f"{i.iso:g}" if i.iso else "?" for i in sorted(burst.infos, key=lambda i: i.iso)]),
+        _from_to([exposure(i.exposure_s) for i in sorted(burst.infos, key=lambda i: i.exposure_s)]),
         span(burst.infos),
     )
+
+
+def _from_to(values: Sequence[str]) -> str:
+    """Return what all frames have in common, or, of a bracket, the first and the last of sorted values.
+
+    >>> _from_to(["100", "100"]), _from_to(["1/800 s", "1/100 s", "1/12 s"])
+    ('100', '1/800 to 1/12 s')
+    """
+    first, last = values[0], values[-1]
+    return first if first == last else f"{first.removesuffix(' s')} to {last}"
 
 
 def exposure(seconds: float) -> str:
