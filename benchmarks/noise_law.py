@@ -33,7 +33,7 @@ _BORDER = 8  # raw pixels that are not measured
 def flat_burst(noise: Noise, light: float, frames: int, rejected: int, side: int, rng: np.random.Generator) -> tuple[Burst, list[Flow]]:
     """Simulate flat grey frames, with their motion; the last `rejected` of them at least twice as bright."""
     cfa = Cfa.parse("RGGB")
-    info = FrameInfo(Path("flat"), (side, side), cfa, _LEVELS, Colour(NEUTRAL), noise=noise)
+    info = FrameInfo(Path("flat"), (side, side), cfa, _LEVELS, Colour(NEUTRAL), noise=noise, iso=100.0, exposure_s=0.01)  # of all frames: no bracket
     mask = cfa.channel_map((side, side))
     made, flows = [], []
     for n in range(frames):

@@ -29,6 +29,7 @@ _ROUNDS = 6
 _ALIKE = 2.25  # neighbouring frequencies of windows with a Hann taper that vary together
 _LOW = 0.12  # cycles per raw pixel, the same of the first round: below the first zeros of a path of 2 px RMS
 _SAME_PX2 = 0.1  # moments relative to the reference that count as equally sharp: of equally sharp frames one is always the sharpest by chance
+_COMMON_PX2 = 0.25  # the same along a direction, where the sharpest of the others share them
 _DEAD_PX2 = 0.02
 _SIGNIFICANT = 2.0  # standard errors
 _FINEST = 1.0  # cycles per raw pixel up to which detail is weighted
@@ -172,11 +173,23 @@ def information_weights(moments: Array, power: Array, detail: float = 1.0) -> Ar
 
 
 def _softness(moments: Array, errors: Array, reference: int) -> tuple[Array, Array]:
-    """Return moments (n, 3) minus those typical among sharp frames, and minus what is not significant, too; both with non-negative eigenvalues."""
-    others = np.sort(np.delete(moments[:, 0] + moments[:, 2], reference) / 2)
-    equally_sharp = np.median(others) <= _SAME_PX2
-    typical = float(np.clip(others[len(others) * 3 // 4 if equally_sharp else min(1, len(others) - 1)], 0, _SAME_PX2))
+    """Return moments (n, 3) minus those typical among sharp frames, and minus what is not significant, too; both with non-negative eigenvalues.
+
+    The reference can be the sharpest by chance, and by where its samples lie on edges: what the sharpest of the others have in common, with its direction, is
+    no blur of theirs.
+    """
+    moments = moments - _common(np.delete(moments, reference, axis=0))
+    others = np.delete(moments[:, 0] + moments[:, 2], reference) / 2
+    typical = float(np.clip(np.quantile(others, 0.75), 0, _SAME_PX2)) if np.median(others) <= _SAME_PX2 else 0.0
     return _reduced(moments, np.full(len(moments), typical)), _reduced(moments, typical + _DEAD_PX2 + _SIGNIFICANT * errors)
+
+
+def _common(others: Array) -> Array:
+    """Return the mean moments (3,) of the sharpest third of the frames, at least two; eigenvalues from 0 to a limit."""
+    sharpest = np.argsort(others[:, 0] + others[:, 2])[: max(2, len(others) // 3)]
+    values, vectors = np.linalg.eigh(others[sharpest].mean(axis=0)[[0, 1, 1, 2]].reshape(2, 2))
+    common = (vectors * np.clip(values, 0, _COMMON_PX2)) @ vectors.T
+    return np.array([common[0, 0], common[0, 1], common[1, 1]])
 
 
 def _reduced(moments: Array, offset: Array) -> Array:

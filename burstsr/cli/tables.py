@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from burstsr.batch.job import recorded
 from burstsr.cli.console import table, warn
+from burstsr.cli.options import choice
 from burstsr.core.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--exposure-groups",
-        choices=("join", "split"),
+        **choice(("join", "split")),
         default="join",
         help="join: frames of different exposure times or ISOs are one burst, a bracket; split: they are bursts of their own (default join)",
     )
