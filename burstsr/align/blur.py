@@ -175,8 +175,8 @@ def information_weights(moments: Array, power: Array, detail: float = 1.0) -> Ar
 def _softness(moments: Array, errors: Array, reference: int) -> tuple[Array, Array]:
     """Return moments (n, 3) minus those typical among sharp frames, and minus what is not significant, too; both with non-negative eigenvalues.
 
-    The reference can be the sharpest by chance, and by where its samples lie on edges: what the sharpest of the others have in common, with its direction, is
-    no blur of theirs.
+    The reference can be the sharpest by chance, and by where its samples lie on edges: what the two sharpest of the others have in common, with its
+    direction, is no blur of theirs.
     """
     moments = moments - _common(np.delete(moments, reference, axis=0))
     others = np.delete(moments[:, 0] + moments[:, 2], reference) / 2
@@ -185,8 +185,8 @@ def _softness(moments: Array, errors: Array, reference: int) -> tuple[Array, Arr
 
 
 def _common(others: Array) -> Array:
-    """Return the mean moments (3,) of the sharpest third of the frames, at least two; eigenvalues from 0 to a limit."""
-    sharpest = np.argsort(others[:, 0] + others[:, 2])[: max(2, len(others) // 3)]
+    """Return the mean moments (3,) of the two sharpest frames; eigenvalues from 0 to a limit."""
+    sharpest = np.argsort(others[:, 0] + others[:, 2])[:2]
     values, vectors = np.linalg.eigh(others[sharpest].mean(axis=0)[[0, 1, 1, 2]].reshape(2, 2))
     common = (vectors * np.clip(values, 0, _COMMON_PX2)) @ vectors.T
     return np.array([common[0, 0], common[0, 1], common[1, 1]])
