@@ -179,7 +179,7 @@ def _softness(moments: Array, errors: Array, reference: int) -> tuple[Array, Arr
     direction, is no blur of theirs.
     """
     moments = moments - _common(np.delete(moments, reference, axis=0))
-    others = np.delete(moments[:, 0] + moments[:, 2], reference) / 2
+    others = np.linalg.eigvalsh(np.delete(moments, reference, axis=0)[:, [0, 1, 1, 2]].reshape(-1, 2, 2))[:, 1]
     typical = float(np.clip(np.quantile(others, 0.75), 0, _SAME_PX2)) if np.median(others) <= _SAME_PX2 else 0.0
     return _reduced(moments, np.full(len(moments), typical)), _reduced(moments, typical + _DEAD_PX2 + _SIGNIFICANT * errors)
 
