@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import json
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from burstsr.cli import benchmark_bracket, benchmark_real, benchmark_single, benchmark_speed
+from burstsr.cli import benchmark_bracket, benchmark_real, benchmark_sections, benchmark_single, benchmark_speed
 from burstsr.cli.common import add_common
 from burstsr.cli.console import echo, echo_json, warn
 from burstsr.cli.options import add_old_names, choice, one_of
@@ -104,7 +103,6 @@ def run(args: argparse.Namespace) -> int:
 def _quality(args: argparse.Namespace) -> int:
     from benchmarks import grid, quality, rows, table
     from benchmarks.data import data_folder
-    from burstsr.io.atomic import atomic
 
     if args.seed < 0:
         raise SettingsError(f"--seed must be at least 0, not {args.seed}")
@@ -124,15 +122,8 @@ def _quality(args: argparse.Namespace) -> int:
     args.output.mkdir(parents=True, exist_ok=True)
     with Bars(len(cases), show=not args.json) as bars:
         result = quality.run(cases, chosen, notes, args.output, bars.stage, bars.finished)
-    found = quality.as_json(result)
-    for name, text in (("quality.json", json.dumps(found, indent=1, allow_nan=False) + "\n"), ("quality.md", table.full(result))):
-        with atomic(args.output / name) as temporary:
-            temporary.write_text(text, encoding="utf-8")
-    if args.json:
-        echo_json(found)
-    else:
-        echo(f"{table.short(result)}\n{args.output / 'quality.md'} lists every image; side-by-side crops are in {args.output}.")
-    return 0
+    shown = f"{table.short(result)}\n{args.output / 'quality.md'} lists every image; side-by-side crops are in {args.output}."
+    return benchmark_sections.write(args, "quality", quality.as_json(result), table.full(result), shown)
 
 
 def _residual(args: argparse.Namespace) -> int:
