@@ -77,14 +77,8 @@ def takes_old_names(group: str = "") -> Callable[[type[_T]], type[_T]]:
                 values[new_of[old]] = values.pop(old)
             initialise(self, *args, **values)
 
-        def __getattr__(self: Any, name: str) -> Any:  # noqa: ANN401
-            if name not in new_of:
-                raise AttributeError(f"{cls.__name__!r} object has no attribute {name!r}")
-            _warn(f"the setting {name} of {cls.__name__}", new_of[name])
-            return getattr(self, new_of[name])
-
         cls.__init__ = __init__  # type: ignore[method-assign]
-        cls.__getattr__ = __getattr__  # type: ignore[attr-defined]
+        _read_under_old_names(cls, new_of, "setting")
         cls._old_names = new_of  # type: ignore[attr-defined]
         return cls
 
@@ -108,6 +102,18 @@ def with_new_setting_names(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 def _warn(old: str, new: str) -> None:
     warnings.warn(f"{old} is now called {new}; the old name will be removed in the next release", DeprecationWarning, stacklevel=3)
+
+
+def _read_under_old_names(cls: type, new_of: Mapping[str, str], kind: str) -> None:
+    """Let a class's attributes, which warnings call a `kind`, also be read under their old names."""
+
+    def __getattr__(self: Any, name: str) -> Any:  # noqa: ANN401
+        if name not in new_of:
+            raise AttributeError(f"{cls.__name__!r} object has no attribute {name!r}")
+        _warn(f"the {kind} {name} of {cls.__name__}", new_of[name])
+        return getattr(self, new_of[name])
+
+    cls.__getattr__ = __getattr__  # type: ignore[attr-defined]
 
 
 def renamed_fields(other: Callable[[dict[str, Any]], dict[str, Any]], **names: str) -> Callable[[type[_T]], type[_T]]:
@@ -134,13 +140,7 @@ def renamed_attributes(**names: str) -> Callable[[type[_T]], type[_T]]:
     """Decorate a class whose attributes can also be read under old names, with a warning. names: old to new."""
 
     def decorated(cls: type[_T]) -> type[_T]:
-        def read(self: Any, name: str) -> Any:  # noqa: ANN401
-            if name not in names:
-                raise AttributeError(f"{cls.__name__!r} object has no attribute {name!r}")
-            _warn(f"the attribute {name} of {cls.__name__}", names[name])
-            return getattr(self, names[name])
-
-        cls.__getattr__ = read  # type: ignore[attr-defined]
+        _read_under_old_names(cls, names, "attribute")
         return cls
 
     return decorated
