@@ -42,11 +42,7 @@ def pages_of(path: Path) -> list[Path]:
     """Return the paths of a file's frames: the file itself, or its pages of the first one's size and type if there are several. Raises InputFileError."""
     if not is_grey_tiff(path) or split(path)[0] != path:
         return [path]
-    try:
-        with tifffile.TiffFile(path) as file:
-            kinds = [_kind(page) for page in file.pages]
-    except (OSError, ValueError, IndexError, KeyError, RuntimeError) as error:
-        raise InputFileError(f"{path}: not a readable TIFF ({error})") from error
+    kinds = _read(path, path, lambda opened: [_kind(page) for page in opened.pages])
     alike = [index for index, kind in enumerate(kinds) if kind == kinds[0]]
     return [page_path(path, index) for index in alike] if len(alike) > 1 else [path]
 
@@ -55,7 +51,7 @@ def open_grey_tiff(path: Path) -> tuple[FrameInfo, Callable[[], NDArray[np.uint1
     """Read the description of a frame, black level 0 and white that of MaxSampleValue, else 65535, and a function that decodes it. Raises InputFileError."""
     file, index = split(path)
     tags = read_tags(file)
-    height, width = _page(file, index, path, lambda page: page.shape[:2])
+    height, width = _read(file, path, lambda opened: opened.pages[index].shape[:2])
     most = tags.numbers(_MAX_SAMPLE_VALUE)
     info = FrameInfo(
         path=path,
@@ -75,16 +71,17 @@ def open_grey_tiff(path: Path) -> tuple[FrameInfo, Callable[[], NDArray[np.uint1
 
 def _decoded(info: FrameInfo) -> NDArray[np.uint16]:
     file, index = split(info.path)
-    pixels = np.asarray(_page(file, index, info.path, lambda page: page.asarray()))
+    pixels = np.asarray(_read(file, info.path, lambda opened: opened.pages[index].asarray()))
     if pixels.dtype != np.uint16 or pixels.ndim != 2:
         raise InputFileError(f"{info.path}: pixels of shape {pixels.shape} and type {pixels.dtype}; must be grey with 16 bits")
     return np.array(pixels[: info.shape[0], : info.shape[1]], order="C")
 
 
-def _page(file: Path, index: int, path: Path, look: Callable[[Any], Any]) -> Any:  # noqa: ANN401  tifffile's page
+def _read(file: Path, path: Path, read: Callable[[tifffile.TiffFile], Any]) -> Any:  # noqa: ANN401
+    """Return what `read` reads from a TIFF. path: of the frame, for the error."""
     try:
         with tifffile.TiffFile(file) as opened:
-            return look(opened.pages[index])
+            return read(opened)
     except (OSError, ValueError, IndexError, KeyError, RuntimeError) as error:
         raise InputFileError(f"{path}: not a readable TIFF ({error})") from error
 
