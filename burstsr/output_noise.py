@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import optimize
 
-from burstsr.bracket.exposure import CLIPPED
 from burstsr.bracket.precision import relative_precision
 from burstsr.core.burst import Frame, FrameInfo, Levels
 from burstsr.core.cfa import GREEN
@@ -25,6 +24,7 @@ from burstsr.core.flow import Flow
 from burstsr.core.mono import cell_channels
 from burstsr.core.noise import MERGED_SHARE, Noise
 from burstsr.core.quantise import unpacked
+from burstsr.core.sensor import CLIPPED
 from burstsr.develop import develop
 from burstsr.merge import SamePhaseMean
 from burstsr.reconstruct import Reconstruction, RegisteredFrame, Task, reconstruct, robustness_of_share

@@ -17,10 +17,10 @@ from burstsr.align import translation
 from burstsr.core.burst import Frame
 from burstsr.core.noise import Noise
 from burstsr.core.report import ExposureRatio
+from burstsr.core.sensor import CLIPPED
 
 Doubles = NDArray[np.float64]
 Mask = NDArray[np.bool_]
-CLIPPED = 0.98  # samples from this share of saturation on count as clipped
 _BLOCKS = 400  # along the longer side of a frame, about
 _LEAST_SNR = 4.0  # of a block
 _FEWEST = 24  # blocks
@@ -61,16 +61,29 @@ class Blocks:
         return Blocks(level.mean(axis=(1, 3)), variance.mean(axis=(1, 3)) / size**2, unclipped, self.low, self.samples * size)
 
 
-def blocks_of(frame: Frame, noise: Noise) -> Blocks:
-    """Average a frame over square blocks of whole CFA cells. noise: of its samples in units of its own saturation."""
+def _whole_blocks(frame: Frame) -> tuple[NDArray[np.uint16], int]:
+    """Return the part of a frame's mosaic that consists of whole blocks, and their side: whole CFA cells."""
     height, width = frame.info.shape
     period = frame.info.cfa.period[0] * (2 if frame.info.cfa.period[0] % 2 else 1)
     side = period * max(1, round(max(height, width) / _BLOCKS / period))
-    rows, columns = height // side, width // side
-    mosaic = frame.mosaic[: rows * side, : columns * side]
+    return frame.mosaic[: height // side * side, : width // side * side], side
+
+
+def block_levels(frame: Frame) -> Doubles:
+    """Return the means (h, w) of a frame's samples over square blocks, in units of its own saturation."""
+    mosaic, side = _whole_blocks(frame)
+    size = (mosaic.shape[1] // side, mosaic.shape[0] // side)
+    black, white = float(frame.info.levels.black.mean()), frame.info.levels.white
+    return np.asarray((cv2.resize(mosaic.astype(np.float32), size, interpolation=cv2.INTER_AREA).astype(np.float64) - black) / (white - black))
+
+
+def blocks_of(frame: Frame, noise: Noise) -> Blocks:
+    """Average a frame over square blocks of whole CFA cells. noise: of its samples in units of its own saturation."""
+    mosaic, side = _whole_blocks(frame)
+    level = block_levels(frame)
+    rows, columns = level.shape
     levels = frame.info.levels
     black = float(levels.black.mean())
-    level = (cv2.resize(mosaic.astype(np.float32), (columns, rows), interpolation=cv2.INTER_AREA).astype(np.float64) - black) / (levels.white - black)
     high = np.uint16(np.clip(black + CLIPPED * (levels.white - black), 0, 65535))
     clipped = (mosaic >= high).reshape(rows, side, columns, side).any(axis=(1, 3))
     alpha, beta = float(noise.alpha.mean()), float(noise.beta.mean())
@@ -88,7 +101,7 @@ def exif_ratio(frame: Frame, reference: Frame) -> float | None:
 
 def measure_ratio(reference: Blocks, frame: Blocks, exif: float | None) -> ExposureRatio:
     """Measure the exposure of a frame relative to the reference; where that is impossible, the EXIF ratio, else 1, with an infinite error."""
-    ratio, error = exif or first_guess(reference, frame), np.inf
+    ratio, error = exif or first_guess(reference.level, frame.level), np.inf
     for _ in range(_ROUNDS):
         before = ratio
         pair = _registered(reference, frame, ratio)
@@ -103,14 +116,14 @@ def measure_ratio(reference: Blocks, frame: Blocks, exif: float | None) -> Expos
     return ExposureRatio(ratio, error, exif)
 
 
-def first_guess(reference: Blocks, frame: Blocks) -> float:
-    """Return the ratio of the highest quantile that neither frame clips."""
+def first_guess(reference: Doubles, frame: Doubles) -> float:
+    """Return the ratio of the highest quantile of levels that neither frame clips."""
     return next(iter(quantile_ratios(reference, frame)), 1.0)
 
 
-def quantile_ratios(reference: Blocks, frame: Blocks) -> list[float]:
+def quantile_ratios(reference: Doubles, frame: Doubles) -> list[float]:
     """Return the ratios of those quantiles of levels, from the median down, that neither frame clips."""
-    pairs = [tuple(float(np.quantile(blocks.level, quantile)) for blocks in (reference, frame)) for quantile in _QUANTILES]
+    pairs = [tuple(float(np.quantile(levels, quantile)) for levels in (reference, frame)) for quantile in _QUANTILES]
     return [high / low for low, high in pairs if max(low, high) < 0.7 and min(low, high) > 0]
 
 
@@ -170,9 +183,8 @@ def _regressed(reference: Blocks, frame: Blocks, guess: float) -> tuple[float, f
     return float(solution[0]), _CORRELATED * float(np.linalg.norm(influence * (y - observed @ solution)) / solution[0])
 
 
-def measure_ratios(frames: Sequence[Frame], noises: Sequence[Noise], reference: int) -> list[ExposureRatio]:
-    """Measure the exposure of every frame relative to frames[reference]. noises: of each, in units of its own saturation."""
-    blocks = [blocks_of(frame, noise) for frame, noise in zip(frames, noises, strict=True)]
+def measure_ratios(frames: Sequence[Frame], blocks: Sequence[Blocks], reference: int) -> list[ExposureRatio]:
+    """Measure the exposure of every frame relative to frames[reference]. blocks: of each, see `blocks_of`."""
     return [
         ExposureRatio(1.0, 0.0, 1.0) if i == reference else measure_ratio(blocks[reference], b, exif_ratio(frames[i], frames[reference]))
         for i, b in enumerate(blocks)

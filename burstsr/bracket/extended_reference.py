@@ -9,12 +9,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from burstsr.bracket.exposure import CLIPPED
 from burstsr.bracket.precision import clipped_cells, warped
 from burstsr.core.burst import Frame, Levels
 from burstsr.core.flow import Flow
 from burstsr.core.mono import channel_map
-from burstsr.core.sensor import clipped_samples, samples
+from burstsr.core.sensor import CLIPPED, clipped_samples, samples
 from burstsr.demosaic import demosaic
 
 Floats = NDArray[np.float32]

@@ -12,12 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from burstsr.align import Aligner
-from burstsr.bracket.exposure import CLIPPED
 from burstsr.bracket.units import scaled_noise
 from burstsr.core.burst import Frame
 from burstsr.core.coords import tile_centre
 from burstsr.core.flow import Flow
 from burstsr.core.noise import Noise
+from burstsr.core.sensor import CLIPPED
 from burstsr.robustness import RobustnessModel
 from burstsr.settings import Settings
 

@@ -6,17 +6,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from burstsr.bracket.exposure import CLIPPED
 from burstsr.core.burst import Frame
 from burstsr.core.cfa import GREEN
 from burstsr.core.flow import Flow
-from burstsr.core.noise import Noise
+from burstsr.core.noise import MODEL_ERROR, Noise
 from burstsr.core.remosaic import as_bayer
-from burstsr.core.sensor import cells
+from burstsr.core.sensor import CLIPPED, cells
 
 Floats = NDArray[np.float32]
 _SMOOTH = (5, 5)
-MODEL_ERROR = 0.02  # of the brightest level nearby: misregistration and aliasing, which a longer exposure does not reduce
 _INSIDE = (5, 5)  # CFA cells that must all be clipped for a frame to be left out; nearer to the border of such an area clipped samples are replaced
 
 

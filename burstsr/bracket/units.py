@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from burstsr.align import select_reference
-from burstsr.bracket.exposure import Blocks, blocks_of, exif_ratio, measure_ratios, quantile_ratios
+from burstsr.bracket.exposure import Blocks, block_levels, blocks_of, exif_ratio, measure_ratios, quantile_ratios
 from burstsr.core.burst import Burst, Frame
 from burstsr.core.noise import Noise
 from burstsr.core.report import ExposureRatio
@@ -53,11 +53,12 @@ def bracket_of(burst: Burst, reference: int | None, record: Record) -> Bracket |
     """Return a burst whose exposures differ in common units; None for others, which stay as they are. reference: index; None: chosen."""
     if len(burst) < 2 or not _may_differ(burst):
         return None
-    noises, source = _noises(burst)
-    if not _known(burst) and not _brightness_differs([blocks_of(frame, noise) for frame, noise in zip(burst, noises, strict=True)]):
+    if not _known(burst) and not _brightness_differs([block_levels(frame) for frame in burst]):
         return None
-    index = _reference(burst, noises) if reference is None else reference
-    ratios = measure_ratios(burst.frames, noises, index)
+    noises, source = _noises(burst)
+    blocks = [blocks_of(frame, noise) for frame, noise in zip(burst, noises, strict=True)]
+    index = _reference(burst, noises, blocks) if reference is None else reference
+    ratios = measure_ratios(burst.frames, blocks, index)
     peak = max(1 / ratio.value for ratio in ratios)
     frames = [_normalised(frame, noise, 1 / (ratio.value * peak)) for frame, noise, ratio in zip(burst, noises, ratios, strict=True)]
     own = [frame.info.own_noise for frame in frames if frame.info.own_noise]
@@ -85,10 +86,10 @@ def _may_differ(burst: Burst) -> bool:
     return False
 
 
-def _brightness_differs(blocks: Sequence[Blocks]) -> bool:
+def _brightness_differs(levels: Sequence[NDArray[np.float64]]) -> bool:
     """Whether some frame is brighter or darker than the middle one at all quantiles that neither clips: not where only a part of the scene differs."""
-    middle = blocks[len(blocks) // 2]
-    for other in blocks:
+    middle = levels[len(levels) // 2]
+    for other in levels:
         ratios = quantile_ratios(middle, other)
         if ratios and (min(ratios) > _DIFFERENT_UNKNOWN or max(ratios) < 1 / _DIFFERENT_UNKNOWN):
             return True
@@ -111,9 +112,8 @@ def _noises(burst: Burst) -> tuple[list[Noise], str]:
     return [of_iso[frame.info.iso] for frame in burst], "estimated"
 
 
-def _reference(burst: Burst, noises: Sequence[Noise]) -> int:
+def _reference(burst: Burst, noises: Sequence[Noise], blocks: Sequence[Blocks]) -> int:
     """Return the index of the sharpest of the frames that expose most of the scene well."""
-    blocks = [blocks_of(frame, noise) for frame, noise in zip(burst, noises, strict=True)]
     scores = [_well_exposed(b) for b in blocks]
     best = int(np.argmax(scores))
     alike = [i for i, (frame, b) in enumerate(zip(burst, blocks, strict=True)) if _similar(frame, burst.frames[best], b, blocks[best])]

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from burstsr.core.equality import EqualByContent
 from burstsr.core.gain import GainField
 
+MODEL_ERROR = 0.02  # of the brightest level nearby, of a bracket's samples: misregistration and aliasing, which a longer exposure does not reduce
 MERGED_SHARE = 0.5  # variance of a merged pixel times its weight, relative to that of a sample: sum w^2 / sum w of densely sampled Gaussian kernels
 
 

@@ -12,6 +12,7 @@ from burstsr.core.jit import over_rows
 from burstsr.core.noise import Noise
 
 CHANNEL_SHARE = np.array([0.25, 0.5, 0.25], np.float32)  # weights of R, G, B in a CFA cell; luma of camera RGB
+CLIPPED = 0.98  # share of saturation from which a bracket's samples count as clipped
 Floats = NDArray[np.float32]
 
 

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from burstsr.core.burst import Frame
 from burstsr.core.flow import Flow
 from burstsr.core.mono import sample_channels
-from burstsr.core.noise import Noise
+from burstsr.core.noise import MODEL_ERROR, Noise
 from burstsr.core.quantise import unpacked
-from burstsr.core.sensor import samples
+from burstsr.core.sensor import CLIPPED, samples
 from burstsr.reconstruct import loops, normal_matrix_loops
 from burstsr.reconstruct.blurred_frames import BlurredFrame, WideSamples, joined
 from burstsr.reconstruct.equations import Footprints, NormalEquations, TileGrid, footprints, normal_equations
@@ -27,8 +27,7 @@ Residuals = tuple[Floats, Floats, Floats]
 _AROUND = (5, 5)  # CFA cells over which misfits are averaged
 _NEAR = (3, 3)  # CFA cells over which brightness is averaged
 _ONLY_NOISE = 1e-12
-_CLIPPED, _CLIPPED_SIGMAS = 0.98, 2.0  # share of saturation; noise sigmas below it of levels at which what is not clipped is so by chance
-_MODEL_ERROR = 0.02  # of the brightest level within a raw pixel, of a bracket's samples: misregistration and aliasing, which a longer exposure does not reduce
+_CLIPPED_SIGMAS = 2.0  # below saturation, in noise sigmas: levels at which what is not clipped is so by chance
 _LIGHT_PX = 2.0  # radius, raw pixels, of the box (applied twice) within which flux is preserved
 _LEAST_OF_A_SAMPLE = 0.01
 _FEWEST = 0.1  # of the tile's mean: lower limit of the number of samples
@@ -56,8 +55,7 @@ class TileData:
         self._rows, self._columns = tile.cells(scale)
         corner = np.array([self._rows[0], self._columns[0]])
         self._cfa = sample_channels(views[0].frame)
-        rows, columns = (range(o, o + n) for o, n in zip(tile.origin, tile.shape, strict=True))
-        alpha, beta = (v[:, None, None] if v.ndim == 1 else np.moveaxis(v, -1, 0) for v in noise.of_output(rows, columns, scale))
+        alpha, beta = self._noise_at_pixels(noise, scale)
         level = np.stack([cv2.blur(plane, (3, 3)) for plane in start])
         self._certainty = certainty = 1 / np.maximum(alpha * np.maximum(level, 0) + beta, np.float32(_ONLY_NOISE))
         crops = [_crop(view.frame, box_in_frame(tile, view.flow, scale, view.frame.info.shape), defects) for view in views]
@@ -75,18 +73,23 @@ class TileData:
             np.ascontiguousarray(unpacked(view.robustness[np.ix_(*_within((self._rows, self._columns), view.robustness.shape))])) for view in views
         ]
 
+    def _noise_at_pixels(self, noise: Noise, scale: float) -> Iterator[Floats]:
+        """Yield alpha and beta of a noise model, which broadcast to (3, h, w)."""
+        rows, columns = (range(o, o + n) for o, n in zip(self._tile.origin, self._tile.shape, strict=True))
+        for v in noise.of_output(rows, columns, scale):
+            yield v[:, None, None] if v.ndim == 1 else np.moveaxis(v, -1, 0)
+
     def _certainty_of(self, frame: Frame, noise: Noise, level: Floats) -> Floats | None:
         """Return 1 / variance (3, h, w) of a frame's own samples, model errors included; None where the burst's noise model holds."""
         own = frame.info.own_noise
         if own is None:
             return None
-        rows, columns = (range(o, o + n) for o, n in zip(self._tile.origin, self._tile.shape, strict=True))
-        alpha, beta = (v[:, None, None] if v.ndim == 1 else np.moveaxis(v, -1, 0) for v in own.of_output(rows, columns, float(self._scale)))
+        alpha, beta = self._noise_at_pixels(own, float(self._scale))
         level = np.maximum(level, 0)
         noise_variance = alpha * level + beta
         side = 2 * round(float(self._scale)) + 1
         brightest = np.stack([cv2.dilate(plane, np.ones((side, side), np.uint8)) for plane in level])
-        variance = np.maximum(noise_variance + np.square(np.float32(_MODEL_ERROR) * brightest), np.float32(_ONLY_NOISE))
+        variance = np.maximum(noise_variance + np.square(np.float32(MODEL_ERROR) * brightest), np.float32(_ONLY_NOISE))
         saturation = np.float32(frame.info.levels.saturation)
         if saturation < 1:
             variance[level + np.float32(_CLIPPED_SIGMAS) * np.sqrt(noise_variance) > saturation] = np.inf
@@ -280,7 +283,7 @@ def _crop(frame: Frame, box: NDArray[np.int64], defects: NDArray[np.int64]) -> t
     crop = np.minimum(samples(frame.mosaic[y0:y1, x0:x1], frame.info.levels), np.float32(1))
     saturation = frame.info.levels.saturation
     if saturation < 1:
-        crop[crop >= np.float32(_CLIPPED * saturation)] = np.nan
+        crop[crop >= np.float32(CLIPPED * saturation)] = np.nan
     inside = defects[(defects[:, 0] >= y0) & (defects[:, 0] < y1) & (defects[:, 1] >= x0) & (defects[:, 1] < x1)]
     crop[inside[:, 0] - y0, inside[:, 1] - x0] = np.nan
     return crop, np.array([y0, x0])

@@ -9,7 +9,7 @@ import pytest
 
 from burstsr import Settings, super_resolve
 from burstsr.bracket import bracket_of
-from burstsr.bracket.exposure import measure_ratios
+from burstsr.bracket.exposure import blocks_of, measure_ratios
 from burstsr.bracket.extended_reference import extended
 from burstsr.core.burst import Burst
 from burstsr.core.flow import Flow
@@ -51,7 +51,7 @@ def common_units(burst, reference=0):
 def test_exposure_ratios_are_recovered_without_exif(iso, tolerance):
     simulation = simulated((0, -2, -1, 1, 2), iso, side=640)
     frames = without_exif(simulation.burst).frames
-    found = [ratio.value for ratio in measure_ratios(frames, [simulation.noise] * len(frames), 0)]
+    found = [ratio.value for ratio in measure_ratios(frames, [blocks_of(frame, simulation.noise) for frame in frames], 0)]
     assert found == pytest.approx([1, 0.25, 0.5, 2, 4], rel=tolerance)
 
 
