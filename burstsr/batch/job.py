@@ -17,6 +17,8 @@ from burstsr.profiles.apply import CalibrationInputs
 from burstsr.settings import Settings
 
 SUFFIX = {"dng": ".dng", "jpg": ".jpg", "tiff": ".tif", "tiff32": ".linear.tif", "png": ".png", "exr": ".exr", "fits": ".fits"}
+REPORT = "report"  # data for the page that `burstsr report` makes, `batch.report_data`
+SUFFIX_OF = {**SUFFIX, REPORT: ".report.npz"}
 ALWAYS = ("dng", "jpg")
 STANDARD = (".dng", ".jpg")  # outputs of records that list none
 Progress = Callable[[str, int, int], None]
@@ -24,7 +26,7 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True)
 class Job:
-    """A burst to process. name: of the burst and its files. formats: keys of SUFFIX, including ALWAYS.
+    """A burst to process. name: of the burst and its files. formats: keys of SUFFIX_OF, including ALWAYS.
 
     fingerprints: identify each frame among files of the same name. threads: 0 = all cores. known: calibration and motion. fallback: one of
     `batch.fallback.FALLBACKS`. overwrite: replace existing results.
@@ -44,7 +46,7 @@ class Job:
     @property
     def images(self) -> dict[str, Path]:
         """Return the path of each format."""
-        return {f: self.out / (self.name + SUFFIX[f]) for f in self.formats}
+        return {f: self.out / (self.name + SUFFIX_OF[f]) for f in self.formats}
 
     @property
     def record(self) -> Path:

@@ -10,7 +10,7 @@ from burstsr.batch.locks import check_space
 from burstsr.io.owned import OUTPUTS, ResultFiles
 
 # maximum bytes per output pixel
-_PIXEL_BYTES = {"dng": 6.0, "jpg": 2.0, "tiff": 6.0, "png": 6.0, "exr": 6.0, "fits": 36.0}
+_PIXEL_BYTES = {"dng": 6.0, "jpg": 2.0, "tiff": 6.0, "png": 6.0, "exr": 6.0, "fits": 36.0, "report": 2.0}
 _MOST_BYTES = 12.0  # three floats
 
 

@@ -12,7 +12,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from burstsr.batch.atomic_set import Claim, claimed
-from burstsr.batch.job import Job, Outcome, Progress
+from burstsr.batch.job import REPORT, Job, Outcome, Progress
 from burstsr.batch.resume import check_room, settled
 from burstsr.core.errors import BurstsrError, BusyError, InputFileError
 from burstsr.profiles.apply import prepared
@@ -139,7 +139,7 @@ def _image(sound: Sound, read: Callable[[], Burst], progress: Progress | None) -
     burst, settings, flows, defects, sources = [ready.burst], ready.settings, ready.flows, ready.defects, ready.sources
     kept = ready if fallback.is_learned(sound.job.fallback) else None
     del ready
-    maps = "fits" in sound.job.formats  # which holds them
+    maps = not {"fits", REPORT}.isdisjoint(sound.job.formats)  # which hold them
     # unless kept, the only reference: its memory is free for the writers
     image = super_resolve(burst.pop(), settings, progress, flows, defects, keep_maps=maps)
     why = fallback.reason(image, settings.scale)

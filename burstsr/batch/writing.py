@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from burstsr.batch.added_formats import BELOW_BLACK, below_black
+from burstsr.batch.job import REPORT
 from burstsr.batch.resume import to_write
 from burstsr.core.schema import with_both_names
 
@@ -46,13 +47,20 @@ def add_formats(job: Job, image: Result, claim: Claim, progress: Progress | None
 
 def _write(job: Job, wanted: dict[str, Path], image: Result, folder: Path) -> None:
     """Write the first format, limited by the disk, while the others, limited by computing, are encoded."""
+    from burstsr.batch import report_data
     from burstsr.batch.outputs import write_result
+
+    def write(kind: str, path: Path) -> None:
+        if kind == REPORT:
+            report_data.write(folder / path.name, image, job)
+        else:
+            write_result(folder / path.name, kind, image, job.settings.finish)
 
     first, *others = wanted.items()
     with ThreadPoolExecutor(1, thread_name_prefix="burstsr-write") as pool:
-        begun = pool.submit(write_result, folder / first[1].name, first[0], image, job.settings.finish)
+        begun = pool.submit(write, *first)
         for kind, path in others:
-            write_result(folder / path.name, kind, image, job.settings.finish)
+            write(kind, path)
         begun.result()
 
 

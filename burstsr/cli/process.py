@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 from burstsr.batch import calibration_frames, reference
 from burstsr.batch.executors import work
 from burstsr.batch.fallback import FALLBACK, FALLBACKS, OLD_NAMES, check
-from burstsr.batch.job import ALWAYS, SUFFIX, Job, Outcome
+from burstsr.batch.job import ALWAYS, REPORT, SUFFIX, Job, Outcome
+from burstsr.batch.journal import Journal
 from burstsr.cli.console import echo, echo_json, table, warn, worker_console
 from burstsr.cli.options import FORMAT_ALIASES, choice
 from burstsr.cli.progress import Bars
@@ -55,6 +56,9 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:  # noqa: ANN401  argpa
         help="upscaling where a burst adds no resolution (a single frame, a tripod): merge (default) keeps the merged image and invents nothing; srcnn, srgan, "
         "esrgan, zoom: the networks of single (srgan and esrgan invent detail, and the metadata says so); none: single frames fail",
     )
+    parser.add_argument(
+        "--report", action="store_true", help="also write what the page of burstsr report shows: OUT/BURST.report.npz, and failures in OUT/burstsr-batch.jsonl"
+    )
     parser.add_argument("--overwrite", action="store_true", help="overwrite existing results")
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help="bursts processed in parallel (default 1); they share the CPU cores")
     parser.add_argument(
@@ -94,7 +98,7 @@ def _add_calibration_frames(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run the command; return the exit status."""
     settings = _settings(args)
-    formats = _formats(args.format, linear=args.linear)
+    formats = _formats(args.format, linear=args.linear) + ((REPORT,) if args.report else ())
     if args.jobs < 1:
         raise SettingsError(f"--jobs must be at least 1, not {args.jobs}")
     if args.output.exists() and not args.output.is_dir():
@@ -124,7 +128,7 @@ def run(args: argparse.Namespace) -> int:
         if not args.json:
             echo(_grouping(found, outcomes))
     else:
-        outcomes = _do(args, jobs, settled)
+        outcomes = _do(args, jobs, settled, Journal(args.output) if args.report else None, found)
     _summarise(args, outcomes, found, renamed)
     return int(bool(found.problems) or any(outcome.status == "failed" or outcome.damaged for outcome in outcomes))
 
@@ -167,14 +171,18 @@ def _formats(asked: list[str], *, linear: bool) -> tuple[str, ...]:
     return (*ALWAYS, *(f for f in SUFFIX if f in asked and f not in ALWAYS))
 
 
-def _do(args: argparse.Namespace, jobs: list[Job], settled: list[Outcome]) -> list[Outcome]:
+def _do(args: argparse.Namespace, jobs: list[Job], settled: list[Outcome], journal: Journal | None, found: Discovery) -> list[Outcome]:
     """Run the jobs and report the outcome of every burst as soon as it is known."""
     outcomes = []
+    if journal:
+        journal.begin([(job.name, len(job.paths)) for job in jobs], settled, [(str(p.path), p.reason) for p in found.problems])
     with Bars(len(jobs), show=not args.json) as bars, closing(work(jobs, bars, args.jobs, args.scheduler, partial(worker_console, args.verbose))) as done:
         for outcome in chain(settled, done):
             outcomes.append(outcome)
             if outcome not in settled:
                 bars.finished(outcome.name)
+                if journal:
+                    journal.add(outcome)
             tell(outcome, quiet=args.json)
     return outcomes
 
