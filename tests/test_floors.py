@@ -1,4 +1,4 @@
-"""Imports only go down: cli > batch > profiles > pipeline > stages (strangers to each other) > io, quality > settings > core."""
+"""Imports only go down: cli > html_report > batch > profiles > pipeline > stages (strangers to each other) > io, quality > settings > core."""
 
 import ast
 import subprocess
@@ -10,7 +10,7 @@ import pytest
 import burstsr
 
 ROOT = Path(burstsr.__file__).parent
-CORE, SETTINGS, IO, STAGE, PIPELINE, PROFILES, BATCH, CLI = range(8)
+CORE, SETTINGS, IO, STAGE, PIPELINE, PROFILES, BATCH, PAGES, CLI = range(9)
 FLOORS = {
     "core": CORE,
     "settings": SETTINGS,
@@ -26,6 +26,7 @@ FLOORS = {
     "output_noise": PIPELINE,
     "profiles": PROFILES,
     "batch": BATCH,
+    "html_report": PAGES,
     "cli": CLI,
     "__main__": CLI,
 }
@@ -116,6 +117,7 @@ def test_every_room_is_reached():
         "import burstsr.__main__, burstsr.cli; burstsr.cli.build_parser()",
         "from burstsr.cli import main; main(['--help'])",
         "from burstsr.cli import main; main(['process', '--help'])",
+        "from burstsr.cli import main; main(['report', '--help'])",
         "from burstsr.cli import main; main(['single', '--help'])",
         "from burstsr.cli import main; main(['demo', '--help'])",
         "from burstsr.cli import main; main(['simulate', '--help'])",

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from burstsr.core.errors import InputFileError
 
 VERSION = 1
+_FINE = 90  # quality
+_LARGEST_PERIOD = 16
 _MOST_BYTES = 1 << 30  # of all arrays of a file: one that claims more is not ours
 
 
@@ -75,7 +77,7 @@ def _check(data: ReportData) -> None:
         and data.robustness.dtype == data.frame_robustness.dtype == np.uint8
         and data.flow.dtype == np.float32
         and min(data.shape) > 0
-        and data.period > 0
+        and 0 < data.period <= _LARGEST_PERIOD
         and 1 <= data.orientation <= 8
     )
     if not fits:
@@ -83,8 +85,8 @@ def _check(data: ReportData) -> None:
 
 
 def jpeg_bytes(srgb: NDArray[np.uint8], quality: int) -> bytes:
-    """Encode an (H, W, 3) or (H, W) uint8 image as a JPEG without metadata."""
-    return bytes(imagecodecs.jpeg8_encode(np.ascontiguousarray(srgb), level=quality))
+    """Encode an (H, W, 3) uint8 image as a JPEG without metadata. From quality 90 on colour has full resolution."""
+    return bytes(imagecodecs.jpeg8_encode(np.ascontiguousarray(srgb), level=quality, subsampling="444" if quality >= _FINE else "420"))
 
 
 def jpeg_pixels(data: bytes) -> NDArray[np.uint8]:
