@@ -15,13 +15,14 @@ from numpy.typing import NDArray
 
 from burstsr.core.errors import InputFileError
 from burstsr.core.orientation import orient
+from burstsr.html_report import pyramid
 from burstsr.html_report.burst_page import Pictures
 from burstsr.html_report.collect import BurstResult
 from burstsr.html_report.pyramid import thumbnail, write_pyramid
 from burstsr.io.report_data import ReportData, jpeg_pixels
 
 THUMBNAIL = "thumbnail.jpg"
-_VERSION = 1
+_VERSION = 2
 _THUMBNAIL_PX = 480
 _PREFIX, _LIST = "img-", "images.json"
 # Robustness 0 to 1: dark blue, grey, light yellow, ordered by lightness for every kind of colour vision
@@ -85,7 +86,7 @@ def _make(burst: BurstResult, data: ReportData | None, folder: Path) -> dict[str
         except (OSError, ValueError) as error:
             notes.append(f"{'the reference frame' if path is None else path.name} cannot be shown ({getattr(error, 'strerror', None) or error})")
             continue
-        compared.append({"label": label, "path": str(n), "levels": write_pyramid(folder / str(n), image)})
+        compared.append({"label": label, "path": str(n), "tile": pyramid.TILE_PX, "levels": write_pyramid(folder / str(n), image)})
         if path is not None and small is None:
             coded = thumbnail(image, _THUMBNAIL_PX)
             (folder / THUMBNAIL).write_bytes(coded)
@@ -94,7 +95,7 @@ def _make(burst: BurstResult, data: ReportData | None, folder: Path) -> dict[str
     shape = (0, 0)
     if data is not None:
         whole = coloured(orient(data.robustness, data.orientation))
-        compared.append({"label": "robustness", "path": "map", "levels": write_pyramid(folder / "map", whole), "map": True})
+        compared.append({"label": "robustness", "path": "map", "tile": pyramid.TILE_PX, "levels": write_pyramid(folder / "map", whole), "map": True})
         for n, (robustness, registered) in enumerate(zip(data.frame_robustness, data.registered, strict=True)):
             image = coloured(orient(robustness, data.orientation))
             maps.append(f"frame-{n}.png" if registered else None)

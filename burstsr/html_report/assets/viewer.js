@@ -7,7 +7,7 @@
   const images = JSON.parse(source.textContent).images;
   const pictures = images.filter((image) => !image.map);
   const base = { w: Math.max(...pictures.map((i) => i.levels[0].w), 1), h: Math.max(...pictures.map((i) => i.levels[0].h), 1) };
-  const TILE = 1024, MAX_ZOOM = 32, MOST_TILES = 240;
+  const MAX_ZOOM = 32, MOST_TILES = 240;
 
   function make(tag, attributes, ...children) {
     const element = document.createElement(tag);
@@ -75,10 +75,11 @@
     } else {
       found = new Image();
       found.decoding = "async";
-      found.onload = draw;
+      found.onload = found.onerror = draw;
       found.src = url;
     }
     tiles.set(url, found);
+    missing += !found.complete;
     return found.complete && found.naturalWidth ? found : null;
   }
   function forget() {
@@ -121,7 +122,7 @@
   }
 
   function drawImage(pane) {
-    const image = pane.image, full = image.levels[0];
+    const image = pane.image, TILE = image.tile, full = image.levels[0];
     const sx = (base.w / full.w) * state.zoom, sy = (base.h / full.h) * state.zoom; // device pixels per pixel of the image
     const left = pane.x + pane.w / 2 - state.x * state.zoom, top = pane.y + pane.h / 2 - state.y * state.zoom;
     const from = pane.clip ? pane.clip[0] : pane.x, to = pane.clip ? pane.clip[1] : pane.x + pane.w;
@@ -152,14 +153,16 @@
     context.restore();
   }
 
-  let asked = false;
+  let asked = false, missing = 0;
   function draw() {
     if (asked) return;
     asked = true;
     requestAnimationFrame(() => {
       asked = false;
       context.clearRect(0, 0, width, height);
+      missing = 0;
       panes().forEach(drawImage);
+      stage.setAttribute("aria-busy", String(missing > 0));
       forget();
     });
   }
