@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from html_report import browser as browsers
 from html_report.results import write_result
+from html_report.test_server import ADDRESS, served
 
 from burstsr.html_report import pyramid
 from burstsr.html_report.site import build
@@ -150,3 +151,18 @@ def test_text_has_contrast(browser, site, dark):
         browser.show(page, dark=dark)
         browser.run("document.querySelectorAll('details').forEach(d => d.open = true)")
         assert browser.run(CONTRAST) == []
+
+
+def test_an_open_index_shows_new_results(browser, tmp_path):
+    browser.problems.clear()
+    write_result(tmp_path / "out", "harbour")
+    with served(tmp_path / "out") as port:
+        browser.show(f"http://{ADDRESS}:{port}/")
+        browser.until("document.querySelector('.live') !== null")
+        assert browser.run("document.querySelectorAll('.card').length") == 1
+        write_result(tmp_path / "out", "tower")
+        browser.until("document.querySelectorAll('.card').length === 2")
+        browser.run("document.querySelector('.card a').click()")
+        browser.until("document.querySelector('canvas') !== null && document.querySelector('.stage').getAttribute('aria-busy') === 'false'")
+        assert browser.problems == []
+        browser.show("about:blank")  # which would ask a server that has ended
