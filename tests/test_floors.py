@@ -119,6 +119,7 @@ def test_every_room_is_reached():
         "from burstsr.cli import main; main(['process', '--help'])",
         "from burstsr.cli import main; main(['report', '--help'])",
         "from burstsr.cli import main; main(['serve', '--help'])",
+        "from burstsr.cli import main; main(['watch', '--help'])",
         "from burstsr.cli import main; main(['single', '--help'])",
         "from burstsr.cli import main; main(['demo', '--help'])",
         "from burstsr.cli import main; main(['simulate', '--help'])",

@@ -20,6 +20,7 @@ SUFFIX = {"dng": ".dng", "jpg": ".jpg", "tiff": ".tif", "tiff32": ".linear.tif",
 REPORT = "report"  # data for the page that `burstsr report` makes, `batch.report_data`
 SUFFIX_OF = {**SUFFIX, REPORT: ".report.npz"}
 ALWAYS = ("dng", "jpg")
+NO_TIME = "no time"  # in fingerprints
 STANDARD = (".dng", ".jpg")  # outputs of records that list none
 Progress = Callable[[str, int, int], None]
 

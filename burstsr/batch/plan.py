@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from burstsr.batch.atomic_set import unfinished
 from burstsr.batch.fallback import FALLBACK
-from burstsr.batch.job import Job, Outcome
+from burstsr.batch.job import NO_TIME, Job, Outcome
 from burstsr.batch.resume import settled
 from burstsr.core.errors import BurstError, SettingsError
 from burstsr.io.pages import file_of
@@ -38,7 +38,7 @@ def plan(bursts: Sequence[BurstFiles], settings: Sequence[Settings], request: Re
 
     settings: of each burst. Raises SettingsError where no burst at all has the frame N of --reference.
     """
-    jobs = [_job(burst, own, request) for burst, own in zip(bursts, settings, strict=True)]
+    jobs = [job_of(burst, own, request) for burst, own in zip(bursts, settings, strict=True)]
     sources = {_identity(file_of(path)): path for job in jobs for path in job.paths}
     if jobs and all(_lacks_reference(job) for job in jobs):
         raise SettingsError(_lacks_reference(jobs[0]))
@@ -53,9 +53,10 @@ def plan(bursts: Sequence[BurstFiles], settings: Sequence[Settings], request: Re
     return todo, outcomes
 
 
-def _job(burst: BurstFiles, settings: Settings, request: Request) -> Job:
+def job_of(burst: BurstFiles, settings: Settings, request: Request) -> Job:
+    """Return the job of a burst. Raises OSError where a file is gone."""
     paths = tuple(info.path for info in burst.infos)
-    fingerprints = tuple(f"{i.path.name}, {file_of(i.path).stat().st_size} bytes, {i.time.isoformat() if i.time else 'no time'}" for i in burst.infos)
+    fingerprints = tuple(f"{i.path.name}, {file_of(i.path).stat().st_size} bytes, {i.time.isoformat() if i.time else NO_TIME}" for i in burst.infos)
     return Job(burst.name, paths, settings=settings, fingerprints=fingerprints, **vars(request))
 
 

@@ -26,7 +26,11 @@ from burstsr.profiles.apply import known_of
 from burstsr.settings import MODES, Settings
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from burstsr.batch.plan import Request
     from burstsr.io.discover import Discovery
+    from burstsr.io.folders import Problem
 
 
 def add_parser(commands: Any) -> argparse.ArgumentParser:  # noqa: ANN401  argparse keeps its type to itself
@@ -38,6 +42,13 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:  # noqa: ANN401  argpa
         "Bursts already processed are skipped; to resume an interrupted run, repeat the command.",
     )
     parser.add_argument("input", metavar="INPUT", nargs="+", type=Path, help="a folder of bursts (one sub-folder each, or one flat folder), a burst, or frames")
+    add_processing(parser)
+    parser.add_argument("--dry-run", action="store_true", help="show the grouping and the planned actions; write nothing")
+    return parser
+
+
+def add_processing(parser: argparse.ArgumentParser) -> None:
+    """Add what is to be done with bursts, and the grouping."""
     parser.add_argument("-o", "--output", metavar="OUT", type=Path, required=True, help="output folder")
     parser.add_argument("--scale", type=float, metavar="S", help=f"output pixels per raw pixel, per axis, 1 to 4 (default {Settings.scale:g})")
     parser.add_argument("--mode", **choice(MODES), help=f"default {Settings.mode}")
@@ -81,8 +92,6 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:  # noqa: ANN401  argpa
     )
     _add_calibration_frames(parser)
     add_options(parser)
-    parser.add_argument("--dry-run", action="store_true", help="show the grouping and the planned actions; write nothing")
-    return parser
 
 
 def _add_calibration_frames(parser: argparse.ArgumentParser) -> None:
@@ -97,26 +106,17 @@ def _add_calibration_frames(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the command; return the exit status."""
-    settings = _settings(args)
-    formats = _formats(args.format, linear=args.linear) + ((REPORT,) if args.report else ())
-    if args.jobs < 1:
-        raise SettingsError(f"--jobs must be at least 1, not {args.jobs}")
-    if args.output.exists() and not args.output.is_dir():
-        raise SettingsError(f"--output {args.output}: is a file; must be a folder")
+    settings, request = asked(args)
 
-    args.fallback = _fallback(args.fallback)
-    check(args.fallback, settings.scale)
-
-    from burstsr.batch.plan import Request, plan
+    from burstsr.batch.plan import plan
     from burstsr.batch.renamed import same_frames_elsewhere
     from burstsr.cli.tables import find, grouping_of, hint, report_problems
 
-    known = replace(known_of(args.profile, args.motion), darks=tuple(args.darks), flats=tuple(args.flats), bias=tuple(args.bias))
-    found = calibration_frames.lights(find(args.input, grouping_of(args)), calibration_frames.find(known))
+    found = calibration_frames.lights(find(args.input, grouping_of(args)), calibration_frames.find(request.known))
     if not found.bursts and any(problem.kind == calibration_frames.KIND for problem in found.passed_over):
         raise SettingsError(f"only calibration frames in {', '.join(map(str, args.input))}")
     chosen = reference.settings_of_bursts(settings, found.bursts, args.reference)
-    jobs, settled = plan(found.bursts, chosen, Request(args.output, formats, args.threads or 0, known, args.fallback, args.overwrite))
+    jobs, settled = plan(found.bursts, chosen, request)
     report_problems(found, args.verbose)
     if hint(found.bursts):
         warn(hint(found.bursts))
@@ -128,9 +128,25 @@ def run(args: argparse.Namespace) -> int:
         if not args.json:
             echo(_grouping(found, outcomes))
     else:
-        outcomes = _do(args, jobs, settled, Journal(args.output) if args.report else None, found)
+        outcomes = work_through(args, jobs, settled, found.problems)
     _summarise(args, outcomes, found, renamed)
     return int(bool(found.problems) or any(outcome.status == "failed" or outcome.damaged for outcome in outcomes))
+
+
+def asked(args: argparse.Namespace) -> tuple[Settings, Request]:
+    """Return settings and options of the command line. Raises SettingsError, InputFileError for what cannot be done."""
+    from burstsr.batch.plan import Request
+
+    settings = _settings(args)
+    formats = _formats(args.format, linear=args.linear) + ((REPORT,) if args.report else ())
+    if args.jobs < 1:
+        raise SettingsError(f"--jobs must be at least 1, not {args.jobs}")
+    if args.output.exists() and not args.output.is_dir():
+        raise SettingsError(f"--output {args.output}: is a file; must be a folder")
+    args.fallback = _fallback(args.fallback)
+    check(args.fallback, settings.scale)
+    known = replace(known_of(args.profile, args.motion), darks=tuple(args.darks), flats=tuple(args.flats), bias=tuple(args.bias))
+    return settings, Request(args.output, formats, args.threads or 0, known, args.fallback, args.overwrite)
 
 
 def _summarise(args: argparse.Namespace, outcomes: list[Outcome], found: Discovery, renamed: dict[str, Path]) -> None:
@@ -171,11 +187,12 @@ def _formats(asked: list[str], *, linear: bool) -> tuple[str, ...]:
     return (*ALWAYS, *(f for f in SUFFIX if f in asked and f not in ALWAYS))
 
 
-def _do(args: argparse.Namespace, jobs: list[Job], settled: list[Outcome], journal: Journal | None, found: Discovery) -> list[Outcome]:
-    """Run the jobs and report the outcome of every burst as soon as it is known."""
+def work_through(args: argparse.Namespace, jobs: list[Job], settled: list[Outcome], problems: Sequence[Problem]) -> list[Outcome]:
+    """Run the jobs and report the outcome of every burst as soon as it is known; with --report, in the journal too."""
     outcomes = []
+    journal = Journal(args.output) if args.report else None
     if journal:
-        journal.begin([(job.name, len(job.paths)) for job in jobs], settled, [(str(p.path), p.reason) for p in found.problems])
+        journal.begin([(job.name, len(job.paths)) for job in jobs], settled, [(str(problem.path), problem.reason) for problem in problems])
     with Bars(len(jobs), show=not args.json) as bars, closing(work(jobs, bars, args.jobs, args.scheduler, partial(worker_console, args.verbose))) as done:
         for outcome in chain(settled, done):
             outcomes.append(outcome)

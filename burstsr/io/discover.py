@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import chain
@@ -45,7 +45,36 @@ class Discovery:
     passed_over: tuple[Problem, ...] = ()
 
 
-def discover(inputs: Sequence[str | Path], grouping: Grouping | None = None) -> Discovery:
+def _infos(file: Path) -> list[FrameInfo | Problem]:
+    """Return the description of each frame in a file, or the problem."""
+    found: list[FrameInfo | Problem] = []
+    try:
+        for page in pages_of(file):
+            found.append(read_info(page))
+    except InputFileError as error:
+        found.append(Problem(file, str(error)))
+    return found
+
+
+class KnownFiles:
+    """Descriptions of files from earlier discoveries, so that those which are still the same are not opened again."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, int, int], list[FrameInfo | Problem]] = {}
+
+    def infos(self, file: Path) -> list[FrameInfo | Problem]:
+        """Return the description of each frame in a file, or the problem."""
+        try:
+            status = file.stat()
+        except OSError:
+            return _infos(file)
+        key = (str(file), status.st_size, status.st_mtime_ns)
+        if key not in self._known:
+            self._known[key] = _infos(file)
+        return self._known[key]
+
+
+def discover(inputs: Sequence[str | Path], grouping: Grouping | None = None, known: KnownFiles | None = None) -> Discovery:
     """Find bursts in folders and files.
 
     Every folder, at any depth, and the files given individually are grouped separately: by camera, size, CFA order, aperture and levels (not
@@ -53,6 +82,7 @@ def discover(inputs: Sequence[str | Path], grouping: Grouping | None = None) -> 
     prefixed by the folder's name where it is a sub-folder of a given folder: adding or removing other frames changes no name.
     Raw files are recognised by suffix (ignoring case), else by content; hidden files and folders are skipped. Ignored, and listed, are results of
     this program, copies of frames in the same folder, files and folders reached before (links), and bursts of fewer than `min_frames`.
+    known: from earlier discoveries, which this one adds to.
     Nothing is raised: files and folders that cannot be read, missing inputs and folders without frames become problems, and so do, with `one_burst`,
     frames that do not match the others.
     """
@@ -64,12 +94,12 @@ def discover(inputs: Sequence[str | Path], grouping: Grouping | None = None) -> 
     problems, passed_over = list(walk.problems), list(walk.passed_over)
     taken: set[str] = set()
     for unit in walk.units:
-        infos = _frames(unit, problems, passed_over)
+        infos = _frames(unit, problems, passed_over, known.infos if known else _infos)
         if grouping.one_burst:
             infos, others = belonging(infos, grouping.split_exposures)
             problems += [Problem(info.path, reason) for info, reason in others]
         groups = group_frames(infos, grouping.gap_s, grouping.split_exposures) if not grouping.one_burst else [infos] if infos else []
-        for name, group in zip(names_of(groups, _folder_name(unit.folder), below=unit.below), groups, strict=True):
+        for name, group in zip(names_of(groups, _folder_name(unit.folder), below=unit.below, by_frame=grouping.name_by_frame), groups, strict=True):
             name = _distinct(name, taken)
             if len(group) >= grouping.min_frames:
                 bursts.append(BurstFiles(name, tuple(group)))
@@ -113,11 +143,11 @@ def _frames_in(folder: Path) -> list[Path]:
     return [info.path for info in infos]
 
 
-def _frames(unit: Unit, problems: list[Problem], passed_over: list[Problem]) -> list[FrameInfo]:
+def _frames(unit: Unit, problems: list[Problem], passed_over: list[Problem], infos: Callable[[Path], list[FrameInfo | Problem]] = _infos) -> list[FrameInfo]:
     """Read the descriptions of a unit's frames; other files become problems or, as unnamed results and copies, are ignored."""
     found: list[FrameInfo] = []
     with ThreadPoolExecutor(thread_count()) as pool:
-        for result in chain.from_iterable(pool.map(_infos, unit.files)):
+        for result in chain.from_iterable(pool.map(infos, unit.files)):
             if not isinstance(result, Problem):
                 found.append(result)
             elif unit.top is not None and (is_own_result(result.path) or is_own_fits(result.path)):
@@ -127,17 +157,6 @@ def _frames(unit: Unit, problems: list[Problem], passed_over: list[Problem]) -> 
     doubles = copies(found)
     passed_over += [Problem(copy.path, f"{copy.path}: the same content as {original.path}", "copies") for copy, original in doubles]
     return [info for info in found if not any(info is copy for copy, _ in doubles)]
-
-
-def _infos(file: Path) -> list[FrameInfo | Problem]:
-    """Return the description of each frame in a file, or the problem."""
-    found: list[FrameInfo | Problem] = []
-    try:
-        for page in pages_of(file):
-            found.append(read_info(page))
-    except InputFileError as error:
-        found.append(Problem(file, str(error)))
-    return found
 
 
 def _folder_name(folder: Path) -> str:

@@ -24,7 +24,8 @@ class Grouping:
     gap_s: longest pause within a burst, from the end of one exposure to the start of the next, s; inf: times are
     ignored; None: 2 s plus the exposure.
     one_burst: the frames of a folder are one burst, whatever their times. min_frames: bursts of fewer frames are ignored.
-    split_exposures: frames of different exposure times or ISOs are different bursts; else they are brackets.
+    split_exposures: frames of different exposure times or ISOs are different bursts; else they are brackets. name_by_frame: the only burst of a given folder
+    is named after its first frame, as several are, not by the folder: its name does not change when there are more.
     Raises SettingsError for what is out of range, and for gap_s with one_burst.
     """
 
@@ -32,6 +33,7 @@ class Grouping:
     one_burst: bool = False
     min_frames: int = 1
     split_exposures: bool = False
+    name_by_frame: bool = False
 
     def __post_init__(self) -> None:
         if self.gap_s is not None and not self.gap_s >= 0:
@@ -87,12 +89,12 @@ def belonging(infos: Sequence[FrameInfo], split_exposures: bool = False) -> tupl
     return most, others
 
 
-def names_of(groups: Sequence[Sequence[FrameInfo]], folder: str, *, below: bool) -> list[str]:
+def names_of(groups: Sequence[Sequence[FrameInfo]], folder: str, *, below: bool, by_frame: bool = False) -> list[str]:
     """Name the bursts of a folder: a single one by the folder, others by first frames' stems, prefixed by the folder's name below a given one.
 
     A stem at the start of two bursts (`IMG_1.CR2` and `IMG_1.DNG`) keeps its suffix. No name depends on the other bursts or frames.
     """
-    if len(groups) == 1:
+    if len(groups) == 1 and not (by_frame and not below):
         return [folder]
     firsts = [group[0].path for group in groups]
     often = Counter(path.stem.casefold() for path in firsts)
