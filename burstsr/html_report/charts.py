@@ -55,8 +55,8 @@ def phase_plot(frames: Sequence[FrameFacts], scale: float, period: int) -> str:
         kind = "cell on" if (row, column) in occupied else "cell"
         parts.append(f'<rect class="{kind}" x="{_EDGE + column * side:.1f}" y="{_EDGE + row * side:.1f}" width="{side:.1f}" height="{side:.1f}"/>')
     for n, frame, y, x in known:
-        place = [_EDGE + (v / period * cells + 0.5) % cells * side for v in (x, y)]
-        parts.append(_point(n, frame, place[0], place[1], side * cells / period, len(known)))
+        left, top = (_EDGE + (v / period * cells + 0.5) % cells * side for v in (x, y))
+        parts.append(_point(n, frame, left, top, side * cells / period, len(known)))
     for k in range(period + 1):
         place = _EDGE + side / 2 + k * (side * cells / period)
         if place <= _SIZE - _EDGE:

@@ -34,7 +34,7 @@ def make_pictures(burst: BurstResult, data: ReportData | None, folder: Path, not
 
     folder: of the burst's page. notes: receives what cannot be shown, and why. Raises OSError where nothing can be written.
     """
-    name = f"{_PREFIX}{_digest(burst)}"
+    name = f"{_PREFIX}{digest_of_images(burst)}"
     made = folder / name
     if not (made / _LIST).is_file():
         partial = Path(tempfile.mkdtemp(prefix=".part-", dir=folder))
@@ -57,21 +57,25 @@ def make_pictures(burst: BurstResult, data: ReportData | None, folder: Path, not
 def remove_old(folder: Path, burst: BurstResult) -> None:
     """Remove images of earlier states of the burst, and what killed runs left."""
     for path in folder.iterdir():
-        if path.name.startswith((_PREFIX, ".part-")) and path.name != f"{_PREFIX}{_digest(burst)}":
+        if path.name.startswith((_PREFIX, ".part-")) and path.name != f"{_PREFIX}{digest_of_images(burst)}":
             shutil.rmtree(path, ignore_errors=True)
 
 
-def _digest(burst: BurstResult) -> str:
+def digest_of_images(burst: BurstResult) -> str:
     """Return what identifies the sources of the images."""
     parts: list[object] = [_VERSION]
     for variant in burst.variants:
-        for path in (variant.preview, variant.data):
-            try:
-                status = path.stat()
-                parts.append((variant.label, status.st_mtime_ns, status.st_size))
-            except OSError:
-                parts.append(None)
+        parts += [variant.label, state_of(variant.preview), state_of(variant.data)]
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:12]
+
+
+def state_of(path: Path) -> tuple[int, int] | None:
+    """Return time and size of a file; None where there is none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size
 
 
 def _make(burst: BurstResult, data: ReportData | None, folder: Path) -> dict[str, Any]:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from importlib.resources import files
 from pathlib import Path
+from typing import Literal
 
 from burstsr.core.errors import BurstsrError, OutputError
 from burstsr.core.parallel import thread_count
@@ -18,12 +20,13 @@ from burstsr.html_report.burst_page import Neighbours, burst_page
 from burstsr.html_report.collect import BurstResult, collect
 from burstsr.html_report.index_page import Card, index_page
 from burstsr.html_report.markup import page, text
-from burstsr.html_report.pictures import make_pictures, read_data, remove_old
+from burstsr.html_report.pictures import digest_of_images, make_pictures, read_data, remove_old, state_of
 from burstsr.io.atomic import atomic
 
 log = logging.getLogger(__name__)
 FOLDER = "report"  # inside the folder of results, by default
 MARKER = "burstsr-report.json"  # says that a folder is ours to write to
+_STAMP = "made.json"  # beside a burst's page: what it was made from
 _ASSETS = ("style.css", "viewer.js", "index.js", "live.js")
 _MOST_THREADS = 4  # each holds an image
 
@@ -49,8 +52,8 @@ def build(folders: Sequence[Path], out: Path | None = None, progress: Callable[[
         _claim(out)
         found = collect(folders)
         shown = [burst for burst in found.bursts if burst.shown is not None]
-        before, after = [None, *shown[:-1]][: len(shown)], [*shown[1:], None][: len(shown)]
-        places = {burst.name: Neighbours(*(other and (other.name, other.slug) for other in pair)) for burst, *pair in zip(shown, before, after, strict=True)}
+        named = [None, *((burst.name, burst.slug) for burst in shown), None]
+        places = {burst.name: Neighbours(named[n], named[n + 2]) for n, burst in enumerate(shown)}
         cards: list[Card] = []
         with ThreadPoolExecutor(min(_MOST_THREADS, thread_count()), thread_name_prefix="burstsr-report") as pool:
             for card in pool.map(partial(_card, out, places), found.bursts):
@@ -86,12 +89,19 @@ def _card(out: Path, places: Mapping[str, Neighbours], burst: BurstResult) -> Ca
         return Card(burst, None, burst.variants[0].problem)
     folder = out / "bursts" / burst.slug
     folder.mkdir(parents=True, exist_ok=True)
+    key = _key(burst, places[burst.name])
+    small = _made(folder, key)
+    if small is not False:
+        return Card(burst, small)
     try:
         notes = [variant.problem for variant in burst.variants if variant.problem]
         data = read_data(burst, notes)
         pictures, facts = make_pictures(burst, data, folder, notes)
         _write(folder / "index.html", burst_page(burst, data, pictures, places[burst.name], notes))
         remove_old(folder, burst)
+        path = facts["thumbnail"]
+        small = path and (f"bursts/{burst.slug}/{path[0]}", path[1], path[2])
+        _write(folder / _STAMP, json.dumps({"key": key, "thumbnail": small}))
     except OSError:
         raise
     except Exception as error:  # whatever a damaged record holds must not affect the others
@@ -99,8 +109,36 @@ def _card(out: Path, places: Mapping[str, Neighbours], burst: BurstResult) -> Ca
         problem = f"its page cannot be made ({type(error).__name__}: {error})"[:300]
         _write(folder / "index.html", page(burst.name, f'<main id="main"><h1>{text(burst.name)}</h1><p>{text(problem)}</p></main>', "../../"))
         return Card(burst, None, problem)
-    small = facts["thumbnail"]
-    return Card(burst, small and (f"bursts/{burst.slug}/{small[0]}", small[1], small[2]))
+    return Card(burst, small)
+
+
+def _key(burst: BurstResult, neighbours: Neighbours) -> str:
+    """Return what identifies all that a burst's page is made from, this program included."""
+    parts: list[object] = [_program(), digest_of_images(burst), neighbours]
+    for variant in burst.variants:
+        parts.append((str(variant.record), variant.label, variant.problem, state_of(variant.record)))
+    return hashlib.sha256(repr(parts).encode("utf-8", "backslashreplace")).hexdigest()
+
+
+@cache
+def _program() -> str:
+    """Return a digest of this package."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def _made(folder: Path, key: str) -> tuple[str, int, int] | None | Literal[False]:
+    """Return the thumbnail, or None, of a page that was made from what `key` identifies; False where it has to be made."""
+    try:
+        stamp = json.loads((folder / _STAMP).read_bytes())
+        small = stamp["thumbnail"]
+        if stamp["key"] != key or not (folder / "index.html").is_file():
+            return False
+        return None if small is None else (str(small[0]), int(small[1]), int(small[2]))
+    except (OSError, ValueError, KeyError, TypeError, IndexError):
+        return False
 
 
 def _write(path: Path, content: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import imagecodecs
 import numpy as np
@@ -42,7 +43,7 @@ class ReportData:
 
 def write_report_data(path: Path, data: ReportData) -> None:
     """Write the file. Raises OSError."""
-    arrays = {name: value for name, value in vars(data).items() if isinstance(value, np.ndarray)}
+    arrays: dict[str, Any] = {name: value for name, value in vars(data).items() if isinstance(value, np.ndarray)}
     numbers = np.array([VERSION, *data.shape, data.period, data.orientation], np.int64)
     with path.open("wb") as file:
         np.savez_compressed(file, numbers=numbers, reference=np.frombuffer(data.reference, np.uint8), **arrays)
