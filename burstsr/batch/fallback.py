@@ -136,5 +136,5 @@ def _recorded(made: Result, merged: Result, job: Job, why: str, seconds: float) 
         "provenance": provenance.to_dict() if provenance else None,
         "seconds": {**merged.report["seconds"], "fallback": round(seconds, 3)},
     }
-    report, maps = merged.report.with_facts(**facts), {"flows": merged.flows, "robustness": merged.robustness}
-    return replace(made, scale=job.settings.scale, report=report, provenance=provenance, noise_model=None, **maps)
+    made = replace(made, flows=merged.flows, robustness=merged.robustness)
+    return replace(made, scale=job.settings.scale, report=merged.report.with_facts(**facts), provenance=provenance, noise_model=None)

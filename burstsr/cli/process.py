@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from burstsr.batch import calibration_frames, reference
 from burstsr.batch.executors import work
+from burstsr.batch.failures import by_reason
 from burstsr.batch.fallback import FALLBACK, FALLBACKS, OLD_NAMES, check
 from burstsr.batch.job import ALWAYS, REPORT, SUFFIX, Job, Outcome
 from burstsr.batch.journal import Journal
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from burstsr.batch.plan import Request
     from burstsr.io.discover import Discovery
     from burstsr.io.folders import Problem
+
+_NAMED = 5  # bursts of a reason in the summary
 
 
 def add_parser(commands: Any) -> argparse.ArgumentParser:  # noqa: ANN401  argparse keeps its type to itself
@@ -154,12 +157,15 @@ def _summarise(args: argparse.Namespace, outcomes: list[Outcome], found: Discove
     from burstsr.cli.tables import plain_problems
 
     failed = [o.name for o in outcomes if o.status == "failed"]
+    reasons = by_reason((o.name, o.reason) for o in outcomes if o.status == "failed")
     if args.json:
         old = {name: str(record) for name, record in renamed.items()}
         left = {"renamed": old, "refused": plain_problems(found.problems), "passed_over": plain_problems(found.passed_over)}
-        echo_json({"out": str(args.output), "bursts": [o.to_dict() for o in outcomes], "failed": failed, **left})
+        echo_json({"out": str(args.output), "bursts": [o.to_dict() for o in outcomes], "failed": failed, "failed_by_reason": reasons, **left})
     elif failed:
         warn(f"{len(failed)} of {len(outcomes)} bursts failed: {', '.join(failed)}")
+        for reason, names in reasons.items() if len(failed) > 1 else ():
+            warn(f"failed {len(names)} times: {reason} ({', '.join(names[:_NAMED])}{', ...' if len(names) > _NAMED else ''})")
 
 
 def _fallback(name: str) -> str:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from burstsr.batch.failures import kind_of
 from burstsr.batch.journal import REJECTED, Entry
 from burstsr.html_report.collect import BurstResult, Collection
 from burstsr.html_report.markup import count, duration, facts_list, link, number, page, percent, text
@@ -36,25 +36,6 @@ def index_page(title: str, cards: Sequence[Card], found: Collection) -> str:
     return page(title, body, scripts=("index.js", "live.js"), description=f"{count(len(cards), 'burst')} processed by burstsr")
 
 
-def reasons(failures: Iterable[Entry]) -> Mapping[str, list[Entry]]:
-    """Group failures by reason: what names and numbers the reasons differ in does not count.
-
-    >>> [len(v) for v in reasons([Entry("a", "failed", "a.dng: cut at 12"), Entry("b", "failed", "/x/b.dng: cut at 9"), Entry("c", "failed", "full")]).values()]
-    [2, 1]
-    """
-    groups: dict[str, list[Entry]] = {}
-    for entry in failures:
-        groups.setdefault(_kind(entry), []).append(entry)
-    return dict(sorted(groups.items(), key=lambda group: -len(group[1])))
-
-
-def _kind(entry: Entry) -> str:
-    reason = entry.reason.replace(entry.burst, "…")
-    reason = re.sub(r"[^\s:;,()]*[/\\.][^\s:;,()]*\.?\w*(?=[\s:;,()]|$)", "…", reason)
-    reason = re.sub(r"\d+(\.\d+)?", "#", reason)
-    return re.sub(r"^(…[\s:]*)+", "", reason).strip() or "unknown"
-
-
 def _summary(cards: Sequence[Card], failures: Sequence[Entry], waiting: Sequence[Entry]) -> str:
     facts = [card.burst.shown.facts for card in cards if card.burst.shown and card.burst.shown.facts]
     frames, used = sum(len(f.frames) for f in facts), sum(f.used for f in facts)
@@ -75,8 +56,10 @@ def _failures(failures: Sequence[Entry]) -> str:
     if not failures:
         return ""
     parts = []
-    groups = reasons(failures)
-    for kind, entries in groups.items():
+    groups: dict[str, list[Entry]] = {}
+    for entry in failures:
+        groups.setdefault(kind_of(entry.burst, entry.reason), []).append(entry)
+    for kind, entries in sorted(groups.items(), key=lambda group: -len(group[1])):
         rows = "".join(f"<li><b>{text(entry.burst)}</b> {text(entry.reason)}</li>" for entry in entries[:_SHOWN_FAILURES])
         more = f"<li>and {len(entries) - _SHOWN_FAILURES} more</li>" if len(entries) > _SHOWN_FAILURES else ""
         opened = " open" if len(groups) == 1 and len(entries) <= 3 else ""
