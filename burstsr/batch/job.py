@@ -67,7 +67,7 @@ class Job:
     def other_frames(self) -> str:
         """Return why existing files do not belong to this burst (they were made from different frames), or ''."""
         old = recorded(self.record, "fingerprints")
-        if old is None or old == list(self.fingerprints):
+        if not isinstance(old, list) or old == list(self.fingerprints):
             return ""
         what = changed_frames(old, self.fingerprints)
         return f"{self.record} was made from different frames ({what}); use --overwrite to replace it, or choose another output folder"
@@ -122,7 +122,8 @@ def result_files(folder: Path, name: str) -> ResultFiles:
     """Return the files of the burst `name`."""
 
     def complete(record: Mapping[str, Any]) -> bool:
-        return record.get("burst") == name and isinstance(record.get("fingerprints"), list)
+        fingerprints = record.get("fingerprints")
+        return record.get("burst") == name and isinstance(fingerprints, list) and all(isinstance(f, str) for f in fingerprints)
 
     return ResultFiles(folder, f"{name}.json", complete, lambda record: [name + suffix for suffix in STANDARD])
 

@@ -42,6 +42,7 @@ def settled(job: Job, *, thorough: bool = False) -> Outcome | None:
             return Outcome(job.name, "failed", count, reason)
         if not wanted:
             note = "already processed with other settings; use --overwrite to replace" if job.other_settings() else "already processed"
+            note += _changed_since(job)
             return Outcome(job.name, "skipped", count, note, job.outputs, damaged=job.damaged())
         if job.other_settings():
             names = ", ".join(path.name for path in wanted.values())
@@ -49,6 +50,14 @@ def settled(job: Job, *, thorough: bool = False) -> Outcome | None:
             return Outcome(job.name, "failed", count, reason)
     reason = job.files.obstacle([*(path.name for path in wanted.values()), job.record.name], thorough=thorough)
     return Outcome(job.name, "failed", count, reason) if reason else None
+
+
+def _changed_since(job: Job) -> str:
+    """Return a note of files of a finished burst whose size is not that of the record: edited, or damaged; '' where all are as they were written."""
+    listed = job.files.listed(job.files.read(), OUTPUTS)
+    sizes = {path: listed[path.name].get("bytes") for path in job.images.values() if path.name in listed}
+    changed = [path.name for path, size in sizes.items() if size is not None and path.is_file() and path.stat().st_size != size]
+    return f"; {', '.join(changed)} was edited, replaced or damaged since" if changed else ""
 
 
 def needed_bytes(job: Job, shape: tuple[int, int]) -> int:

@@ -110,6 +110,7 @@ def _sources(inputs: Sequence[Path], out: Path) -> list[tuple[Path, Path]]:
     """Return images with their paths relative to the given folder; excludes files in `out` or, where that is the folder itself, results."""
     from burstsr.io.discover import RAW_SUFFIXES, natural_order
     from burstsr.io.display import READ
+    from burstsr.io.folders import files_below
 
     found: dict[Path, Path] = {}
     out = out.resolve()
@@ -117,7 +118,7 @@ def _sources(inputs: Sequence[Path], out: Path) -> list[tuple[Path, Path]]:
         if place.is_file():
             found.setdefault(place, Path(place.name))
             continue
-        inside = [p for p in place.rglob("*") if p.suffix.lower() in {*RAW_SUFFIXES, *READ} and p.is_file()]
+        inside = [p for p in files_below(place) if p.suffix.lower() in {*RAW_SUFFIXES, *READ} and p.is_file()]
         below = {p: p.relative_to(place) for p in sorted(inside, key=natural_order)}
         top = place.resolve()
         for path, name in below.items():

@@ -22,10 +22,13 @@ from burstsr.core.orientation import orient
 from burstsr.io import tags as t
 from burstsr.io import tiff
 from burstsr.io.atomic import atomic
+from burstsr.io.foreign import foreign_reader
 from burstsr.io.icc import srgb_profile
+from burstsr.io.image_size import FORMATS, check_coded
 from burstsr.io.metadata_segments import jpeg_with, png_with, read_blocks
 from burstsr.io.rgb_tiff import page_pixels, write_image
 from burstsr.io.tiff import Directory, Entry, rationals
+from burstsr.io.xmp import is_well_formed
 
 READ = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp", ".webp")
 WRITTEN = {"png": ".png", "tiff": ".tif", "jpg": ".jpg"}
@@ -99,19 +102,23 @@ def write_display(path: str | Path, kind: str, image: Display) -> None:
 
 
 def _tiff(file: Path) -> Display:
-    try:
-        with tifffile.TiffFile(file) as open_raw:
-            page: Any = open_raw.pages[0]
-            pixels = page_pixels(page, file)
-            codes = {"icc": 34675, "xmp": t.XMP}
-            blocks = {name: bytes(page.tags[code].value) for name, code in codes.items() if code in page.tags}
-            code = int(page.tags[t.ORIENTATION].value) if t.ORIENTATION in page.tags else 1
-        blocks |= _exif_of_tiff(file)
-        return Display(orient(pixels, code if 1 <= code <= 8 else 1), blocks)
-    except BurstsrError:
-        raise
-    except (OSError, ValueError, KeyError, IndexError, RuntimeError, TypeError) as error:
-        raise InputFileError(f"{file}: not a readable TIFF ({error})") from error
+    with foreign_reader(file, "not a readable TIFF"):
+        with tifffile.TiffFile(file) as opened:
+            pixels = page_pixels(opened.pages[0], file)
+        first = _first_directory(file)
+        blocks = {name: first[code].data for name, code in (("icc", t.ICC), ("xmp", t.XMP)) if code in first}
+        return Display(orient(pixels, t.orientation_of(first)), _sound({**blocks, **_exif_of_tiff(file)}))
+
+
+def _first_directory(file: Path) -> Directory:
+    """Return the first directory of a TIFF; {} of a BigTIFF."""
+    with file.open("rb") as opened:
+        return next(iter(tiff.read_directories(opened)), {})
+
+
+def _sound(blocks: Mapping[str, bytes]) -> Mapping[str, bytes]:
+    """Without an XMP packet that is not well-formed: it would make that of the result invalid."""
+    return {name: data for name, data in blocks.items() if name != "xmp" or is_well_formed(data)}
 
 
 def _exif_of_tiff(path: Path) -> dict[str, bytes]:
@@ -124,17 +131,16 @@ def _exif_of_tiff(path: Path) -> dict[str, bytes]:
 
 
 def _coded(file: Path, data: bytes) -> Display:
-    blocks = read_blocks(data, file)
-    try:
+    blocks = _sound(read_blocks(data, file))
+    with foreign_reader(file, "cannot be read"):
+        check_coded(data, file)
         if data[:4] == b"\x89PNG":
             return Display(_turned(np.asarray(imagecodecs.png_decode(data)), blocks), blocks)
         if data[:2] == b"\xff\xd8":
             return Display(_turned(_jpeg_pixels(data), blocks), blocks)
-        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) if data else None
-    except (cv2.error, ValueError, RuntimeError) as error:
-        raise InputFileError(f"{file}: cannot be read ({error})") from error
+        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if pixels is None:
-        raise InputFileError(f"{file}: not a readable image; supported are PNG, TIFF, JPEG, BMP and WebP")
+        raise InputFileError(f"{file}: not a readable image; supported are {FORMATS}")
     return Display(pixels[:, :, [2, 1, 0, 3][: pixels.shape[2]]] if pixels.ndim == 3 else pixels, blocks)
 
 
@@ -147,9 +153,7 @@ def _jpeg_pixels(data: bytes) -> NDArray[Any]:
 
 def _turned(pixels: NDArray[Any], blocks: Mapping[str, bytes]) -> NDArray[Any]:
     """Upright, by the EXIF block's orientation."""
-    first = _directories(blocks.get("exif", b""))[0]
-    code = int(first[t.ORIENTATION].numbers()[0]) if t.ORIENTATION in first else 1
-    return orient(pixels, code) if 1 <= code <= 8 else pixels
+    return orient(pixels, t.orientation_of(_directories(blocks.get("exif", b""))[0]))
 
 
 def _directories(exif: bytes) -> tuple[tiff.Directory, tiff.Directory, tiff.Directory]:

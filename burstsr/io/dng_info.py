@@ -14,6 +14,7 @@ from burstsr.core.cfa import BAYER_ORDERS, Cfa
 from burstsr.core.errors import CfaError, InputFileError, SettingsError
 from burstsr.core.noise import Noise
 from burstsr.io import tags as t
+from burstsr.io.plausible import check_colour_tags, check_invertible, shot_values
 from burstsr.io.rescaling import RESCALED_BLACK, RESCALED_WHITE, Rescaling, noise_profile, rescaling
 from burstsr.io.tags import FileTags, as_shot_neutral, camera_name, capture_time, xyz_to_camera
 
@@ -36,9 +37,11 @@ def _described(path: Path, tags: FileTags) -> tuple[FrameInfo, Rescaling]:
     height, width = bottom - top, right - left
     shape = even_shape(height, width, path)
     scaling = rescaling(tags, (height, width), path)
-    matrix = xyz_to_camera(tags)
+    if not cfa.is_mono:
+        check_colour_tags(path, tags)
+    matrix = None if cfa.is_mono else xyz_to_camera(tags)
+    check_invertible(path, matrix)
     neutral = as_shot_neutral(tags, matrix)
-    orientation = int((tags.first[t.ORIENTATION].numbers() or (1,))[0]) if t.ORIENTATION in tags.first else 1
     info = FrameInfo(
         path=path,
         shape=shape,
@@ -47,11 +50,8 @@ def _described(path: Path, tags: FileTags) -> tuple[FrameInfo, Rescaling]:
         colour=Colour(np.ones(1)) if cfa.is_mono else Colour(np.ones(3) if neutral is None else neutral, matrix),
         camera=camera_name(tags),
         noise=noise_profile(tags, cfa),
-        orientation=orientation if 1 <= orientation <= 8 else 1,
-        iso=tags.shot(t.ISO),
-        exposure_s=tags.shot(t.EXPOSURE),
-        aperture=tags.shot(t.F_NUMBER),
-        focal_mm=tags.shot(t.FOCAL),
+        orientation=tags.orientation,
+        **shot_values(path, tags),
         time=capture_time(tags),
         crop=inner_crop(_default_crop(tags), shape),
     )

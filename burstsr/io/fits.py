@@ -23,6 +23,9 @@ from burstsr.core.noise import Noise
 from burstsr.core.observation import Observation
 from burstsr.io.dng_info import even_shape
 from burstsr.io.fits_header import Header, capture_time, frame_type, is_own_fits, number, read_header, read_values, text
+from burstsr.io.foreign import foreign_reader
+from burstsr.io.image_size import check_declared
+from burstsr.io.plausible import check_shot
 from burstsr.io.rescaling import RESCALED_BLACK, RESCALED_WHITE
 
 log = logging.getLogger(__name__)
@@ -47,6 +50,11 @@ def open_fits(path: Path) -> tuple[FrameInfo, Mosaic | Callable[[], Mosaic]]:
     """Read the description of a FITS frame, and a function that decodes it, or the mosaic where only its values tell their range. Raises InputFileError."""
     if is_own_fits(path):
         raise InputFileError(f"{path}: a result of burstsr, not a frame")
+    with foreign_reader(path, "invalid values in its FITS header"):
+        return _opened(path)
+
+
+def _opened(path: Path) -> tuple[FrameInfo, Mosaic | Callable[[], Mosaic]]:
     header = read_header(path)
     shape = even_shape(*_size(header, path), path)
     scale = _exact_scale(header, path)
@@ -61,6 +69,7 @@ def _size(header: Header, path: Path) -> tuple[int, int]:
     axes = [int(header[f"NAXIS{n}"]) for n in range(1, int(header["NAXIS"]) + 1)]
     if any(length != 1 for length in axes[2:]):
         raise InputFileError(f"{path}: {' x '.join(map(str, axes))} values: already demosaiced, or several frames; must be one mosaic, or one monochrome frame")
+    check_declared((axes[1], axes[0]), abs(int(header["BITPIX"])) // 8, path.stat().st_size, path)
     return axes[1], axes[0]
 
 
@@ -77,10 +86,13 @@ def _described(path: Path, header: Header, shape: tuple[int, int], scale: _Scale
         camera=text(header, "INSTRUME", "CAMERA"),
         noise=_noise(header, gain, scale, len(cfa.channels)),
         orientation=_UPSIDE_DOWN if upside_down else 1,
-        iso=_positive(number(header, "ISOSPEED", "ISO", "GAIN")),
-        exposure_s=_positive(number(header, "EXPTIME", "EXPOSURE")),
-        aperture=_positive(number(header, "FOCRATIO")),
-        focal_mm=_positive(number(header, "FOCALLEN")),
+        **check_shot(
+            path,
+            iso=_positive(number(header, "ISOSPEED", "ISO", "GAIN")),
+            exposure_s=_positive(number(header, "EXPTIME", "EXPOSURE")),
+            aperture=_positive(number(header, "FOCRATIO")),
+            focal_mm=_positive(number(header, "FOCALLEN")),
+        ),
         time=capture_time(header),
         observation=Observation(number(header, "CCD-TEMP", "CCDTEMP", "SET-TEMP"), text(header, "FILTER"), frame_type(header), gain),
     )
@@ -111,6 +123,8 @@ def _noise(header: Header, gain_e_per_dn: float | None, scale: _Scale, channels:
     if gain_e_per_dn is None or read_e is None or read_e < 0:
         return None
     full_well_e = gain_e_per_dn * (scale.levels.white - float(scale.levels.black.mean()))
+    if full_well_e < 1 or read_e > full_well_e:
+        return None  # of values that no sensor has
     return Noise(np.full(channels, 1 / full_well_e), np.full(channels, (read_e / full_well_e) ** 2))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import stat
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -73,9 +73,16 @@ class Walk:
         return self.units[-1]
 
     def _folder(self, folder: Path, top: Path | None) -> None:
+        """Take a folder, and those below it, which may be nested deeper than calls can be."""
+        pending = [folder]
+        while pending:
+            pending += reversed(self._taken(pending.pop(), top))
+
+    def _taken(self, folder: Path, top: Path | None) -> list[Path]:
+        """Take the files of a folder that is not known; return the folders in it."""
         if self._is_known(folder, "folder"):
-            return
-        unit = self._unit(folder, top)
+            return []
+        unit, below = self._unit(folder, top), []
         files, inner = self._listed(folder)
         self._take(unit, [path for path in files if not path.is_symlink()])
         self._links += [(path, unit) for path in files if path.is_symlink()]
@@ -85,7 +92,8 @@ class Walk:
             elif path.name.casefold() in _DELETED:
                 self.passed_over.append(Problem(path, f"{path}: a folder of deleted files", "deleted"))
             else:
-                self._folder(path, top)
+                below.append(path)
+        return below
 
     def _follow(self, link: Path, unit: Unit) -> None:
         if _is_folder(link):
@@ -137,6 +145,21 @@ class Walk:
                 self.passed_over.append(Problem(path, f"{path}: by its name a backup or unfinished download", "backup"))
             else:
                 files.append(path)
+
+
+def files_below(folder: Path) -> Iterator[Path]:
+    """Yield what is not a folder in a folder, at any depth, even one that recursion does not reach. Linked folders are not followed."""
+    pending = [folder]
+    while pending:
+        try:
+            inside = sorted(pending.pop().iterdir())
+        except OSError:
+            continue
+        for path in inside:
+            if not path.is_symlink() and _is_folder(path):
+                pending.append(path)
+            elif not _is_folder(path):
+                yield path
 
 
 def natural_order(path: Path) -> tuple[list[tuple[int, str]], str]:

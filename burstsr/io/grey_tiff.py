@@ -17,7 +17,10 @@ from burstsr.core.cfa import Cfa
 from burstsr.core.errors import InputFileError
 from burstsr.io import tags as t
 from burstsr.io.dng_info import even_shape
+from burstsr.io.foreign import foreign_reader
+from burstsr.io.image_size import check_page
 from burstsr.io.pages import page_path, split
+from burstsr.io.plausible import shot_values
 from burstsr.io.tags import FileTags, read_tags
 
 SUFFIXES = (".tif", ".tiff")
@@ -33,9 +36,9 @@ def is_grey_tiff(path: Path) -> bool:
         return False
     try:
         tags = read_tags(file)
+        return _is_grey(tags) and not tags.shot_text(t.SOFTWARE).startswith("burstsr ")
     except (OSError, ValueError, IndexError, OverflowError, struct.error):
         return False
-    return _is_grey(tags) and not tags.shot_text(t.SOFTWARE).startswith("burstsr ")
 
 
 def pages_of(path: Path) -> list[Path]:
@@ -50,20 +53,18 @@ def pages_of(path: Path) -> list[Path]:
 def open_grey_tiff(path: Path) -> tuple[FrameInfo, Callable[[], NDArray[np.uint16]]]:
     """Read the description of a frame, black level 0 and white that of MaxSampleValue, else 65535, and a function that decodes it. Raises InputFileError."""
     file, index = split(path)
-    tags = read_tags(file)
-    height, width = _read(file, path, lambda opened: opened.pages[index].shape[:2])
+    with foreign_reader(path, "not a readable TIFF"):
+        tags = read_tags(file)
+    height, width = _read(file, path, lambda opened: [int(n) for n in opened.pages[index].shape[:2]])
     most = tags.numbers(_MAX_SAMPLE_VALUE)
     info = FrameInfo(
         path=path,
         shape=even_shape(height, width, path),
         cfa=Cfa.parse("mono"),
-        levels=Levels(np.zeros((2, 2)), float(most[0]) if most and most[0] >= 1 else _MOST),
+        levels=Levels(np.zeros((2, 2)), float(most[0]) if most and 1 <= most[0] <= _MOST else _MOST),
         colour=Colour(np.ones(1)),
         camera=t.camera_name(tags),
-        iso=tags.shot(t.ISO),
-        exposure_s=tags.shot(t.EXPOSURE),
-        aperture=tags.shot(t.F_NUMBER),
-        focal_mm=tags.shot(t.FOCAL),
+        **shot_values(path, tags),
         time=t.capture_time(tags) if path == file else None,  # that of the file, not of the page
     )
     return info, partial(_decoded, info)
@@ -71,7 +72,7 @@ def open_grey_tiff(path: Path) -> tuple[FrameInfo, Callable[[], NDArray[np.uint1
 
 def _decoded(info: FrameInfo) -> NDArray[np.uint16]:
     file, index = split(info.path)
-    pixels = np.asarray(_read(file, info.path, lambda opened: opened.pages[index].asarray()))
+    pixels = np.asarray(_read(file, info.path, lambda opened: check_page(opened.pages[index], file).asarray()))
     if pixels.dtype != np.uint16 or pixels.ndim != 2:
         raise InputFileError(f"{info.path}: pixels of shape {pixels.shape} and type {pixels.dtype}; must be grey with 16 bits")
     return np.array(pixels[: info.shape[0], : info.shape[1]], order="C")
@@ -79,11 +80,8 @@ def _decoded(info: FrameInfo) -> NDArray[np.uint16]:
 
 def _read(file: Path, path: Path, read: Callable[[tifffile.TiffFile], Any]) -> Any:  # noqa: ANN401
     """Return what `read` reads from a TIFF. path: of the frame, for the error."""
-    try:
-        with tifffile.TiffFile(file) as opened:
-            return read(opened)
-    except (OSError, ValueError, IndexError, KeyError, RuntimeError) as error:
-        raise InputFileError(f"{path}: not a readable TIFF ({error})") from error
+    with foreign_reader(path, "not a readable TIFF"), tifffile.TiffFile(file) as opened:
+        return read(opened)
 
 
 def _kind(page: Any) -> tuple[object, ...]:  # noqa: ANN401
@@ -91,5 +89,5 @@ def _kind(page: Any) -> tuple[object, ...]:  # noqa: ANN401
 
 
 def _is_grey(tags: FileTags) -> bool:
-    values = [tuple(int(v) for v in tags.numbers(code)[:1]) for code in (t.PHOTOMETRIC, t.BITS, t.SAMPLES, t.SAMPLE_FORMAT)]
+    values = [tags.numbers(code)[:1] for code in (t.PHOTOMETRIC, t.BITS, t.SAMPLES, t.SAMPLE_FORMAT)]
     return not tags.is_dng and values[0] == (t.BLACK_IS_ZERO,) and values[1] == (16,) and values[2] in ((), (1,)) and values[3] in ((), (_UNSIGNED,))

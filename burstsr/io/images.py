@@ -21,7 +21,9 @@ from burstsr.io import tags as t
 from burstsr.io import tiff
 from burstsr.io.atomic import atomic
 from burstsr.io.exif import exif_block, shot_tags
+from burstsr.io.foreign import foreign_reader
 from burstsr.io.icc import srgb_profile
+from burstsr.io.image_size import FORMATS, check_coded
 from burstsr.io.linear_dng import CAMERA_LINEAR, GREY_LINEAR, camera_colours, read_linear_dng
 from burstsr.io.metadata_segments import jpeg_with, png_with
 from burstsr.io.rgb_tiff import page_pixels, write_image
@@ -139,24 +141,19 @@ def read_image(path: str | Path) -> LoadedImage:
 
 
 def _decoded_tiff(file: Path) -> NDArray[Any]:
-    try:
-        with tifffile.TiffFile(file) as open_raw:
-            return page_pixels(open_raw.pages[0], file)
-    except BurstsrError:
-        raise
-    except (OSError, ValueError, KeyError, IndexError, RuntimeError) as error:
-        raise InputFileError(f"{file}: not a readable TIFF ({error})") from error
+    with foreign_reader(file, "not a readable TIFF"), tifffile.TiffFile(file) as opened:
+        return page_pixels(opened.pages[0], file)
 
 
 def _decoded(file: Path) -> NDArray[Any]:
     # 8-bit JPEGs come oriented only when OpenCV is asked for colour; PNGs keep 16 bits only when it is asked for any depth
     flags = cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH
-    try:
-        pixels = cv2.imdecode(np.frombuffer(file.read_bytes(), np.uint8), flags)
-    except (OSError, cv2.error) as error:
-        raise InputFileError(f"{file}: cannot be read ({error})") from error
+    with foreign_reader(file, "cannot be read"):
+        data = file.read_bytes()
+        check_coded(data, file)
+        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     if pixels is None:
-        raise InputFileError(f"{file}: not a readable image; supported are PNG, TIFF, JPEG, BMP and WebP")
+        raise InputFileError(f"{file}: not a readable image; supported are {FORMATS}")
     return np.ascontiguousarray(pixels[:, :, ::-1])
 
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from burstsr.core.errors import OutputError
 from burstsr.io import tags as t
 from burstsr.io.tags import FileTags, read_tags
-from burstsr.io.tiff import ASCII, RATIONAL, SRATIONAL, Directory, Entry, rationals
+from burstsr.io.tiff import ASCII, DOUBLE, FLOAT, RATIONAL, SRATIONAL, Directory, Entry, rationals
 
 _MAKER_NOTE, _INTEROPERABILITY, _DESCRIPTION = 37500, 40965, 270
 _OF_A_LAYOUT = ('{"shape"', "shape=", "ImageJ=", "<?xml", "<OME")  # how descriptions begin that tell readers how pixels are stored
@@ -74,4 +74,6 @@ def _hollow(code: int, entry: Entry) -> bool:
         return not entry.text()
     if code in _UNKNOWN_IF_ZERO:
         return not any(entry.numbers())
+    if entry.kind in (FLOAT, DOUBLE):
+        return not all(math.isfinite(v) for v in entry.numbers())
     return entry.kind in (RATIONAL, SRATIONAL) and code not in _UNKNOWN_IS_ZERO_BY_ZERO and any(math.isnan(v) for v in entry.numbers())

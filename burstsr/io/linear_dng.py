@@ -11,9 +11,12 @@ from numpy.typing import NDArray
 
 from burstsr.core.burst import Colour, FrameInfo, Levels
 from burstsr.core.cfa import Cfa
-from burstsr.core.errors import BurstsrError, InputFileError
+from burstsr.core.errors import InputFileError
 from burstsr.io import tags as t
 from burstsr.io import tiff
+from burstsr.io.foreign import foreign_reader
+from burstsr.io.image_size import check_page
+from burstsr.io.plausible import LARGEST_DN, check_colour_tags, check_invertible, shot_values
 from burstsr.io.tags import FileTags
 
 CAMERA_LINEAR = "Linear camera RGB, not white-balanced: 0 is black, 1.0 is sensor saturation (WhiteLevel)"
@@ -33,9 +36,9 @@ def is_linear_dng(path: str | Path) -> bool:
     """Whether a file is a DNG of RGB pixels, not of a mosaic or monochrome."""
     try:
         tags = t.read_tags(Path(path))
+        return tags.is_dng and tags.numbers(t.PHOTOMETRIC)[:1] == (t.LINEAR_PHOTOMETRIC,) and tags.numbers(t.SAMPLES)[:1] != (1,)
     except (OSError, ValueError, IndexError):
         return False
-    return tags.is_dng and tags.numbers(t.PHOTOMETRIC)[:1] == (t.LINEAR_PHOTOMETRIC,) and tags.numbers(t.SAMPLES)[:1] != (1,)
 
 
 def linear_info(path: str | Path, image: LinearDng) -> FrameInfo:
@@ -50,11 +53,8 @@ def linear_info(path: str | Path, image: LinearDng) -> FrameInfo:
         levels,
         image.colour,
         camera=t.camera_name(tags),
-        orientation=image.orientation if 1 <= image.orientation <= 8 else 1,
-        iso=tags.shot(t.ISO),
-        exposure_s=tags.shot(t.EXPOSURE),
-        aperture=tags.shot(t.F_NUMBER),
-        focal_mm=tags.shot(t.FOCAL),
+        orientation=image.orientation,
+        **shot_values(Path(path), tags),
         time=t.capture_time(tags),
     )
 
@@ -62,22 +62,18 @@ def linear_info(path: str | Path, image: LinearDng) -> FrameInfo:
 def read_linear_dng(path: str | Path) -> LinearDng:
     """Read the image of a DNG that `write_dng` wrote. Raises InputFileError for any other file."""
     path = Path(path)
-    try:
+    with foreign_reader(path, "cannot be read"):
         tags = t.read_tags(path)
         photometric = tags.numbers(t.PHOTOMETRIC)
         if not tags.is_dng or not photometric or photometric[0] != t.LINEAR_PHOTOMETRIC:
             raise InputFileError(f"{path}: not a linear DNG as written by burstsr process")
         pixels = _linear_raw(path)
-    except BurstsrError:
-        raise
-    except (OSError, ValueError, tifffile.TiffFileError) as error:
-        raise InputFileError(f"{path}: cannot be read ({error})") from error
-    white = tags.numbers(t.SATURATION) or tags.numbers(t.WHITE)
+        white, black = tags.numbers(t.SATURATION) or tags.numbers(t.WHITE), tags.numbers(t.BLACK)
     if pixels.ndim == 2:
         pixels = pixels[..., None]
-    if pixels.dtype != np.uint16 or pixels.ndim != 3 or pixels.shape[2] not in (1, 3) or any(tags.numbers(t.BLACK)) or not white:
-        raise InputFileError(f"{path}: not a linear DNG as written by burstsr (1 or 3 x 16 bits, black level 0)")
-    return _described(pixels.astype(np.float32) / np.float32(white[0]), tags)
+    if pixels.dtype != np.uint16 or pixels.ndim != 3 or pixels.shape[2] not in (1, 3) or any(black) or not white or not 1 <= white[0] <= LARGEST_DN:
+        raise InputFileError(f"{path}: not a linear DNG as written by burstsr (1 or 3 x 16 bits, black level 0, white level 1 to 65535)")
+    return _described(path, pixels.astype(np.float32) / np.float32(white[0]), tags)
 
 
 def camera_colours(info: FrameInfo) -> tiff.Directory:
@@ -95,16 +91,15 @@ def camera_colours(info: FrameInfo) -> tiff.Directory:
 def read_linear_tiff(path: str | Path) -> LinearDng | None:
     """Read the image of a TIFF that `images.write_camera_tiff` wrote; None for another file. Raises InputFileError for a damaged one."""
     path = Path(path)
-    try:
+    with foreign_reader(path, "cannot be read"):
         tags = t.read_tags(path)
         if tags.is_dng or t.NEUTRAL not in tags.first or tags.numbers(t.SAMPLE_FORMAT)[:1] != (3,):
             return None
-        pixels = np.asarray(tifffile.imread(path, key=0))
-    except (OSError, ValueError, IndexError, RuntimeError, tifffile.TiffFileError) as error:
-        raise InputFileError(f"{path}: cannot be read ({error})") from error
+        with tifffile.TiffFile(path) as file:
+            pixels = np.asarray(check_page(file.pages[0], path).asarray())
     if pixels.dtype != np.float32 or pixels.ndim != 3 or pixels.shape[2] != 3 or not np.isfinite(pixels).all():
         raise InputFileError(f"{path}: not a linear TIFF as written by burstsr (3 x 32 bits, finite)")
-    return _described(pixels, tags)
+    return _described(path, pixels, tags)
 
 
 def _linear_raw(path: Path) -> NDArray[np.generic]:
@@ -114,17 +109,15 @@ def _linear_raw(path: Path) -> NDArray[np.generic]:
         full = [page for page in (first, *(first.pages or ())) if page.photometric == t.LINEAR_PHOTOMETRIC and not page.subfiletype & _REDUCED]
         if not full:
             raise InputFileError(f"{path}: no full-size LinearRaw image in its first directory or its sub-directories")
-        return np.asarray(full[0].asarray())
+        return np.asarray(check_page(full[0], path).asarray())
 
 
-def _described(rgb: NDArray[np.float32], tags: FileTags) -> LinearDng:
+def _described(path: Path, rgb: NDArray[np.float32], tags: FileTags) -> LinearDng:
     if rgb.shape[2] == 1:
-        return LinearDng(rgb, Colour(np.ones(1)), _orientation(tags))
+        return LinearDng(rgb, Colour(np.ones(1)), tags.orientation)
+    check_colour_tags(path, tags)
     matrix = t.xyz_to_camera(tags)
+    check_invertible(path, matrix)
     neutral = t.as_shot_neutral(tags, matrix)
     colour = Colour(np.ones(3) if neutral is None else neutral, matrix)
-    return LinearDng(rgb, colour, _orientation(tags))
-
-
-def _orientation(tags: FileTags) -> int:
-    return int(tags.first[t.ORIENTATION].numbers()[0]) if t.ORIENTATION in tags.first else 1
+    return LinearDng(rgb, colour, tags.orientation)

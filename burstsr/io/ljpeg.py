@@ -34,20 +34,22 @@ def decoded(path: Path, tags: FileTags) -> NDArray[np.uint16] | None:
     if grid is None:
         return None
     height, width, piece_height, piece_width, bits = grid
-    mosaic = np.empty((height, width), np.uint16)
-    places = [(y, x) for y in range(0, height, piece_height) for x in range(0, width, piece_width)]
     segments = tiff.segments(tags.raw)
-    if len(segments) != len(places):
+    if len(segments) != -(-height // piece_height) * -(-width // piece_width):
         return None
+    places = [(y, x) for y in range(0, height, piece_height) for x in range(0, width, piece_width)]
+    mosaic = np.empty((height, width), np.uint16)
     with open(path, "rb") as file:
         for (y, x), (offset, count) in zip(places, segments, strict=True):
             file.seek(offset)
             data = file.read(count)
             if not _has_scan(data):
                 raise InputFileError(f"{path}: damaged: pixel data from row {y}, column {x} is not JPEG as the tags say")
-            piece = _piece(data, bits)
             rows, columns = min(piece_height, height - y), min(piece_width, width - x)
-            if piece is None or piece.shape[1] != piece_width or not rows <= piece.shape[0] <= piece_height:
+            if not _is_of_size(data, range(rows, piece_height + 1), piece_width):
+                return None
+            piece = _piece(data, bits)
+            if piece is None:
                 return None
             mosaic[y : y + rows, x : x + columns] = piece[:rows, :columns]
     return mosaic
@@ -55,19 +57,18 @@ def decoded(path: Path, tags: FileTags) -> NDArray[np.uint16] | None:
 
 def _grid(tags: FileTags) -> tuple[int, int, int, int, int] | None:
     """Return height and width of the sensor and of a tile or strip, and the bit depth; None unless it is lossless JPEG of one plane of integers."""
-    numbers = [tags.numbers(code)[:1] for code in (t.HEIGHT, t.WIDTH, t.BITS, t.COMPRESSION)]
-    if not all(numbers) or t.LINEARIZATION in tags.raw or tags.numbers(t.SAMPLES)[:1] not in ((), (1,)):
+    height, width, bits, compression = (tags.whole(code) for code in (t.HEIGHT, t.WIDTH, t.BITS, t.COMPRESSION))
+    if not height or not width or t.LINEARIZATION in tags.raw or tags.numbers(t.SAMPLES)[:1] not in ((), (1,)):
         return None
-    height, width, bits, compression = (int(n[0]) for n in numbers)
     if compression != _LOSSLESS_JPEG or not 8 < bits < 16:  # with 16 bits damage cannot be detected
         return None
     if tiff.TILE_OFFSETS in tags.raw:
-        piece = [tags.numbers(code)[:1] for code in (t.TILE_HEIGHT, t.TILE_WIDTH)]
+        piece_height, piece_width = tags.whole(t.TILE_HEIGHT), tags.whole(t.TILE_WIDTH)
     else:
-        piece = [tags.numbers(t.ROWS_PER_STRIP)[:1] or (height,), (width,)]
-    if not all(piece) or not all(0 < int(p[0]) <= length for p, length in zip(piece, (height, width), strict=True)):
+        piece_height, piece_width = tags.whole(t.ROWS_PER_STRIP) or height, width
+    if not (0 < piece_height <= height and 0 < piece_width <= width):
         return None
-    return height, width, int(piece[0][0]), int(piece[1][0]), bits
+    return height, width, piece_height, piece_width, bits
 
 
 def _piece(data: bytes, bits: int) -> NDArray[np.uint16] | None:
@@ -83,6 +84,17 @@ def _piece(data: bytes, bits: int) -> NDArray[np.uint16] | None:
     if pixels.dtype != np.uint16 or pixels.shape[2:] not in ((), (2,)) or int(pixels.max()) >> bits:
         return None
     return pixels.reshape(pixels.shape[0], -1)
+
+
+def _is_of_size(data: bytes, heights: range, width: int) -> bool:
+    """Whether a lossless JPEG declares a size that fits, components side by side: it may declare gigabytes, which decoding would reserve."""
+    position = 2
+    while position + 10 <= len(data) and data[position] == 0xFF and data[position + 1] != _SCAN:
+        if data[position + 1] == _FRAME_LOSSLESS:
+            rows, columns, components = struct.unpack_from(">HHB", data, position + 5)
+            return rows in heights and columns * components == width
+        position += 2 + int(struct.unpack_from(">H", data, position + 2)[0])
+    return False
 
 
 def _has_scan(data: bytes) -> bool:

@@ -12,6 +12,7 @@ _PNG_XMP = b"XML:com.adobe.xmp"
 _JPEG_XMP, _JPEG_EXIF, _JPEG_ICC = b"http://ns.adobe.com/xap/1.0/\0", b"Exif\0\0", b"ICC_PROFILE\0"
 _JPEG_MOST = 65533  # bytes of a segment
 _PNG_HEAD = 8 + 4 + 4 + 13 + 4  # signature, and the header with its checksum
+_MOST_PROFILE = 2**26  # bytes, decompressed
 _BARE_MARKERS = {0x01, *range(0xD0, 0xD9)}
 
 
@@ -71,7 +72,7 @@ def _png_blocks(data: bytes) -> Iterator[tuple[str, bytes]]:
             yield "xmp", body[len(_PNG_XMP) + 3 :].split(b"\0", 2)[-1]
         elif kind == b"iCCP":
             try:
-                yield "icc", zlib.decompress(body[body.index(b"\0") + 2 :])
+                yield "icc", zlib.decompressobj().decompress(body[body.index(b"\0") + 2 :], _MOST_PROFILE)
             except (zlib.error, ValueError):
                 pass
         place += 12 + length

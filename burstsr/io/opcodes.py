@@ -17,6 +17,8 @@ log = logging.getLogger(__name__)
 _GAIN_MAP = 9
 _OPTIONAL = 1
 _SINCE = 0x01030000  # DNG 1.3
+_MOST_OPCODES = 256  # a list has one gain map a colour or site, and a few others
+_MOST_POINTS, _MOST_PLANES = 4096, 4  # of a gain map: they have a few dozen points a side, one plane
 _LARGEST_GAIN = 1000  # lens shading takes 2 to 10
 
 
@@ -68,6 +70,8 @@ def read_gain_maps(data: bytes, path: Path) -> list[GainMap]:
 def _gain_maps(data: bytes, path: Path) -> list[GainMap]:
     maps: list[GainMap] = []
     (count,), position = struct.unpack_from(">I", data), 4
+    if count > _MOST_OPCODES:
+        raise ValueError(f"{count} opcodes; must be at most {_MOST_OPCODES}")
     for _ in range(count):
         opcode, _, flags, size = struct.unpack_from(">IIII", data, position)
         body = data[position + 16 : position + 16 + size]
@@ -85,6 +89,8 @@ def _gain_map(body: bytes) -> GainMap:
     top, left, bottom, right, _plane, _planes, row_pitch, column_pitch, down, across = struct.unpack_from(">10I", body)
     spacing_y, spacing_x, origin_y, origin_x = struct.unpack_from(">4d", body, 40)
     (planes,) = struct.unpack_from(">I", body, 72)
+    if max(down, across) > _MOST_POINTS or not 1 <= planes <= _MOST_PLANES:
+        raise ValueError(f"a gain map of {down} x {across} points in {planes} planes; must be at most {_MOST_POINTS} points a side, and {_MOST_PLANES} planes")
     values = np.frombuffer(body, ">f4", down * across * planes, 76).reshape(down, across, planes)[:, :, 0]
     if min(down, across, row_pitch, column_pitch) < 1 or not np.isfinite((spacing_y, spacing_x, origin_y, origin_x)).all():
         raise ValueError("a gain map is empty or outside the image")

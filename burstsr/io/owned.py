@@ -38,7 +38,7 @@ class ResultFiles:
         try:
             value = json.loads((path or self.folder / self.record).read_bytes())
             value = with_both_names(value)
-            return value if self.complete(value) else None
+            return value if self.complete(value) and _lists_files(value) else None
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return None
 
@@ -95,6 +95,16 @@ class ResultFiles:
             except (OSError, ValueError, KeyError, TypeError, RecursionError):
                 continue
         return ""
+
+
+def _lists_files(record: Mapping[str, Any]) -> bool:
+    """Whether what a record lists are names in its own folder, with their digests: others are damaged, or were not written by this program."""
+    entries = [listed for key in (OUTPUTS, EARLIER) if key in record for listed in record[key]]
+    return all(_is_plain(listed["name"]) and isinstance(listed.get("sha256", ""), str) and isinstance(listed.get("bytes", 0), int) for listed in entries)
+
+
+def _is_plain(name: str) -> bool:
+    return name == os.path.basename(name) and name not in ("", ".", "..") and "\0" not in name
 
 
 def entry(path: Path) -> dict[str, Any]:

@@ -20,7 +20,6 @@ from burstsr.core.cfa import Cfa
 from burstsr.core.errors import BurstError, BurstsrError, InputFileError
 from burstsr.core.sensor import is_constant
 from burstsr.io import decoded, ljpeg
-from burstsr.io import tags as t
 from burstsr.io.dng_info import bayer, dng_area, dng_info, even_shape, inner_crop
 from burstsr.io.fits import open_fits
 from burstsr.io.fits_header import SUFFIXES as FITS_SUFFIXES
@@ -29,12 +28,14 @@ from burstsr.io.grey_tiff import is_grey_tiff, open_grey_tiff
 from burstsr.io.libraw_lines import LibRawLines
 from burstsr.io.libraw_names import libraw_name
 from burstsr.io.pages import file_of
+from burstsr.io.plausible import shot_values
 from burstsr.io.rescaling import Rescaling
 from burstsr.io.tags import FileTags, camera_name, capture_time, lacks_pixels, missing_bytes, read_tags
 
 log = logging.getLogger(__name__)
 Mosaic = NDArray[np.uint16]
 _FLIP_TO_ORIENTATION = {0: 1, 3: 3, 5: 8, 6: 6}
+_OTHER = {"iso": "iso_speed", "exposure_s": "shutter_speed", "aperture": "aperture", "focal_mm": "focal_length"}  # rawpy's names
 _VIDEO = (".ser", ".avi", ".mov", ".mp4")
 _EXPOSURE_TOLERANCE = 0.02  # cameras round the same exposure differently from frame to frame
 _BLACK_TOLERANCE = 0.002  # of full scale: black levels measured per frame drift by a fraction of this
@@ -287,10 +288,7 @@ def _libraw_info(path: Path, tags: FileTags, raw: Any) -> FrameInfo:  # noqa: AN
         colour=Colour(np.ones(1)) if cfa.is_mono else Colour(_neutral_of(raw), matrix if matrix.any() else None),
         camera=camera_name(tags) or libraw_name(path),
         orientation=_FLIP_TO_ORIENTATION.get(sizes.flip, 1),
-        iso=tags.shot(t.ISO) or _number(other, "iso_speed"),
-        exposure_s=tags.shot(t.EXPOSURE) or _number(other, "shutter_speed"),
-        aperture=tags.shot(t.F_NUMBER) or _number(other, "aperture"),
-        focal_mm=tags.shot(t.FOCAL) or _number(other, "focal_length"),
+        **{name: stated or _number(other, _OTHER[name]) for name, stated in shot_values(path, tags).items()},
         time=capture_time(tags) or _time_of(other),
         crop=inner_crop(_libraw_crop(sizes), shape),
     )

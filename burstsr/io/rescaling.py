@@ -15,10 +15,12 @@ from burstsr.core.gain import GainField
 from burstsr.core.noise import Noise
 from burstsr.io import tags as t
 from burstsr.io.opcodes import GainMap, gain_rows, read_gain_maps
+from burstsr.io.plausible import check_level_tags
 from burstsr.io.tags import FileTags
 
 RESCALED_BLACK, RESCALED_WHITE = 4096.0, 65535.0  # DN of rescaled mosaics; the margin keeps noise below black
 _ROWS = 256
+_LONGEST_PERIOD = 64  # samples, of black levels that a file may repeat
 _FIELD_POINTS = 64  # along each axis of what is kept of gains: maps have a few dozen
 
 
@@ -74,10 +76,11 @@ class Rescaling:
 
 def rescaling(tags: FileTags, shape: tuple[int, int], path: Path) -> Rescaling:
     """Read levels, black deltas and gain maps of a DNG. Raises InputFileError for invalid levels."""
+    check_level_tags(path, tags)
     height, width = shape
     repeat = tuple(int(v) for v in tags.numbers(t.BLACK_REPEAT)) or (1, 1)
     black = tags.numbers(t.BLACK) or (0.0,)
-    if len(repeat) != 2 or min(repeat) < 1 or repeat[0] * repeat[1] != len(black):
+    if len(repeat) != 2 or not 1 <= min(repeat) <= max(repeat) <= _LONGEST_PERIOD or repeat[0] * repeat[1] != len(black):
         raise InputFileError(f"{path}: {len(black)} black levels for a pattern of {repeat}")
     pattern = np.reshape(black, repeat)
     period = np.lcm(repeat, 2)
@@ -89,7 +92,7 @@ def rescaling(tags: FileTags, shape: tuple[int, int], path: Path) -> Rescaling:
     white = float((tags.numbers(t.WHITE) or (2.0**bits - 1,))[0])
     rows, columns = (_fitted(tags.numbers(code), length) for code, length in ((t.BLACK_DELTA_V, height), (t.BLACK_DELTA_H, width)))
     if not (np.isfinite(sites).all() and white > sites.max() + rows.max() + columns.max()):
-        raise InputFileError(f"{path}: black level must be below white level, not {sites.ravel().tolist()} and {white:g}")
+        raise InputFileError(f"{path}: black level (tag 50714) must be below white level (50717), not {sites.ravel().tolist()} and {white:g}")
     opcodes = tags.raw.get(t.OPCODES_2)
     return Rescaling(Levels(sites, white), rows, columns, read_gain_maps(opcodes.data, path) if opcodes else [], shape)
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from burstsr.core.errors import InputFileError
 from burstsr.io import tags as t
 from burstsr.io import tiff
+from burstsr.io.image_size import check_page
 from burstsr.io.segments import lzw_strips, rows_per_strip
 from burstsr.io.tiff import LONG, SHORT, Directory, Image, integers
 
@@ -27,7 +28,7 @@ def page_pixels(page: Any, file: Path) -> NDArray[Any]:  # noqa: ANN401  tifffil
     """Return the samples of a page that tifffile has opened, (H, W) or (H, W, C). Raises InputFileError unless it is grey with black at 0, or RGB."""
     if page.photometric not in (_GREY, _RGB):
         raise InputFileError(f"{file}: TIFF of type {page.photometric!r}; must be grey or RGB")
-    pixels = np.asarray(page.asarray())
+    pixels = np.asarray(check_page(page, file).asarray())
     separate = page.samplesperpixel > 1 and page.planarconfig == tifffile.PLANARCONFIG.SEPARATE
     return np.moveaxis(pixels, 0, -1) if separate else pixels
 

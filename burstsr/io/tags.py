@@ -31,6 +31,7 @@ D65 = 21
 _D65_XY = (0.3127, 0.3290)
 _EMBEDDED_WITHIN = 1 << 19  # bytes from the start in which CR3 and RAF keep their EXIF blocks
 _AT_LEAST_A_BIT = (1, 7)  # compressions: none, lossless JPEG
+_MOST_NUMBERS = 2**17  # of a tag: more than any table of 16 bits, or line of a sensor
 _LAST_GPS = 31  # tags of a GPS directory, which begins with its version, 0
 
 
@@ -49,20 +50,36 @@ class FileTags:
         return DNG_VERSION in self.first
 
     def numbers(self, code: int) -> tuple[float, ...]:
-        """Return the values of a tag of the raw or the first directory; () where absent."""
+        """Return the values of a tag of the raw or the first directory, at most the first _MOST_NUMBERS; () where absent."""
         entry = self.raw.get(code) or self.first.get(code)
-        return entry.numbers() if entry else ()
+        return entry.numbers(_MOST_NUMBERS) if entry else ()
+
+    def whole(self, code: int) -> int:
+        """Return the first value of a tag that is a whole number of 32 bits above 0; 0 where it is something else, or absent."""
+        value = (self.numbers(code) or (0.0,))[0]
+        return int(value) if 0 < value < 2**32 and value == int(value) else 0
+
+    @property
+    def orientation(self) -> int:
+        """The EXIF code, 1 to 8; 1 where it is absent, or something else."""
+        return orientation_of(self.first)
 
     def shot(self, code: int) -> float:
-        """Return a number of the EXIF directory or, as some writers store it, of the first; 0 where absent, NaN or infinite."""
+        """Return a number of the EXIF directory or, as some writers store it, of the first; 0 where absent, or NaN, as a fraction by 0 is."""
         entry = self.exif.get(code) or self.first.get(code)
-        value = entry.numbers()[0] if entry and entry.count and entry.kind != tiff.ASCII else 0.0
-        return float(value) if np.isfinite(value) else 0.0
+        value = entry.numbers(1)[0] if entry and entry.count and entry.kind != tiff.ASCII else 0.0
+        return 0.0 if np.isnan(value) else float(value)
 
     def shot_text(self, code: int) -> str:
         """Return a text of the EXIF directory, or of the first; '' where absent."""
         entry = self.exif.get(code) or self.first.get(code)
         return entry.text() if entry else ""
+
+
+def orientation_of(directory: Directory) -> int:
+    """Return the EXIF code of a directory, 1 to 8; 1 where it is absent, or something else."""
+    value = directory[ORIENTATION].numbers(1)[0] if ORIENTATION in directory else 1
+    return int(value) if value in range(1, 9) else 1
 
 
 def read_tags(path: Path) -> FileTags:
@@ -73,9 +90,9 @@ def read_tags(path: Path) -> FileTags:
             return _embedded_tags(file)
         first = directories[0]
         if DNG_VERSION in first:
-            of_type = {kind: [d for d in directories if PHOTOMETRIC in d and d[PHOTOMETRIC].numbers()[0] == kind] for kind in _RAW_TYPES}
+            of_type = {kind: [d for d in directories if PHOTOMETRIC in d and d[PHOTOMETRIC].numbers(1)[0] == kind] for kind in _RAW_TYPES}
             mosaics = [*of_type[CFA_PHOTOMETRIC], *of_type[LINEAR_PHOTOMETRIC]] or of_type[BLACK_IS_ZERO]
-            full = [d for d in mosaics if SUBFILE not in d or d[SUBFILE].numbers()[0] == 0] or mosaics
+            full = [d for d in mosaics if SUBFILE not in d or d[SUBFILE].numbers(1)[0] == 0] or mosaics
         else:
             full = directories
         raw = max(full, key=lambda d: sum(count for _, count in tiff.segments(d)), default={})

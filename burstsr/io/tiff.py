@@ -23,6 +23,11 @@ _ITEM = {1: "u1", 2: "u1", 3: "u2", 4: "u4", 5: "u4", 6: "i1", 7: "u1", 8: "i2",
 _MAGIC = (42, 85, 0x4F52, 0x5352)  # TIFF, Panasonic, Olympus (two)
 CLASSIC_LIMIT = 2**32 - 2**24  # bytes of a file that 32-bit offsets reach, with room for directories
 _LARGEST_ENTRY = 2**26
+_LARGEST_TAGS = 2**28  # bytes of all entries of a file
+_MOST_DIRECTORIES = 64
+_MOST_PIECES = 2**20  # strips or tiles of an image
+_PLACES = (SHORT, LONG, 13, LONG8)  # types of offsets and of byte counts
+_FARTHEST = 2**62  # byte that a file may have
 _RANGE = {RATIONAL: (0, 2**32 - 1), SRATIONAL: (-(2**31), 2**31 - 1)}  # of a numerator
 
 
@@ -38,9 +43,10 @@ class Entry:
         """Number of values."""
         return len(self.data) // _width(self.kind)
 
-    def numbers(self) -> tuple[float, ...]:
-        """The values as numbers, rationals divided; 0/0 and x/0 become NaN."""
-        raw = np.frombuffer(self.data, "<" + _ITEM[self.kind])
+    def numbers(self, most: int | None = None) -> tuple[float, ...]:
+        """The values as numbers, at most the first `most`, rationals divided; 0/0 and x/0 become NaN."""
+        data = self.data if most is None else self.data[: most * _width(self.kind)]
+        raw = np.frombuffer(data, "<" + _ITEM[self.kind])
         if self.kind not in (RATIONAL, SRATIONAL):
             return tuple(raw.tolist())
         return tuple(n / d if d else float("nan") for n, d in raw.reshape(-1, 2).tolist())
@@ -98,19 +104,24 @@ def read_directories(file: BinaryIO, base: int = 0) -> list[Directory]:
     if not order or len(start) < 4:
         return []
     directories: list[Directory] = []
-    pending, seen = [int(struct.unpack(order + "I", start)[0])], {0}
-    while pending and len(directories) < 64:
+    pending, seen, room = [int(struct.unpack(order + "I", start)[0])], {0}, _LARGEST_TAGS
+    while pending and len(directories) < _MOST_DIRECTORIES:
         offset = pending.pop(0)
         if offset in seen:
             continue
         seen.add(offset)
-        directory, following = _read_directory(file, offset, order, base)
+        directory, following = _read_directory(file, offset, order, base, room)
+        room -= sum(len(entry.data) for entry in directory.values())
         if following not in seen:
             pending.insert(0, following)
-        if SUB_DIRECTORIES in directory:
-            pending += [int(v) for v in directory[SUB_DIRECTORIES].numbers()]
+        pending += _places(directory.get(SUB_DIRECTORIES), _MOST_DIRECTORIES)
         directories.append(directory)
     return directories
+
+
+def _places(entry: Entry | None, most: int) -> list[int]:
+    """The first values of an entry of offsets or byte counts; [] for an entry of another type."""
+    return [int(v) for v in entry.numbers(most)] if entry and entry.kind in _PLACES else []
 
 
 def byte_order(file: BinaryIO, base: int = 0) -> str:
@@ -123,16 +134,22 @@ def byte_order(file: BinaryIO, base: int = 0) -> str:
 def read_directory(file: BinaryIO, pointer: Entry, base: int = 0) -> Directory:
     """The Exif or GPS directory at which `pointer` points; {} if there is none."""
     order = byte_order(file, base)
-    return _read_directory(file, int(pointer.numbers()[0]), order, base)[0] if order and pointer.count else {}
+    place = _places(pointer, 1)
+    return _read_directory(file, place[0], order, base, _LARGEST_TAGS)[0] if order and place else {}
 
 
 def _read(file: BinaryIO, offset: int, count: int) -> bytes:
+    if offset > _FARTHEST:
+        return b""
     file.seek(offset)
     return file.read(count)
 
 
-def _read_directory(file: BinaryIO, offset: int, order: str, base: int) -> tuple[Directory, int]:
-    """Entries at `offset`, and the offset of the next directory of the chain (0: none). Entries that are empty, huge or point outside the file are left out."""
+def _read_directory(file: BinaryIO, offset: int, order: str, base: int, room: int) -> tuple[Directory, int]:
+    """Entries at `offset`, and the offset of the next directory of the chain (0: none).
+
+    Entries that are empty, huge or point outside the file are left out, and those beyond `room` bytes: they may all point to the same ones.
+    """
     head = _read(file, base + offset, 2)
     if len(head) < 2:
         return {}, 0
@@ -141,9 +158,10 @@ def _read_directory(file: BinaryIO, offset: int, order: str, base: int) -> tuple
     directory: Directory = {}
     for start in range(0, min(count * 12, len(block) - 11), 12):
         code, kind, values, place = struct.unpack(order + "HHII", block[start : start + 12])
-        if kind not in _ITEM or not 0 < values * _width(kind) <= _LARGEST_ENTRY:
+        if kind not in _ITEM or not 0 < values * _width(kind) <= min(_LARGEST_ENTRY, room):
             continue
         length = values * _width(kind)
+        room -= length
         data = block[start + 8 : start + 8 + length] if length <= 4 else _read(file, base + place, length)
         if len(data) == length:
             directory[code] = Entry(kind, data if order == "<" else np.frombuffer(data, ">" + _ITEM[kind]).astype("<" + _ITEM[kind]).tobytes())
@@ -235,8 +253,9 @@ def _directory_bytes(directory: Mapping[int, Entry], position: int, form: _Form)
 
 
 def segments(directory: Mapping[int, Entry]) -> Sequence[tuple[int, int]]:
-    """(offset, bytes) of every strip or tile of a directory."""
+    """(offset, bytes) of every strip or tile of a directory; none of more than _MOST_PIECES."""
     for offsets, counts in ((TILE_OFFSETS, TILE_COUNTS), (STRIP_OFFSETS, STRIP_COUNTS)):
         if offsets in directory and counts in directory:
-            return [(int(o), int(n)) for o, n in zip(directory[offsets].numbers(), directory[counts].numbers(), strict=False)]
+            found = list(zip(*(_places(directory[code], _MOST_PIECES + 1) for code in (offsets, counts)), strict=False))
+            return found if len(found) <= _MOST_PIECES else []
     return []

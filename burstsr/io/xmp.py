@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from xml.parsers.expat import ExpatError, ParserCreate
 from xml.sax.saxutils import escape, quoteattr
 
 from burstsr import __version__
@@ -24,6 +25,8 @@ def packet(provenance: Provenance, inherited: bytes | None = None) -> bytes:
     """
     old = _understood(inherited)
     body = _without_ours(old) if old else _EMPTY
+    if not is_well_formed(body.encode()):
+        body = _EMPTY
     about = re.search(r"\b\w+:about\s*=\s*([\"'])(.*?)\1", body)
     block = _description(provenance, about[2] if about else "", with_words=bool(provenance.model) and "dc:description" not in body)
     place = body.rindex("</rdf:RDF>")
@@ -40,6 +43,17 @@ def _description(provenance: Provenance, about: str, with_words: bool) -> str:
         properties.append(f'<dc:description><rdf:Alt><rdf:li xml:lang="x-default">{escape(provenance.how)}</rdf:li></rdf:Alt></dc:description>')
     spaces = f'xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#" xmlns:dc="http://purl.org/dc/elements/1.1/" xmlns:Iptc4xmpExt="{_EXT}"'
     return f"<rdf:Description rdf:about={quoteattr(about)} {spaces}>{''.join(properties)}</rdf:Description>"
+
+
+def is_well_formed(packet: bytes) -> bool:
+    """Whether a packet is XML that any reader parses: well-formed, every prefix declared, without entities of its own."""
+    if b"<!" in packet.replace(b"<!--", b"").replace(b"<![CDATA[", b""):
+        return False
+    try:
+        ParserCreate("utf-8", " ").Parse(packet.strip(b"\0 \t\r\n"), True)
+    except (ExpatError, ValueError):
+        return False
+    return True
 
 
 def _understood(inherited: bytes | None) -> str:
