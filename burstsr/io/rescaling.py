@@ -92,7 +92,7 @@ def rescaling(tags: FileTags, shape: tuple[int, int], path: Path) -> Rescaling:
     white = float((tags.numbers(t.WHITE) or (2.0**bits - 1,))[0])
     rows, columns = (_fitted(tags.numbers(code), length) for code, length in ((t.BLACK_DELTA_V, height), (t.BLACK_DELTA_H, width)))
     if not (np.isfinite(sites).all() and white > sites.max() + rows.max() + columns.max()):
-        raise InputFileError(f"{path}: black level (tag 50714) must be below white level (50717), not {sites.ravel().tolist()} and {white:g}")
+        raise InputFileError(f"{path}: black level must be below white level (tags 50714 and 50717), not {sites.ravel().tolist()} and {white:g}")
     opcodes = tags.raw.get(t.OPCODES_2)
     return Rescaling(Levels(sites, white), rows, columns, read_gain_maps(opcodes.data, path) if opcodes else [], shape)
 
