@@ -17,6 +17,7 @@ from burstsr.core.parallel import limited_threads
 from burstsr.core.quantise import unpacked
 from burstsr.core.result import Result
 from burstsr.develop import SingleFrameImage, develop, reconstructed, safeguarded
+from burstsr.lateral import choose_lateral
 from burstsr.noise import estimate_snr
 from burstsr.output_noise import output_noise, variance_map
 from burstsr.prepare import choose_reference, choose_scene, repair_defects, resolve_noise
@@ -66,9 +67,10 @@ def super_resolve(
         tuned = settings.for_snr(estimate_snr(frames[index], frames[index].noise(noise.model)))
         registered = (register_frames if bracket is None else register_bracket)(frames, index, noise.model, tuned, flows, record)
         image, weight = develop(registered, tuned, record.stage, keep_weight=keep_maps)
+        lateral = choose_lateral(registered, tuned, record) if tuned.mode == "best" else None
         neutral = frames[index].info.colour.as_shot_neutral
         alone = SingleFrameImage(registered.guide, tuned.scale, registered.extended_samples) if tuned.safeguard else None
-        task = Task(image, registered.views, index, noise.model, neutral, tuned.scale, tuned.reconstruct, defects, alone=alone)
+        task = Task(image, registered.views, index, noise.model, neutral, tuned.scale, tuned.reconstruct, defects, alone=alone, lateral=lateral)
         image, outcome = reconstructed(task, record) if tuned.mode == "best" else (safeguarded(task, record), None)
         record.stage("noise left")
         left = output_noise(registered, tuned, outcome) if tuned.measure_noise else None

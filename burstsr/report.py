@@ -23,7 +23,7 @@ from burstsr.core.errors import Cancelled
 from burstsr.core.flow import Flow
 from burstsr.core.noise import Noise
 from burstsr.core.provenance import Provenance
-from burstsr.core.report import ExposureRatio, FrameReport, NoiseReport, ReconstructionReport, Report
+from burstsr.core.report import ExposureRatio, FrameReport, LateralReport, NoiseReport, ReconstructionReport, Report
 from burstsr.core.sensor import is_constant
 from burstsr.noise import estimate_snr
 from burstsr.reconstruct import Reconstruction
@@ -73,6 +73,7 @@ class Record:
         self._reference_share = 0.0
         self._exposures: dict[int, ExposureRatio] = {}
         self._outcome: Reconstruction | None = None
+        self._lateral: LateralReport | None = None
         self._scenes = [list(range(len(burst)))]
         self._noise_warning = ""
         self._raised = 1.0
@@ -189,6 +190,10 @@ class Record:
         self._raised = factor
         self.noise_warning(why)
 
+    def lateral(self, facts: LateralReport) -> None:
+        """Record the lateral chromatic aberration."""
+        self._lateral = facts
+
     def tiles(self, done: int, total: int) -> None:
         """Report progress of the reconstruction. Raises Cancelled."""
         self._stop_if_cancelled()
@@ -224,6 +229,7 @@ class Record:
             noise=NoiseReport(run.noise_source, run.noise, self._noise_warning, self._raised),
             output_noise=run.output_noise,
             reconstruction=_facts(self._outcome),
+            lateral=self._lateral,
             settings=asdict(run.tuned),
             shape=shape,
             seconds=dict(self._seconds),

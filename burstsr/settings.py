@@ -156,6 +156,7 @@ class Settings:
     reference: int | None = setting(None, "index of the reference frame, 0-based, in natural name order; auto: the sharpest", (0, 10_000))
     weigh_blur: bool = setting(True, "frames that are blurred against the reference count less, or not at all")
     safeguard: bool = setting(True, "where frames contradict each other the result is the reference's own, and that of frames that agree with it")
+    correct_lateral: bool = setting(True, "best: correct lateral chromatic aberration, that of the lens record or what the burst shows significantly")
     measure_noise: bool = setting(True, "measure the noise of the result, for its NoiseProfile and record")
     defects: DefectSettings = field(default_factory=DefectSettings)
     align: AlignSettings = field(default_factory=AlignSettings)

@@ -16,5 +16,6 @@ def crop_middle(burst: Burst, part_px: int) -> Burst:
     for frame in burst:
         mosaic = np.ascontiguousarray(frame.mosaic[top : top + part_px, left : left + part_px])
         gain = frame.info.gain and frame.info.gain.cropped(top, left)
-        parts.append(Frame(replace(frame.info, shape=(mosaic.shape[0], mosaic.shape[1]), gain=gain), mosaic))
+        lateral = frame.info.lateral and frame.info.lateral.cropped(top, left)
+        parts.append(Frame(replace(frame.info, shape=(mosaic.shape[0], mosaic.shape[1]), gain=gain, lateral=lateral), mosaic))
     return replace(burst, frames=tuple(parts))

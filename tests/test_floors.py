@@ -22,6 +22,7 @@ FLOORS = {
     "stream": PIPELINE,
     "export": PIPELINE,
     "develop": PIPELINE,
+    "lateral": PIPELINE,
     "bracket": PIPELINE,
     "output_noise": PIPELINE,
     "profiles": PROFILES,

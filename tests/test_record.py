@@ -62,6 +62,7 @@ PLACES = [  # where a stage is at work, and its name
     ("burstsr.develop.add_reference_detail", "merge"),
     ("burstsr.develop._sharpen", "sharpen"),
     ("burstsr.develop.denoise_colour", "sharpen"),
+    ("burstsr.lateral.measure_lateral", "lens"),
     ("burstsr.develop.reconstruct", "reconstruct"),
     ("burstsr.pipeline.output_noise", "noise left"),
 ]

@@ -14,6 +14,7 @@ from burstsr.core.cfa import Cfa
 from burstsr.core.equality import EqualByContent
 from burstsr.core.errors import BurstError, SettingsError
 from burstsr.core.gain import GainField
+from burstsr.core.lateral import LateralAberration
 from burstsr.core.noise import Noise
 from burstsr.core.observation import UNKNOWN, Observation
 
@@ -59,6 +60,7 @@ class FrameInfo(EqualByContent):
     gain: of samples by position (a DNG's gain maps), relative to the mean gain, to which `noise` refers; None: uniform.
     observation: what astronomical files tell beside.
     own_noise: of this frame's samples in the common units of a bracket; None: the burst's noise model holds.
+    lateral: chromatic aberration of the lens; None: unknown.
     """
 
     path: Path
@@ -78,6 +80,7 @@ class FrameInfo(EqualByContent):
     gain: GainField | None = None
     observation: Observation = UNKNOWN
     own_noise: Noise | None = None
+    lateral: LateralAberration | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "cfa", Cfa.of(self.cfa))

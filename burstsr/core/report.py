@@ -95,6 +95,24 @@ class NoiseReport:
 
 
 @dataclass(frozen=True)
+class LateralReport:
+    """Lateral chromatic aberration. corner_px: displacement of red and of blue against green in the corners, raw pixels, positive away from the centre.
+
+    error_px: standard errors; None where it was given. source: "burst" or "lens record". corrected: whether the result is without what is significant of it.
+    """
+
+    corner_px: tuple[float, float]
+    error_px: tuple[float, float] | None
+    source: str
+    corrected: bool
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the report ready for JSON."""
+        error = None if self.error_px is None else [round(v, 3) for v in self.error_px]
+        return {"corner_px": [round(v, 3) for v in self.corner_px], "error_px": error, "source": self.source, "corrected": self.corrected}
+
+
+@dataclass(frozen=True)
 class ReconstructionReport:
     """Reconstruction of mode "best". outer_iterations: mean over tiles. residual: squared residual over variance, mean over probed tiles' samples; about 1.
 
@@ -138,6 +156,7 @@ class Report(Mapping[str, Any]):
     noise: NoiseReport | None = None
     output_noise: Noise | None = None
     reconstruction: ReconstructionReport | None = None
+    lateral: LateralReport | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
     shape: tuple[int, int] = (0, 0)
     seconds: Mapping[str, float] = field(default_factory=dict)
@@ -178,6 +197,7 @@ class Report(Mapping[str, Any]):
             "noise": self.noise and self.noise.to_dict(),
             "output_noise": self.output_noise and _noise_dict(self.output_noise),
             "reconstruction": self.reconstruction and self.reconstruction.to_dict(),
+            **({} if self.lateral is None else {"lateral": self.lateral.to_dict()}),
             "settings": dict(self.settings),
             "shape": list(self.shape),
             "seconds": {name: round(s, 3) for name, s in self.seconds.items()},

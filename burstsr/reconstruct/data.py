@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import NamedTuple
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from burstsr.core.burst import Frame
 from burstsr.core.flow import Flow
+from burstsr.core.lateral import NO_LATERAL, LateralAberration
 from burstsr.core.mono import sample_channels
 from burstsr.core.noise import MODEL_ERROR, Noise
 from burstsr.core.quantise import unpacked
@@ -34,12 +36,13 @@ _FEWEST = 0.1  # of the tile's mean: lower limit of the number of samples
 
 
 class Sampling(NamedTuple):
-    """Parameters of the forward model. taps: of the lens blur. defects: (n, 2) raw (y, x) of samples to leave out."""
+    """Parameters of the forward model. taps: of the lens blur. defects: (n, 2) raw (y, x) of samples to leave out. lateral: chromatic aberration."""
 
     noise: Noise
     scale: float
     taps: Floats
     defects: NDArray[np.int64]
+    lateral: LateralAberration | None = None
 
 
 class TileData:
@@ -49,7 +52,7 @@ class TileData:
     """
 
     def __init__(self, tile: Tile, views: Sequence[RegisteredFrame], inverses: Sequence[Flow], start: Floats, sampling: Sampling) -> None:
-        noise, scale, taps, defects = sampling
+        noise, scale, taps, defects, lateral = sampling
         self._tile, self._taps, self._start = tile, taps, start
         self._scale = np.float32(scale)
         self._rows, self._columns = tile.cells(scale)
@@ -58,8 +61,10 @@ class TileData:
         alpha, beta = self._noise_at_pixels(noise, scale)
         level = np.stack([cv2.blur(plane, (3, 3)) for plane in start])
         self._certainty = certainty = 1 / np.maximum(alpha * np.maximum(level, 0) + beta, np.float32(_ONLY_NOISE))
-        crops = [_crop(view.frame, box_in_frame(tile, view.flow, scale, view.frame.info.shape), defects) for view in views]
-        grid = TileGrid(corner, (len(self._rows), len(self._columns)), certainty, np.array(tile.origin))
+        room = math.ceil(lateral.largest_px(views[0].frame.info.shape)) if lateral else 0
+        crops = [_crop(view.frame, box_in_frame(tile, view.flow, scale, view.frame.info.shape, room), defects) for view in views]
+        lens = lateral.table() if lateral else NO_LATERAL
+        grid = TileGrid(corner, (len(self._rows), len(self._columns)), certainty, np.array(tile.origin), lens)
         self._certainties = [self._certainty_of(view.frame, noise, level) for view in views]
         grids = [grid if c is None else grid._replace(certainty=c) for c in self._certainties]
         self._spots = [footprints(*crop, self._cfa, self._scale, inverse, g) for crop, inverse, g in zip(crops, inverses, grids, strict=True)]

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from burstsr.core.flow import Flow
+from burstsr.core.lateral import NO_LATERAL
 from burstsr.reconstruct import loops
 from burstsr.reconstruct.aligned import aligned
 from burstsr.reconstruct.blurred_frames import NO_SAMPLES, WideSamples
@@ -45,19 +46,21 @@ class Footprints:
 class TileGrid(NamedTuple):
     """Geometry of a tile for `loops.locate`.
 
-    corner: its first CFA cell; cells: their number. certainty: (3, h, w) 1 / variance. origin: its first output pixel.
+    corner: its first CFA cell; cells: their number. certainty: (3, h, w) 1 / variance. origin: its first output pixel. lens: table of the lateral
+    chromatic aberration (`core.lateral`).
     """
 
     corner: NDArray[np.int64]
     cells: tuple[int, int]
     certainty: Floats
     origin: NDArray[np.int64]
+    lens: Floats = NO_LATERAL
 
 
 def footprints(crop: Floats, place: NDArray[np.int64], cfa: NDArray[np.int64], scale: np.float32, inverse: Flow, grid: TileGrid) -> Footprints:
     """Return the positions of a crop's samples on a tile."""
     where, how = np.empty((2, crop.size), np.int32), np.empty((4, crop.size), np.float32)
-    flow = (inverse.tiles, inverse.tile_px, grid.corner, np.array(grid.cells), grid.certainty, grid.origin)
+    flow = (inverse.tiles, inverse.tile_px, grid.lens, grid.corner, np.array(grid.cells), grid.certainty, grid.origin)
     bounds = loops.locate(crop, place, cfa, scale, *flow, where, how)
     return Footprints(np.ascontiguousarray(where[:, : bounds[-1]]), np.ascontiguousarray(how[:, : bounds[-1]]), bounds)
 

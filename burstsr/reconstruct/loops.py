@@ -59,10 +59,11 @@ def three(start, scale):
 
 
 @compiled
-def locate(samples, place, cfa, scale, back, tile, corner, cells, certainty, origin, where, how):
+def locate(samples, place, cfa, scale, back, tile, lens, corner, cells, certainty, origin, where, how):
     """Find the positions of a frame's samples on a tile, without those whose area is not entirely inside.
 
     samples: (m, n) float32 crop of the mosaic, NaN where missing; place: raw (y, x) of its first. back: the inverse flow.
+    lens: (3, 4), see `core.lateral.LateralAberration.table`.
     corner, cells: (y, x) of the first of the reference's CFA cells, and their number along each axis. certainty: (3, h, w), 1 / variance of a sample of each
     colour at each pixel of the tile. origin: (y, x) of the tile's first pixel in the image. Written for the samples inside, one CFA site after another:
     where (2, >= m n) int32, the first pixel under the area in (3, h, w) and the CFA cell; how (4, >= m n), the area's corner (y, x) within that pixel,
@@ -83,7 +84,12 @@ def locate(samples, place, cfa, scale, back, tile, corner, cells, certainty, ori
                 sample = samples[m, n]
                 if math.isnan(sample):
                     continue
-                py, px = position(f4(place[0] + m), f4(place[1] + n), back, tile)
+                qy = f4(place[0] + m)
+                qx = f4(place[1] + n)
+                off_y = qy - lens[c, 0]
+                off_x = qx - lens[c, 1]
+                grow = lens[c, 2] + lens[c, 3] * (off_y * off_y + off_x * off_x)
+                py, px = position(qy + grow * off_y, qx + grow * off_x, back, tile)
                 start_y = py * s - f4(origin[0])
                 start_x = px * s - f4(origin[1])
                 y0 = floor(start_y)

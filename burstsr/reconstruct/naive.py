@@ -23,6 +23,7 @@ from burstsr.core.flow import Flow
 Array = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Matrix = Any  # scipy.sparse.csr_array, which is untyped
+NO_LENS = np.zeros((3, 4))
 SIDE = 8  # pixels along a block of the shrinkage
 
 
@@ -41,16 +42,20 @@ class Squares:
     seen: NDArray[np.bool_]
 
 
-def squares(samples: Array, place: Ints, cfa: Ints, scale: float, back: Flow, origin: Ints, shape: tuple[int, int]) -> Squares:
+def squares(samples: Array, place: Ints, cfa: Ints, scale: float, back: Flow, origin: Ints, shape: tuple[int, int], lens: Array = NO_LENS) -> Squares:
     """Return the pixel areas of a crop of a mosaic, (m, n) samples or NaN, whose first is at raw `place`: [p, p + 1] times s, with p = q + back(q).
 
     back: the frame's inverse flow. origin: image (y, x) of the tile's first pixel. shape: (h, w) of the tile.
+    lens: (3, 4) of each channel the centre c, k0 and k: it shows at q what green shows at q + (q - c) (k0 + k |q - c|^2).
     """
     y, x = (place[k] + i.ravel() for k, i in enumerate(np.mgrid[: samples.shape[0], : samples.shape[1]]))
-    p = np.stack([y, x], -1) + back.at(y, x)
+    channel = cfa[y % cfa.shape[0], x % cfa.shape[1]]
+    off = np.stack([y, x], -1) - lens[channel, :2]
+    q = np.stack([y, x], -1) + off * (lens[channel, 2] + lens[channel, 3] * (off**2).sum(-1))[:, None]
+    p = q + back.at(q[:, 0], q[:, 1])
     start = p * scale - origin
     seen = ~np.isnan(samples.ravel()) & (start >= 0).all(-1) & (np.floor(start) + math.ceil(scale) < shape).all(-1)
-    return Squares(p, start, scale, cfa[y % cfa.shape[0], x % cfa.shape[1]], seen)
+    return Squares(p, start, scale, channel, seen)
 
 
 def sample_matrix(where: Squares, shape: tuple[int, int]) -> Matrix:

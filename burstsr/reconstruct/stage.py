@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
+from burstsr.core.lateral import LateralAberration
 from burstsr.core.noise import Noise
 from burstsr.core.parallel import in_parallel
 from burstsr.reconstruct import cg_loops, normal_matrix_loops
@@ -79,7 +80,7 @@ class Task:
     image: (H', W', 3) of the merge. views: registered frames; views[reference] defines the geometry of the image. neutral: (3,) camera RGB of a neutral object.
     defects: (n, 2) raw (y, x) of samples to leave out. iterations: exact number of them, at most `settings.outer_iterations`; None: until the samples
     are explained well enough. alone(first, last): those rows of the single-frame image of the reference, used where no other frame agrees with it; None:
-    contradictions are not checked.
+    contradictions are not checked. lateral: chromatic aberration of the samples, to correct.
     """
 
     image: Floats
@@ -92,6 +93,7 @@ class Task:
     defects: NDArray[np.int64]
     iterations: int | None = None
     alone: Callable[[int, int], Floats] | None = None
+    lateral: LateralAberration | None = None
 
 
 def reconstruct(task: Task, progress: Callable[[int, int], None]) -> Reconstruction:
@@ -176,7 +178,7 @@ class _Solver:
 
     def _data(self, tile: Tile, start: Floats) -> TileData:
         t = self._task
-        return TileData(tile, t.views, self._inverses, start, Sampling(t.noise, t.scale, self._taps, t.defects))
+        return TileData(tile, t.views, self._inverses, start, Sampling(t.noise, t.scale, self._taps, t.defects, t.lateral))
 
     def _robustness_maps(self, data: TileData, prior: Prior, start: Floats) -> tuple[list[Floats], bool]:
         """Return the robustness per view and CFA cell, with rejected frames rechecked, and whether they were: robustness mistakes aliasing for motion.

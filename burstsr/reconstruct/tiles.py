@@ -71,8 +71,11 @@ def tiles(shape: tuple[int, int], side: int, margin: int) -> Iterator[Tile]:
             yield Tile(y0, y1, x0, x1, margin)
 
 
-def box_in_frame(tile: Tile, flow: Flow, scale: float, shape: tuple[int, int]) -> NDArray[np.int64]:
-    """Return (y0, y1, x0, x1), even, of a frame's raw pixels that may overlap the tile, within `shape`; from the extremes of the flow around it."""
+def box_in_frame(tile: Tile, flow: Flow, scale: float, shape: tuple[int, int], room: int = 0) -> NDArray[np.int64]:
+    """Return (y0, y1, x0, x1), even, of a frame's raw pixels that may overlap the tile, within `shape`; from the extremes of the flow around it.
+
+    room: raw pixels more on every side.
+    """
     first = [float(raw_position(o - 0.5, scale)) for o in tile.origin]
     last = [float(raw_position(o + n - 0.5, scale)) for o, n in zip(tile.origin, tile.shape, strict=True)]
     box = []
@@ -82,8 +85,8 @@ def box_in_frame(tile: Tile, flow: Flow, scale: float, shape: tuple[int, int]) -
             low, high = (int(math.floor(v[k] / flow.tile_px)) for v in (first, last))
             nodes.append(slice(min(max(low - 1, 0), count - 1), min(max(high + 2, 1), count)))
         nearby = flow.tiles[nodes[0], nodes[1], axis]
-        low = min(max(math.floor((first[axis] + float(nearby.min())) / 2) * 2, 0), shape[axis])
-        high = min(math.ceil((last[axis] + float(nearby.max()) + 1) / 2) * 2, shape[axis])
+        low = min(max(math.floor((first[axis] + float(nearby.min()) - room) / 2) * 2, 0), shape[axis])
+        high = min(math.ceil((last[axis] + float(nearby.max()) + 1 + room) / 2) * 2, shape[axis])
         box += [low, max(high, low)]
     return np.array(box, np.int64)
 

@@ -1,6 +1,6 @@
 """A tile, a crop of a frame that shows it, and what is known of both; small enough for the loops to run uncompiled."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
@@ -8,6 +8,7 @@ import pytest
 from burstsr import super_resolve
 from burstsr.core.cfa import Cfa
 from burstsr.core.flow import Flow
+from burstsr.core.lateral import NO_LATERAL
 from burstsr.reconstruct import equations, naive
 from burstsr.reconstruct.stage import _gaussian
 from reconstruct.scenes import BEST, FAST, simulated
@@ -28,6 +29,7 @@ class Case:
     certainty: np.ndarray
     origin: np.ndarray
     taps: np.ndarray
+    lens: np.ndarray = field(default_factory=lambda: NO_LATERAL)
 
     @property
     def shape(self):
@@ -42,7 +44,7 @@ class Case:
         return (self.samples, self.place, self.cfa, np.float32(self.scale), self.back)
 
     def squares(self):
-        return naive.squares(self.samples, self.place, self.cfa, self.scale, self.back, self.origin, self.shape)
+        return naive.squares(self.samples, self.place, self.cfa, self.scale, self.back, self.origin, self.shape, self.lens)
 
     def matrices(self):
         """A, w, y of the paper."""
@@ -50,7 +52,7 @@ class Case:
         return naive.sample_matrix(where, self.shape), naive.weights(where, self.robustness, self.corner, self.certainty), self.samples.astype(float)
 
     def footprints(self):
-        return equations.footprints(*self.places, equations.TileGrid(self.corner, self.robustness.shape, self.certainty, self.origin))
+        return equations.footprints(*self.places, equations.TileGrid(self.corner, self.robustness.shape, self.certainty, self.origin, self.lens))
 
     def gathered(self):
         """normal and right of the loops."""

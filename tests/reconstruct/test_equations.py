@@ -9,6 +9,7 @@ from tolerances import EQUATIONS_RELATIVE, PRODUCT_RELATIVE
 from burstsr.core.cfa import Cfa
 from burstsr.core.coords import raw_position
 from burstsr.core.flow import Flow
+from burstsr.core.lateral import LateralAberration
 from burstsr.reconstruct import equations, loops, naive, normal_matrix_loops
 from burstsr.reconstruct.stage import _gaussian
 from reconstruct.conftest import BLURS, SCALES, case_of
@@ -60,6 +61,15 @@ def test_engines_agree_on_other_patterns(pattern, scale, rng):
         misfits(case, image), naive.misfit(case.squares(), case.samples, image, case.corner, case.certainty, case.robustness.shape), strict=True
     ):
         close(found, expected, EQUATIONS_RELATIVE)
+
+
+def test_engines_agree_on_lateral_aberration(scale, rng):
+    lens = LateralAberration((0.02, 0.01), (-0.03, 0.0), (20.0, 11.0), 30.0).table()
+    plain = case_of(scale, rng)
+    case = replace(plain, lens=lens)
+    assert np.abs(engines_agree(case) - plain.gathered()[0]).max() > 0
+    where, straight = case.squares(), plain.squares()
+    np.testing.assert_array_equal(where.p[where.colour == 1], straight.p[straight.colour == 1])
 
 
 def engines_agree(case):
