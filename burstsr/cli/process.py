@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
@@ -11,7 +12,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from burstsr.batch import calibration_frames, reference
+from burstsr.batch import calibration_frames, memory, reference
 from burstsr.batch.executors import work
 from burstsr.batch.failures import by_reason
 from burstsr.batch.fallback import FALLBACK, FALLBACKS, OLD_NAMES, check
@@ -30,9 +31,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from burstsr.batch.plan import Request
-    from burstsr.io.discover import Discovery
-    from burstsr.io.folders import Problem
+    from burstsr.io.discover import BurstFiles, Discovery
 
+log = logging.getLogger(__name__)
+AUTO = "auto"
 _NAMED = 5  # bursts of a reason in the summary
 
 
@@ -74,7 +76,14 @@ def add_processing(parser: argparse.ArgumentParser) -> None:
         "--report", action="store_true", help="also write what the page of burstsr report shows: OUT/BURST.report.npz, and failures in OUT/burstsr-batch.jsonl"
     )
     parser.add_argument("--overwrite", action="store_true", help="overwrite existing results")
-    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="bursts processed in parallel (default 1); they share the CPU cores")
+    parser.add_argument(
+        "--jobs",
+        type=_jobs,
+        default=1,
+        metavar="N|auto",
+        help="bursts processed in parallel (default 1); they share the CPU cores. auto: as many as fit into memory",
+    )
+    parser.add_argument("--no-memory-check", action="store_true", help="begin bursts that need more memory than is free, too")
     parser.add_argument(
         "--scheduler", metavar="tcp://HOST:PORT", help="process on this dask scheduler; its workers need burstsr and access to the same folders"
     )
@@ -123,6 +132,8 @@ def run(args: argparse.Namespace) -> int:
     report_problems(found, args.verbose)
     if hint(found.bursts):
         warn(hint(found.bursts))
+    jobs, refused = fitting(args, jobs, found.bursts)
+    settled += refused
     renamed = same_frames_elsewhere(jobs, [burst.name for burst in found.bursts])
     for name, record in renamed.items():
         warn(f"{name}: the same frames were already processed under another name, {record}; that result is kept but will no longer be updated")
@@ -131,7 +142,7 @@ def run(args: argparse.Namespace) -> int:
         if not args.json:
             echo(_grouping(found, outcomes))
     else:
-        outcomes = work_through(args, jobs, settled, found.problems)
+        outcomes = work_through(args, jobs, settled, found)
     _summarise(args, outcomes, found, renamed)
     return int(bool(found.problems) or any(outcome.status == "failed" or outcome.damaged for outcome in outcomes))
 
@@ -142,7 +153,7 @@ def asked(args: argparse.Namespace) -> tuple[Settings, Request]:
 
     settings = _settings(args)
     formats = _formats(args.format, linear=args.linear) + ((REPORT,) if args.report else ())
-    if args.jobs < 1:
+    if args.jobs != AUTO and args.jobs < 1:
         raise SettingsError(f"--jobs must be at least 1, not {args.jobs}")
     if args.output.exists() and not args.output.is_dir():
         raise SettingsError(f"--output {args.output}: is a file; must be a folder")
@@ -193,13 +204,47 @@ def _formats(asked: list[str], *, linear: bool) -> tuple[str, ...]:
     return (*ALWAYS, *(f for f in SUFFIX if f in asked and f not in ALWAYS))
 
 
-def work_through(args: argparse.Namespace, jobs: list[Job], settled: list[Outcome], problems: Sequence[Problem]) -> list[Outcome]:
+def fitting(args: argparse.Namespace, jobs: list[Job], bursts: Sequence[BurstFiles]) -> tuple[list[Job], list[Outcome]]:
+    """Return the jobs that fit into the free memory, and the outcomes of the others, which are not begun."""
+    if args.scheduler or args.no_memory_check:
+        return jobs, []
+    refused = memory.refusals(jobs, bursts, memory.free_bytes())
+    return [job for job in jobs if job.name not in refused], [
+        Outcome(job.name, "failed", len(job.paths), refused[job.name]) for job in jobs if job.name in refused
+    ]
+
+
+def _processes(args: argparse.Namespace, jobs: list[Job], bursts: Sequence[BurstFiles]) -> int:
+    """Return the number of bursts to process at the same time."""
+    if args.scheduler:
+        return 1
+    free = memory.free_bytes()
+    most = memory.chosen_jobs(jobs, bursts, free)
+    if args.jobs == AUTO:
+        log.info("%d bursts at a time", most)
+        return most
+    if args.jobs > 1 and free is not None and not args.no_memory_check:
+        need = memory.needed_together(jobs, bursts, args.jobs)
+        if need > free:
+            warn(f"--jobs {args.jobs} needs about {need / 1e9:.1f} GB of memory, but {free / 1e9:.1f} GB are free; --jobs auto chooses what fits")
+    return int(args.jobs)
+
+
+def _jobs(text: str) -> int | str:
+    try:
+        return AUTO if text.casefold() == AUTO else int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r}: must be a number or {AUTO}") from None
+
+
+def work_through(args: argparse.Namespace, jobs: list[Job], settled: list[Outcome], found: Discovery) -> list[Outcome]:
     """Run the jobs and report the outcome of every burst as soon as it is known; with --report, in the journal too."""
     outcomes = []
     journal = Journal(args.output) if args.report else None
     if journal:
-        journal.begin([(job.name, len(job.paths)) for job in jobs], settled, [(str(problem.path), problem.reason) for problem in problems])
-    with Bars(len(jobs), show=not args.json) as bars, closing(work(jobs, bars, args.jobs, args.scheduler, partial(worker_console, args.verbose))) as done:
+        journal.begin([(job.name, len(job.paths)) for job in jobs], settled, [(str(problem.path), problem.reason) for problem in found.problems])
+    processes = _processes(args, jobs, found.bursts)
+    with Bars(len(jobs), show=not args.json) as bars, closing(work(jobs, bars, processes, args.scheduler, partial(worker_console, args.verbose))) as done:
         for outcome in chain(settled, done):
             outcomes.append(outcome)
             if outcome not in settled:

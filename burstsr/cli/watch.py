@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from burstsr.batch import calibration_frames, reference
 from burstsr.batch.job import Job, Outcome
 from burstsr.cli.console import echo, echo_json, warn
-from burstsr.cli.process import add_processing, asked, work_through
+from burstsr.cli.process import add_processing, asked, fitting, work_through
 from burstsr.core.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def run(args: argparse.Namespace) -> int:
         problems += news.problems
         for problem in news.problems:
             warn(f"rejected: {problem.reason}")
-        outcomes |= {outcome.name: outcome for outcome in process_news(args, settings, request, news, problems)}
+        outcomes |= {outcome.name: outcome for outcome in process_news(args, settings, request, replace(news, problems=tuple(problems)))}
     return _summarise(args, list(outcomes.values()), problems)
 
 
@@ -89,9 +89,10 @@ def watcher_of(args: argparse.Namespace, request: Request) -> Watcher:
     return Watcher(args.input, lambda: calibration_frames.lights(discover(args.input, grouping, known), frames), grouping, args.wait, lambda: _now())
 
 
-def process_news(args: argparse.Namespace, settings: Settings, request: Request, news: News, problems: Sequence[Problem]) -> list[Outcome]:
-    """Process complete bursts, each as `process` does; one that got more frames since is processed again. problems: all so far, for the journal."""
+def process_news(args: argparse.Namespace, settings: Settings, request: Request, news: News) -> list[Outcome]:
+    """Process complete bursts, each as `process` does; one that got more frames since is processed again. Its problems are all so far, for the journal."""
     from burstsr.batch.renamed import same_frames_elsewhere
+    from burstsr.io.discover import Discovery
 
     jobs: list[Job] = []
     settled: list[Outcome] = []
@@ -102,7 +103,8 @@ def process_news(args: argparse.Namespace, settings: Settings, request: Request,
     for name, record in same_frames_elsewhere(jobs, news.names).items():  # a folder's only burst was named after it
         jobs = [job for job in jobs if job.name != name or job.overwrite]
         settled.append(Outcome(name, "skipped", 0, f"already processed as {record}"))
-    return work_through(args, jobs, settled, problems)
+    jobs, refused = fitting(args, jobs, news.bursts)
+    return work_through(args, jobs, settled + refused, Discovery(news.bursts, news.problems))
 
 
 def _planned(args: argparse.Namespace, settings: Settings, request: Request, burst: BurstFiles) -> tuple[list[Job], list[Outcome]]:
