@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,17 +15,20 @@ from burstsr.core.deprecated import renamed_argument
 from burstsr.core.flow import Flow
 from burstsr.core.mono import one_channel, with_equal_channels
 from burstsr.core.parallel import limited_threads
-from burstsr.core.quantise import unpacked
 from burstsr.core.result import Result
+from burstsr.core.window import region_of_interest
 from burstsr.develop import SingleFrameImage, develop, reconstructed, safeguarded
 from burstsr.lateral import choose_lateral
 from burstsr.noise import estimate_snr
 from burstsr.output_noise import output_noise, variance_map
 from burstsr.prepare import choose_reference, choose_scene, repair_defects, resolve_noise
 from burstsr.reconstruct import Task
-from burstsr.registration import Registered, register_frames
+from burstsr.region import cut_to_region
+from burstsr.registration import register_frames
 from burstsr.report import Cancel, Finished, Progress, Record
 from burstsr.settings import Settings
+
+_T = TypeVar("_T")
 
 
 def super_resolve(
@@ -48,6 +52,7 @@ def super_resolve(
     (simulation, driven mounts); else it is estimated. bad_pixels: (n, 2) raw (y, x) of pixels to repair beside those that are found;
     with `settings.defects.repair` off neither are.
     n_threads: cores to use for this call; None or 0: as before it. cancel: a function or a threading.Event, asked between stages, frames and tiles.
+    With a region of interest (`settings.crop`, `settings.zoom`) frames are registered as a whole, and the result shows that part of the reference.
     keep_maps: the result has maps of weight, noise variance and robustness, which otherwise nobody holds in memory; the image is the same.
     known_flows, known_defects: their old names, for one release.
     Raises BurstError for frames that are no burst, SettingsError where settings, flows or defects do not fit it (`burstsr.core.checks`), Cancelled.
@@ -56,6 +61,7 @@ def super_resolve(
     flows = renamed_argument("flows", flows, "known_flows", known_flows)
     bad_pixels = renamed_argument("bad_pixels", bad_pixels, "known_defects", known_defects)
     flows, bad_pixels = checked(burst, settings.reference, flows, bad_pixels)
+    region_of_interest(settings.crop, settings.zoom, burst.info.shape)
     with limited_threads(n_threads):
         record = Record(burst, settings, progress, cancel)
         scene, members = choose_scene(with_equal_channels(burst), settings, flows, record)
@@ -66,30 +72,33 @@ def super_resolve(
         index = choose_reference(scene, noise.model, chosen, record) if bracket is None else bracket.reference
         tuned = settings.for_snr(estimate_snr(frames[index], frames[index].noise(noise.model)))
         registered = (register_frames if bracket is None else register_bracket)(frames, index, noise.model, tuned, flows, record)
-        image, weight = develop(registered, tuned, record.stage, keep_weight=keep_maps)
         lateral = choose_lateral(registered, tuned, record) if tuned.mode == "best" else None
-        neutral = frames[index].info.colour.as_shot_neutral
+        motion = [view.flow for view in registered.views]
+        registered, defects, region = cut_to_region(registered, defects, settings)
+        lateral = lateral and lateral.cropped(region.window.top, region.window.left)
+        image, weight = develop(registered, tuned, record.stage, keep_weight=keep_maps)
+        neutral = registered.guide.info.colour.as_shot_neutral
         alone = SingleFrameImage(registered.guide, tuned.scale, registered.extended_samples) if tuned.safeguard else None
-        task = Task(image, registered.views, index, noise.model, neutral, tuned.scale, tuned.reconstruct, defects, alone=alone, lateral=lateral)
+        task = Task(image, registered.views, index, registered.noise, neutral, tuned.scale, tuned.reconstruct, defects, alone=alone, lateral=lateral)
         image, outcome = reconstructed(task, record) if tuned.mode == "best" else (safeguarded(task, record), None)
         record.stage("noise left")
         left = output_noise(registered, tuned, outcome) if tuned.measure_noise else None
-        variance = None if weight is None else variance_map(image, weight, left, noise.model, settings.scale)
+        variance = None if weight is None else variance_map(image, weight, left, registered.noise, settings.scale)
     model, given = left.model if left else None, noise.model
+    image, weight, variance = region.cut(image), weight if weight is None else region.cut(weight), variance if variance is None else region.cut(variance)
     if bracket is not None:
         image, variance, model, given = bracket.in_reference_units(image, variance, model)
     if burst.info.cfa.is_mono:
         image, weight, variance, model, given = one_channel(image), one_channel(weight), one_channel(variance), one_channel(model), one_channel(given)
     report = record.report((image.shape[0], image.shape[1]), Finished(index, given, noise.source, len(defects), tuned, model))
     peak = 1.0 if bracket is None else max(bracket.peak, 1.0)
-    found, robustness_maps = _of_all_frames(len(burst), members, registered, keep_maps)
-    return Result(image, burst.frames[members[index]].info, settings.scale, model, report, report.provenance, found, weight, variance, robustness_maps, peak)
+    info = region.info(burst.frames[members[index]].info)
+    robustness_maps = _for_all_frames(burst, members, [region.cells(view.robustness) for view in registered.views]) if keep_maps else ()
+    found = _for_all_frames(burst, members, motion)
+    return Result(image, info, settings.scale, model, report, report.provenance, found, weight, variance, robustness_maps, peak, region.origin)
 
 
-def _of_all_frames(
-    count: int, members: Sequence[int], registered: Registered, keep_maps: bool
-) -> tuple[tuple[Flow | None, ...], tuple[NDArray[np.float32] | None, ...]]:
-    """Return the flow of every frame of the burst, and, if kept, its robustness; None for frames of another scene."""
-    of = dict(zip(members, registered.views, strict=True))
-    flows = tuple(of[i].flow if i in of else None for i in range(count))
-    return flows, tuple(unpacked(of[i].robustness) if i in of else None for i in range(count)) if keep_maps else ()
+def _for_all_frames(burst: Burst, members: Sequence[int], values: Sequence[_T]) -> tuple[_T | None, ...]:
+    """Return the values of the scene's frames for every frame of the burst; None for frames of another scene."""
+    of = dict(zip(members, values, strict=True))
+    return tuple(of.get(i) for i in range(len(burst)))

@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from burstsr.core.deprecated import old_names, takes_old_names
 from burstsr.core.errors import InputFileError, SettingsError
-from burstsr.core.fields import setting, validate
+from burstsr.core.fields import parsed_crop, setting, validate
 from burstsr.core.tables import changed, read_table
 
 SNR_LOW, SNR_HIGH = 6.0, 30.0  # W, supplement: settings change between these mean-to-sigma ratios
@@ -153,6 +153,8 @@ class Settings:
 
     scale: float = setting(2.0, "magnification: output pixels per raw pixel, per axis; any real number", (1, 4))
     mode: Literal["fast", "best"] = setting("fast", "fast: align and merge; best: then reconstruct", choices=MODES)
+    crop: str = setting("", "region of interest Y,X,H,W: first row and column, height and width; '' = no crop", unit="raw pixels of the reference")
+    zoom: float = setting(1.0, "without a crop: process the middle of the frames, 1 / zoom of height and width", (1, 64))
     reference: int | None = setting(None, "index of the reference frame, 0-based, in natural name order; auto: the sharpest", (0, 10_000))
     weigh_blur: bool = setting(True, "frames that are blurred against the reference count less, or not at all")
     safeguard: bool = setting(True, "where frames contradict each other the result is the reference's own, and that of frames that agree with it")
@@ -168,6 +170,8 @@ class Settings:
 
     def __post_init__(self) -> None:
         validate(self)
+        if self.crop:
+            parsed_crop(self.crop)
 
     def for_snr(self, snr: float) -> Settings:
         """Return the settings for a burst whose mean-to-noise ratio is `snr` (dimensionless, clipped to 6 .. 30; W supplement, table 1).

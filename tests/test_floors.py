@@ -19,6 +19,7 @@ FLOORS = {
     "report": PIPELINE,
     "prepare": PIPELINE,
     "registration": PIPELINE,
+    "region": PIPELINE,
     "stream": PIPELINE,
     "export": PIPELINE,
     "develop": PIPELINE,

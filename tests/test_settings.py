@@ -25,7 +25,7 @@ def knobs():
 @pytest.mark.parametrize(("group", "owner", "field"), knobs(), ids=lambda v: getattr(v, "name", ""))
 def test_every_setting_states_what_it_is_and_keeps_its_range(group, owner, field):
     facts = field.metadata
-    assert facts["meaning"] and (facts["span"] or facts["choices"] or facts["kind"] is bool)
+    assert facts["meaning"] and (facts["span"] or facts["choices"] or facts["kind"] in (bool, str))
     name = f"{group}.{field.name}" if group else field.name
     wrong = ["nonesuch", [1], {}] + ([facts["span"][0] - 1, facts["span"][1] + 1, float("nan"), float("inf"), True] if facts["span"] else [7])
     for value in wrong:

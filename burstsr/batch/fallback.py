@@ -85,6 +85,7 @@ def applied(result: Result, job: Job, why: str, ready: CalibratedBurst | None, p
 def _upscaled(ready: CalibratedBurst, job: Job, why: str, index: int, progress: Progress | None) -> Result:
     """Upscale by a network what the frames show at their own size: a tripod burst merged; a single frame demosaiced, or directly from its mosaic."""
     from burstsr.core.burst import Burst
+    from burstsr.core.window import region_of_interest
     from burstsr.defects import repair_pixels
     from burstsr.pipeline import super_resolve
     from single.inference import upscale_frame, upscale_image
@@ -95,7 +96,9 @@ def _upscaled(ready: CalibratedBurst, job: Job, why: str, index: int, progress: 
         bad_pixels = _bad_pixels(ready)
         burst, index, flows = Burst(burst.name, (burst.frames[index],)), 0, None
         if upscaler.kind == "bayer":
-            return upscale_frame(repair_pixels(burst.frames[0], bad_pixels), upscaler)
+            frame, settings = repair_pixels(burst.frames[0], bad_pixels), ready.settings
+            region = region_of_interest(settings.crop, settings.zoom, frame.info.shape)
+            return upscale_frame(region.frame(frame) if region else frame, upscaler)
     small = super_resolve(burst, replace(ready.settings, scale=1.0, reference=index), progress=progress, flows=flows, bad_pixels=bad_pixels)
     if progress:
         progress(f"fallback: {job.fallback}", 0, 1)
@@ -137,4 +140,4 @@ def _recorded(made: Result, merged: Result, job: Job, why: str, seconds: float) 
         "seconds": {**merged.report["seconds"], "fallback": round(seconds, 3)},
     }
     made = replace(made, flows=merged.flows, robustness=merged.robustness)
-    return replace(made, scale=job.settings.scale, report=merged.report.with_facts(**facts), provenance=provenance, noise_model=None)
+    return replace(made, scale=job.settings.scale, report=merged.report.with_facts(**facts), provenance=provenance, noise_model=None, origin=merged.origin)

@@ -57,6 +57,9 @@ def add_processing(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", metavar="OUT", type=Path, required=True, help="output folder")
     parser.add_argument("--scale", type=float, metavar="S", help=f"output pixels per raw pixel, per axis, 1 to 4 (default {Settings.scale:g})")
     parser.add_argument("--mode", **choice(MODES), help=f"default {Settings.mode}")
+    part = parser.add_mutually_exclusive_group()
+    part.add_argument("--crop", metavar="Y,X,H,W", help="process only this part: first row and column, height and width in raw pixels of the reference")
+    part.add_argument("--zoom", type=float, metavar="F", help="process only the middle, 1/F of height and width; with --scale F the result has a frame's size")
     parser.add_argument(
         "--format", action="append", **choice(sorted(SUFFIX), FORMAT_ALIASES), default=[], help="additional output format, besides dng and jpg; repeatable"
     )
@@ -187,9 +190,9 @@ def _fallback(name: str) -> str:
 
 
 def _settings(args: argparse.Namespace) -> Settings:
-    """Return the requested settings: defaults, then --settings, then --set, then --scale and --mode."""
+    """Return the requested settings: defaults, then --settings, then --set, then --scale, --mode, --crop and --zoom."""
     settings = asked_settings(args)
-    named = {name: value for name, value in (("scale", args.scale), ("mode", args.mode)) if value is not None}
+    named = {name: value for name in ("scale", "mode", "crop", "zoom") if (value := getattr(args, name)) is not None}
     return replace(settings, **named)
 
 

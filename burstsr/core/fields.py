@@ -90,7 +90,26 @@ def _valid(name: str, value: Any, facts: Mapping[str, Any]) -> Any:  # noqa: ANN
         if type(value).__name__ not in ("bool", "bool_"):  # also NumPy's, without importing it
             raise RangeError(name, f"must be true or false, not {shown(value)}")
         return bool(value)
+    if kind is str and not facts["choices"]:
+        if not isinstance(value, str):
+            raise RangeError(name, f"must be text, not {shown(value)}")
+        return str(value)
     if kind is str:
         return check_choice(name, value, facts["choices"])
     check_range(name, value, *facts["span"], whole=kind is int)
     return kind(value)
+
+
+def parsed_crop(text: str) -> tuple[int, int, int, int]:
+    """Return the numbers of "Y,X,H,W". Raises RangeError for anything else.
+
+    >>> parsed_crop("0, 16, 480, 640")
+    (0, 16, 480, 640)
+    """
+    try:
+        top, left, height, width = (int(part) for part in text.split(","))
+    except ValueError:
+        top = left = height = width = -1
+    if min(top, left) < 0 or min(height, width) < 1:
+        raise RangeError("crop", f"must be Y,X,H,W, such as 400,600,512,512: first row and column, height and width in raw pixels, not {text!r}")
+    return top, left, height, width

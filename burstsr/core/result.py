@@ -41,6 +41,7 @@ class Result:
     noise_model: variance of flat, grey areas by level, per channel; None where it was not measured. report: of the run. provenance: None if
     unknown. flows: of every frame of the burst against the reference, None for frames of another scene, or without a burst.
     peak: of a bracket, the saturation of its shortest exposure, which the image may reach, relative to the reference's; else 1.
+    origin: raw (y, x) of the first pixel in the reference's frame, where a region of interest was asked for; `reference` then describes that region.
     With `keep_maps` also: weight, (H', W', 3) float32, effective samples of each colour in a pixel; variance, (H', W', 3) float32 (`noise`);
     robustness, (H/2, W/2) float32, 0 to 1, per frame and CFA cell of the reference, None for frames of another scene. Otherwise None, or empty.
     """
@@ -56,6 +57,7 @@ class Result:
     variance: Floats | None = None
     robustness: tuple[Floats | None, ...] = ()
     peak: float = 1.0
+    origin: tuple[int, int] = (0, 0)
 
     def __post_init__(self) -> None:
         if not isinstance(self.report, Report):  # its JSON form, as in earlier versions

@@ -59,10 +59,11 @@ def write_fits(path: str | Path, result: Result) -> None:
             raise OutputError(f"{path}: cannot be encoded ({error})") from error
 
 
-def scaled_wcs(header: Mapping[str, Any], scale: float) -> dict[str, Any]:
+def scaled_wcs(header: Mapping[str, Any], scale: float, origin: tuple[int, int] = (0, 0)) -> dict[str, Any]:
     """Return the WCS keywords of an image of `scale` output pixels per pixel of the image with `header`; {} where that has no celestial WCS.
 
-    FITS counts pixel centres from 1: CRPIX' = scale (CRPIX - 1/2) + 1/2. Distortions of SIP are polynomials of pixels.
+    origin: (y, x) of the image's first pixel in the image with `header`.
+    FITS counts pixel centres from 1: CRPIX' = scale (CRPIX - origin - 1/2) + 1/2. Distortions of SIP are polynomials of pixels.
     """
     if not header.get("CTYPE1") or not header.get("CTYPE2"):
         return {}
@@ -76,7 +77,8 @@ def scaled_wcs(header: Mapping[str, Any], scale: float) -> dict[str, Any]:
             found[name] = value * scale ** (1 - int(sip[2]) - int(sip[3]))
     if not any(_BY_PIXEL.fullmatch(name) for name in found):
         found |= {"CDELT1": 1 / scale, "CDELT2": 1 / scale}
-    return found | {name: scale * (float(header.get(name, 0.0)) - 0.5) + 0.5 for name in ("CRPIX1", "CRPIX2")}
+    first = {"CRPIX1": origin[1], "CRPIX2": origin[0]}
+    return found | {name: scale * (float(header.get(name, 0.0)) - start - 0.5) + 0.5 for name, start in first.items()}
 
 
 def _unit(fits: Any, name: str, image: NDArray[np.float32], header: Header) -> Any:  # noqa: ANN401  astropy's HDU
@@ -112,7 +114,7 @@ def _header(fits: Any, result: Result) -> Header:  # noqa: ANN401  astropy.io.fi
         header["NCOMBINE"] = (used, "number of frames merged")
         header["STACKCNT"] = (used, "number of frames merged")
         header["LIVETIME"] = (used * info.exposure_s, "[s] exposure of all frames merged")
-    for name, value in scaled_wcs(source, result.scale).items() if source is not None else ():
+    for name, value in scaled_wcs(source, result.scale, result.origin).items() if source is not None else ():
         header[name] = value
     for line in _history(result):
         header.add_history(_ascii(line))

@@ -13,6 +13,7 @@ from burstsr.core.errors import CfaError
 from burstsr.core.flow import Flow
 from burstsr.core.jit import over_rows
 from burstsr.core.sensor import clipped_samples, site_rows
+from burstsr.core.window import Window
 from burstsr.merge import frame_loops
 
 Floats = NDArray[np.float32]
@@ -44,6 +45,14 @@ class SamePhaseMean:
         samples = (frame.mosaic, *site_rows(frame.info.levels, 2))
         constants = (np.float32(1 / _SIGMA_PX**2), np.float32(self._reference.info.cfa.period[0]))
         over_rows(frame_loops.same_site_mean, frame.mosaic.shape[0], *samples, flow.tiles, flow.tile_px, robustness, *constants, self._num, self._den)
+
+    def cut(self, window: Window) -> SamePhaseMean:
+        """Return the sums of a window, which begins at a period of the CFA; ends this accumulator."""
+        part = SamePhaseMean.__new__(SamePhaseMean)
+        part._reference = window.frame(self._reference)
+        part._num, part._den = (np.ascontiguousarray(sums[window.area]) for sums in (self._num, self._den))
+        del self._num, self._den
+        return part
 
     def result(self) -> tuple[Floats, Floats]:
         """Return the mean samples (H, W), and the factor of noise variance reduction per CFA cell, (H/2, W/2), from 1. Ends the accumulator."""

@@ -1,0 +1,93 @@
+"""Region of interest: frames are registered as a whole, then merged and reconstructed only where the result is wanted."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+
+from burstsr.core.burst import FrameInfo
+from burstsr.core.quantise import unpacked
+from burstsr.core.window import Window, region_of_interest
+from burstsr.reconstruct import RegisteredFrame
+from burstsr.registration import Registered
+from burstsr.settings import Settings
+
+_MARGIN_PX = 40  # raw pixels around a region on which its pixels may depend, beside motion: reconstruction's margin, kernels, two tiles of motion
+_LARGEST_DENOMINATOR = 16  # of scales for which the pixels of a region are exactly those of the whole image; others are displaced by part of a pixel
+
+
+@dataclass(frozen=True)
+class Region:
+    """The part of the reference that a result shows. wanted: None = all of it. window: it and what it depends on."""
+
+    wanted: Window | None
+    window: Window
+    scale: float
+
+    def cut(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the wanted part of an image of the window, (h, w, ...)."""
+        if self.wanted is None:
+            return image
+        return np.ascontiguousarray(image[self.wanted.output(self.scale, (self.window.top, self.window.left))])
+
+    def cells(self, values: NDArray[np.uint8] | NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the wanted part of the robustness per CFA cell of the window, unpacked."""
+        if self.wanted is None:
+            return unpacked(values)
+        inner = self.wanted._replace(top=self.wanted.top - self.window.top, left=self.wanted.left - self.window.left)
+        return np.ascontiguousarray(unpacked(values)[inner.cells])
+
+    def info(self, info: FrameInfo) -> FrameInfo:
+        """Return the description of the wanted part of a frame."""
+        return self.wanted.info(info) if self.wanted else info
+
+    @property
+    def origin(self) -> tuple[int, int]:
+        """Return the raw (y, x) of the result's first pixel in the reference."""
+        return (self.wanted.top, self.wanted.left) if self.wanted else (0, 0)
+
+
+def cut_to_region(registered: Registered, defects: NDArray[np.int64], settings: Settings) -> tuple[Registered, NDArray[np.int64], Region]:
+    """Return a registered burst and its defects, (n, 2) raw (y, x), in the window of the region that `settings` ask for. Raises SettingsError."""
+    shape = registered.views[0].frame.info.shape
+    wanted = region_of_interest(settings.crop, settings.zoom, shape)
+    whole = Window(0, 0, *shape)
+    if wanted is None:
+        return registered, defects, Region(None, whole, settings.scale)
+    window = _window(registered, wanted, settings.scale)
+    views = [_view(view, window) for view in registered.views]
+    gain = registered.noise.gain and registered.noise.gain.cropped(window.top, window.left)
+    cut = replace(
+        registered,
+        views=views,
+        noise=replace(registered.noise, gain=gain),
+        same_phase=registered.same_phase and registered.same_phase.cut(window),
+        extended=registered.extended and window.frame(registered.extended),
+        extended_samples=None if registered.extended_samples is None else np.ascontiguousarray(registered.extended_samples[window.area]),
+    )
+    return cut, window.positions(defects), Region(wanted, window, settings.scale)
+
+
+def _window(registered: Registered, wanted: Window, scale: float) -> Window:
+    """Return the window that the wanted region depends on: it begins at tiles of all flows, at the CFA's period, and at output pixels."""
+    info = registered.views[0].frame.info
+    multiple = math.lcm(2, *info.cfa.period, *(view.flow.tile_px for view in registered.views))
+    denominator = Fraction(scale).limit_denominator(_LARGEST_DENOMINATOR).denominator
+    near = wanted.around(_MARGIN_PX, multiple, info.shape)
+    motion = max(float(np.abs(view.flow.tiles[near.parts(view.flow.tile_px)]).max()) for view in registered.views)
+    return wanted.around(_MARGIN_PX + motion, math.lcm(multiple, denominator), info.shape)
+
+
+def _view(view: RegisteredFrame, window: Window) -> RegisteredFrame:
+    return replace(
+        view,
+        frame=window.frame(view.frame),
+        flow=window.flow(view.flow),
+        robustness=np.ascontiguousarray(view.robustness[window.cells]),
+        precision=None if view.precision is None else np.ascontiguousarray(view.precision[window.cells]),
+        filled=view.filled and window.frame(view.filled),
+    )
