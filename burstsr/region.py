@@ -87,7 +87,7 @@ def _view(view: RegisteredFrame, window: Window) -> RegisteredFrame:
         view,
         frame=window.frame(view.frame),
         flow=window.flow(view.flow),
-        robustness=np.ascontiguousarray(view.robustness[window.cells]),
+        robustness=view.robustness[window.cells].copy(),
         precision=None if view.precision is None else np.ascontiguousarray(view.precision[window.cells]),
         filled=view.filled and window.frame(view.filled),
     )

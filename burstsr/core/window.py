@@ -77,7 +77,8 @@ class Window(NamedTuple):
     def positions(self, positions: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return those of (n, 2) raw (y, x) that lie in the window, relative to it."""
         moved = positions - np.array([self.top, self.left])
-        return np.asarray(moved[((moved >= 0) & (moved < np.array([self.height, self.width]))).all(axis=1)]
+        inside = ((moved >= 0) & (moved < np.array([self.height, self.width]))).all(axis=1)
+        return np.asarray(moved[inside], np.int64)
 
 
 def region_of_interest(crop: str, zoom: float, shape: tuple[int, int]) -> Window | None:
