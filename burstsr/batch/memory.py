@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from burstsr.batch.job import Job
     from burstsr.io.discover import BurstFiles
 
-# Peaks measured at scale 2 were 7 to 15 % lower, in either mode: 0.84 GB (8 frames of 3 megapixels), 2.4 GB (13 frames of 12)
+# 5 to 18 % above peaks measured at scale 2, in either mode: 0.84 GB (8 frames of 3 megapixels), 1.37 GB (4 of 6), 2.4 GB (13 of 12)
 _PROGRAM_BYTES = 350e6
 _OUTPUT_BYTES = 36.0  # per output pixel: three images of 3 x 32 bits
 _MAP_BYTES = 24.0  # more, with maps
