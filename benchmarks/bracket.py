@@ -20,10 +20,10 @@ from benchmarks.shots import settings_of
 from burstsr import super_resolve
 from burstsr.core.burst import Burst
 from burstsr.core.flow import Flow
-from burstsr.core.srgb import camera_to_srgb
+from burstsr.core.srgb import camera_to_srgb, display_values
 from burstsr.demosaic import demosaic
-from burstsr.finish.colour import encode_srgb
 from burstsr.io.images import read_image
+from burstsr.quality.display import psnr
 from burstsr.simulate import SimulatedBurst, SimulateSettings, simulate_burst
 from burstsr.simulate.scene import camera_colour, unprocess
 
@@ -110,17 +110,13 @@ def figures(image: Floats, made: SimulatedBurst) -> dict[str, float]:
     grey = truth.mean(axis=-1)
     dark = grey <= np.quantile(grey, 0.25)
     gain = (16 / colour.as_shot_neutral).astype(np.float32)
-    lit = [encode_srgb(np.asarray(np.minimum(v * gain, 1) @ camera_to_srgb(colour).T, np.float32)) for v in (shown, truth)]
+    lit = [display_values(np.asarray(np.minimum(v * gain, 1) @ camera_to_srgb(colour).T, np.float32)) for v in (shown, truth)]
     error, near = _chroma_error(shown, truth, colour.as_shot_neutral), _near_borders(truth)
     return {
-        "psnr_mu": _psnr(curved[0] - curved[1]),
-        "psnr_shadows": _psnr((lit[0] - lit[1])[dark]),
+        "psnr_mu": psnr(*curved),
+        "psnr_shadows": psnr(lit[0][dark], lit[1][dark]),
         "rim": float(error[near].mean() / max(float(error[~near].mean()), 1e-9)) if near.any() and not near.all() else 1.0,
     }
-
-
-def _psnr(difference: NDArray[np.floating]) -> float:
-    return float(-10 * np.log10(max(float(np.square(difference).mean()), 1e-12)))
 
 
 def _chroma_error(image: Floats, truth: Floats, neutral: NDArray[np.float64]) -> NDArray[np.floating]:

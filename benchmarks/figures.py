@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.shots import Shot
+from burstsr.core.srgb import LUMA_601
 from burstsr.quality import image_error
+from burstsr.quality.display import psnr
 from burstsr.quality.image_error import FlowError, display_srgb
 from burstsr.simulate import flow_at
 
@@ -73,9 +75,8 @@ def psnr_inside(image: Floats, shot: Shot, mask: NDArray[np.bool_]) -> float | N
     inside[border:-border, border:-border] = mask[border:-border, border:-border]
     if not inside.any():
         return None
-    error = display_srgb(image, shot.colour)[inside] - display_srgb(shot.made.truth, shot.colour)[inside]
-    mean = float(np.mean(np.square(error, dtype=np.float64)))
-    return -10 * math.log10(mean) if mean > 0 else None
+    found = psnr(display_srgb(image, shot.colour)[inside], display_srgb(shot.made.truth, shot.colour)[inside])
+    return found if math.isfinite(found) else None
 
 
 def flow_figures(shot: Shot) -> FlowError | None:
@@ -100,7 +101,7 @@ def flow_figures(shot: Shot) -> FlowError | None:
 
 def flat_areas(shot: Shot) -> NDArray[np.bool_]:
     """Return (h, w) where the truth's displayed luma varies little, is neither black nor white, and not near a border."""
-    luma = display_srgb(shot.made.truth, shot.colour) @ image_error.LUMA
+    luma = display_srgb(shot.made.truth, shot.colour) @ LUMA_601
     mean = cv2.blur(luma, (_FLAT_WINDOW, _FLAT_WINDOW))
     variance = cv2.blur(luma * luma, (_FLAT_WINDOW, _FLAT_WINDOW)) - mean * mean
     flat = (variance < _FLAT_DEVIATION**2) & (mean > 0.1) & (mean < 0.95)

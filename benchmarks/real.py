@@ -120,7 +120,7 @@ class Case:
 def world_of(case: Case) -> WorldBurst:
     """The burst of a case."""
     rng = np.random.default_rng([case.seed, zlib.crc32(f"{case.scene} {case.image.stem}".encode())])
-    return take_scene(case.scene, Request(_srgb(case.image), case.iso, case.frames), rng)
+    return take_scene(case.scene, Request(read_image(case.image).rgb, case.iso, case.frames), rng)
 
 
 def measure(case: Case, settings: Settings | None = None, modes: Sequence[Mode] = ("fast", "best")) -> list[dict[str, Any]]:
@@ -134,12 +134,6 @@ def measure(case: Case, settings: Settings | None = None, modes: Sequence[Mode] 
         error = flow_error(world, result.flows) or (None, None)
         records.append({**named, **asdict(score(result.image, single, world)), "flow_median_px": error[0], "flow_p95_px": error[1]})
     return records
-
-
-def _srgb(image: Path) -> Floats:
-    pixels: NDArray[Any] = read_image(image).rgb
-    largest = np.iinfo(pixels.dtype).max if pixels.dtype.kind == "u" else 1
-    return np.asarray(pixels / np.float32(largest), np.float32)
 
 
 def chosen_cases(split: str, scenes: Sequence[str], isos: Sequence[float], images: Sequence[Path], seeds: int) -> list[Case]:

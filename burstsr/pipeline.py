@@ -24,7 +24,7 @@ from burstsr.output_noise import output_noise, variance_map
 from burstsr.prepare import choose_reference, choose_scene, repair_defects, resolve_noise
 from burstsr.reconstruct import Task
 from burstsr.region import cut_to_region
-from burstsr.registration import register_frames
+from burstsr.registration import register_frames, without_repaired_samples
 from burstsr.report import Cancel, Finished, Progress, Record
 from burstsr.settings import Settings
 
@@ -72,6 +72,7 @@ def super_resolve(
         index = choose_reference(scene, noise.model, chosen, record) if bracket is None else bracket.reference
         tuned = settings.for_snr(estimate_snr(frames[index], frames[index].noise(noise.model)))
         registered = (register_frames if bracket is None else register_bracket)(frames, index, noise.model, tuned, flows, record)
+        registered = without_repaired_samples(registered, frames, defects) if bracket is None else registered
         lateral = choose_lateral(registered, tuned, record) if tuned.mode == "best" else None
         motion = [view.flow for view in registered.views]
         registered, defects, region = cut_to_region(registered, defects, settings)
@@ -81,7 +82,7 @@ def super_resolve(
         alone = SingleFrameImage(registered.guide, tuned.scale, registered.extended_samples) if tuned.safeguard else None
         task = Task(image, registered.views, index, registered.noise, neutral, tuned.scale, tuned.reconstruct, defects, alone=alone, lateral=lateral)
         image, outcome = reconstructed(task, record) if tuned.mode == "best" else (safeguarded(task, record), None)
-        record.stage("noise left")
+        record.stage("residual noise")
         left = output_noise(registered, tuned, outcome) if tuned.measure_noise else None
         variance = None if weight is None else variance_map(image, weight, left, registered.noise, settings.scale)
     model, given = left.model if left else None, noise.model

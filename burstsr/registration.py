@@ -16,6 +16,7 @@ from burstsr.core.flow import Flow
 from burstsr.core.mono import with_equal_channels
 from burstsr.core.noise import Noise
 from burstsr.core.quantise import packed
+from burstsr.defects import refilled
 from burstsr.merge import SamePhaseMean
 from burstsr.noise import estimate_snr
 from burstsr.prepare import choose_reference, choose_scene, repair_defects, resolve_noise
@@ -48,6 +49,15 @@ class Registered:
     def guide(self) -> Frame:
         """Return the frame that represents the scene: the reference, extended if it is that of a bracket."""
         return self.extended or self.views[self.reference].frame
+
+
+def without_repaired_samples(burst: Registered, frames: list[Frame], defects: NDArray[np.int64]) -> Registered:
+    """Return the burst with samples that were repaired replaced by what the other frames show there; `frames` too, so that no copy stays in memory."""
+    if len(defects) == 0:
+        return burst
+    views = list(burst.views)
+    frames[:] = refilled([v.frame for v in views], [v.flow for v in views], [v.robustness for v in views], defects)
+    return replace(burst, views=[replace(view, frame=frame) for view, frame in zip(views, frames, strict=True)])
 
 
 @dataclass(frozen=True)

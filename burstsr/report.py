@@ -24,7 +24,7 @@ from burstsr.core.flow import Flow
 from burstsr.core.noise import Noise
 from burstsr.core.provenance import Provenance
 from burstsr.core.report import ExposureRatio, FrameReport, LateralReport, NoiseReport, ReconstructionReport, Report
-from burstsr.core.sensor import is_constant
+from burstsr.core.sensor import shows_nothing
 from burstsr.noise import estimate_snr
 from burstsr.reconstruct import Reconstruction
 from burstsr.settings import Settings
@@ -34,7 +34,7 @@ Progress = Callable[[str, int, int], None]
 Cancel = Callable[[], bool] | Event
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
-_BLURRED = "blurred: sharper frames show more"
+_BLURRED = "blurred: sharper frames carry more detail"
 _OTHER_SCENE, _DIFFERS = "show another scene", "differ from the reference everywhere"
 COMPILING = "compiling (first run)"  # stage name reported to `progress` during compilation
 _LIBRARIES = ("numpy", "scipy", "numba", "rawpy", "tifffile", "imagecodecs", "opencv-python")
@@ -126,9 +126,9 @@ class Record:
         """Record a frame's flow and robustness. index: among the frames of the scene."""
         index = self._scenes[0][index]
         dy, dx, rotation = rigid_motion(flow)
-        constant = is_constant(self._burst.frames[index].mosaic)
+        constant = shows_nothing(self._burst.frames[index])
         if constant and index not in self._frames:
-            _LOG.warning("%s: all samples are equal: the frame is blank, or completely saturated", self._burst.frames[index].info.path)
+            _LOG.warning("%s: all samples are equal or saturated: the frame shows nothing", self._burst.frames[index].info.path)
         self._frames[index] = FrameReport(
             self._burst.frames[index].info.path.name,
             reference,

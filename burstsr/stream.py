@@ -15,7 +15,7 @@ from burstsr.core.flow import Flow
 from burstsr.core.mono import one_channel, with_equal_channels
 from burstsr.core.report import Report
 from burstsr.core.result import Result
-from burstsr.core.sensor import is_constant
+from burstsr.core.sensor import shows_nothing
 from burstsr.defects import repair_pixels
 from burstsr.develop import add_reference_detail, denoise_colour, merge_of, upscale_reference
 from burstsr.kernels import kernels
@@ -122,7 +122,7 @@ class _Accumulation:
             self._num += image
             self._den += sums
         if self.flows:
-            placeholder = np.array([[0, 0 if is_constant(frame.mosaic) else 1]], np.uint16)
+            placeholder = np.array([[0, 0 if shows_nothing(frame) else 1]], np.uint16)
             self.frames.append(Frame(frame.info, placeholder))  # its description only; the pixels are no longer needed
         self.flows.append(flow)
         self._means.append(float(robustness.mean(dtype=np.float64)))

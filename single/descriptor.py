@@ -20,7 +20,8 @@ class Descriptor:
 
     name: as on the command line, with the scale ("srcnn-x4"). architecture: one of ARCHITECTURES. scale: output pixels per input pixel, per axis, for
     "zoom" per raw pixel. input: "y" (BT.601 luma of sRGB), "rgb" (sRGB), both 0 to 1, or "bayer" (R, G of the red row, G of the blue row, B of
-    white-balanced samples on the curve of `single.transfer`, each plane half as large as the mosaic). sizes: arguments of the network's constructor.
+    white-balanced samples on the curve of `burstsr.core.srgb.encode_srgb`, each plane half as large as the mosaic).
+    sizes: arguments of the network's constructor.
     reach_px: receptive field radius in pixels of the input (of a plane, for "bayer"), which is the overlap of tiles. multiple: the input's sides must be
     multiples of it. gan: trained against a discriminator, so that it invents detail.
     """

@@ -5,11 +5,15 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from conftest import frame_of
 
 from burstsr import BurstError, Settings, SimulateSettings, simulate_burst, super_resolve
 from burstsr.core.burst import Burst
 from burstsr.core.errors import RangeError
 from burstsr.demosaic import demosaic
+from burstsr.io.discover import discover
+from burstsr.io.dng import write_cfa_dng
+from burstsr.io.grouping import Grouping
 from burstsr.profiles.apply import CalibrationInputs, known_of, prepared
 from burstsr.profiles.pixel_shift import STEPS_PX, pixel_shift_flows
 
@@ -62,6 +66,19 @@ def test_what_is_no_such_set_is_refused(rng):
         pixel_shift_flows("pixel-shift-4", hand, Settings())
     with pytest.raises(RangeError, match="must be 16 for motion pixel-shift-16"):
         SimulateSettings(frames=13, motion="pixel-shift-16")
+
+
+def test_a_folder_of_several_sets_is_several_bursts(tmp_path, rng):
+    """Issue 18: sets lie one after the other in a folder."""
+    for i in range(12):
+        write_cfa_dng(tmp_path / f"IMG_{i:02d}.dng", frame_of(rng.uniform(0, 1, (64, 80))))
+    for count, expected in ((4, [4, 4, 4]), (16, [12]), (0, [12])):
+        bursts = discover([tmp_path], Grouping(one_burst=True, set_frames=count)).bursts
+        assert [len(b.infos) for b in bursts] == expected
+    names = [b.name for b in discover([tmp_path], Grouping(one_burst=True, set_frames=4)).bursts]
+    assert names == ["IMG_00", "IMG_04", "IMG_08"]
+    (tmp_path / "IMG_11.dng").unlink()
+    assert [len(b.infos) for b in discover([tmp_path], Grouping(one_burst=True, set_frames=4)).bursts] == [11], "is refused by its number of frames"
 
 
 def test_the_command_lines_know_them(tmp_path, capsys):

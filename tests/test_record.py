@@ -64,7 +64,7 @@ PLACES = [  # where a stage is at work, and its name
     ("burstsr.develop.denoise_colour", "sharpen"),
     ("burstsr.lateral.measure_lateral", "lens"),
     ("burstsr.develop.reconstruct", "reconstruct"),
-    ("burstsr.pipeline.output_noise", "noise left"),
+    ("burstsr.pipeline.output_noise", "residual noise"),
 ]
 
 

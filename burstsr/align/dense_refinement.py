@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from burstsr.align import dense_loops
+from burstsr.align import dense_loops, field_loops
 from burstsr.align.fisher import SECOND_DIFFERENCE_NOISE, noise_gain
 from burstsr.core.coords import tile_centre, tile_count
 from burstsr.core.flow import Flow
@@ -80,7 +80,7 @@ class DenseRefinement:
             if step in _ROW_STEPS:
                 rigid = affine + _row_motion(field - affine, self._equations(sums, field, affine)[0])[:, None]
             deviation = field - rigid
-            dense_loops.smooth(_SWEEPS, *self._equations(sums, field, rigid), _DAMPING * strength, scale / np.sqrt(strength), deviation)
+            field_loops.smooth(_SWEEPS, *self._equations(sums, field, rigid), _DAMPING * strength, scale / np.sqrt(strength), deviation)
             field = np.clip(rigid + deviation, begin - _FARTHEST_PX, begin + _FARTHEST_PX).astype(np.float32)
             self._update_sums(frame, gain, field, active, sums)
             if step == _TRIAL:
@@ -114,7 +114,7 @@ class DenseRefinement:
         """Return the information (nty, ntx, 3) about each cell's deviation from `centre`, and information times deviation (nty, ntx, 2)."""
         data, target = np.empty((*self._shape, 3), np.float32), np.empty((*self._shape, 2), np.float32)
         constants = (self._alias, noise_gain(0)[1], _VARIANCE, _SIGNIFICANT)
-        over_rows(dense_loops.cell_equations, self._shape[0], sums, field, centre, *constants, data, target)
+        over_rows(field_loops.cell_equations, self._shape[0], sums, field, centre, *constants, data, target)
         return data, target
 
     def _kept(self, gained: Floats, sums: Floats) -> Floats:

@@ -82,7 +82,7 @@ def _identity(path: Path) -> tuple[int, int]:
 
 def refusal(burst: BurstFiles) -> str:
     """Return why the frames are not one burst, or ''."""
-    from burstsr.io.raw import check_burst
+    from burstsr.io.consistency import check_burst
 
     try:
         check_burst(burst.infos)

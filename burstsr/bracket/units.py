@@ -13,7 +13,7 @@ from burstsr.bracket.exposure import Blocks, block_levels, blocks_of, exif_ratio
 from burstsr.core.burst import Burst, Frame
 from burstsr.core.noise import Noise
 from burstsr.core.report import ExposureRatio
-from burstsr.core.sensor import is_constant
+from burstsr.core.sensor import shows_nothing
 from burstsr.noise import estimate_of_frames
 from burstsr.prepare import NoiseEstimate
 from burstsr.report import Record
@@ -108,7 +108,7 @@ def _noises(burst: Burst) -> tuple[list[Noise], str]:
         return [noise for noise in given if noise is not None], "NoiseProfile"
     of_iso: dict[float, Noise] = {}
     for iso in {frame.info.iso for frame in burst}:
-        of_iso[iso] = estimate_of_frames([frame for frame in burst if frame.info.iso == iso and not is_constant(frame.mosaic)] or list(burst.frames))
+        of_iso[iso] = estimate_of_frames([frame for frame in burst if frame.info.iso == iso and not shows_nothing(frame)] or list(burst.frames))
     return [of_iso[frame.info.iso] for frame in burst], "estimated"
 
 

@@ -81,11 +81,11 @@ def _record_of(image: Path) -> Path:
 
 def measure_shown(image: NDArray[np.float32], truth: NDArray[np.float32], crop: int) -> dict[str, float]:
     """The figures of SHOWN, each as name_rgb and name_y, of two images in linear sRGB; "lpips" where that is installed."""
-    from burstsr.finish.colour import encode_srgb
+    from burstsr.core.srgb import display_values
     from burstsr.quality import display
     from single.lpips import lpips
 
-    shown, true = encode_srgb(image), encode_srgb(truth)
+    shown, true = display_values(image), display_values(truth)
     figures = display.figures(shown, true, crop)
     distance = lpips(display.cropped(shown, crop), display.cropped(true, crop))
     return figures if distance is None else {**figures, "lpips": distance}
@@ -122,17 +122,9 @@ def read_side(path: Path) -> Side:
         return side
     import numpy as np
 
-    return replace(side, rgb=np.repeat(side.rgb[..., :1], 3, axis=2), colour=_srgb())
+    from burstsr.core.srgb import linear_srgb_colour
 
-
-def _srgb() -> Colour:
-    """Return the colour of a camera whose RGB is linear sRGB."""
-    import numpy as np
-
-    from burstsr.core.burst import Colour
-    from burstsr.core.srgb import SRGB_TO_XYZ
-
-    return Colour(np.ones(3), np.linalg.inv(SRGB_TO_XYZ))
+    return replace(side, rgb=np.repeat(side.rgb[..., :1], 3, axis=2), colour=linear_srgb_colour())
 
 
 def _side(path: Path) -> Side:
@@ -164,7 +156,9 @@ def _alike(image: Side, truth: Side) -> tuple[NDArray[np.float32], NDArray[np.fl
     """Convert both to the same space: camera RGB if both are linear, else linear sRGB, upright."""
     if image.colour is not None and truth.colour is not None:
         return image.rgb, truth.rgb, truth.colour
-    return _displayed(image), _displayed(truth), _srgb()
+    from burstsr.core.srgb import linear_srgb_colour
+
+    return _displayed(image), _displayed(truth), linear_srgb_colour()
 
 
 def _displayed(side: Side) -> NDArray[np.float32]:

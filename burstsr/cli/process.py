@@ -103,7 +103,7 @@ def add_processing(parser: argparse.ArgumentParser) -> None:
         metavar="FILE|pixel-shift-4|pixel-shift-16",
         type=Path,
         help="known motion of the frames: a file, from a driven mount or stabiliser (see calibrate jiggle), or a set of a camera that shifts its sensor: "
-        "4 frames a whole pixel apart, or 16 half a pixel apart",
+        "4 frames a whole pixel apart, or 16 half a pixel apart; a folder may hold several sets, one after the other",
     )
     _add_calibration_frames(parser)
     add_options(parser)

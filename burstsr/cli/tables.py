@@ -53,8 +53,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def grouping_of(args: argparse.Namespace) -> Grouping:
     """Return the grouping of the options of `add_options`."""
     from burstsr.io.grouping import Grouping
+    from burstsr.profiles.pixel_shift import SET_FRAMES
 
-    return Grouping(args.gap, args.one_burst, args.min_frames, args.exposure_groups == "split")
+    sets = SET_FRAMES.get(str(getattr(args, "motion", None)), 0)
+    return Grouping(args.gap, args.one_burst, args.min_frames, args.exposure_groups == "split", set_frames=sets)
 
 
 def find(inputs: Sequence[Path], grouping: Grouping | None = None) -> Discovery:
@@ -84,7 +86,7 @@ def report_problems(found: Discovery, verbose: int = 0) -> None:
 
 def hint(bursts: Sequence[BurstFiles]) -> str:
     """Return advice where time has split frames that may be one burst, or ''."""
-    from burstsr.io.raw import first_mismatch
+    from burstsr.io.consistency import first_mismatch
 
     firsts = [burst.infos[0] if len(burst.infos) == 1 else None for burst in bursts]
     pairs = [(a, b) for a, b in pairwise(firsts) if a and b and a.path.parent == b.path.parent and first_mismatch(a, b) is None]

@@ -60,7 +60,7 @@ class Flow:
         from burstsr.core.parallel import over_rows
 
         out = np.empty((*y.shape, 2))
-        over_rows(flow_loops.bilinear, y.size, self.tiles, self.tile_px, y.ravel(), x.ravel(), out.reshape(-1, 2))
+        over_rows(flow_loops.many_flows_at, y.size, self.tiles, self.tile_px, y.ravel(), x.ravel(), out.reshape(-1, 2))
         return out
 
 

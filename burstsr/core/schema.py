@@ -19,6 +19,7 @@ RENAMED_KEYS: Mapping[str, Mapping[str, str]] = MappingProxyType(
         "frames": {"trust": "robustness"},
         "noise": {"doubt": "noise_warning"},
         "reconstruction": {"turns": "outer_iterations", "second_looks": "rechecked_tiles"},
+        "seconds": {"noise left": "residual noise"},
     }
 )
 

@@ -13,6 +13,8 @@ from burstsr.core.noise import Noise
 
 CHANNEL_SHARE = np.array([0.25, 0.5, 0.25], np.float32)  # weights of R, G, B in a CFA cell; luma of camera RGB
 CLIPPED = 0.98  # share of saturation from which a bracket's samples count as clipped
+_STEP = 7  # of `shows_nothing`: rows and columns between the samples looked at first: odd, for all sites of the CFA
+_SOME_SATURATED, _ALL_SATURATED = 0.98, 0.999  # shares of saturated samples: of those, and of all
 Floats = NDArray[np.float32]
 
 
@@ -60,6 +62,15 @@ def is_constant(mosaic: NDArray[np.uint16]) -> bool:
         return False
     first = mosaic[0, 0]
     return bool((mosaic[0] == first).all() and (mosaic == first).all())
+
+
+def shows_nothing(frame: Frame) -> bool:
+    """Whether a frame is no photograph: all samples are equal, or all but one in a thousand saturated. Costs little for others."""
+    mosaic, white = frame.mosaic, frame.info.levels.white
+    if is_constant(mosaic):
+        return True
+    few = mosaic[::_STEP, ::_STEP]
+    return few.size > 0 and bool((few >= white).mean() >= _SOME_SATURATED) and bool((mosaic >= white).mean() >= _ALL_SATURATED)
 
 
 def cells(frame: Frame) -> Floats:

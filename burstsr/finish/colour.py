@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from burstsr.core.burst import Colour
-from burstsr.core.srgb import camera_to_srgb as camera_to_srgb
 
 Pixels = NDArray[np.float32]
 
-LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)  # ITU-R BT.709
 SATURATION_NEAR, SATURATION = 0.95, 1.0  # raw levels between which a colour fades to neutral
 COLOURED, PALE = 0.2, 0.8  # smallest balanced channel of a clipped pixel that keeps its colour (a red lamp), and of one that becomes white (a sky)
 KNEE = 0.5  # white-balanced level from which the highlights of a bracket are compressed
@@ -84,13 +81,6 @@ def _without_casts(rgb: Pixels, balanced: Pixels) -> Pixels:
 def _smooth_step(x: Pixels, low: float, high: float) -> Pixels:
     t = np.clip((x - np.float32(low)) / np.float32(high - low), 0, 1)
     return np.asarray(t * t * (3 - 2 * t), np.float32)
-
-
-def encode_srgb(linear: Pixels) -> Pixels:
-    """Linear values in the encoding of sRGB, clipped to 0 .. 1."""
-    clipped = np.clip(linear, 0, 1)
-    power = np.asarray(cv2.pow(clipped, 1 / 2.4)).reshape(clipped.shape)
-    return np.asarray(np.where(clipped <= 0.0031308, 12.92 * clipped, np.minimum(1.055 * power - 0.055, 1)), np.float32)
 
 
 def tone_curve(encoded: Pixels, strength: float) -> Pixels:

@@ -6,7 +6,8 @@ The power 1/2.4 of the encoding is a polynomial in the eighth root, which is thr
 import numpy as np
 
 from burstsr.core.jit import compiled, inlined
-from burstsr.finish.colour import COLOURED, LUMA, PALE, PIVOT, SATURATION, SATURATION_NEAR
+from burstsr.core.srgb import GAIN, LINEAR_BELOW, LUMA_709, OFFSET, SLOPE
+from burstsr.finish.colour import COLOURED, PALE, PIVOT, SATURATION, SATURATION_NEAR
 
 f4 = np.float32
 _ZERO, _ONE, _TWO, _THREE = f4(0), f4(1), f4(2), f4(3)
@@ -14,8 +15,8 @@ _NEAR, _NEAR_SLOPE = f4(SATURATION_NEAR), f4(1 / (SATURATION - SATURATION_NEAR))
 _COLOURED, _PALE_SLOPE = f4(COLOURED), f4(1 / (PALE - COLOURED))
 _PIVOT = f4(PIVOT)
 _R, _G, _B = np.uint64(0), np.uint64(1), np.uint64(2)
-_RED, _GREEN, _BLUE = LUMA
-_LINEAR_BELOW, _LINEAR, _GAIN, _OFFSET = f4(0.0031308), f4(12.92), f4(1.055), f4(0.055)
+_RED, _GREEN, _BLUE = LUMA_709
+_LINEAR_BELOW, _LINEAR, _GAIN, _OFFSET = f4(LINEAR_BELOW), f4(SLOPE), f4(GAIN), f4(OFFSET)
 # t^(8/2.4) on 0.0031308^(1/8) .. 1, interpolated at Chebyshev nodes; error 1e-8
 _P0, _P1, _P2, _P3 = f4(-0.00136148), f4(0.01665142), f4(-0.10281367), f4(0.76551367)
 _P4, _P5, _P6 = f4(0.39650222), f4(-0.0867135), f4(0.01222135)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from burstsr.finish.colour import CONTRAST, LUMA, Pixels, encode_srgb, linear_srgb, tone_curve
+from burstsr.core.srgb import LUMA_709, display_values
+from burstsr.finish.colour import CONTRAST, Pixels, linear_srgb, tone_curve
 
 
 def encode_rows(
@@ -13,8 +14,8 @@ def encode_rows(
 ) -> None:
     """Apply white balance, highlights, matrix, sRGB encoding and contrast."""
     linear = linear_srgb(rgb[first:last], gains.astype(np.float64), matrix.astype(np.float64))
-    encoded[first:last] = tone_curve(encode_srgb(linear), float(contrast) / CONTRAST)
-    luma[first:last] = encoded[first:last] @ LUMA
+    encoded[first:last] = tone_curve(display_values(linear), float(contrast) / CONTRAST)
+    luma[first:last] = encoded[first:last] @ LUMA_709
 
 
 def sharpen_rows(first: int, last: int, luma: Pixels, blurred: Pixels, strength: np.float32, encoded: Pixels) -> None:

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from burstsr.core.jit import over_rows
 from burstsr.core.orientation import orient, unorient
 from burstsr.core.result import Result
+from burstsr.core.srgb import camera_to_srgb
 from burstsr.finish import loops
-from burstsr.finish.colour import CONTRAST, balance_gains, brightest_balanced, camera_to_srgb, highlights_compressed, linear_srgb, linear_srgb_of_bracket
+from burstsr.finish.colour import CONTRAST, balance_gains, brightest_balanced, highlights_compressed, linear_srgb, linear_srgb_of_bracket
 from burstsr.settings import FinishSettings
 
 _BLOCK_ROWS = 64

@@ -18,7 +18,7 @@ from burstsr.io.fits_header import is_own_fits
 from burstsr.io.folders import Problem, Unit, Walk
 from burstsr.io.folders import natural_order as natural_order
 from burstsr.io.grey_tiff import pages_of
-from burstsr.io.grouping import Grouping, belonging, group_frames, names_of
+from burstsr.io.grouping import Grouping, belonging, group_frames, names_of, sets_of
 from burstsr.io.lazy_frames import read_frames
 from burstsr.io.raw import read_info
 from burstsr.io.sniff import RAW_SUFFIXES as RAW_SUFFIXES
@@ -99,6 +99,7 @@ def discover(inputs: Sequence[str | Path], grouping: Grouping | None = None, kno
             infos, others = belonging(infos, grouping.split_exposures)
             problems += [Problem(info.path, reason) for info, reason in others]
         groups = group_frames(infos, grouping.gap_s, grouping.split_exposures) if not grouping.one_burst else [infos] if infos else []
+        groups = sets_of(groups, grouping.set_frames)
         for name, group in zip(names_of(groups, _folder_name(unit.folder), below=unit.below, by_frame=grouping.name_by_frame), groups, strict=True):
             name = _distinct(name, taken)
             if len(group) >= grouping.min_frames:

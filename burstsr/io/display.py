@@ -1,6 +1,6 @@
 """Display images as stored: grey or colour, with or without alpha, 8 or 16 bits, with profile and metadata; for operations that change pixels only.
 
-`io.images` reads and writes the program's own results, always RGB.
+`io.images` writes the program's own results; its `read_image` is this reader, always as RGB floats.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
-from burstsr.core.errors import BurstsrError, InputFileError, OutputError
+from burstsr.core.errors import InputFileError
 from burstsr.core.orientation import orient
 from burstsr.io import tags as t
 from burstsr.io import tiff
-from burstsr.io.atomic import atomic
+from burstsr.io.encoding import jpeg_bytes, png_bytes, writing
 from burstsr.io.foreign import foreign_reader
 from burstsr.io.icc import srgb_profile
 from burstsr.io.image_size import FORMATS, check_coded
@@ -33,7 +33,6 @@ from burstsr.io.xmp import is_well_formed
 READ = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp", ".webp")
 WRITTEN = {"png": ".png", "tiff": ".tif", "jpg": ".jpg"}
 _QUALITY = 95
-_JPEG_LIMIT = 65500
 _NO_SIZE_OF_OLD = {40962, 40963}
 _NOT_IN_TIFF = {37121, 37122, *_NO_SIZE_OF_OLD}  # of compressed images alone (EXIF 2.32, table 4)
 _TYPES = {t.ICC: tiff.UNDEFINED, t.XMP: tiff.BYTE}
@@ -80,25 +79,15 @@ def write_display(path: str | Path, kind: str, image: Display) -> None:
     icc = blocks.get("icc") or (srgb_profile() if pixels.shape[2] >= 3 else None)
     first, inner = _upright_exif(blocks.get("exif", b""), pixels.shape)
     exif = _exif_block(first, inner) if "exif" in blocks else None
-    if kind == "jpg" and max(pixels.shape) > _JPEG_LIMIT:
-        raise OutputError(f"{path}: {pixels.shape[1]} x {pixels.shape[0]} pixels; JPEG is limited to {_JPEG_LIMIT} per side; use png or tiff")
-    with atomic(path) as temporary:
-        try:
-            if kind == "tiff":
-                extra = {t.ICC: icc, t.XMP: blocks.get("xmp")}
-                inner[tiff.EXIF_DIRECTORY] = {code: entry for code, entry in inner[tiff.EXIF_DIRECTORY].items() if code not in _NOT_IN_TIFF}
-                write_image(temporary, pixels, first | {code: Entry(_TYPES[code], data) for code, data in extra.items() if data}, inner)
-            elif kind == "png":
-                coded = bytes(imagecodecs.png_encode(np.squeeze(pixels, axis=2) if pixels.shape[2] == 1 else pixels, level=4))
-                temporary.write_bytes(png_with(coded, icc, exif, blocks.get("xmp")))
-            else:
-                coloured = pixels[:, :, :3] if pixels.shape[2] >= 3 else pixels[:, :, 0]
-                coded = bytes(imagecodecs.jpeg8_encode(np.ascontiguousarray(coloured), level=_QUALITY, subsampling="444"))
-                temporary.write_bytes(jpeg_with(coded, icc, exif, blocks.get("xmp")))
-        except BurstsrError:
-            raise
-        except (ValueError, RuntimeError) as error:
-            raise OutputError(f"{path}: cannot be encoded ({error})") from error
+    with writing(path) as temporary:
+        if kind == "tiff":
+            extra = {t.ICC: icc, t.XMP: blocks.get("xmp")}
+            inner[tiff.EXIF_DIRECTORY] = {code: entry for code, entry in inner[tiff.EXIF_DIRECTORY].items() if code not in _NOT_IN_TIFF}
+            write_image(temporary, pixels, first | {code: Entry(_TYPES[code], data) for code, data in extra.items() if data}, inner)
+        elif kind == "png":
+            temporary.write_bytes(png_with(png_bytes(pixels), icc, exif, blocks.get("xmp")))
+        else:
+            temporary.write_bytes(jpeg_with(jpeg_bytes(path, pixels, _QUALITY), icc, exif, blocks.get("xmp")))
 
 
 def _tiff(file: Path) -> Display:

@@ -17,6 +17,7 @@ from burstsr.core.burst import Frame, FrameInfo
 from burstsr.core.errors import OutputError
 from burstsr.core.noise import Noise
 from burstsr.core.result import Result
+from burstsr.core.srgb import XYZ_TO_SRGB
 from burstsr.io import tags as t
 from burstsr.io import tiff
 from burstsr.io.atomic import atomic
@@ -28,7 +29,7 @@ from burstsr.io.tiff import BYTE, LONG, RATIONAL, SHORT, SRATIONAL, Directory, E
 from burstsr.io.xmp import packet
 
 # Nominal colour of a camera nobody knows: its RGB is linear sRGB (IEC 61966-2-1, D65)
-NOMINAL_XYZ_TO_CAMERA = np.array([[3.2404542, -1.5371385, -0.4985314], [-0.969266, 1.8760108, 0.041556], [0.0556434, -0.2040259, 1.0572252]])
+NOMINAL_XYZ_TO_CAMERA = np.round(XYZ_TO_SRGB, 7)
 _TILE = 512
 _CROP_INSET = 8  # pixels that demosaicing spoils at the border; Adobe's SDK warns of less
 _VERSION_1_4 = integers(BYTE, 1, 4, 0, 0)

@@ -10,7 +10,7 @@ from functools import partial
 
 from burstsr.core.burst import FrameInfo
 from burstsr.core.errors import SettingsError
-from burstsr.io.raw import first_mismatch
+from burstsr.io.consistency import first_mismatch
 
 PAUSE_S = 2.0  # minimum pause between separate photographs
 _WHOLE_SECONDS = 1.0  # maximum error of a pause where cameras record no sub-seconds
@@ -26,6 +26,7 @@ class Grouping:
     one_burst: the frames of a folder are one burst, whatever their times. min_frames: bursts of fewer frames are ignored.
     split_exposures: frames of different exposure times or ISOs are different bursts; else they are brackets. name_by_frame: the only burst of a given folder
     is named after its first frame, as several are, not by the folder: its name does not change when there are more.
+    set_frames: frames of a sensor-shift set: a burst of a multiple of them is several sets, one after the other; 0: no such sets.
     Raises SettingsError for what is out of range, and for gap_s with one_burst.
     """
 
@@ -34,6 +35,7 @@ class Grouping:
     min_frames: int = 1
     split_exposures: bool = False
     name_by_frame: bool = False
+    set_frames: int = 0
 
     def __post_init__(self) -> None:
         if self.gap_s is not None and not self.gap_s >= 0:
@@ -67,6 +69,15 @@ def group_frames(infos: Iterable[FrameInfo], gap_s: float | None = None, split_e
             open_groups.append(home)
         home.append(n)
     return [[frames[n] for n in sorted(group)] for group in groups]
+
+
+def sets_of(groups: Sequence[Sequence[FrameInfo]], count: int) -> list[list[FrameInfo]]:
+    """Split every group of a multiple of `count` frames into sets of that many, in its order; others are left as they are. count: 0 splits nothing."""
+    found: list[list[FrameInfo]] = []
+    for group in groups:
+        size = count if count and len(group) % count == 0 else max(len(group), 1)
+        found += [list(group[first : first + size]) for first in range(0, len(group), size)]
+    return found
 
 
 def belonging(infos: Sequence[FrameInfo], split_exposures: bool = False) -> tuple[list[FrameInfo], list[tuple[FrameInfo, str]]]:

@@ -2,34 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import cv2
-import imagecodecs
 import numpy as np
-import tifffile
 from numpy.typing import NDArray
 
 from burstsr.core.burst import FrameInfo
-from burstsr.core.errors import BurstsrError, InputFileError, OutputError
+from burstsr.core.errors import InputFileError, OutputError
 from burstsr.core.provenance import Provenance
 from burstsr.core.result import Result
 from burstsr.io import tags as t
 from burstsr.io import tiff
-from burstsr.io.atomic import atomic
+from burstsr.io.display import read_display
+from burstsr.io.encoding import jpeg_bytes, png_bytes, writing
 from burstsr.io.exif import exif_block, shot_tags
-from burstsr.io.foreign import foreign_reader
 from burstsr.io.icc import srgb_profile
-from burstsr.io.image_size import FORMATS, check_coded
 from burstsr.io.linear_dng import CAMERA_LINEAR, GREY_LINEAR, camera_colours, read_linear_dng
 from burstsr.io.metadata_segments import jpeg_with, png_with
-from burstsr.io.rgb_tiff import page_pixels, write_image
+from burstsr.io.rgb_tiff import write_image
 from burstsr.io.xmp import packet
-
-_JPEG_LIMIT = 65500  # maximum pixels per side of the format
 
 
 class LoadedImage(NamedTuple):
@@ -47,14 +39,14 @@ def write_tiff(path: str | Path, srgb: NDArray[np.uint8] | NDArray[np.uint16], i
     _check(path, srgb, np.uint8, np.uint16)
     first, exif, gps = shot_tags(info, srgb.shape, upright=True, srgb=True)
     first |= {**({t.ICC: tiff.Entry(tiff.UNDEFINED, srgb_profile())} if srgb.shape[2] == 3 else {}), **_xmp_tag(provenance)}
-    with _writing(path) as temporary:
+    with writing(path) as temporary:
         write_image(temporary, srgb, first, {tiff.EXIF_DIRECTORY: exif, tiff.GPS_DIRECTORY: gps})
 
 
 def write_linear_tiff(path: str | Path, rgb: NDArray[np.float32], provenance: Provenance | None = None) -> None:
     """(H, W, 3) linear values as a float32 TIFF, exactly as they are; XMP from `provenance`."""
     _check(path, rgb, np.float32)
-    with _writing(path) as temporary:
+    with writing(path) as temporary:
         write_image(temporary, rgb, {**shot_tags(None, rgb.shape, upright=True, srgb=False).first, **_xmp_tag(provenance)})
 
 
@@ -70,7 +62,7 @@ def write_camera_tiff(path: str | Path, image: Result) -> None:
     caption = first[t.DESCRIPTION].text() if t.DESCRIPTION in first else ""
     kind = GREY_LINEAR if info.cfa.is_mono else CAMERA_LINEAR
     first |= {t.DESCRIPTION: tiff.text(f"{caption}. {kind}" if caption else kind), **camera_colours(info), **_xmp_tag(image.provenance)}
-    with _writing(path) as temporary:
+    with writing(path) as temporary:
         write_image(temporary, np.ascontiguousarray(image.image), first, {tiff.EXIF_DIRECTORY: exif, tiff.GPS_DIRECTORY: gps})
 
 
@@ -81,22 +73,19 @@ def _xmp_tag(provenance: Provenance | None) -> tiff.Directory:
 def write_png(path: str | Path, srgb: NDArray[np.uint8] | NDArray[np.uint16], provenance: Provenance | None = None, info: FrameInfo | None = None) -> None:
     """(H, W, 3) uint8 or uint16 sRGB, upright, as PNG with ICC profile and the EXIF of `info`; XMP from `provenance`. (H, W, 1): grey, without a profile."""
     _check(path, srgb, np.uint8, np.uint16)
-    with _writing(path) as temporary:
+    with writing(path) as temporary:
         grey = srgb.shape[2] == 1
-        data = bytes(imagecodecs.png_encode(np.ascontiguousarray(srgb[..., 0] if grey else srgb), level=4))
         exif = exif_block(info, srgb.shape) if info else None
-        temporary.write_bytes(png_with(data, None if grey else srgb_profile(), exif, packet(provenance) if provenance else None))
+        temporary.write_bytes(png_with(png_bytes(srgb), None if grey else srgb_profile(), exif, packet(provenance) if provenance else None))
 
 
 def write_jpeg(path: str | Path, srgb: NDArray[np.uint8], info: FrameInfo | None = None, provenance: Provenance | None = None, quality: int = 92) -> None:
     """(H, W, 3) uint8 sRGB, upright, as JPEG with ICC profile and the EXIF of `info`, orientation 1; XMP from `provenance`."""
     _check(path, srgb, np.uint8)
-    if max(srgb.shape) > _JPEG_LIMIT:
-        raise OutputError(f"{path}: {srgb.shape[1]} x {srgb.shape[0]} pixels; JPEG is limited to {_JPEG_LIMIT} per side; use png or tiff")
-    with _writing(path) as temporary:
-        # full colour resolution: chroma subsampling would undo what the merge recovered
-        data = bytes(imagecodecs.jpeg8_encode(np.ascontiguousarray(srgb), level=quality, subsampling="444"))
-        temporary.write_bytes(jpeg_with(data, srgb_profile(), exif_block(info, srgb.shape), packet(provenance) if provenance else None))
+    with writing(path) as temporary:
+        temporary.write_bytes(
+            jpeg_with(jpeg_bytes(path, srgb, quality), srgb_profile(), exif_block(info, srgb.shape), packet(provenance) if provenance else None)
+        )
 
 
 def write_exr(path: str | Path, linear_rgb: NDArray[np.float32]) -> None:
@@ -108,14 +97,14 @@ def write_exr(path: str | Path, linear_rgb: NDArray[np.float32]) -> None:
         raise OutputError(f"{path}: writing EXR requires the OpenEXR package: pip install burstsr[exr]") from error
     header = {"compression": OpenEXR.ZIP_COMPRESSION, "type": OpenEXR.scanlineimage}
     half = np.clip(linear_rgb, -65504, 65504).astype(np.float16)
-    with _writing(path) as temporary:
+    with writing(path) as temporary:
         OpenEXR.File(header, {"RGB": half}).write(str(temporary))
 
 
 def read_image(path: str | Path) -> LoadedImage:
     """Read a PNG, TIFF, JPEG, BMP or WebP image as float32; 8 and 16 bits mapped to 0 .. 1, floats as they are. Grey becomes RGB, alpha is dropped.
 
-    The LinearRaw of a DNG that `write_dng` wrote is read too: linear camera RGB, 1.0 = saturation. EXIF orientation of JPEGs is applied.
+    The LinearRaw of a DNG that `write_dng` wrote is read too: linear camera RGB, 1.0 = saturation. The others come upright, see `display.read_display`.
     Raises InputFileError for a missing, broken or unknown file, and for NaN or infinite values.
     """
     file = Path(path)
@@ -124,49 +113,11 @@ def read_image(path: str | Path) -> LoadedImage:
     if file.suffix.lower() == ".dng":
         rgb = read_linear_dng(file).rgb
         return LoadedImage(np.repeat(rgb, 3, axis=2) if rgb.shape[2] == 1 else rgb, False)
-    pixels = _decoded_tiff(file) if file.suffix.lower() in (".tif", ".tiff") else _decoded(file)
-    if pixels.ndim == 2:
-        pixels = np.repeat(pixels[:, :, None], 3, axis=2)
-    if pixels.ndim != 3 or pixels.shape[2] not in (3, 4):
-        raise InputFileError(f"{file}: pixels of shape {pixels.shape}; must be grey, RGB or RGBA")
-    pixels = pixels[:, :, :3]
-    if pixels.dtype in (np.uint8, np.uint16):
-        return LoadedImage(np.ascontiguousarray(pixels, np.float32) / np.float32(np.iinfo(pixels.dtype).max), True)
-    if pixels.dtype not in (np.float16, np.float32, np.float64):
-        raise InputFileError(f"{file}: pixels of type {pixels.dtype}; must be 8 or 16 bits or floating point")
-    rgb = np.ascontiguousarray(pixels, np.float32)
-    if not np.isfinite(rgb).all():
-        raise InputFileError(f"{file}: contains NaN or infinite values")
-    return LoadedImage(rgb, False)
-
-
-def _decoded_tiff(file: Path) -> NDArray[Any]:
-    with foreign_reader(file, "not a readable TIFF"), tifffile.TiffFile(file) as opened:
-        return page_pixels(opened.pages[0], file)
-
-
-def _decoded(file: Path) -> NDArray[Any]:
-    # 8-bit JPEGs come oriented only when OpenCV is asked for colour; PNGs keep 16 bits only when it is asked for any depth
-    flags = cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH
-    with foreign_reader(file, "cannot be read"):
-        data = file.read_bytes()
-        check_coded(data, file)
-        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
-    if pixels is None:
-        raise InputFileError(f"{file}: not a readable image; supported are {FORMATS}")
-    return np.ascontiguousarray(pixels[:, :, ::-1])
-
-
-@contextmanager
-def _writing(path: str | Path) -> Iterator[Path]:
-    """`atomic`, with errors of encoders as OutputError."""
-    with atomic(path) as temporary:
-        try:
-            yield temporary
-        except BurstsrError:
-            raise
-        except (ValueError, RuntimeError) as error:
-            raise OutputError(f"{path}: cannot be encoded ({error})") from error
+    pixels = read_display(file).pixels
+    pixels = pixels[:, :, :3] if pixels.shape[2] >= 3 else np.repeat(pixels[:, :, :1], 3, axis=2)
+    if pixels.dtype == np.float32:
+        return LoadedImage(np.ascontiguousarray(pixels), False)
+    return LoadedImage(np.ascontiguousarray(pixels, np.float32) / np.float32(np.iinfo(pixels.dtype).max), True)
 
 
 def _check(path: str | Path, pixels: NDArray[Any], *kinds: type) -> None:

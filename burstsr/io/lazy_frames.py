@@ -12,9 +12,10 @@ from typing import Any
 from burstsr.core.burst import Frame, FrameInfo
 from burstsr.core.errors import InputFileError
 from burstsr.core.parallel import thread_count
+from burstsr.io.consistency import check_burst
 from burstsr.io.folders import Problem
 from burstsr.io.mosaic_store import MosaicStore
-from burstsr.io.raw import Mosaic, check_burst, open_raw
+from burstsr.io.raw import Mosaic, open_raw
 
 Taken = Callable[[], Mosaic]
 

@@ -7,9 +7,11 @@ import math
 
 import numpy as np
 
+from burstsr.core.area_loops import overlap, square_mean
+from burstsr.core.flow_loops import between_tiles, row_shifts, segments_between
 from burstsr.core.jit import compiled, inlined
 from burstsr.core.loops import mirrored
-from burstsr.merge.loops import BORDER, between_tiles, exp
+from burstsr.merge.weigh_loops import BORDER, exp
 
 f4 = np.float32
 u8 = np.uint64
@@ -62,64 +64,6 @@ def split(mosaic, black, gain, red, top, rows, stride, base, planes):
 
 
 @compiled
-def segments_between(positions, tile, tiles):
-    """Return `between_tiles`, and the runs of equal tile: their first positions followed by the total count, and their tiles."""
-    lower, share = between_tiles(positions, tile, tiles)
-    starts = [0]
-    of_tile = [lower[0]]
-    for o in range(1, len(lower)):
-        if lower[o] != lower[o - 1]:
-            starts.append(o)
-            of_tile.append(lower[o])
-    starts.append(len(lower))
-    return lower, share, np.array(starts), np.array(of_tile)
-
-
-@inlined
-def row_shifts(flow, i, v, segments, of_tile, share, dy, dx):
-    """Compute the flow of a row's pixels at fraction v between tile rows i and i + 1; bilinear between tile centres."""
-    ntx = flow.shape[1]
-    i1 = min(i + 1, flow.shape[0] - 1)
-    for n in range(len(of_tile)):
-        j = of_tile[n]
-        j1 = min(j + 1, ntx - 1)
-        y0 = flow[i, j, 0] + v * (flow[i1, j, 0] - flow[i, j, 0])
-        y1 = flow[i, j1, 0] + v * (flow[i1, j1, 0] - flow[i, j1, 0]) - y0
-        x0 = flow[i, j, 1] + v * (flow[i1, j, 1] - flow[i, j, 1])
-        x1 = flow[i, j1, 1] + v * (flow[i1, j1, 1] - flow[i, j1, 1]) - x0
-        u = share[segments[n] : segments[n + 1]]
-        out_y = dy[segments[n] : segments[n + 1]]
-        out_x = dx[segments[n] : segments[n + 1]]
-        for k in range(len(u)):
-            out_y[k] = y0 + u[k] * y1
-            out_x[k] = x0 + u[k] * x1
-
-
-@inlined
-def square_mean(image, y, x, side, taps, channel):
-    """Return the mean of one channel over the square [y, y + side] x [x, x + side] in edge coordinates (pixel i covers i .. i + 1), borders replicated.
-
-    taps: pixels along a side that it may overlap.
-    """
-    height, width = image.shape[:2]
-    y0 = int(math.floor(y))
-    x0 = int(math.floor(x))
-    fy = y - f4(y0)
-    fx = x - f4(x0)
-    total = f4(0)
-    inside = y0 >= 0 and x0 >= 0 and y0 + taps <= height and x0 + taps <= width
-    for i in range(taps):
-        row = f4(0)
-        k = y0 + i if inside else min(max(y0 + i, 0), height - 1)
-        for j in range(taps):
-            share = max(min(f4(j + 1), fx + side) - max(f4(j), fx), f4(0))
-            l = x0 + j if inside else min(max(x0 + j, 0), width - 1)  # noqa: E741
-            row += share * image[u8(k), u8(l), u8(channel)]
-        total += row * max(min(f4(i + 1), fy + side) - max(f4(i), fy), f4(0))
-    return total / (side * side)
-
-
-@compiled
 def residual_row(row, y, red, image, flat, scale, dy, dx, start, weights, total, channels, most):
     """Replace a row's samples by their residuals from the image's mean over the pixel area, displaced by the row's shifts.
 
@@ -154,7 +98,7 @@ def residual_row(row, y, red, image, flat, scale, dy, dx, start, weights, total,
             for i in range(taps - 1, -1, -1):  # descending: the first holds the fraction that the others need
                 for k in range(cells):
                     part = weights[u8(axis * taps), k]
-                    weights[u8(axis * taps + i), k] = max(min(f4(i + 1), part + s) - max(f4(i), part), f4(0))
+                    weights[u8(axis * taps + i), k] = overlap(i, part, s)
         for i in range(taps):
             for j in range(taps):
                 step = u8((i * width + j) * 3)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from burstsr.core.coords import tile_centre, tile_coordinate, tile_count
 from burstsr.core.flow import Flow
-from burstsr.merge.loops import BLOCK, BORDER
+from burstsr.merge.weigh_loops import BLOCK, BORDER
 
 Floats = NDArray[np.float32]
 BAND_ROWS = 16  # rows of CFA cells per band

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from burstsr.settings import Settings
 
 STEPS_PX = {"pixel-shift-4": 1.0, "pixel-shift-16": 0.5}  # sets of 4 frames a whole pixel apart, and of 16 half a pixel apart
-_FRAMES = {"pixel-shift-4": 4, "pixel-shift-16": 16}
+SET_FRAMES = {"pixel-shift-4": 4, "pixel-shift-16": 16}
 _FARTHEST = 0.3  # of a step: measured motion further from a multiple of it is none of the sensor's alone
 _TILE_PX = 16
 
@@ -30,8 +30,10 @@ def pixel_shift_flows(kind: str, burst: Burst, settings: Settings) -> list[Flow]
     from burstsr.core.flow import Flow
     from burstsr.registration import register
 
-    if len(burst) != _FRAMES[kind]:
-        raise BurstError(f"burst {burst.name!r} has {len(burst)} frames: {kind} takes sets of {_FRAMES[kind]}")
+    if len(burst) != SET_FRAMES[kind]:
+        raise BurstError(
+            f"burst {burst.name!r} has {len(burst)} frames: {kind} takes sets of {SET_FRAMES[kind]} (a folder may hold several, one after the other)"
+        )
     reference, step, found = settings.reference or 0, STEPS_PX[kind], []
     if reference >= len(burst):
         raise SettingsError(f"burst {burst.name} has {len(burst)} frames: --reference must be auto or between 0 and {len(burst) - 1}, not {reference}")

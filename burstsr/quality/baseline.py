@@ -10,6 +10,7 @@ import rawpy
 from numpy.typing import NDArray
 
 from burstsr.core.errors import InputFileError
+from burstsr.io.libraw import opened_by_libraw
 
 NAME = "one frame, DHT + Lanczos"
 _GAMMA = 2.2
@@ -30,7 +31,7 @@ def developed(path: str | Path, neutral: NDArray[np.float64]) -> NDArray[np.floa
     """Develop one raw file with LibRaw's DHT to (H, W, 3) float32, linear, 0 .. 1, white-balanced by gains of at most 1. Raises InputFileError."""
     balance = neutral.max() / neutral
     try:
-        with rawpy.imread(str(path)) as raw:
+        with opened_by_libraw(Path(path)) as raw:
             rgb = raw.postprocess(
                 demosaic_algorithm=rawpy.DemosaicAlgorithm.DHT,
                 user_wb=[balance[0], balance[1], balance[2], balance[1]],

@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from burstsr.core.errors import RangeError, SettingsError
 
 Floats = NDArray[np.floating]
-_LUMA = np.array([65.481, 128.553, 24.966]) / 255
-_FOOT = 16 / 255
-_WINDOW, _SIGMA = 11, 1.5  # Wang 2004, §III.B
-_C1, _C2 = 0.01**2, 0.03**2
-_SCALES = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # Wang, Simoncelli, Bovik 2003, "Multi-scale structural similarity", §3.2: alpha_M, beta_j = gamma_j
-LEAST_PX = _WINDOW * 2 ** (len(_SCALES) - 1)  # minimum length of the shorter side for MS-SSIM
+STUDIO_LUMA = np.array([0.299, 0.587, 0.114]) * 219 / 255  # BT.601
+STUDIO_BLACK = 16 / 255
+WINDOW, SIGMA = 11, 1.5  # Wang 2004, §III.B
+C1, C2 = 0.01**2, 0.03**2  # K1 and K2 squared, for values from 0 to 1
+SCALES = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # Wang, Simoncelli, Bovik 2003, "Multi-scale structural similarity", §3.2: alpha_M, beta_j = gamma_j
+LEAST_PX = WINDOW * 2 ** (len(SCALES) - 1)  # minimum length of the shorter side for MS-SSIM
 
 
 def luma(srgb: Floats) -> NDArray[np.float64]:
@@ -27,7 +27,7 @@ def luma(srgb: Floats) -> NDArray[np.float64]:
     >>> (luma(np.ones((1, 1, 3))) * 255).round(3).tolist()
     [[235.0]]
     """
-    return np.asarray(np.asarray(srgb, np.float64) @ _LUMA + _FOOT, np.float64)
+    return np.asarray(np.asarray(srgb, np.float64) @ STUDIO_LUMA + STUDIO_BLACK, np.float64)
 
 
 def cropped(image: Floats, border: int) -> Floats:
@@ -46,7 +46,7 @@ def psnr(image: Floats, truth: Floats) -> float:
 
 def ssim(image: Floats, truth: Floats) -> float:
     """Return the structural similarity (Wang 2004), mean over channels and over all positions where the window fits; NaN below 11 x 11 pixels."""
-    return float(np.mean([_similarity(a, b)[0] for a, b in _planes(image, truth)])) if min(image.shape[:2]) >= _WINDOW else float("nan")
+    return float(np.mean([_similarity(a, b)[0] for a, b in _planes(image, truth)])) if min(image.shape[:2]) >= WINDOW else float("nan")
 
 
 def ms_ssim(image: Floats, truth: Floats) -> float:
@@ -58,9 +58,9 @@ def ms_ssim(image: Floats, truth: Floats) -> float:
 
 def _over_scales(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
     found = 1.0
-    for scale, weight in enumerate(_SCALES):
+    for scale, weight in enumerate(SCALES):
         whole, structure = _similarity(a, b)
-        found *= max(whole if scale == len(_SCALES) - 1 else structure, 0.0) ** weight
+        found *= max(whole if scale == len(SCALES) - 1 else structure, 0.0) ** weight
         a, b = _halved(a), _halved(b)
     return found
 
@@ -75,14 +75,14 @@ def _similarity(a: NDArray[np.float64], b: NDArray[np.float64]) -> tuple[float, 
     """Return the means of SSIM and of its contrast-structure part over all positions where the window fits (Wang 2004, eqs. 6, 9, 10, 13)."""
     mean_a, mean_b = _windowed(a), _windowed(b)
     variance_a, variance_b = _windowed(a * a) - mean_a**2, _windowed(b * b) - mean_b**2
-    structure = (2 * (_windowed(a * b) - mean_a * mean_b) + _C2) / (variance_a + variance_b + _C2)
-    light = (2 * mean_a * mean_b + _C1) / (mean_a**2 + mean_b**2 + _C1)
+    structure = (2 * (_windowed(a * b) - mean_a * mean_b) + C2) / (variance_a + variance_b + C2)
+    light = (2 * mean_a * mean_b + C1) / (mean_a**2 + mean_b**2 + C1)
     return float(np.mean(light * structure)), float(np.mean(structure))
 
 
 def _windowed(plane: NDArray[np.float64]) -> NDArray[np.float64]:
-    half = _WINDOW // 2
-    return np.asarray(cv2.GaussianBlur(plane, (_WINDOW, _WINDOW), _SIGMA), np.float64)[half:-half, half:-half]
+    half = WINDOW // 2
+    return np.asarray(cv2.GaussianBlur(plane, (WINDOW, WINDOW), SIGMA), np.float64)[half:-half, half:-half]
 
 
 def _planes(image: Floats, truth: Floats) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from burstsr.core.burst import Colour
-from burstsr.core.errors import RangeError, SettingsError
-from burstsr.core.srgb import camera_to_srgb
-
-LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # BT.601
+from burstsr.core.errors import SettingsError
+from burstsr.core.srgb import LUMA_601, camera_to_srgb, display_values
+from burstsr.quality import display
 
 
 class FlowError(NamedTuple):
@@ -31,36 +29,32 @@ def display_srgb(image: NDArray[np.floating], colour: Colour) -> NDArray[np.floa
     balanced = np.minimum(np.asarray(image, np.float32) / (neutral / neutral.max()).astype(np.float32), 1)
     if colour.xyz_to_camera is not None:
         balanced = balanced @ camera_to_srgb(colour).T.astype(np.float32)
-    v = np.clip(balanced, 0, 1)
-    return np.asarray(np.where(v <= 0.0031308, 12.92 * v, 1.055 * v ** (1 / 2.4) - 0.055), np.float32)
+    return display_values(balanced)
 
 
 def psnr_linear(image: NDArray[np.floating], truth: NDArray[np.floating], border: int = 0) -> float:
     """Return the PSNR in dB, peak 1, of linear camera RGB, without a border of `border` pixels; inf where equal."""
-    return _psnr(*_cropped(image, truth, border))
+    return display.psnr(*_cropped(image, truth, border))
 
 
 def psnr_srgb(image: NDArray[np.floating], truth: NDArray[np.floating], colour: Colour, border: int = 0) -> float:
     """Return the PSNR in dB, peak 1, of both images after `display_srgb`."""
-    return _psnr(*_displayed(image, truth, colour, border))
+    return display.psnr(*_displayed(image, truth, colour, border))
 
 
 def ssim(image: NDArray[np.floating], truth: NDArray[np.floating], colour: Colour, border: int = 0) -> float:
-    """Return the structural similarity of both images after `display_srgb`, mean over channels; Gaussian window, sigma 1.5 px (Wang 2004), at least 11 x 11."""
-    from skimage.metrics import structural_similarity
-
+    """Return `display.ssim` of both images after `display_srgb`. Raises SettingsError below 11 x 11 pixels."""
     shown, true = _displayed(image, truth, colour, border)
-    if min(shown.shape[:2]) < 11:
+    if min(shown.shape[:2]) < display.WINDOW:
         raise SettingsError(f"images of {shown.shape[0]} x {shown.shape[1]} pixels inside the border: SSIM requires at least 11 x 11")
-    similarity: Callable[..., float] = structural_similarity
-    return float(similarity(shown, true, channel_axis=2, data_range=1.0, gaussian_weights=True, sigma=1.5, use_sample_covariance=False))
+    return display.ssim(shown, true)
 
 
 def chroma_error(image: NDArray[np.floating], truth: NDArray[np.floating], colour: Colour, border: int = 0) -> float:
     """Return the RMS error of Cb and Cr (BT.601, full range 1) of both images after `display_srgb`; sensitive to false colour."""
     shown, true = _displayed(image, truth, colour, border)
     error = shown - true
-    luma = error @ LUMA
+    luma = error @ LUMA_601
     return float(np.sqrt(np.mean([np.square((error[..., 2] - luma) / 1.772, dtype=np.float64), np.square((error[..., 0] - luma) / 1.402, dtype=np.float64)])))
 
 
@@ -72,19 +66,10 @@ def flow_error(flow: NDArray[np.floating], true_flow: NDArray[np.floating]) -> F
     return FlowError(float(np.median(length)), float(np.percentile(length, 95)))
 
 
-def _psnr(image: NDArray[np.floating], truth: NDArray[np.floating]) -> float:
-    error = float(np.mean(np.square(image - truth, dtype=np.float64)))
-    return float("inf") if error == 0 else -10 * float(np.log10(error))
-
-
 def _cropped(image: NDArray[np.floating], truth: NDArray[np.floating], border: int) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
     if image.shape != truth.shape or image.ndim != 3 or image.shape[2] != 3:
         raise SettingsError(f"images of shapes {image.shape} and {truth.shape}: expected the same, (height, width, 3)")
-    height, width = image.shape[:2]
-    if not 0 <= 2 * border < min(height, width):
-        raise RangeError("border", f"must be at least 0 and less than half of {height} x {width} pixels, not {border}")
-    inside = np.s_[border : height - border, border : width - border]
-    return image[inside], truth[inside]
+    return display.cropped(image, border), display.cropped(truth, border)
 
 
 def _displayed(image: NDArray[np.floating], truth: NDArray[np.floating], colour: Colour, border: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

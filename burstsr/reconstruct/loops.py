@@ -8,54 +8,13 @@ import math
 
 import numpy as np
 
-from burstsr.core.jit import compiled, inlined
+from burstsr.core.area_loops import cover, three
+from burstsr.core.flow_loops import floor, single_flow_at
+from burstsr.core.jit import compiled
 
 f4 = np.float32
 _ABREAST = 64  # samples whose weights are tabulated at once, so that stores are complete when they are read in another layout
 _VECTOR = 16  # values per vector
-
-
-@inlined
-def floor(x):
-    """Return the integer at or below x; math.floor would be a function call."""
-    i = int(x)
-    return i - 1 if f4(i) > x else i
-
-
-@compiled
-def position(y, x, back, tile):
-    """Return p = q + back(q) at q = (y, x), bilinear between tile centres."""
-    nty, ntx = back.shape[:2]
-    t = (y + f4(0.5)) / f4(tile) - f4(0.5)
-    i = min(max(floor(t), 0), max(nty - 2, 0))
-    v = t - f4(i) if nty > 1 else f4(0)
-    t = (x + f4(0.5)) / f4(tile) - f4(0.5)
-    j = min(max(floor(t), 0), max(ntx - 2, 0))
-    u = t - f4(j) if ntx > 1 else f4(0)
-    i1 = min(i + 1, nty - 1)
-    j1 = min(j + 1, ntx - 1)
-    dy0 = back[i, j, 0] + u * (back[i, j1, 0] - back[i, j, 0])
-    dy1 = back[i1, j, 0] + u * (back[i1, j1, 0] - back[i1, j, 0])
-    dx0 = back[i, j, 1] + u * (back[i, j1, 1] - back[i, j, 1])
-    dx1 = back[i1, j, 1] + u * (back[i1, j1, 1] - back[i1, j, 1])
-    return y + dy0 + v * (dy1 - dy0), x + dx0 + v * (dx1 - dx0)
-
-
-@compiled
-def cover(start, scale, share):
-    """Return the first pixel under [start, start + scale], and write to `share` the fraction of that length in each pixel from it on; they sum to 1."""
-    first = floor(start)
-    for k in range(len(share)):
-        share[k] = max(min(f4(first + k + 1), start + scale) - max(f4(first + k), start), f4(0)) / scale
-    return first
-
-
-@inlined
-def three(start, scale):
-    """Return the fractions of `cover` for start in the first pixel and scales that reach into at most three pixels."""
-    end = start + scale
-    part = f4(1) / scale
-    return (f4(1) - start) * part, (min(end, f4(2)) - f4(1)) * part, max(end - f4(2), f4(0)) * part
 
 
 @compiled
@@ -89,7 +48,11 @@ def locate(samples, place, cfa, scale, back, tile, lens, corner, cells, certaint
                 off_y = qy - lens[c, 0]
                 off_x = qx - lens[c, 1]
                 grow = lens[c, 2] + lens[c, 3] * (off_y * off_y + off_x * off_x)
-                py, px = position(qy + grow * off_y, qx + grow * off_x, back, tile)
+                qy += grow * off_y
+                qx += grow * off_x
+                dy, dx = single_flow_at(back, tile, qy, qx)
+                py = qy + dy
+                px = qx + dx
                 start_y = py * s - f4(origin[0])
                 start_x = px * s - f4(origin[1])
                 y0 = floor(start_y)

@@ -12,7 +12,7 @@ from burstsr.core.jit import over_rows
 from burstsr.core.noise import Noise
 from burstsr.core.remosaic import as_bayer
 from burstsr.core.sensor import red_site, site_rows
-from burstsr.robustness import loops
+from burstsr.robustness import loops, statistics_loops
 from burstsr.robustness.noise_curves import noise_curves
 from burstsr.settings import RobustnessSettings
 
@@ -42,7 +42,9 @@ class RobustnessModel:
         self._field = reference.info.gain.cells(reference.info.shape) if reference.info.gain else None
         self.mean, self._sigma2 = np.empty((3, *shape), np.float32), np.empty(shape, np.float32)
         self._spare: list[tuple[Floats, Floats]] = []  # buffers for means and mismatch, for reuse
-        over_rows(loops.guide_rows, shape[0], mosaic, *site_rows(levels, 2), red_site(reference), self._variance, self.mean, self._sigma2, self._field)
+        over_rows(
+            statistics_loops.guide_rows, shape[0], mosaic, *site_rows(levels, 2), red_site(reference), self._variance, self.mean, self._sigma2, self._field
+        )
         self._limit = np.empty(shape, np.float32)
         times = (np.float32(_NOISE_TIMES), np.float32(_STRUCTURE_TIMES))
         over_rows(loops.limit_rows, shape[0], self.mean, self._sigma2, self._difference, *times, self._limit, self._field)
@@ -62,7 +64,7 @@ class RobustnessModel:
             mean, mismatch = self._spare.pop()
         except IndexError:
             mean, mismatch = np.empty_like(self.mean), np.empty_like(self._sigma2)
-        over_rows(loops.mean_rows, height, frame.mosaic, *site_rows(frame.info.levels, 2), red_site(frame), mean)
+        over_rows(statistics_loops.mean_rows, height, frame.mosaic, *site_rows(frame.info.levels, 2), red_site(frame), mean)
         over_rows(loops.mismatch_rows, height, self.mean, self._sigma2, mean, flow.tiles, flow.tile_px, self._difference, mismatch, self._field)
         if s.enabled:
             over_rows(loops.vote_rows, height, mismatch, self._limit, self.contradicting, self.covering)
@@ -90,7 +92,9 @@ class RobustnessModel:
         position = at + 0.5 * flow.at(2 * at[:, 0] + 0.5, 2 * at[:, 1] + 0.5)
         frame = as_bayer(frame)
         levels = site_rows(frame.info.levels, 2)
-        over_rows(loops.statistics_at, len(at), np.ascontiguousarray(position, np.float32), frame.mosaic, *levels, red_site(frame), self._variance, out)
+        over_rows(
+            statistics_loops.statistics_at, len(at), np.ascontiguousarray(position, np.float32), frame.mosaic, *levels, red_site(frame), self._variance, out
+        )
         return out
 
 

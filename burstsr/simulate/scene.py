@@ -16,7 +16,7 @@ from burstsr.core.burst import Colour
 from burstsr.core.checks import LEAST_SIDE_PX
 from burstsr.core.coords import output_length
 from burstsr.core.errors import SettingsError
-from burstsr.core.srgb import SRGB_TO_XYZ
+from burstsr.core.srgb import SRGB_TO_XYZ, XYZ_TO_SRGB
 
 # Linear sRGB to white-balanced camera RGB. Rows sum to 1 (white stays white); values like those of current cameras, none negative, so that no sRGB
 # colour requires a negative intensity.
@@ -27,7 +27,7 @@ _STRIP_ROWS = 256
 def camera_colour(red_gain: float = 2.0, blue_gain: float = 1.6) -> Colour:
     """Return the colour of the simulated camera: its white balance is (red_gain, 1, blue_gain), its matrix `SRGB_TO_CAMERA` written from XYZ (D65)."""
     neutral = 1.0 / np.array([red_gain, 1.0, blue_gain])
-    return Colour(as_shot_neutral=neutral, xyz_to_camera=neutral[:, None] * (SRGB_TO_CAMERA @ np.linalg.inv(SRGB_TO_XYZ)))
+    return Colour(as_shot_neutral=neutral, xyz_to_camera=neutral[:, None] * (SRGB_TO_CAMERA @ XYZ_TO_SRGB))
 
 
 def unprocess(srgb: NDArray[np.floating], colour: Colour) -> NDArray[np.float32]:

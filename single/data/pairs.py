@@ -12,14 +12,13 @@ from torch import Tensor
 
 from burstsr.core.errors import InputFileError
 from burstsr.core.sensor import samples
+from burstsr.core.srgb import decode_srgb, encode_srgb
 from burstsr.io.images import read_image
 from burstsr.io.raw import read_frame
+from burstsr.quality.display import STUDIO_BLACK, STUDIO_LUMA
 from single.data.degrade import MARGIN, Degradation
 from single.data.folder import PatchDataset
 from single.mosaic import balance, bayer_planes
-from single.transfer import decode, encode
-
-LUMA = (65.481 / 255, 128.553 / 255, 24.966 / 255)  # BT.601, studio swing; plus 16 / 255
 
 
 class Pairs(Protocol):
@@ -30,8 +29,8 @@ class Pairs(Protocol):
 
 def luma(rgb: Tensor) -> Tensor:
     """Convert (N, 3, H, W) sRGB to (N, 1, H, W) BT.601 luma, 16/255 to 235/255, the input of SRCNN and the plane of published figures."""
-    weights = torch.tensor(LUMA, dtype=rgb.dtype).view(1, 3, 1, 1)
-    return (rgb * weights).sum(1, keepdim=True) + 16 / 255
+    weights = torch.from_numpy(STUDIO_LUMA).to(rgb.dtype).view(1, 3, 1, 1)
+    return (rgb * weights).sum(1, keepdim=True) + STUDIO_BLACK
 
 
 class ImagePairs:
@@ -64,12 +63,12 @@ class BayerPairs:
         self.folder, self.scale, self.alpha = folder, scale, alpha
 
     def batch(self, count: int, side: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-        """(count, 4, side, side) and (count, 3, 2 scale side, 2 scale side), both on the curve of `single.transfer`."""
+        """(count, 4, side, side) and (count, 3, 2 scale side, 2 scale side), both on the curve of `burstsr.core.srgb.encode_srgb`."""
         given, wanted = [], []
         for _ in range(count):
-            linear = decode(self.folder.patch(2 * side * self.scale, rng).astype(np.float32) / np.float32(255))
-            given.append(encode(self._planes(linear, rng)))
-            wanted.append(encode(linear))
+            linear = decode_srgb(self.folder.patch(2 * side * self.scale, rng).astype(np.float32) / np.float32(255))
+            given.append(encode_srgb(self._planes(linear, rng)))
+            wanted.append(encode_srgb(linear))
         return torch.from_numpy(np.stack(given)), torch.from_numpy(np.stack(wanted)).permute(0, 3, 1, 2).contiguous()
 
     def _planes(self, linear: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
@@ -113,7 +112,7 @@ class AlignedPairs:
             raise InputFileError(f"{path}: {rgb.shape[1]} x {rgb.shape[0]} pixels; {raw.name} at x{self.scale} needs {width} x {height}")
         rgb = np.pad(rgb, ((top * self.scale, 0), (left * self.scale, 0), (0, 0)), mode="edge")  # aligned with the planes
         rows, columns = (min(n, length // (2 * self.scale)) for n, length in zip(planes.shape[1:], rgb.shape[:2], strict=True))
-        return encode(planes[:, :rows, :columns]), rgb[: 2 * self.scale * rows, : 2 * self.scale * columns]
+        return encode_srgb(planes[:, :rows, :columns]), rgb[: 2 * self.scale * rows, : 2 * self.scale * columns]
 
     def batch(self, count: int, side: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
         """As `BayerPairs.batch`, but without rotation: the CFA order is part of the input."""

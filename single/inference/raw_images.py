@@ -11,10 +11,10 @@ from burstsr.core.burst import Frame, FrameInfo
 from burstsr.core.coords import output_length
 from burstsr.core.result import Result
 from burstsr.core.sensor import samples
+from burstsr.core.srgb import decode_srgb, encode_srgb
 from burstsr.demosaic import demosaic
 from single.inference.upscaler import Progress, Upscaler
 from single.mosaic import balance, bayer_planes
-from single.transfer import decode, encode
 
 Floats = NDArray[np.float32]
 
@@ -56,17 +56,17 @@ def upscale_linear(rgb: Floats, upscaler: Upscaler, progress: Progress | None = 
 def _from_colours(rgb: Floats, gains: Floats, upscaler: Upscaler, progress: Progress | None) -> Floats:
     balanced = np.maximum(rgb, 0) * gains
     seen = np.minimum(balanced, 1)
-    made = decode(upscaler.image(encode(seen), progress))
+    made = decode_srgb(upscaler.image(encode_srgb(seen), progress))
     return _with_highlights(made, balanced - seen, upscaler, gains)
 
 
 def _from_mosaic(mosaic: Floats, rgb: Floats, info: FrameInfo, upscaler: Upscaler, progress: Progress | None) -> Floats:
     gains = balance(info)
     planes, top, left = bayer_planes(mosaic, info.cfa, gains)
-    made = upscaler.planes(encode(np.minimum(planes, 1)), progress)
+    made = upscaler.planes(encode_srgb(np.minimum(planes, 1)), progress)
     y, x = round(top * upscaler.scale), round(left * upscaler.scale)
     height, width = (output_length(n, upscaler.scale) for n in mosaic.shape)
-    made = decode(np.clip(made[y : y + height, x : x + width], 0, 1))
+    made = decode_srgb(np.clip(made[y : y + height, x : x + width], 0, 1))
     balanced = rgb * gains
     return _with_highlights(made, balanced - np.minimum(balanced, 1), upscaler, gains)
 

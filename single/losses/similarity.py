@@ -1,4 +1,6 @@
-"""SSIM (Wang, Bovik, Sheikh, Simoncelli 2004, eq. 13) and MS-SSIM (Wang, Simoncelli, Bovik 2003, eq. 7), differentiable."""
+"""SSIM (Wang, Bovik, Sheikh, Simoncelli 2004, eq. 13) and MS-SSIM (Wang, Simoncelli, Bovik 2003, eq. 7), differentiable: what
+`burstsr.quality.display` computes, in PyTorch.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from burstsr.core.errors import SettingsError
-
-WINDOW, SIGMA = 11, 1.5
-C1, C2 = 0.01**2, 0.03**2  # K1 and K2 squared, for values from 0 to 1
-SCALES = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # weights of MS-SSIM's five scales
+from burstsr.quality.display import C1, C2, SCALES, SIGMA, WINDOW
 
 
 def ssim(a: Tensor, b: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ class Zoom(SRResNet):
     """An SRResNet from four Bayer planes at half size to colours at `scale` times the mosaic's size: one more pixel-shuffle stage than for the scale.
 
     Input (N, 4, H, W): R, G of the red row, G of the blue row, B. Output (N, 3, 2 scale H, 2 scale W). Both white-balanced and on the curve of
-    `single.transfer`. The published size: channels 64, blocks 16; scales 2, 4 (paper: 4 and 8).
+    `burstsr.core.srgb.encode_srgb`. The published size: channels 64, blocks 16; scales 2, 4 (paper: 4 and 8).
     """
 
     def __init__(

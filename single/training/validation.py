@@ -6,14 +6,15 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from skimage.metrics import structural_similarity
 from torch import Tensor, nn
 
 from burstsr.io.images import write_png
+from burstsr.quality import display
 from single.data.pairs import Pairs
 
 VALIDATION = "validation.png"
 _CROP = 4
+_MOST_DB = 120.0  # of patches that are equal
 
 
 class Validation:
@@ -31,8 +32,8 @@ class Validation:
         with torch.no_grad():
             made = torch.cat([net(part.to(device)).cpu() for part in self.given.split(4)]).clamp(0, 1)
         a, b = _inner(made), _inner(self.wanted)
-        psnr = float(np.mean(-10 * np.log10(np.maximum(((a - b) ** 2).mean((1, 2, 3)), 1e-12))))
-        ssim = float(np.mean([structural_similarity(x, y, data_range=1, channel_axis=2) for x, y in zip(a, b, strict=True)]))
+        psnr = float(np.mean([min(display.psnr(x, y), _MOST_DB) for x, y in zip(a, b, strict=True)]))
+        ssim = float(np.mean([display.ssim(x, y) for x, y in zip(a, b, strict=True)]))
         if out is not None:
             rows = np.concatenate([np.concatenate((x, y), 1) for x, y in zip(a[:3], b[:3], strict=True)])
             write_png(out / VALIDATION, np.rint(255 * np.repeat(rows, 3, 2)[..., :3] if rows.shape[2] == 1 else 255 * rows).astype(np.uint8))

@@ -15,9 +15,9 @@ from burstsr.core.errors import BurstError
 from burstsr.core.result import Result
 from burstsr.export import render, write_dng
 from burstsr.finish import finish_linear
+from burstsr.io.consistency import check_burst
 from burstsr.io.grouping import group_frames
 from burstsr.io.linear_dng import read_linear_dng
-from burstsr.io.raw import check_burst
 from burstsr.io.tags import BASELINE_EXPOSURE, read_tags
 
 NEUTRAL = np.array([0.5, 1.0, 0.625])

@@ -12,6 +12,7 @@ OLD = {
     "frames": [{"file": "a", "trust": 1.0}, {"file": "b", "trust": 0.5}],
     "noise": {"source": "NoiseProfile", "doubt": None},
     "reconstruction": {"turns": 7.0, "second_looks": 0.1, "residual": 1.0},
+    "seconds": {"merge": 2.0, "noise left": 0.5},
 }
 NEW = {
     "burst": "x",
@@ -23,6 +24,7 @@ NEW = {
     "frames": [{"file": "a", "robustness": 1.0}, {"file": "b", "robustness": 0.5}],
     "noise": {"source": "NoiseProfile", "noise_warning": None},
     "reconstruction": {"outer_iterations": 7.0, "rechecked_tiles": 0.1, "residual": 1.0},
+    "seconds": {"merge": 2.0, "residual noise": 0.5},
 }
 
 
@@ -30,7 +32,7 @@ def test_old_and_new_records_read_alike():
     assert with_both_names(OLD) == with_both_names(NEW)
     for record in (OLD, NEW):
         both = with_both_names(record)
-        assert both.items() >= {k: v for k, v in record.items() if k not in ("frames", "noise", "reconstruction")}.items()
+        assert both.items() >= {k: v for k, v in record.items() if k not in ("frames", "noise", "reconstruction", "seconds")}.items()
         for names, parts in ((RENAMED_KEYS[place], both[place] if place == "frames" else [both[place] if place else both]) for place in RENAMED_KEYS):
             assert all(part[old] == part[new] for part in parts for old, new in names.items())
 

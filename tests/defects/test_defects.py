@@ -6,8 +6,9 @@ from conftest import burst_of, frame_of
 
 from burstsr import super_resolve
 from burstsr.core.errors import SettingsError
+from burstsr.core.flow import Flow
 from burstsr.core.noise import Noise
-from burstsr.defects import find_defects, repair_pixels
+from burstsr.defects import find_defects, refilled, repair_pixels
 from burstsr.settings import DefectSettings, Settings
 
 NOISE = Noise.of_iso(400)
@@ -96,3 +97,45 @@ def test_a_monochrome_pixel_is_repaired_from_those_that_touch_it():
         repaired = repair_pixels(frame, defects).mosaic
         assert at[0] in (0, 31) or repaired[at] == np.rint(around)
         assert (repaired != frame.mosaic).sum() <= 1
+
+
+def moved_stars(cfa, rng, defects, count=8):
+    """Frames of stars on a sky that moves by parts of a pixel, their flows, and the same without noise and defects."""
+    y, x = np.mgrid[:48, :48]
+    moves = [np.zeros(2), *rng.uniform(-2.5, 2.5, (count - 1, 2))]
+    scenes = [
+        0.05 + sum(0.5 * np.exp(-((y - a - dy) ** 2 + (x - b - dx) ** 2) / 2.3) for a, b in ((12.2, 13.1), (24.4, 30.3), (35.7, 20.6))) for dy, dx in moves
+    ]
+    clean = burst_of(scenes, cfa=cfa, noise=NOISE).frames
+    frames = [frame.with_mosaic(frame.mosaic.copy()) for frame in clean]
+    for frame in frames:
+        frame.mosaic[tuple(defects.T)] = 65535
+    flows = [Flow(np.full((3, 3, 2), move, np.float32), 16) for move in moves]
+    return clean, [repair_pixels(frame, defects) for frame in frames], flows
+
+
+@pytest.mark.parametrize("cfa", ["RGGB", "X-Trans", "mono"])
+def test_a_repaired_sample_repeats_what_the_other_frames_show(cfa, rng):
+    """Issue 18: the median of its neighbours took 1 % of a star's flux."""
+    defects = np.array([(12, 13), (24, 30), (36, 21), (5, 40), (0, 0), (47, 47)])
+    clean, repaired, flows = moved_stars(cfa, rng, defects, count=16)
+    full = [np.ones((24, 24), np.float32)] * len(clean)
+    at = tuple(defects.T)
+
+    def error(frames):
+        return np.mean([np.abs(f.mosaic[at].astype(float) - c.mosaic[at]) for f, c in zip(frames, clean, strict=True)])
+
+    found = refilled(repaired, flows, full, defects)
+    assert error(found) < 0.4 * error(repaired)
+    for before, after in zip(repaired, found, strict=True):
+        assert set(zip(*np.nonzero(before.mosaic != after.mosaic), strict=True)) <= {tuple(d) for d in defects.tolist()}
+
+
+def test_what_no_other_frame_shows_stays_as_repaired(rng):
+    defects = np.array([(12, 13), (24, 30)])
+    _, repaired, flows = moved_stars("RGGB", rng, defects)
+    nothing = [np.zeros((24, 24), np.float32)] * len(repaired)
+    for same in (refilled(repaired, flows, nothing, defects), refilled(repaired[:1], flows[:1], nothing[:1], defects)):
+        assert all((a.mosaic == b.mosaic).all() for a, b in zip(repaired, same, strict=False))
+    without = refilled(repaired, flows, nothing, np.zeros((0, 2), np.int64))
+    assert all(a is b for a, b in zip(repaired, without, strict=True)), "bursts without defects cost nothing"

@@ -9,9 +9,10 @@ import tolerances
 from burstsr.core.burst import Colour, FrameInfo, Levels
 from burstsr.core.cfa import Cfa
 from burstsr.core.result import Result
-from burstsr.core.srgb import SRGB_TO_XYZ
+from burstsr.core.srgb import SRGB_TO_XYZ, camera_to_srgb
+from burstsr.core.srgb import display_values as encode_srgb
 from burstsr.finish import finish, finish_linear, finish_uint8, finish_uint16, loops, naive, orient, unorient
-from burstsr.finish.colour import balance_gains, camera_to_srgb, encode_srgb, linear_srgb, tone_curve
+from burstsr.finish.colour import balance_gains, linear_srgb, tone_curve
 from burstsr.settings import FinishSettings
 
 CAMERAS = {

@@ -10,6 +10,7 @@ from burstsr.batch.damage import without_damaged_frames
 from burstsr.batch.job import Job
 from burstsr.core.burst import Burst
 from burstsr.core.errors import BurstError, InputFileError
+from burstsr.core.sensor import shows_nothing
 from burstsr.io import tags as t
 from burstsr.io import tiff
 from burstsr.io.dng import write_cfa_dng
@@ -61,6 +62,17 @@ def test_a_constant_frame_is_named(make_frame, caplog):
         report = super_resolve(Burst("b", (frame,)), Settings(measure_noise=False)).report.to_dict()
     assert "1 of 1 frames are constant" in report["advice"] and report["frames"][0]["constant"]
     assert "simulated" in caplog.text
+
+
+def test_a_frame_that_is_all_but_white_is_named(make_frame, caplog):
+    """Issue 18: as a black one is. raw_more/traps/all_white.dng has 135 different levels."""
+    mosaic = np.full((64, 80), 16383, np.uint16)
+    mosaic[5, 7], mosaic[40, 3] = 9000, 12000
+    with caplog.at_level(logging.WARNING, logger="burstsr"):
+        report = super_resolve(Burst("b", (make_frame(mosaic=mosaic),)), Settings(measure_noise=False)).report.to_dict()
+    assert report["frames"][0]["constant"] and "saturated" in caplog.text
+    mosaic[:16] = 9000
+    assert not shows_nothing(make_frame(mosaic=mosaic)), "a quarter shows something"
 
 
 def test_frames_with_light_are_not_called_constant(make_frame):

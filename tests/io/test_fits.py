@@ -12,9 +12,10 @@ from burstsr.core.cfa import Cfa
 from burstsr.core.errors import BurstError, InputFileError
 from burstsr.core.noise import Noise
 from burstsr.core.observation import Observation
+from burstsr.io.consistency import check_burst
 from burstsr.io.discover import discover, read_burst
 from burstsr.io.dng import write_cfa_dng
-from burstsr.io.raw import check_burst, read_frame, read_info
+from burstsr.io.raw import read_frame, read_info
 
 fits = pytest.importorskip("astropy.io.fits")
 SHAPE = (36, 44)

@@ -105,6 +105,12 @@ def test_grey_alpha_and_separate_planes_become_rgb(tmp_path, pixels):
         assert np.array_equal(np.rint(read_image(tmp_path / name).rgb * 65535), expected), name
 
 
+def test_a_turned_tiff_is_read_upright_as_a_jpeg_is(tmp_path, pixels):
+    image = pixels(np.uint8)
+    tifffile.imwrite(tmp_path / "turned.tif", image, photometric="rgb", extratags=[(274, "H", 1, 6, True)])
+    assert np.array_equal(np.rint(read_image(tmp_path / "turned.tif").rgb * 255), np.rot90(image, -1))
+
+
 def test_unreadable_images(tmp_path, pixels):
     (tmp_path / "a.png").write_bytes(b"no picture")
     (tmp_path / "a.tif").write_bytes(b"no picture")

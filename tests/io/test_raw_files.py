@@ -12,9 +12,11 @@ from burstsr.core.errors import BurstError, InputFileError
 from burstsr.core.result import Result
 from burstsr.io import tags as t
 from burstsr.io import tiff
+from burstsr.io.consistency import check_burst
 from burstsr.io.dng import write_cfa_dng, write_dng
+from burstsr.io.libraw import libraw_mosaic
 from burstsr.io.opcodes import gain_rows, read_gain_maps
-from burstsr.io.raw import _libraw_mosaic, check_burst, read_frame, read_info
+from burstsr.io.raw import read_frame, read_info
 from burstsr.io.rescaling import RESCALED_BLACK, RESCALED_WHITE
 
 GAINS = np.array([[1.0, 1.5, 2.0], [1.2, 1.0, 1.1]], np.float32)
@@ -267,7 +269,7 @@ def test_patterns_come_back_and_libraw_decodes_the_same(cfa, top_left, tmp_path,
     np.testing.assert_array_equal(frame.mosaic, whole.mosaic[top : top + shape[0], left : left + shape[1]])
     with rawpy.imread(str(tmp_path / "a.dng")) as raw:
         raw.unpack()
-        np.testing.assert_array_equal(_libraw_mosaic(raw, frame.info, top, left), frame.mosaic)
+        np.testing.assert_array_equal(libraw_mosaic(raw, frame.info, top, left), frame.mosaic)
 
 
 def test_merged_images_are_refused(tmp_path, make_frame):

@@ -8,7 +8,7 @@ from tolerances import MERGE_ABSOLUTE
 from burstsr.core.coords import raw_position
 from burstsr.core.flow import Flow
 from burstsr.core.sensor import clipped_samples
-from burstsr.merge import KernelMerge, loops, naive
+from burstsr.merge import KernelMerge, naive, weigh_loops
 
 ORDERS = ["RGGB", "BGGR", "GRBG", "GBRG"]
 TINY = 1e-6
@@ -204,7 +204,7 @@ def test_flows_on_other_tiles_are_merged_too(rng):
 def test_polynomial_exponential():
     import numba
 
-    of_merge = numba.njit(lambda x: loops.exp(x))
+    of_merge = numba.njit(lambda x: weigh_loops.exp(x))
     x = np.linspace(-50, 50, 501, dtype=np.float32)
     value = np.array([of_merge(v) for v in x])
     near = np.abs(x) < 20

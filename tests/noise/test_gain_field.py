@@ -12,7 +12,7 @@ from burstsr.core.flow import Flow
 from burstsr.core.gain import GainField
 from burstsr.core.noise import Noise
 from burstsr.noise import estimate
-from burstsr.robustness import RobustnessModel, loops, naive
+from burstsr.robustness import RobustnessModel, loops, naive, statistics_loops
 from burstsr.robustness.noise_curves import noise_curves
 from burstsr.settings import RobustnessSettings
 
@@ -77,9 +77,9 @@ def test_robustness_loops_agree_with_naive_where_gain_varies(rng):
     levels = (mosaic, np.full((2, 2), 1024, np.float32), np.full((2, 2), 1 / 60000, np.float32), 0)
     flow = rng.normal(0, 1, (3, 3, 2)).astype(np.float32)
     results = []
-    for module in (loops, naive):
+    for module, statistics in ((loops, statistics_loops), (naive, naive)):
         mean, sigma2 = np.zeros((3, *shape), np.float32), np.zeros(shape, np.float32)
-        module.guide_rows(0, 20, *levels, variance, mean, sigma2, field)
+        statistics.guide_rows(0, 20, *levels, variance, mean, sigma2, field)
         mismatch, limit = np.zeros_like(sigma2), np.zeros_like(sigma2)
         other = mean[:, ::-1].copy()
         module.mismatch_rows(0, 20, mean, sigma2, other, flow, 16, difference * 30, mismatch, field)

@@ -86,7 +86,7 @@ def test_what_does_not_fit_is_refused(truth):
 @pytest.mark.parametrize("matrix", [np.zeros((3, 3)), np.ones((3, 3)), np.diag([1.0, 1.0, -1.0]), [[1, 1, 1], [1, 1, 1 + 1e-9], [0, 0, 1]]])
 def test_degenerate_colour_matrices_are_refused_as_finish_refuses_them(truth, matrix):
     """Fault 12: `compare` inverted them, and gave NaN, an error, or figures of huge numbers."""
-    from burstsr.finish.colour import camera_to_srgb
+    from burstsr.core.srgb import camera_to_srgb
 
     colour = Colour(np.ones(3), np.array(matrix, float))
     assert np.array_equal(image_error.display_srgb(truth, colour), image_error.display_srgb(truth, PLAIN))

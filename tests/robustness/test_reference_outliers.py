@@ -7,7 +7,7 @@ from conftest import frame_of
 from burstsr.core.flow import Flow
 from burstsr.core.noise import Noise
 from burstsr.core.sensor import red_site, site_rows
-from burstsr.robustness import RobustnessModel, inpaint_flow, loops, naive, repair_reference
+from burstsr.robustness import RobustnessModel, inpaint_flow, loops, naive, repair_reference, statistics_loops
 from burstsr.robustness.noise_curves import noise_curves
 from burstsr.settings import RobustnessSettings
 
@@ -103,15 +103,15 @@ def test_looks_and_votes_agree(cfa, rng):
     position = rng.uniform(-1, 24, (40, 2)).astype(np.float32)
     mismatch = np.where(rng.uniform(size=(17, 23)) < 0.1, loops.UNSEEN, rng.uniform(0, 10, (17, 23))).astype(np.float32)
     results = []
-    for module in (naive, loops):
+    for module, statistics in ((naive, naive), (loops, statistics_loops)):
         out, limit = np.zeros((4, 40), np.float32), np.zeros((17, 23), np.float32)
         mean, sigma2 = np.zeros((3, 17, 23), np.float32), np.zeros((17, 23), np.float32)
-        module.guide_rows(0, 17, *levels, variance, mean, sigma2)
+        statistics.guide_rows(0, 17, *levels, variance, mean, sigma2)
         module.limit_rows(0, 17, mean, sigma2, difference, np.float32(5), np.float32(0.05), limit)
         contradicting, covering = np.zeros((2, 17, 23), np.uint16)
         for rows in ((0, 8), (8, 17)):
             module.vote_rows(*rows, mismatch, np.full_like(mismatch, 4), contradicting, covering)
-        module.statistics_at(0, 40, position, *levels, variance, out)
+        statistics.statistics_at(0, 40, position, *levels, variance, out)
         results.append((out, limit, contradicting, covering))
     for a, b in zip(*results, strict=True):
         np.testing.assert_allclose(a, b, rtol=2e-3, atol=1e-5)

@@ -4,10 +4,10 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from burstsr.core.errors import InputFileError, SettingsError  # noqa: E402
+from burstsr.core.srgb import decode_srgb, encode_srgb  # noqa: E402
 from burstsr.io.images import write_png  # noqa: E402
 from single.data import AlignedPairs, BayerPairs, Degradation, ImagePairs, PatchDataset  # noqa: E402
 from single.data.pairs import luma  # noqa: E402
-from single.transfer import decode, encode  # noqa: E402
 
 
 @pytest.fixture
@@ -89,15 +89,15 @@ def test_raw_noise_has_the_asked_variance(tmp_path):
     write_png(tmp_path / "grey.png", np.full((400, 400, 3), 188, np.uint8))
     alpha = 1e-3
     given, wanted = BayerPairs(PatchDataset([tmp_path]), 1, alpha=(alpha, alpha * 1.0001)).batch(4, 96, np.random.default_rng(2))
-    green = decode(given[:, 1:3].numpy())
-    light = float(decode(wanted[0, 0, 0, :1].numpy())[0])
+    green = decode_srgb(given[:, 1:3].numpy())
+    light = float(decode_srgb(wanted[0, 0, 0, :1].numpy())[0])
     assert green.var() == pytest.approx(alpha * light + alpha**2 / 4, rel=0.05) and green.mean() == pytest.approx(light, rel=2e-3)
 
 
 def test_the_curve_is_inverted():
     values = np.linspace(-0.2, 1.5, 200).astype(np.float32)
-    assert np.allclose(decode(encode(values)), values, atol=1e-6)
-    assert np.all(np.diff(encode(values)) > 0)
+    assert np.allclose(decode_srgb(encode_srgb(values)), values, atol=1e-6)
+    assert np.all(np.diff(encode_srgb(values)) > 0)
 
 
 def test_a_folder_without_raw_pairs_is_refused(tmp_path):
