@@ -20,8 +20,8 @@ def test_raw_files_are_decoded_once_for_grouping_and_reading(data, tmp_path, mon
     names = [path.name for path in sorted((data / "raw_more" / "quicktake_pair").glob("*.qtk"))]
     for name in names:
         (tmp_path / name).write_bytes((data / "raw_more" / "quicktake_pair" / name).read_bytes())
-    count, real = [], raw._decoded_by_libraw
-    monkeypatch.setattr(raw, "_decoded_by_libraw", lambda path: count.append(path.name) or real(path))
+    count, real = [], raw.decoded_by_libraw
+    monkeypatch.setattr(raw, "decoded_by_libraw", lambda path: count.append(path.name) or real(path))
     found = discover([tmp_path])
     bursts = [read_burst([info.path for info in burst.infos]) for burst in found.bursts]
     mosaics = {frame.info.path.name: frame.mosaic for burst in bursts for frame in burst}
