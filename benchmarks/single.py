@@ -30,7 +30,7 @@ from single.inference import Request, Upscaler, make_upscaler, upscale_frame
 Floats = NDArray[np.float32]
 Record = dict[str, Any]
 Progress = Callable[[str, int, int], None]
-MODELS = ("bicubic", "lanczos", "srcnn", "srresnet", "srgan", "esrgan")
+MODELS = ("bicubic", "lanczos", "srcnn", "srresnet", "srmd", "srmd-noise", "srgan", "esrgan", "realesrgan")
 HELD_BACK = ("mate_Dune", "plasma_ColorfulCups")  # photographs that training leaves out
 SETS = ("Set5", "Set14")
 _ZOOM_CROP, _ZOOM_BORDER = 1024, 32  # pixels of the truth
@@ -39,7 +39,10 @@ _TILE = 64
 
 @dataclass(frozen=True)
 class Plan:
-    """data: folder with testsets and photos. models: names or files. scales, isos: of the sets, and of the raw frames. quick: Set5 at x4 alone, ISO 100."""
+    """data: folder with testsets and photos. models: names or files. scales, isos: of the sets, and of the raw frames. quick: Set5 at x4 alone, ISO 100.
+
+    back_projection: of all networks; "": their own defaults.
+    """
 
     data: Path
     models: Sequence[str] = MODELS
@@ -47,6 +50,7 @@ class Plan:
     isos: Sequence[float] = (100.0, 800.0)
     quick: bool = False
     device: str = "auto"
+    back_projection: str = ""
 
 
 @dataclass
@@ -66,7 +70,7 @@ def measure(plan: Plan, progress: Progress) -> Result:
     jobs = [(name, scale) for scale in scales for name in plan.models]
     for done, (name, scale) in enumerate(jobs):
         progress(f"{name} x{scale}", done, len(jobs) + 2)
-        made = _model(name, scale, plan.device, result.notes)
+        made = _model(name, scale, plan, result.notes)
         if made:
             result.sets += [_on_set(plan.data / "testsets" / chosen, chosen, made, scale) for chosen in SETS[: 1 if plan.quick else 2]]
             if scale == 4 and made.run is not None:
@@ -76,10 +80,10 @@ def measure(plan: Plan, progress: Progress) -> Result:
     return result
 
 
-def _model(name: str, scale: int, device: str, notes: list[str]) -> Upscaler | None:
+def _model(name: str, scale: int, plan: Plan, notes: list[str]) -> Upscaler | None:
     """None for a model that is not there, or not made for that scale."""
     try:
-        made = make_upscaler(Request(name, float(scale), device=device))
+        made = make_upscaler(Request(name, float(scale), device=plan.device, back_projection=plan.back_projection))
     except BurstsrError as error:
         if str(error) not in notes:
             notes.append(str(error))
@@ -127,6 +131,8 @@ def _tiled(plan: Plan, name: str, model: Upscaler) -> Record:
     from single.loading import find, load
 
     small = _in_8_bits(resize(read_image(sorted((plan.data / "testsets" / "Set5").glob("*.*"))[0]).rgb, 0.25))
+    if model.noise_map:
+        small = np.dstack((small, np.zeros(small.shape[:2], np.float32)))
     planes = display.luma(small).astype(np.float32)[None] if model.kind == "y" else np.ascontiguousarray(small.transpose(2, 0, 1))
     found: list[float] = []
     for bf16 in (False, None):
@@ -137,7 +143,7 @@ def _tiled(plan: Plan, name: str, model: Upscaler) -> Record:
 
 def _zoom(plan: Plan, notes: list[str]) -> list[Record]:
     """The raw-to-RGB model, our demosaicing with Lanczos, and DHT with bicubic, on simulated raw frames at x2: PSNR in dB, of sRGB."""
-    model = _model("zoom", 2, plan.device, notes)
+    model = _model("zoom", 2, plan, notes)
     found = []
     for iso in plan.isos[: 1 if plan.quick else None]:
         for name in HELD_BACK:

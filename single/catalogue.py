@@ -26,8 +26,9 @@ def _all() -> tuple[Descriptor, ...]:
         multiple = 4 // scale
         found += [_one(f"esrgan-x{scale}", "rrdb", scale, "rgb", {}, 40 * multiple, multiple=multiple, gan=True)]
         found += [_one(f"esrgan-lite-x{scale}", "rrdb", scale, "rgb", {"channels": 32, "blocks": 4, "growth": 16}, 24, multiple=multiple, gan=True)]
-    for scale in (2, 4, 8):
-        found += [_one(f"zoom-x{scale}", "zoom", scale, "bayer", {}, 48), _one(f"zoom-lite-x{scale}", "zoom", scale, "bayer", _LITE, _LITE_REACH)]
+    for scale in (1, 2, 4, 8):
+        found += [_one(f"zoom-x{scale}", "zoom", scale, "bayer", {}, 48)]
+        found += [_one(f"zoom-lite-x{scale}", "zoom", scale, "bayer-noise", {**_LITE, "noise": True}, _LITE_REACH)]
     return tuple(found)
 
 

@@ -10,8 +10,8 @@ from typing import Any
 from burstsr.core.errors import BurstsrError, SettingsError
 from burstsr.core.fields import check_range, shown
 
-ARCHITECTURES = ("srcnn", "srresnet", "rrdb", "zoom", "foreign")  # foreign: any that spandrel knows
-INPUTS = {"y": 1, "rgb": 3, "bayer": 4}  # channels of each
+ARCHITECTURES = ("srcnn", "srresnet", "rrdb", "zoom", "srvgg", "srmd", "foreign")  # foreign: any that spandrel knows
+INPUTS = {"y": 1, "rgb": 3, "rgb-noise": 4, "bayer": 4, "bayer-noise": 8}  # channels of each
 
 
 @dataclass(frozen=True)
@@ -19,8 +19,9 @@ class Descriptor:
     """One network.
 
     name: as on the command line, with the scale ("srcnn-x4"). architecture: one of ARCHITECTURES. scale: output pixels per input pixel, per axis, for
-    "zoom" per raw pixel. input: "y" (BT.601 luma of sRGB), "rgb" (sRGB), both 0 to 1, or "bayer" (R, G of the red row, G of the blue row, B of
-    white-balanced samples on the curve of `burstsr.core.srgb.encode_srgb`, each plane half as large as the mosaic).
+    "zoom" per raw pixel. input: "y" (BT.601 luma of sRGB), "rgb" (sRGB), both 0 to 1, "rgb-noise" (the same, and a plane of the standard deviation of its
+    noise), "bayer" (R, G of the red row, G of the blue row, B of white-balanced samples on the curve of `burstsr.core.srgb.encode_srgb`, each plane half as
+    large as the mosaic), or "bayer-noise" (the same, and the standard deviation of the noise of each: `single.mosaic.noise_planes`).
     sizes: arguments of the network's constructor.
     reach_px: receptive field radius in pixels of the input (of a plane, for "bayer"), which is the overlap of tiles. multiple: the input's sides must be
     multiples of it. gan: trained against a discriminator, so that it invents detail.
@@ -45,6 +46,16 @@ class Descriptor:
             check_range(f"{self.name}: {name}", getattr(self, name), low, high, whole=True)
         if not isinstance(self.sizes, Mapping):
             raise SettingsError(f"{self.name}: sizes must be a mapping of names, not {shown(self.sizes)}")
+
+    @property
+    def raw(self) -> bool:
+        """Whether the network takes raw mosaics."""
+        return self.input.startswith("bayer")
+
+    @property
+    def noise_map(self) -> bool:
+        """Whether the network is told the noise of its input."""
+        return self.input.endswith("-noise")
 
     @property
     def channels(self) -> int:

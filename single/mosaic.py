@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from burstsr.core.burst import FrameInfo
 from burstsr.core.cfa import BLUE, GREEN, RED, Cfa
+from burstsr.core.noise import Noise
+from burstsr.core.srgb import srgb_slope
 from burstsr.finish.colour import balance_gains
 
 Floats = NDArray[np.float32]
+_COLOURS = (RED, GREEN, GREEN, BLUE)  # of the planes
+_SMOOTHED = 5  # side of the window, in pixels of a plane, over which the level is averaged of which the noise is calculated
 
 
 def balance(info: FrameInfo) -> Floats:
@@ -25,5 +30,27 @@ def bayer_planes(mosaic: Floats, cfa: Cfa, gains: Floats) -> tuple[Floats, int, 
     cfa.require_bayer("a model of raw mosaics")
     top, left = cfa.sites(RED)[0]
     wide = np.pad(mosaic, ((top, top + mosaic.shape[0] % 2), (left, left + mosaic.shape[1] % 2)), mode="reflect")
-    sites = ((0, 0, RED), (0, 1, GREEN), (1, 0, GREEN), (1, 1, BLUE))
-    return np.stack([wide[y::2, x::2] * gains[colour] for y, x, colour in sites]), top, left
+    sites = ((0, 0), (0, 1), (1, 0), (1, 1))
+    return np.stack([wide[y::2, x::2] * gains[colour] for (y, x), colour in zip(sites, _COLOURS, strict=True)]), top, left
+
+
+def noise_planes(planes: Floats, noise: Noise, gains: ArrayLike) -> Floats:
+    """Return (4, h, w) standard deviations of the noise of white-balanced planes (`bayer_planes`), on the curve of `burstsr.core.srgb.encode_srgb`.
+
+    They are those of the local mean of each plane: those of single samples would be noisy themselves. gains: (3,) white balance.
+    """
+    found = np.empty_like(planes)
+    for plane, into, colour in zip(planes, found, _COLOURS, strict=True):
+        level = cv2.blur(np.maximum(plane, 0), (_SMOOTHED, _SMOOTHED), borderType=cv2.BORDER_REFLECT)
+        gain = float(np.asarray(gains)[colour])
+        into[:] = np.sqrt(noise.variance(level / gain, colour)) * gain * srgb_slope(level)
+    return found
+
+
+def noise_map(balanced: Floats, noise: Noise, gains: ArrayLike) -> Floats:
+    """Return (H, W): standard deviation of the noise of white-balanced colours (H, W, 3) once sRGB-encoded, root mean square of the three."""
+    variances = []
+    for colour, gain in enumerate(np.asarray(gains, float)):
+        level = cv2.blur(np.ascontiguousarray(balanced[:, :, colour]), (_SMOOTHED, _SMOOTHED), borderType=cv2.BORDER_REFLECT)
+        variances.append(noise.variance(level / gain, colour) * (gain * srgb_slope(level)) ** 2)
+    return np.asarray(np.sqrt(np.mean(variances, axis=0)), np.float32)

@@ -150,7 +150,9 @@ def _clash(source: Path, raw: bool, outputs: dict[str, Path], taken: dict[str, P
 
 def asked(request: Request) -> dict[str, Any]:
     """Return the options that determine the image."""
-    return {"model": request.model, "scale": request.scale, "blend": request.blend, "partner": request.partner}
+    found: dict[str, Any] = {"model": request.model, "scale": request.scale, "blend": request.blend, "partner": request.partner}
+    more = {"back_projection": request.back_projection, "noise": request.noise, "blur": request.blur}
+    return found | {name: value for name, value in more.items() if value not in ("", None, 0.0) or (name == "noise" and value == 0)}
 
 
 def settled(task: Task, wanted: dict[str, Any], *, thorough: bool = False) -> Outcome | None:
@@ -204,7 +206,7 @@ def _upscale(task: Task, request: Request, upscaler: Upscaler, progress: Progres
     with claim.staged([path.name for path in wanted.values()], adds=not task.overwrite) as staging:
         outputs = {kind: staging.folder / path.name for kind, path in wanted.items()}
         try:
-            shape, provenance = (upscale_raw if task.raw else upscale_display)(task.source, outputs, upscaler, progress)
+            done = (upscale_raw if task.raw else upscale_display)(task.source, outputs, upscaler, progress)
         except SettingsError as error:
             raise InputFileError(f"{task.source}: {error}") from error
         facts = {
@@ -213,8 +215,10 @@ def _upscale(task: Task, request: Request, upscaler: Upscaler, progress: Progres
             "asked": asked(request),
             "model": upscaler.model.to_dict(),
             "scale": upscaler.scale,
-            "shape": list(shape),
-            "provenance": provenance.to_dict() if provenance else None,
+            "shape": list(done.shape),
+            "frames_left": done.frames_left,
+            "back_projection": upscaler.back_projection,
+            "provenance": done.provenance.to_dict() if done.provenance else None,
             "seconds": round(time.perf_counter() - start, 3),
             "versions": versions() | ({"torch": version("torch")} if upscaler.model.learned else {}),
         }

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,12 +17,21 @@ if TYPE_CHECKING:
     from burstsr.io.display import Display
     from single.inference import Upscaler
 
+log = logging.getLogger(__name__)
 _SAMPLE_BYTES = 2  # maximum bytes of a sample on the disk
 Progress = Callable[[int, int], None]
-ShapeAndProvenance = tuple[tuple[int, int], "Provenance | None"]  # (height, width), provenance
 
 
-def upscale_display(source: Path, outputs: Mapping[str, Path], upscaler: Upscaler, progress: Progress | None) -> ShapeAndProvenance:
+@dataclass(frozen=True)
+class Upscaled:
+    """What was written. shape: (height, width). frames_left: further pages or frames of the source, which were not upscaled."""
+
+    shape: tuple[int, int]
+    provenance: Provenance | None
+    frames_left: int = 0
+
+
+def upscale_display(source: Path, outputs: Mapping[str, Path], upscaler: Upscaler, progress: Progress | None) -> Upscaled:
     """Upscale a display image, keeping its bit depth; floating-point images are linear and stay so. Raises BurstsrError."""
     import numpy as np
 
@@ -29,10 +39,12 @@ def upscale_display(source: Path, outputs: Mapping[str, Path], upscaler: Upscale
     from burstsr.io.xmp import packet
 
     image = read_display(source)
+    if image.frames > 1:
+        log.warning("%s: has %d frames or pages; only the first is upscaled", source, image.frames)
     provenance = provenance_of(upscaler.model, upscaler.scale, None)
     _check_room(source, outputs, upscaler.scale**2 * image.pixels.nbytes * len(outputs))
     if image.pixels.dtype == np.float32:
-        return _linear(source, image, outputs, upscaler, provenance, progress), provenance
+        return Upscaled(_linear(source, image, outputs, upscaler, provenance, progress), provenance, image.frames - 1)
     kind = image.pixels.dtype
     most = np.float32(np.iinfo(kind).max)
     made = upscaler.image(image.pixels.astype(np.float32) / most, progress)
@@ -41,7 +53,7 @@ def upscale_display(source: Path, outputs: Mapping[str, Path], upscaler: Upscale
         top = np.float32(255) if format_name == "jpg" else most
         pixels = np.rint(made * top).astype(np.uint8 if format_name == "jpg" else kind)
         write_display(path, format_name, Display(pixels, blocks))
-    return (made.shape[0], made.shape[1]), provenance
+    return Upscaled((made.shape[0], made.shape[1]), provenance, image.frames - 1)
 
 
 def _linear(
@@ -59,7 +71,7 @@ def _linear(
     return made.shape[0], made.shape[1]
 
 
-def upscale_raw(source: Path, outputs: Mapping[str, Path], upscaler: Upscaler, progress: Progress | None) -> ShapeAndProvenance:
+def upscale_raw(source: Path, outputs: Mapping[str, Path], upscaler: Upscaler, progress: Progress | None) -> Upscaled:
     """Upscale a raw file, or a linear DNG of process, to a linear DNG, or rendered as process does. Raises BurstsrError."""
     from burstsr.batch.outputs import write_result
     from burstsr.settings import FinishSettings
@@ -67,7 +79,7 @@ def upscale_raw(source: Path, outputs: Mapping[str, Path], upscaler: Upscaler, p
     image = _upscaled(source, outputs, upscaler, progress)
     for kind, path in outputs.items():
         write_result(path, kind, image, FinishSettings())
-    return (image.image.shape[0], image.image.shape[1]), image.provenance
+    return Upscaled((image.image.shape[0], image.image.shape[1]), image.provenance)
 
 
 def _check_room(source: Path, outputs: Mapping[str, Path], needed: float) -> None:

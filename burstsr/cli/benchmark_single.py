@@ -23,8 +23,9 @@ def add_parser(benchmarks: Any, common: Common) -> None:  # noqa: ANN401  argpar
         "seconds per output megapixel, tiled against untiled, raw frames against DHT with bicubic; and the project's targets. Models without weights are "
         "skipped.",
     )
-    single.add_argument("--models", metavar="NAME,...", help="names or files of weights (default: bicubic, lanczos, srcnn, srresnet, srgan, esrgan)")
+    single.add_argument("--models", metavar="NAME,...", help="names or files of weights (default: all that are installed)")
     single.add_argument("--quick", action="store_true", help="Set5 at x4 and ISO 100 alone")
+    single.add_argument("--back-projection", default="", **choice(("off", "low", "full")), help="of all networks (default: their own)")
     single.add_argument("--device", default="auto", **choice(("auto", "cpu", "cuda", "mps")), help="default auto")
     single.add_argument("--data", type=Path, metavar="DIR", help="folder of test data (default: BURSTSR_DATA)")
     common(single, _single)
@@ -35,7 +36,7 @@ def _single(args: argparse.Namespace) -> int:
     from benchmarks.data import data_folder
 
     models = tuple(args.models.split(",")) if args.models else single.MODELS
-    plan = single.Plan(data_folder(args.data), models, quick=args.quick, device=args.device)
+    plan = single.Plan(data_folder(args.data), models, quick=args.quick, device=args.device, back_projection=args.back_projection)
     with Bars(1, show=not args.json, title="benchmark") as bars:
         result = single.measure(plan, lambda stage, done, total: bars.stage("single", stage, done, total))
     if args.json:

@@ -30,19 +30,29 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:  # noqa: ANN401  argpa
         "and zoom (from the raw mosaic) are trained for the least error; srgan and esrgan invent plausible detail. The metadata of the image and the JSON "
         "beside it record which model was used. Images already processed are skipped; results of another model or scale get names of their own.",
     )
-    parser.add_argument("input", metavar="INPUT", nargs="+", type=Path, help="images (PNG, TIFF, JPEG, BMP, WebP), raw files, or folders of them")
-    parser.add_argument("-o", "--output", metavar="OUT", type=Path, required=True, help="output folder; for a single input, a file")
+    parser.add_argument("input", metavar="INPUT", nargs="*", type=Path, help="images (PNG, TIFF, JPEG, BMP, WebP, GIF), raw files, or folders of them")
+    parser.add_argument("-o", "--output", metavar="OUT", type=Path, help="output folder; for a single input, a file")
     parser.add_argument(
         "--model",
         metavar="NAME|FILE",
         default="lanczos",
-        help="nearest, bilinear, bicubic, lanczos (default), srcnn, srresnet, srgan, esrgan, realesrgan, realesrgan-anime, zoom, "
-        "or a file of weights: .safetensors, .pth, or an ncnn pair",
+        help="nearest, bilinear, bicubic, lanczos (default), srcnn, srresnet, zoom, srmd, srmd-noise, srgan, esrgan, realesrgan, realesrgan-anime, "
+        "realesrgan-animevideo, or a file of weights: .safetensors, .pth, or an ncnn pair; --list names those that are installed",
     )
     parser.add_argument("--scale", type=float, metavar="S", help="output pixels per input pixel, per axis, up to 16 (default 4, or the model's own)")
     parser.add_argument(
         "--blend", metavar="A[,FILE]", type=_blend, help="interpolate weights: A of the model, 1 - A of the one it was fine-tuned from, or of FILE"
     )
+    parser.add_argument(
+        "--back-projection",
+        **choice(("off", "low", "full")),
+        default="",
+        help="after a network, make the result agree with the image when shrunk again: low = colours and brightness only, full = detail as far as it is more "
+        "than noise (default: full for models that invent detail, low for the others)",
+    )
+    parser.add_argument("--noise", type=float, metavar="S", help="srmd-noise: noise of the images, sigma, of a range of 0 to 1 (default: estimated from each)")
+    parser.add_argument("--blur", type=float, default=0.0, metavar="S", help="srmd: Gaussian blur of the images, sigma in pixels of the result (default 0)")
+    parser.add_argument("--list", action="store_true", help="list the models that are installed, and those that are not")
     parser.add_argument("--tile", type=int, default=0, metavar="N", help="tile size in input pixels (default: automatic; halved when out of memory)")
     parser.add_argument(
         "--format",
@@ -60,6 +70,10 @@ def run(args: argparse.Namespace) -> int:
     """Run the command; return the exit status."""
     from single.inference import check
 
+    if args.list:
+        return _list(args)
+    if not args.input or args.output is None:
+        raise SettingsError("INPUT and --output are required")
     request = _request(args)
     missing = [str(path) for path in args.input if not path.exists()]
     if missing:
@@ -76,11 +90,23 @@ def run(args: argparse.Namespace) -> int:
     return int(bool(failed))
 
 
+def _list(args: argparse.Namespace) -> int:
+    """Print the models with their scales and files, those that are not installed with what is missing."""
+    from single.loading.listing import listed
+
+    models = listed()
+    if args.json:
+        echo_json({"models": [model.to_dict() for model in models]})
+    else:
+        echo("\n".join(model.to_text() for model in models))
+    return 0
+
+
 def _request(args: argparse.Namespace) -> Request:
     from single.inference import Request
 
     share, partner = args.blend or (None, None)
-    return Request(args.model, args.scale, share, partner, args.device, args.tile)
+    return Request(args.model, args.scale, share, partner, args.device, args.tile, args.back_projection, args.noise, args.blur)
 
 
 def _do(args: argparse.Namespace, request: Request, tasks: list[Task]) -> list[Outcome]:

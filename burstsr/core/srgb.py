@@ -47,6 +47,17 @@ def encode_srgb(linear: NDArray[np.floating]) -> NDArray[np.float32]:
     return np.asarray(np.where(linear <= LINEAR_BELOW, np.float32(SLOPE) * linear, np.float32(GAIN) * power - np.float32(OFFSET)), np.float32)
 
 
+def srgb_slope(linear: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Return the derivative of `encode_srgb`: the factor by which it scales small noise.
+
+    >>> srgb_slope(np.array([-0.1, 0.5])).round(3).tolist()
+    [12.920000076293945, 0.6589999794960022]
+    """
+    linear = np.asarray(linear, np.float32)
+    curved = np.float32(GAIN / EXPONENT) * np.maximum(linear, np.float32(LINEAR_BELOW)) ** np.float32(1 / EXPONENT - 1)
+    return np.asarray(np.where(linear <= LINEAR_BELOW, np.float32(SLOPE), curved), np.float32)
+
+
 def display_values(linear: NDArray[np.floating]) -> NDArray[np.float32]:
     """Return sRGB-encoded values of linear ones, clipped to 0 .. 1."""
     return np.minimum(encode_srgb(np.clip(linear, 0, 1)), np.float32(1))

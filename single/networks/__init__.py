@@ -28,6 +28,14 @@ def build(descriptor: Descriptor) -> nn.Module:
         from single.networks.zoom import Zoom
 
         return Zoom(scale=descriptor.scale, **descriptor.sizes)
+    if descriptor.architecture == "srvgg":
+        from single.networks.srvgg import SRVGG
+
+        return SRVGG(scale=descriptor.scale, **descriptor.sizes)
+    if descriptor.architecture == "srmd":
+        from single.networks.srmd import SRMD
+
+        return SRMD(scale=descriptor.scale, **descriptor.sizes)
     from single.networks.rrdb import RRDBNet
 
     return RRDBNet(scale=descriptor.scale, **descriptor.sizes)

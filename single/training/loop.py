@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import csv
 import io
+import logging
 import math
 import tempfile
 import time
@@ -30,6 +31,7 @@ from single.training.plan import Plan
 from single.training.validation import VALIDATION, Validation
 from single.weights_file import read_weights, write_weights
 
+log = logging.getLogger("burstsr.single")
 CHECKPOINT, LOG, BEST = "checkpoint.pt", "log.csv", "best.safetensors"
 Report = Callable[[dict[str, float]], None]
 FIELDS = ("step", "seconds", "rate", "loss", "discriminator", "val_psnr", "val_ssim")
@@ -220,7 +222,13 @@ def writable(folder: Path) -> None:
 
 
 def _load(net: nn.Module, start: str | Path, plan: Plan) -> None:
-    state, descriptor = read_weights(start)
+    """Load initial weights: of the same network or of one for another scale, whose last layers ("up") are then left as they are (Lim 2017, "EDSR", 3.3)."""
+    given, descriptor = read_weights(start)
+    wanted = net.state_dict()
+    state = given
+    if descriptor and descriptor.scale != plan.descriptor.scale and descriptor.architecture == plan.descriptor.architecture:
+        state = {key: value if key.startswith("up.") else given.get(key, value) for key, value in wanted.items()}
+        log.info("%s: of scale %d; the last layers of %s start from random weights", start, descriptor.scale, plan.descriptor.name)
     try:
         net.load_state_dict(state)
     except RuntimeError as error:

@@ -19,14 +19,18 @@ def pairs_from_images(descriptor: Descriptor, data: Sequence[Path], held_back: S
     """
     training = PatchDataset(data)
     validation = PatchDataset(held_back) if held_back else training.split_off(_HELD_BACK)
-    if descriptor.input == "bayer":
-        return BayerPairs(training, descriptor.scale), BayerPairs(validation, descriptor.scale)
+    if descriptor.raw:
+        return _bayer(descriptor, training), _bayer(descriptor, validation)
     y = descriptor.input == "y"
     return ImagePairs(training, descriptor.scale, degradation, y), ImagePairs(validation, descriptor.scale, degradation, y)
 
 
+def _bayer(descriptor: Descriptor, images: PatchDataset) -> BayerPairs:
+    return BayerPairs(images, descriptor.scale, noise_map=descriptor.noise_map)
+
+
 def of_raw_files(descriptor: Descriptor, data: Path, held_back: Path) -> tuple[Pairs, Pairs]:
     """Return the same from folders of raw files with an image beside each. Raises SettingsError for a network without raw input, InputFileError."""
-    if descriptor.input != "bayer":
+    if not descriptor.raw:
         raise SettingsError(f"--raw-data requires a zoom model; {descriptor.name} is trained on images")
     return AlignedPairs(data, descriptor.scale), AlignedPairs(held_back, descriptor.scale)

@@ -233,6 +233,24 @@ def test_wrong_usage_is_named(run, images, tmp_path, arguments, message):
     assert status in (1, 2) and message in err
 
 
+def test_what_is_not_upscaled_is_said(run_json, tmp_path, caplog):
+    """Of a file of several pages the first is upscaled; how many are left is logged and recorded."""
+    with tifffile.TiffWriter(tmp_path / "pages.tif") as file:
+        for n in range(3):
+            file.write(scene(n, 16, 20), photometric="rgb")
+    status, _ = run_json("single", tmp_path / "pages.tif", "-o", tmp_path / "out", "--model", "bicubic", "--scale", "2")
+    assert status == 0 and "3 frames or pages; only the first" in caplog.text
+    assert json.loads((tmp_path / "out" / "pages.tif.json").read_text())["frames_left"] == 2
+
+
+def test_models_are_listed_and_input_is_required(run, run_json, tmp_path):
+    models = {model["name"]: model for model in run_json("single", "--list")[1]["models"]}
+    assert models["lanczos"]["installed"] and models["srgan"]["scales"] == [2] and models["srgan"]["missing"] == ""
+    status, out, _ = run("single", "--list")
+    assert status == 0 and "bicubic: any scale" in out
+    assert run("single", "-o", tmp_path)[0] == 2
+
+
 def test_of_nothing_is_2(run, tmp_path):
     (tmp_path / "empty").mkdir()
     assert run("single", tmp_path / "empty", "-o", tmp_path / "out")[0] == 2

@@ -88,10 +88,29 @@ def test_raw_planes_of_a_constant_image_are_constant_but_for_noise(tmp_path):
 def test_raw_noise_has_the_asked_variance(tmp_path):
     write_png(tmp_path / "grey.png", np.full((400, 400, 3), 188, np.uint8))
     alpha = 1e-3
-    given, wanted = BayerPairs(PatchDataset([tmp_path]), 1, alpha=(alpha, alpha * 1.0001)).batch(4, 96, np.random.default_rng(2))
+    given, wanted = BayerPairs(PatchDataset([tmp_path]), 1, alpha=(alpha, alpha * 1.0001), read_electrons=(0.5, 0.5001)).batch(4, 96, np.random.default_rng(2))
     green = decode_srgb(given[:, 1:3].numpy())
     light = float(decode_srgb(wanted[0, 0, 0, :1].numpy())[0])
     assert green.var() == pytest.approx(alpha * light + alpha**2 / 4, rel=0.05) and green.mean() == pytest.approx(light, rel=2e-3)
+
+
+@pytest.mark.parametrize("level", [0.02, 0.3])
+def test_the_noise_map_tells_the_standard_deviation_of_the_input(tmp_path, level):
+    """In the units of the input, of each plane: after white balance, and on the curve."""
+    value = int(np.rint(255 * encode_srgb(np.float32([level]))[0]))
+    write_png(tmp_path / "grey.png", np.full((400, 400, 3), value, np.uint8))
+    pairs = BayerPairs(PatchDataset([tmp_path]), 1, alpha=(2e-4, 2.001e-4), read_electrons=(3, 3.001), noise_map=True)
+    given, _ = pairs.batch(3, 64, np.random.default_rng(4))
+    assert given.shape == (3, 8, 64, 64)
+    for one in given.numpy():
+        assert np.allclose(one[:4].std((1, 2)), one[4:].mean((1, 2)), rtol=0.06) and (one[4:].std((1, 2)) < 0.2 * one[4:].mean((1, 2))).all()
+
+
+def test_the_lens_blurs_the_input_but_not_the_truth(tmp_path):
+    write_png(tmp_path / "lines.png", np.kron(np.tile(np.uint8([[40], [215]]), (100, 1)), np.ones((1, 200), np.uint8))[:, :, None].repeat(3, 2))
+    folder = PatchDataset([tmp_path])
+    sharp, blurred = (BayerPairs(folder, 2, alpha=(1e-9, 2e-9), blur_px=blur).batch(4, 16, np.random.default_rng(5)) for blur in (0.0, 2.0))
+    assert torch.equal(sharp[1], blurred[1]) and not torch.allclose(sharp[0], blurred[0], atol=1e-3)
 
 
 def test_the_curve_is_inverted():

