@@ -40,6 +40,8 @@ def develop(burst: Registered, tuned: Settings, begin_stage: Callable[[str], Non
     begin_stage("sharpen")
     for _ in range(_iterations(burst, tuned)):
         _sharpen(image, weight, burst, tuned, kernel)
+    for limit in burst.limits:
+        limit(image, tuned.scale)
     denoise_colour(image, weight, burst, tuned)
     return image, kept
 

@@ -28,6 +28,7 @@ from burstsr.settings import Settings
 _DETAIL = {"fast": 1.0, "best": 10.0}  # weight of detail relative to noise; the reconstruction denoises by itself
 
 EstimateFlow = Callable[[int], Flow]
+Limit = Callable[[NDArray[np.float32], float], None]
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,8 @@ class Registered:
     """A registered burst. views: its frames with flow and robustness; views[reference] is the frame whose geometry the result has.
 
     same_phase: all frames on the reference's own sampling grid, see `SamePhaseMean`; consumed by `develop`. None: not collected.
-    extended: of a bracket, the reference with what it clips filled in from shorter exposures, and its (H, W) samples, not quantised; None: the reference.
+    extended: of a bracket, the reference with what it clips filled in from shorter exposures, None: the reference. extended_samples: the same as (H, W)
+    samples, not quantised, averaged with longer exposures. limits: by longer exposures, functions that limit an image (H', W', 3) of a scale in place.
     """
 
     views: Sequence[RegisteredFrame]
@@ -44,6 +46,7 @@ class Registered:
     same_phase: SamePhaseMean | None
     extended: Frame | None = None
     extended_samples: NDArray[np.float32] | None = None
+    limits: Sequence[Limit] = ()
 
     @property
     def guide(self) -> Frame:

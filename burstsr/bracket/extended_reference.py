@@ -55,7 +55,7 @@ def extended(views: Sequence[tuple[Frame, Flow, Floats]], reference: int) -> Ext
         if other.info.levels.saturation < 1:
             clipped = np.asarray(cv2.dilate(clipped_cells(other), np.ones(_AROUND, np.uint8)), np.uint8)
             usable &= warped(clipped, flow) == 0
-        shown = _at_reference(other, flow)
+        shown = shown_at_reference(other, flow)
         fill = missing & _sites(usable)
         if least == 0:  # frames that do not agree with the reference, but with its saturation
             fill &= shown >= own
@@ -83,7 +83,7 @@ def _sites(of_cells: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return np.asarray(np.repeat(np.repeat(of_cells, 2, axis=0), 2, axis=1), np.bool_)
 
 
-def _at_reference(frame: Frame, flow: Flow) -> Floats:
+def shown_at_reference(frame: Frame, flow: Flow) -> Floats:
     """Return what a frame shows at the positions of the reference's samples, in their colours."""
     return np.minimum(_moved(demosaic(frame, clipped_samples(frame)), flow, frame), np.float32(frame.info.levels.saturation))
 

@@ -53,10 +53,15 @@ def relative_precision(frame: Frame, level: Floats, noise: Noise) -> Floats:
     """Return the variance of `noise` over that of a frame's samples at `level`, model errors included."""
     own = frame.noise(noise)
     unit = noise.alpha[GREEN] * level + noise.beta[GREEN]
-    brightest = np.asarray(cv2.dilate(level, np.ones((3, 3), np.uint8)), np.float32)
+    brightest = np.minimum(cv2.dilate(level, np.ones((3, 3), np.uint8)), np.float32(frame.info.levels.saturation))  # it shows no more
     return np.asarray(unit / (own.alpha[GREEN] * level + own.beta[GREEN] + (MODEL_ERROR * brightest) ** 2), np.float32)
 
 
 def smooth_level(frame: Frame) -> Floats:
     """Return the (H/2, W/2) smooth level of green of a frame."""
-    return np.maximum(np.asarray(cv2.blur(np.ascontiguousarray(cells(as_bayer(frame))[..., GREEN]), _SMOOTH), np.float32), 0)
+    return np.maximum(np.asarray(cv2.blur(green_cells(frame), _SMOOTH), np.float32), 0)
+
+
+def green_cells(frame: Frame) -> Floats:
+    """Return the (H/2, W/2) mean of green of a frame's CFA cells."""
+    return np.ascontiguousarray(cells(as_bayer(frame))[..., GREEN])

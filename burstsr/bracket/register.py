@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from burstsr.bracket.extended_reference import extended, imputed
+from burstsr.bracket.guide import UpperBound, guide_of
 from burstsr.bracket.pairs import PairModels
-from burstsr.bracket.precision import precision_map, relative_precision, smooth_level
+from burstsr.bracket.precision import precision_map
 from burstsr.core.burst import Frame
 from burstsr.core.flow import Flow
 from burstsr.core.noise import Noise
@@ -37,24 +38,20 @@ def register_bracket(frames: Sequence[Frame], index: int, noise: Noise, tuned: S
         found[i] = RegisteredFrame(frames[i], flow, packed(robustness))
     views = [found[i] for i in range(len(frames))]
     record.stage("robustness")
-    guide = extended([(view.frame, view.flow, unpacked(view.robustness)) for view in views], index)
-    level = smooth_level(guide.frame)
-    views = [replace(view, precision=precision_map(view.frame, view.flow, level, noise)) for view in views]
-    image = demosaic(guide.frame, guide.samples)
+    seen = [(view.frame, view.flow, unpacked(view.robustness)) for view in views]
+    highlights = extended(seen, index)
+    guide = guide_of(seen, index, highlights, noise)
+    views = [replace(view, precision=precision_map(view.frame, view.flow, guide.level, noise)) for view in views]
+    image = demosaic(highlights.frame, guide.samples)
     views = [replace(view, filled=imputed(view.frame, view.flow, image)) for view in views]
     same_phase = None
     if tuned.merge.back_projection_iterations > 0:
-        same_phase = SamePhaseMean(frames[index], _own_precision(views, index, guide.source, level, noise), guide.samples)
-        for view in (view for i, view in enumerate(views) if i != index):
-            record.timed("merge", same_phase.add, view.filled or view.frame, view.flow, np.asarray(view.merge_weights(), np.float32))
-    return Registered(views, index, noise, same_phase, guide.frame, guide.samples)
-
-
-def _own_precision(views: Sequence[RegisteredFrame], index: int, source: NDArray[np.int64], level: Floats, noise: Noise) -> Floats:
-    """Return the precision, (H/2, W/2), of the samples of the extended reference: that of the frames they are from."""
-    out = np.zeros_like(level)
-    for i, view in enumerate(views):
-        used = source == i
-        if used.any():
-            out[used] = relative_precision(view.frame, level, noise)[used]
-    return out
+        same_phase = SamePhaseMean(frames[index], guide.precision, guide.samples)
+        for i, view in enumerate(views):
+            weights = np.asarray(view.merge_weights(), np.float32)
+            if i in guide.longer:
+                weights[guide.longer[i]] = 0  # in the guide already
+            if i != index:
+                record.timed("merge", same_phase.add, view.filled or view.frame, view.flow, weights)
+    limits = [UpperBound.of(*seen[i], frames[index], noise) for i in guide.longer]
+    return Registered(views, index, noise, same_phase, highlights.frame, guide.samples, limits)

@@ -11,6 +11,7 @@ from burstsr import Settings, super_resolve
 from burstsr.bracket import bracket_of
 from burstsr.bracket.exposure import blocks_of, measure_ratios
 from burstsr.bracket.extended_reference import extended
+from burstsr.bracket.guide import UpperBound, guide_of
 from burstsr.core.burst import Burst
 from burstsr.core.flow import Flow
 from burstsr.core.sensor import samples
@@ -157,3 +158,29 @@ def test_what_no_frame_shows_is_neutral():
     rgb = np.array([found[::2, ::2].mean(), found[::2, 1::2].mean(), found[1::2, 1::2].mean()])
     assert rgb / rgb[1] == pytest.approx(NEUTRAL, rel=0.01)
     assert found.min() >= 0.98 * longer.info.levels.saturation
+
+
+def test_the_guide_has_the_noise_of_longer_exposures_in_the_shadows():
+    """Issue 17: kernels, fallback and detail of the reference were those of its own noise."""
+    simulation = simulated((0, 3), 1600, motion="tripod")
+    bracket = common_units(simulation.burst)
+    shape = tuple(n // 2 for n in bracket.burst.frames[0].info.shape)
+    views = [(frame, Flow.zero(frame.info.shape, 16), np.ones(shape, np.float32)) for frame in bracket.burst]
+    highlights = extended(views, 0)
+    guide = guide_of(views, 0, highlights, bracket.noise.model)
+    truth = cv2.resize(simulation.truth, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)[::2, 1::2, 1] / bracket.peak
+    dark = truth < 0.8 * bracket.burst.frames[1].info.levels.saturation
+    before, now = (np.square(values[::2, 1::2] - truth)[dark].mean() for values in (highlights.samples, guide.samples))
+    assert now < 0.08 * before
+
+
+def test_a_longer_exposure_limits_the_dark_side_of_a_highlight():
+    simulation = simulated((0, 3), motion="tripod")
+    bracket = common_units(simulation.burst)
+    longer = bracket.burst.frames[1]
+    bound = UpperBound.of(longer, Flow.zero(longer.info.shape, 16), np.ones([n // 2 for n in longer.info.shape], np.float32), longer, bracket.noise.model)
+    image = np.ones((320, 320, 3), np.float32)
+    bound(image, 2.0)
+    luma, truth = image @ [0.25, 0.5, 0.25], simulation.truth @ [0.25, 0.5, 0.25] / bracket.peak
+    dark, clipped = truth < 0.7 * longer.info.levels.saturation, truth > 1.5 * longer.info.levels.saturation
+    assert np.quantile(luma[dark] / truth[dark], 0.9) < 2 and (luma[clipped] == 1).mean() > 0.98
