@@ -83,10 +83,12 @@ def _make(burst: BurstResult, data: ReportData | None, folder: Path) -> dict[str
     notes: list[str] = []
     compared: list[dict[str, Any]] = []
     small: tuple[int, int] | None = None
-    sources = [("one frame", None)] * (data is not None) + [(variant.label, variant.preview) for variant in burst.variants if variant.facts is not None]
-    for n, (label, path) in enumerate(sources):
+    known = [variant for variant in burst.variants if variant.facts is not None]
+    sources = [("one frame", None, known[0].facts)] * (data is not None) + [(variant.label, variant.preview, variant.facts) for variant in known]
+    for n, (label, path, facts) in enumerate(sources):
         try:
-            image = jpeg_pixels(data.reference if path is None and data is not None else path.read_bytes())  # type: ignore[union-attr]
+            coded = data.reference if path is None and data is not None else path.read_bytes()  # type: ignore[union-attr]
+            image = jpeg_pixels(coded, facts.shape if facts else None)
         except (OSError, ValueError) as error:
             notes.append(f"{'the reference frame' if path is None else path.name} cannot be shown ({getattr(error, 'strerror', None) or error})")
             continue

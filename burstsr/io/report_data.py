@@ -16,7 +16,7 @@ from burstsr.core.errors import InputFileError
 VERSION = 1
 _FINE = 90  # quality
 _LARGEST_PERIOD = 16
-_MOST_BYTES = 1 << 30  # of all arrays of a file: one that claims more is not ours
+_MOST_BYTES = 1 << 28  # of all arrays of a file: one that claims more is not ours
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,8 +90,22 @@ def jpeg_bytes(srgb: NDArray[np.uint8], quality: int) -> bytes:
     return bytes(imagecodecs.jpeg8_encode(np.ascontiguousarray(srgb), level=quality, subsampling="444" if quality >= _FINE else "420"))
 
 
-def jpeg_pixels(data: bytes) -> NDArray[np.uint8]:
-    """Decode a JPEG to (H, W, 3) uint8. Raises ValueError for anything else."""
+def jpeg_shape(data: bytes) -> tuple[int, int]:
+    """Return (H, W) of a JPEG by its frame header, without decoding it. Raises ValueError where it has none."""
+    at = 2
+    while data[:2] == b"\xff\xd8" and at + 9 <= len(data) and data[at] == 0xFF:
+        marker, length = data[at + 1], int.from_bytes(data[at + 2 : at + 4], "big")
+        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
+            return int.from_bytes(data[at + 5 : at + 7], "big"), int.from_bytes(data[at + 7 : at + 9], "big")
+        at += 2 + length
+    raise ValueError("not a JPEG")
+
+
+def jpeg_pixels(data: bytes, shape: tuple[int, int] | None = None) -> NDArray[np.uint8]:
+    """Decode a JPEG to (H, W, 3) uint8. shape: what (H, W) must be, in either order. Raises ValueError for anything else, before it is decoded."""
+    height, width = jpeg_shape(data)
+    if shape is not None and sorted((height, width)) != sorted(shape):
+        raise ValueError(f"{width} x {height} pixels; the record says {shape[1]} x {shape[0]}")
     try:
         pixels = np.asarray(imagecodecs.jpeg8_decode(data, colorspace=None, outcolorspace="RGB"))
     except RuntimeError as error:

@@ -37,7 +37,7 @@ def picture(level, shape=(2 * SHAPE[0], 2 * SHAPE[1])):
 def write_result(out, name, *, data=True, level=90, shape=(2 * SHAPE[0], 2 * SHAPE[1]), **facts):
     """Write a burst's record, preview and, with `data`, what a report needs."""
     out.mkdir(exist_ok=True)
-    facts = record(name, **facts)
+    facts = record(name, **{"shape": list(shape), **facts})
     (out / f"{name}.json").write_text(json.dumps(facts))
     (out / f"{name}.jpg").write_bytes(jpeg_bytes(picture(level, shape), 90))
     if data:

@@ -14,7 +14,7 @@ from burstsr.html_report import pyramid
 from burstsr.html_report.charts import arrows, upright, upright_vector
 from burstsr.html_report.pyramid import write_pyramid
 from burstsr.html_report.site import build
-from burstsr.io.report_data import jpeg_pixels
+from burstsr.io.report_data import jpeg_bytes, jpeg_pixels
 
 
 class Links(HTMLParser):
@@ -113,11 +113,14 @@ def test_damaged_images_and_data_are_noted_and_the_rest_is_shown(tmp_path):
     (out / "a.jpg").write_bytes(b"\xff\xd8 no picture")
     (out / "b.report.npz").write_bytes(b"PK\3\4")
     (out / "c.jpg").unlink()
+    write_result(out, "d")
+    (out / "d.jpg").write_bytes(jpeg_bytes(picture(9, (50, 60)), 80))
     for name in ("foreign", "single.jpg"):
         (out / f"{name}.json").write_text('{"asked": 1}')
     built = build([out])
     found = pages(out)
-    assert built.problems == () and found.keys() == {"a", "b", "c"}
+    assert built.problems == () and found.keys() == {"a", "b", "c", "d"}
+    assert "d.jpg cannot be shown (60 x 50 pixels; the record says 120 x 80)" in found["d"]
     assert "a.jpg cannot be shown" in found["a"] and "not readable" in found["b"] and "c.jpg cannot be shown (No such file" in found["c"]
     assert "--report" in found["c"] and "frame_1.dng" in found["c"]
 
