@@ -24,8 +24,9 @@ def _all() -> tuple[Descriptor, ...]:
         found += [_one(f"srgan-lite-x{scale}", "srresnet", scale, "rgb", _LITE, _LITE_REACH, gan=True)]
     for scale in (1, 2, 4):
         multiple = 4 // scale
-        found += [_one(f"esrgan-x{scale}", "rrdb", scale, "rgb", {}, 40 * multiple, multiple=multiple, gan=True)]
-        found += [_one(f"esrgan-lite-x{scale}", "rrdb", scale, "rgb", {"channels": 32, "blocks": 4, "growth": 16}, 24, multiple=multiple, gan=True)]
+        for name, gan in (("rrdb", False), ("esrgan", True)):
+            found += [_one(f"{name}-x{scale}", "rrdb", scale, "rgb", {}, 40 * multiple, multiple=multiple, gan=gan)]
+            found += [_one(f"{name}-lite-x{scale}", "rrdb", scale, "rgb", {"channels": 32, "blocks": 4, "growth": 16}, 24, multiple=multiple, gan=gan)]
     for scale in (1, 2, 4, 8):
         found += [_one(f"zoom-x{scale}", "zoom", scale, "bayer", {}, 48)]
         found += [_one(f"zoom-lite-x{scale}", "zoom", scale, "bayer-noise", {**_LITE, "noise": True}, _LITE_REACH)]

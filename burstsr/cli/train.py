@@ -16,7 +16,7 @@ from burstsr.core.errors import SettingsError
 if TYPE_CHECKING:
     from single.training.loop import Training
 
-_DEFAULTS = "16 patches of 32 pixels per step, Adam from 1e-3 to 1e-6"
+_DEFAULTS = "16 patches of 32 pixels per step, Adam from 1e-3 (GAN: 1e-4) to 1e-6"
 
 
 def add_parser(commands: Any) -> argparse.ArgumentParser:  # noqa: ANN401  argparse keeps its type to itself
@@ -27,20 +27,33 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:  # noqa: ANN401  argpa
         description=f"Train a network on folders of images: {_DEFAULTS}. Writes to OUT checkpoint.pt, from which the same command resumes, log.csv, "
         "best.safetensors (the averaged weights, for `burstsr single --model`) and validation.png. A GAN starts from a network trained without: --start.",
     )
-    parser.add_argument("model", metavar="MODEL", help="for example srcnn-x4, srresnet-lite-x4, srgan-lite-x4, esrgan-x4, zoom-lite-x2; `list` names all")
+    parser.add_argument(
+        "model", metavar="MODEL", help="for example srcnn-x4, srresnet-lite-x4, srgan-lite-x4, rrdb-x4, esrgan-x4, zoom-lite-x2; `list` names all"
+    )
     parser.add_argument("--data", metavar="DIR", type=Path, nargs="+", default=[], help="images, or folders of them (including DIV2K's layout)")
     parser.add_argument("--raw-data", metavar="DIR", type=Path, help="zoom: raw files, each with an image of the same name beside it, instead of --data")
     parser.add_argument("--validation", metavar="DIR", type=Path, nargs="+", help="validation images (default: a tenth of --data)")
     parser.add_argument("-o", "--output", metavar="OUT", type=Path, help="output folder (default: the model's name)")
     add_old_names(parser, {"--out": "--output"})
-    parser.add_argument("--start", metavar="FILE", type=Path, help="initial weights, .safetensors of the same network")
+    parser.add_argument(
+        "--start", metavar="FILE", type=Path, help="initial weights: .safetensors, .pth or an ncnn pair of the same network, or of one for another scale"
+    )
+    parser.add_argument(
+        "--preset",
+        **choice(("paper", "published-losses")),
+        help="settings of the network's paper, or only its losses and their weights; other options override them",
+    )
     parser.add_argument("--steps", type=int, metavar="N", help="number of training steps (default 10000)")
     parser.add_argument("--batch", type=int, metavar="N", help="batch size")
     parser.add_argument("--patch-px", type=int, metavar="PX", help="patch size, in pixels of the network's input")
-    parser.add_argument("--rate", type=float, metavar="R", help="initial learning rate")
+    parser.add_argument("--rate", type=float, metavar="R", help="initial learning rate (default 1e-3, for a GAN 1e-4)")
     parser.add_argument("--final-rate", type=float, metavar="R", help="final learning rate (cosine schedule)")
     parser.add_argument("--ema", type=float, metavar="W", help="decay of the exponential moving average of the weights (default 0.999)")
-    parser.add_argument("--loss", help="pixel loss: l1 (default), mse, ssim, ms-ssim or cobi")
+    parser.add_argument("--loss", help="pixel loss: l1 (default), mse, ssim, ms-ssim or cobi (patches of RGB, with --vgg features too)")
+    parser.add_argument("--spatial-weight", type=float, metavar="W", help="cobi: weight of the distance of places (default 0.5; 0.1 in the paper)")
+    parser.add_argument("--l1-weight", type=float, metavar="W", help="weight of L1 in addition to another pixel loss (default 0)")
+    parser.add_argument("--discriminator-width", type=int, metavar="N", help="channels of the discriminator's first layer (default 64; lite: 24)")
+    parser.add_argument("--discriminator-dense", type=int, metavar="N", help="units of its dense layer (default 1024; lite: 256)")
     parser.add_argument("--pixel-weight", type=float, metavar="W", help="weight of the pixel loss in GAN training (default 1)")
     parser.add_argument("--adversarial-weight", type=float, metavar="W", help="weight of the adversarial loss (default 0.005)")
     parser.add_argument("--perceptual-weight", type=float, metavar="W", help="weight of the perceptual loss on VGG-19 features; needs --vgg")
@@ -111,12 +124,14 @@ def _training(args: argparse.Namespace) -> Training:
     from single.training import sources
     from single.training.loop import Training, writable
     from single.training.plan import Plan
+    from single.training.presets import preset
     from single.training.validation import Validation
 
     descriptor = CATALOGUE[args.model]
-    asked = {field.name: getattr(args, field.name) for field in fields(Plan) if getattr(args, field.name, None) is not None}
+    chosen = preset(args.preset, descriptor) if args.preset else {}
+    asked = chosen | {field.name: getattr(args, field.name) for field in fields(Plan) if getattr(args, field.name, None) is not None}
     asked |= {"descriptor": descriptor, "gan": descriptor.gan, "bf16": {"auto": None, "on": True, "off": False}[args.bf16]}
-    asked |= {"before_activation": not args.after_activation, "relativistic": not args.not_relativistic}
+    asked |= ({"before_activation": False} if args.after_activation else {}) | ({"relativistic": False} if args.not_relativistic else {})
     plan = Plan(**asked)
     out = args.output or Path(args.model)
     chosen_device(plan.device)

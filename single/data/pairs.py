@@ -14,7 +14,7 @@ from torch import Tensor
 from burstsr.core.errors import InputFileError
 from burstsr.core.noise import Noise
 from burstsr.core.sensor import samples
-from burstsr.core.srgb import decode_srgb, encode_srgb
+from burstsr.core.srgb import camera_to_srgb, decode_srgb, encode_srgb
 from burstsr.io.images import read_image
 from burstsr.io.raw import read_frame
 from burstsr.quality.display import STUDIO_BLACK, STUDIO_LUMA
@@ -109,7 +109,8 @@ def _shrunk(image: NDArray[np.float32], factor: int) -> NDArray[np.float32]:
 class AlignedPairs:
     """Raw files and images of the same view, one folder per scene or `x.dng` beside `x.png`, as SR-RAW is organised after its alignment.
 
-    The image is `scale` times as large as the mosaic, in sRGB of that camera; a side that differs by up to 2 % is cropped. Raises InputFileError.
+    The image is `scale` times as large as the mosaic, in sRGB; it is brought back to white-balanced RGB of that camera, which networks make. A side that
+    differs by up to 2 % is cropped. Raises InputFileError.
     """
 
     RAW = (".dng", ".arw", ".cr2", ".nef")
@@ -129,7 +130,8 @@ class AlignedPairs:
     def _pair(self, raw: Path, path: Path) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         frame = read_frame(raw)
         planes, top, left = bayer_planes(samples(frame.mosaic, frame.info.levels), frame.info.cfa, balance(frame.info))
-        rgb = read_image(path).rgb
+        matrix = np.linalg.inv(camera_to_srgb(frame.info.colour)).astype(np.float32)  # networks see and make camera RGB; the matrix is applied to their results
+        rgb = encode_srgb(np.clip(decode_srgb(read_image(path).rgb) @ matrix.T, 0, 1))
         height, width = (length * self.scale for length in frame.info.shape)
         if abs(rgb.shape[0] / height - 1) > 0.02 or abs(rgb.shape[1] / width - 1) > 0.02:
             raise InputFileError(f"{path}: {rgb.shape[1]} x {rgb.shape[0]} pixels; {raw.name} at x{self.scale} needs {width} x {height}")

@@ -26,7 +26,7 @@ _PACKAGED = {  # name: (extra of burstsr, pip package, its files by scale)
     "srmd-noise": ("srmd", _SRMD, {scale: f"models/models-srmd/srmd_x{scale}.param" for scale in (2, 3, 4)}),
 }
 NAMES = ("srcnn", "srresnet", "srgan", "zoom", *_PACKAGED)
-BASE_MODELS = {"srgan": "srresnet"}  # fine-tuned network: its base model
+BASE_MODELS = {"srgan": "srresnet", "esrgan-lite": "rrdb-lite"}  # fine-tuned network: its base model
 
 
 @dataclass(frozen=True)

@@ -18,9 +18,13 @@ _EPSILON = 1e-5
 
 
 def cobi(made: Tensor, wanted: Tensor, spatial_weight: float = SPATIAL_WEIGHT, bandwidth: float = BANDWIDTH) -> Tensor:
-    """Loss of features (N, C, H, W): mean over wanted features q of the least distance to a made one p, as a share of those to all others (softened by
-    `bandwidth`): -log of mean max of the contextual similarity. Distance: cosine about the wanted features' mean, plus `spatial_weight` times the distance of
-    places in units of the larger side. 0 spatial weight: the contextual loss. Memory grows with (H W)^2. Raises SettingsError beyond 96 x 96.
+    """Return -log of the contextual similarity of features (N, C, H, W), in the paper's axes (Mechrez 2018, eqs. 2 to 4).
+
+    Of every made feature the distances to all wanted ones are divided by the least of them and softened by `bandwidth` to shares; of every wanted feature the
+    largest share counts, mean over them.
+
+    Distance: cosine about the wanted features' mean, plus `spatial_weight` times the distance of places in units of the larger side (CoBi). 0: the contextual
+    loss. Memory grows with (H W)^2. Raises SettingsError beyond 96 x 96.
     """
     if made.shape != wanted.shape or max(made.shape[2:]) > _LARGEST:
         raise SettingsError(f"CoBi of features {tuple(made.shape)} and {tuple(wanted.shape)}: shapes must be equal, with sides up to {_LARGEST}")
@@ -31,14 +35,14 @@ def cobi(made: Tensor, wanted: Tensor, spatial_weight: float = SPATIAL_WEIGHT, b
     y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
     places = torch.stack((y.flatten(), x.flatten()), 1).to(made) / max(height, width)
     distance = distance + spatial_weight * torch.cdist(places, places)
-    relative = distance / (distance.amin(2, keepdim=True) + _EPSILON)
-    similarity = torch.softmax((1 - relative) / bandwidth, dim=2)
-    found: Tensor = -torch.log(similarity.amax(2).mean(1) + _EPSILON).mean()
+    relative = distance / (distance.amin(1, keepdim=True) + _EPSILON)  # over targets
+    similarity = torch.softmax((1 - relative) / bandwidth, dim=1)
+    found: Tensor = -torch.log(similarity.amax(2).mean(1) + _EPSILON).mean()  # over sources
     return found
 
 
-def rgb_patch_loss(made: Tensor, wanted: Tensor, scale: int = 2, most: int = 48) -> Tensor:
-    """CoBi on patches of RGB (n = 5, 10, 15 pixels at x2, x4, x8) of (N, 3, H, W) images; at most about `most`
+def rgb_patch_loss(made: Tensor, wanted: Tensor, scale: int = 2, spatial_weight: float = SPATIAL_WEIGHT, most: int = 48) -> Tensor:
+    """Return CoBi on patches of RGB (n = 5, 10, 15 pixels at x2, x4, x8) of (N, 3, H, W) images; at most about `most`
     patches along a side.
     """
     side = PATCHES.get(scale, 5)
@@ -51,4 +55,4 @@ def rgb_patch_loss(made: Tensor, wanted: Tensor, scale: int = 2, most: int = 48)
         found: Tensor = functional.unfold(x, side, stride=step).reshape(len(x), -1, rows, columns)
         return found
 
-    return cobi(patches(made), patches(wanted))
+    return cobi(patches(made), patches(wanted), spatial_weight)

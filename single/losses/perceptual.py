@@ -85,12 +85,12 @@ class _First(nn.Module):
         return found
 
 
-def cobi_loss(vgg: VGG19, made: Tensor, wanted: Tensor) -> Tensor:
+def cobi_loss(vgg: VGG19, made: Tensor, wanted: Tensor, spatial_weight: float = 0.5) -> Tensor:
     """Return CoBi on VGG-19 features, with the layer weights of Zhang 2019 §5 where they are among those of `vgg`."""
     from single.losses.cobi import cobi
 
     a, b = vgg(made), vgg(wanted)
-    return sum((COBI_LAYERS.get(name, 1.0) * cobi(a[name], b[name]) for name in a), torch.zeros((), device=made.device))
+    return sum((COBI_LAYERS.get(name, 1.0) * cobi(a[name], b[name], spatial_weight) for name in a), torch.zeros((), device=made.device))
 
 
 def _from_file(path: Path) -> Mapping[str, Tensor]:

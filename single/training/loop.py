@@ -9,7 +9,7 @@ import logging
 import math
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
@@ -22,14 +22,17 @@ from torch import Tensor, nn
 from burstsr.core.errors import BurstsrError, InputFileError, OutputError, SettingsError
 from burstsr.io.atomic import atomic
 from single.data.pairs import Pairs
+from single.descriptor import Descriptor
 from single.inference.runner import chosen_device, multiplies_bf16, out_of_memory
+from single.loading import find, load
 from single.losses import adversarial, pixel_loss
+from single.losses.perceptual import COBI_LAYERS, VGG19, cobi_loss
 from single.networks import build
 from single.networks.srresnet import Discriminator
 from single.training.begin import begin
 from single.training.plan import Plan
 from single.training.validation import VALIDATION, Validation
-from single.weights_file import read_weights, write_weights
+from single.weights_file import read_header, read_weights, write_weights
 
 log = logging.getLogger("burstsr.single")
 CHECKPOINT, LOG, BEST = "checkpoint.pt", "log.csv", "best.safetensors"
@@ -56,15 +59,19 @@ class Training:
         self.plan, self.pairs, self.validation, self.out = plan, pairs, validation, out
         self.device = chosen_device(plan.device)
         self.net = build(plan.descriptor).to(self.device)
+        if plan.paper_start and plan.descriptor.architecture == "srcnn":
+            _as_published(self.net)
         if start:
             _load(self.net, start, plan)
         self.average = copy.deepcopy(self.net).eval().requires_grad_(False)
         self.optimiser = torch.optim.Adam(self.net.parameters(), plan.rate, betas=(0.9, 0.99))
-        self.discriminator = Discriminator(plan.discriminator_width, 256).to(self.device) if plan.gan else None
+        self.discriminator = Discriminator(plan.discriminator_width, plan.discriminator_dense).to(self.device) if plan.gan else None
         if self.discriminator is not None:
             self.discriminator.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # twice as fast on a CPU
         self.judge_optimiser = torch.optim.Adam(self.discriminator.parameters(), plan.rate, betas=(0.9, 0.99)) if self.discriminator else None
-        self.pixel = pixel_loss(plan.loss)
+        self.pixel = pixel_loss(plan.loss, plan.descriptor.scale, plan.spatial_weight)
+        on_features = plan.loss == "cobi" and plan.vgg
+        self.cobi_features = VGG19.load(plan.vgg, tuple(COBI_LAYERS), True).to(self.device) if on_features else None
         self.features = _features(plan).to(self.device) if plan.perceptual_weight else None
         self.bf16 = multiplies_bf16(self.device) if plan.bf16 is None else plan.bf16
         self.step, self.seconds, self.best = 0, 0.0, -math.inf
@@ -121,6 +128,10 @@ class Training:
             made = self.net(given)
         made = made.float()
         loss, judged = self.plan.pixel_weight * self.pixel(made, wanted), 0.0
+        if self.plan.l1_weight:
+            loss = loss + self.plan.l1_weight * (made - wanted).abs().mean()
+        if self.cobi_features is not None:
+            loss = loss + self.plan.pixel_weight * cobi_loss(self.cobi_features, made, wanted, self.plan.spatial_weight)
         if self.features is not None:
             loss = loss + self.plan.perceptual_weight * (self.features(made) - self.features(wanted)).abs().mean()
         if self.discriminator is not None:
@@ -177,7 +188,12 @@ class Training:
         path = self.out / CHECKPOINT
         try:
             state = torch.load(path, map_location=self.device, weights_only=True)
-            other = {name for name, value in _plain(self.plan).items() if state["plan"].get(name) != value} - {"threads", "device", "bf16", "validate_every"}
+            other = {name for name, value in _plain(self.plan).items() if state["plan"].get(name, value) != value} - {
+                "threads",
+                "device",
+                "bf16",
+                "validate_every",
+            }
         except Exception as error:
             raise InputFileError(f"{path}: not a readable checkpoint ({error}); choose another folder") from error
         if other - {"steps"}:
@@ -223,7 +239,7 @@ def writable(folder: Path) -> None:
 
 def _load(net: nn.Module, start: str | Path, plan: Plan) -> None:
     """Load initial weights: of the same network or of one for another scale, whose last layers ("up") are then left as they are (Lim 2017, "EDSR", 3.3)."""
-    given, descriptor = read_weights(start)
+    given, descriptor = _start(start)
     wanted = net.state_dict()
     state = given
     if descriptor and descriptor.scale != plan.descriptor.scale and descriptor.architecture == plan.descriptor.architecture:
@@ -236,7 +252,21 @@ def _load(net: nn.Module, start: str | Path, plan: Plan) -> None:
         raise InputFileError(f"{start}: the weights are {of} and do not fit {plan.descriptor.name}") from error
 
 
-def _features(plan: Plan) -> nn.Module:
-    from single.losses.perceptual import VGG19
+def _start(path: str | Path) -> tuple[Mapping[str, Tensor], Descriptor | None]:
+    """Read initial weights of any supported kind: .safetensors, .pth in any key style, an ncnn pair."""
+    if Path(path).suffix.lower() == ".safetensors" and read_header(path)[0] is not None:
+        return read_weights(path)
+    found = load(find(path))
+    return found.network.state_dict(), found.descriptor
 
+
+def _as_published(net: nn.Module) -> None:
+    """Draw the weights of SRCNN as its paper does: standard deviation 0.001, biases 0 (Dong 2016, section 4.1)."""
+    for layer in net.modules():
+        if isinstance(layer, nn.Conv2d) and layer.bias is not None:
+            nn.init.normal_(layer.weight, 0, 0.001)
+            nn.init.zeros_(layer.bias)
+
+
+def _features(plan: Plan) -> nn.Module:
     return VGG19.load(plan.vgg, ("conv5_4",), plan.before_activation).single()

@@ -113,6 +113,29 @@ def test_the_lens_blurs_the_input_but_not_the_truth(tmp_path):
     assert torch.equal(sharp[1], blurred[1]) and not torch.allclose(sharp[0], blurred[0], atol=1e-3)
 
 
+def test_images_beside_raw_files_lose_the_camera_matrix(tmp_path, monkeypatch):
+    """Networks make camera RGB, to which the matrix is applied afterwards: a truth in sRGB already has it."""
+    from dataclasses import replace
+
+    import single.data.pairs as pairs
+    from burstsr.core.burst import Burst, Colour
+    from burstsr.core.srgb import SRGB_TO_XYZ, camera_to_srgb
+    from burstsr.simulate import SimulateSettings, simulate_burst
+
+    camera = np.array([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.0, 0.3, 0.7]])  # of linear sRGB
+    colour = Colour(np.ones(3), camera @ np.linalg.inv(SRGB_TO_XYZ))
+    seen = np.float32([0.4, 0.3, 0.2])  # camera RGB
+    burst: Burst = simulate_burst(np.full((32, 32, 3), 0.3, np.float32), SimulateSettings(frames=1, scale=1.0), np.random.default_rng(0), "a").burst
+    frame = replace(burst.frames[0], info=replace(burst.info, colour=colour))
+    monkeypatch.setattr(pairs, "read_frame", lambda path: frame)
+    (tmp_path / "a.dng").write_bytes(b"")
+    shown = encode_srgb(seen @ camera_to_srgb(colour).T)
+    height, width = frame.info.shape
+    write_png(tmp_path / "a.png", np.tile(np.rint(255 * shown).astype(np.uint8), (height, width, 1)))
+    _, rgb = AlignedPairs(tmp_path, 1).pairs[0]
+    assert np.allclose(decode_srgb(rgb), seen, atol=5e-3)
+
+
 def test_the_curve_is_inverted():
     values = np.linspace(-0.2, 1.5, 200).astype(np.float32)
     assert np.allclose(decode_srgb(encode_srgb(values)), values, atol=1e-6)

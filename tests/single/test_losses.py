@@ -74,6 +74,36 @@ def test_cobi_tolerates_misalignment_where_l1_does_not():
     assert rgb_patch_loss(shifted, wanted) < rgb_patch_loss(blurred, wanted)
 
 
+def _fitted(loss, scene, corner, side, steps=30):
+    """The image with the least loss against targets that lie up to 2 pixels off, from a blurred one."""
+    x = torch.nn.functional.avg_pool2d(scene, 5, 1, 2)[:, :, corner : corner + side, corner : corner + side].clone().requires_grad_(True)
+    optimiser = torch.optim.Adam([x], 0.04)
+    for dy, dx in np.random.default_rng(5).integers(-2, 3, (steps, 2)) + corner:
+        value = loss(x, scene[:, :, dy : dy + side, dx : dx + side])
+        optimiser.zero_grad()
+        value.backward()
+        optimiser.step()
+    return x.detach().clamp(0, 1)
+
+
+def test_training_on_misaligned_targets_is_sharp_with_cobi_and_blurred_with_l1():
+    """Targets up to 2 px off: L1 gives the wrong image, CoBi with L1 the true one, with gradients near the truth's (they were 3 times as large)."""
+    side, corner = 16, 6
+    scene = torch.from_numpy(np.kron(np.random.default_rng(1).random((1, 3, 8, 8)), np.ones((4, 4)))).float()
+    truth = scene[:, :, corner : corner + side, corner : corner + side]
+    gradient = lambda x: float(x.diff(dim=2).abs().mean() + x.diff(dim=3).abs().mean())  # noqa: E731
+    psnr = lambda x: float(-10 * torch.log10(((x - truth) ** 2).mean()))  # noqa: E731
+    l1 = pixel_loss("l1")
+    blurred, sharp = _fitted(l1, scene, corner, side), _fitted(lambda a, b: rgb_patch_loss(a, b) + l1(a, b), scene, corner, side)
+    assert psnr(sharp) > psnr(blurred) + 3 and 0.85 < gradient(sharp) / gradient(truth) < 1.35
+
+
+def test_cobi_patches_grow_with_the_scale():
+    a, b = torch.rand(2, 1, 3, 32, 32, generator=torch.Generator().manual_seed(1))
+    values = [float(pixel_loss("cobi", scale)(a, b)) for scale in (2, 4, 8)]
+    assert len(set(values)) == 3 and float(pixel_loss("cobi", 4, 0.1)(a, b)) != values[1]
+
+
 def test_the_spatial_term_prefers_near_matches():
     """Two features that fit equally: without the spatial term a swap of places costs nothing, with it it does."""
     x = torch.rand(1, 8, 1, 16, generator=torch.Generator().manual_seed(2))

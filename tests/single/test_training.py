@@ -1,5 +1,6 @@
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +11,12 @@ torch = pytest.importorskip("torch")
 from burstsr.cli import main  # noqa: E402
 from burstsr.core.errors import BurstsrError, InputFileError, OutputError, SettingsError  # noqa: E402
 from burstsr.io.images import write_png  # noqa: E402
+from single.catalogue import CATALOGUE  # noqa: E402
 from single.data import Degradation, ImagePairs, PatchDataset  # noqa: E402
 from single.descriptor import Descriptor  # noqa: E402
 from single.training.loop import Training  # noqa: E402
 from single.training.plan import Plan  # noqa: E402
+from single.training.presets import preset  # noqa: E402
 from single.training.validation import Validation  # noqa: E402
 from single.weights_file import read_header, read_weights, write_weights  # noqa: E402
 
@@ -95,6 +98,61 @@ def test_a_gan_starts_from_a_trained_network_and_moves_it(folder, tmp_path):
     gan.run()
     before, after = read_weights(start)[0], read_weights(tmp_path / "gan" / "best.safetensors")[0]
     assert any(not torch.equal(before[name], after[name]) for name in before)
+
+
+def test_esrgan_is_trained_and_interpolated(folder, tmp_path, capsys):
+    """L1 stage, GAN stage from it, and the interpolation of both (Wang 2018), on tiny networks, from the classes that the command line uses."""
+    from single.blend import blended
+    from single.loading import find, load
+
+    pixel = Descriptor("rrdb-lite-x4", "rrdb", 4, "rgb", {"channels": 4, "blocks": 1, "growth": 4}, 24)
+    gan = Descriptor("esrgan-lite-x4", "rrdb", 4, "rgb", pixel.sizes, 24, gan=True)
+    _training(folder, tmp_path / "rrdb-lite-x4", pixel, steps=2, patch_px=8).run()
+    start = tmp_path / "rrdb-lite-x4" / "best.safetensors"
+    stage = _training(folder, tmp_path / "esrgan", gan, start, gan=True, steps=2, patch_px=8, **{k: v for k, v in LOSSES.items() if k != "perceptual_weight"})
+    assert (stage.plan.rate, stage.plan.pixel_weight, stage.plan.discriminator_width, stage.plan.discriminator_dense) == (1e-4, 0.01, 24, 256)
+    stage.run()
+    ends = [load(find(tmp_path / name / "best.safetensors")) for name in ("esrgan", "rrdb-lite-x4")]
+    x = torch.rand(1, 3, 8, 8)
+    outputs = [end.network(x) for end in ends]
+    middle = blended(*ends, 0.5)
+    assert middle.descriptor.gan and not any(torch.equal(middle.network(x), output) for output in outputs) and not torch.equal(*outputs)
+
+
+LOSSES = preset("published-losses", CATALOGUE["esrgan-x4"])
+
+
+def test_presets_follow_their_papers():
+    assert LOSSES == {
+        "loss": "l1", "pixel_weight": 0.01, "perceptual_weight": 1.0, "adversarial_weight": 0.005, "relativistic": True, "before_activation": True,
+    }  # fmt: skip
+    for name, descriptor in CATALOGUE.items():
+        found = preset("paper", descriptor)
+        plan = Plan(descriptor, gan=descriptor.gan, vgg="some.pth", **found)
+        assert plan.rate <= 2e-4 and (plan.loss == "mse") == (descriptor.architecture in ("srcnn", "srresnet")), name
+    full = Plan(CATALOGUE["esrgan-x4"], gan=True)
+    assert (full.discriminator_width, full.discriminator_dense, full.rate, Plan(CATALOGUE["rrdb-x4"]).rate) == (64, 1024, 1e-4, 1e-3)
+
+
+def test_srcnn_may_start_as_its_paper_does(folder, tmp_path):
+    ours, paper = (_training(folder, tmp_path / str(start), paper_start=start).net.state_dict() for start in (False, True))
+    assert float(ours["layers.0.weight"].abs().max()) == 1 and float(paper["layers.0.weight"].abs().max()) < 0.01
+
+
+@pytest.mark.parametrize("kind", ["pth", "other scale"])
+def test_training_starts_from_weights_of_any_kind(folder, tmp_path, kind):
+    from single.networks import build
+
+    rrdb = Descriptor("rrdb-lite-x4", "rrdb", 4, "rgb", {"channels": 4, "blocks": 1, "growth": 4}, 24)
+    if kind == "pth":
+        net, path, wanted = build(rrdb), tmp_path / "RRDB_PSNR.pth", rrdb
+        torch.save({"params_ema": net.state_dict()}, path)
+    else:
+        net, path, wanted = build(TINY_RGB), tmp_path / "x2.safetensors", replace(TINY_RGB, name="tiny-rgb-x4", scale=4)
+        write_weights(path, net, TINY_RGB)
+    state = _training(folder, tmp_path / "out", wanted, path, patch_px=8).net.state_dict()
+    same = [torch.equal(state[key], value) for key, value in net.state_dict().items() if not key.startswith("up.")]
+    assert all(same)
 
 
 def test_weights_know_their_network(tmp_path):
@@ -194,7 +252,7 @@ def test_training_onto_a_full_disk_is_reported(folder, tmp_path, capsys, monkeyp
         (["--data", "missing.png"], "missing.png: no such file or folder"),
         (["--data", "notes.txt"], "notes.txt: no image of at least"),
         (["--start", "other.safetensors"], "of tiny-rgb-x2 and do not fit srcnn-lite-x2"),
-        (["--start", "notes.txt"], "notes.txt: not a safetensors file"),
+        (["--start", "notes.txt"], "notes.txt: not a file of weights"),
     ],
 )
 def test_files_that_are_no_training_data_are_reported(folder, tmp_path, capsys, monkeypatch, more, words):
