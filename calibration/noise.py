@@ -13,6 +13,7 @@ from burstsr.core.burst import Burst, Frame, FrameInfo
 from burstsr.core.errors import BurstError, SettingsError
 from burstsr.core.flow import Flow
 from burstsr.core.noise import Noise
+from burstsr.core.remosaic import as_bayer
 from burstsr.core.sensor import cells
 from burstsr.io.raw import read_frame
 from burstsr.noise import estimate, measure
@@ -108,7 +109,7 @@ def uneven(infos: Sequence[FrameInfo]) -> FrameInfo | None:
 
 
 def _deviation(frame: Frame) -> float:
-    green = cells(frame)[..., 1].astype(np.float64)
+    green = cells(as_bayer(frame))[..., 1].astype(np.float64)
     height, width = (n // _GRID for n in green.shape)
     if not height or not width:
         return 1.0

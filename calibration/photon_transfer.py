@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from burstsr.core.burst import Frame
 from burstsr.core.censored_normal import unclipped_moments
 from burstsr.core.errors import BurstError
-from burstsr.core.mono import sample_channels
 from burstsr.noise import NoiseFit, Points, fit
 from burstsr.profiles.records import NoiseRecord, now, triple
 from calibration.checks import check_darks, check_flats
@@ -55,12 +54,13 @@ def photon_transfer(flats: Sequence[Sequence[Frame]], darks: Sequence[Frame] = (
     info = (groups[0] if groups else list(darks))[0].info
     white = info.levels.white
     everything = groups + ([list(darks)] if len(darks) >= _FEWEST else [])
-    if not info.cfa.is_mono:  # whose record has three channels alike
-        info.cfa.require_bayer("photon transfer")
-    sites = [[_site(group, site, white) for group in everything] for site in np.ndindex(2, 2)]
-    black = _black(groups, sites, len(darks) >= _FEWEST, info.levels.black)
+    mono = info.cfa.is_mono  # whose record has three channels alike
+    pattern = np.zeros((2, 2), np.uint8) if mono else np.array(info.cfa)
+    sites = [[_site(group, site, pattern.shape, white) for group in everything] for site in np.ndindex(pattern.shape)]
+    file_black = info.levels.black[np.ix_(*(np.arange(n) % 2 for n in pattern.shape))]
+    black = _black(groups, sites, len(darks) >= _FEWEST, file_black)
     scale = 1 / (white - black.ravel())
-    of = [np.flatnonzero(sample_channels(groups[0][0] if groups else darks[0]).ravel() == (0 if info.cfa.is_mono else c)) for c in range(3)]
+    of = [np.flatnonzero(pattern.ravel() == (0 if mono else c)) for c in range(3)]
     points = [_points([(sites[k], black.ravel()[k], scale[k]) for k in channel]) for channel in of]
     found = fit((points[0], points[1], points[2]), float((-black.ravel() * scale).max()))
     return _record(found, black, groups, darks, of, sites)
@@ -70,6 +70,7 @@ def _record(
     found: NoiseFit, black: Doubles, groups: list[list[Frame]], darks: Sequence[Frame], of: list[NDArray[np.int64]], sites: list[list[_Site]]
 ) -> NoiseRecord:
     info = (groups[0] if groups else list(darks))[0].info
+    cell = np.array([[black[i::2, j::2].mean() for j in (0, 1)] for i in (0, 1)])  # of a larger pattern: what its sites have in common
     span = np.array([info.levels.white - black.ravel()[k].mean() for k in of])
     gain = 1 / np.maximum(found.noise.alpha * span, 1e-12)
     read = np.sqrt(found.noise.beta) * span
@@ -82,7 +83,7 @@ def _record(
         beta=triple(found.noise.beta),
         alpha_error=triple(found.alpha_error),
         beta_error=triple(found.beta_error),
-        black_dn=((float(black[0, 0]), float(black[0, 1])), (float(black[1, 0]), float(black[1, 1]))),
+        black_dn=((float(cell[0, 0]), float(cell[0, 1])), (float(cell[1, 0]), float(cell[1, 1]))),
         white_dn=info.levels.white,
         read_noise_dn=triple(read),
         row_noise_dn=_row_noise(darks or groups[0]),
@@ -95,9 +96,9 @@ def _record(
     )
 
 
-def _site(group: Sequence[Frame], site: tuple[int, ...], white: float) -> _Site:
+def _site(group: Sequence[Frame], site: tuple[int, ...], period: tuple[int, ...], white: float) -> _Site:
     """Return means and variances of complete, unsaturated blocks."""
-    planes: Doubles = np.stack([frame.mosaic[site[0] :: 2, site[1] :: 2] for frame in group]).astype(np.float64)
+    planes: Doubles = np.stack([frame.mosaic[site[0] :: period[0], site[1] :: period[1]] for frame in group]).astype(np.float64)
     count = len(planes)
     height, width = (length // _BLOCK * _BLOCK for length in planes.shape[1:])
     blocks = planes[:, :height, :width].reshape(count, height // _BLOCK, _BLOCK, width // _BLOCK, _BLOCK).transpose(0, 1, 3, 2, 4)
@@ -118,10 +119,10 @@ def _site(group: Sequence[Frame], site: tuple[int, ...], white: float) -> _Site:
 
 
 def _black(groups: list[list[Frame]], sites: list[list[_Site]], darks: bool, file_black: Doubles) -> Doubles:
-    """Return the (2, 2) black level, DN, by site. darks: whether the last exposure of each site is a dark."""
+    """Return the black level, DN, by site of the pattern. darks: whether the last exposure of each site is a dark."""
     black = file_black.astype(np.float64).copy()
     seconds = np.array([group[0].info.exposure_s for group in groups])
-    for k, (i, j) in enumerate(np.ndindex(2, 2)):
+    for k, (i, j) in enumerate(np.ndindex(black.shape)):
         if darks:
             black[i, j] = _level_dn(sites[k][-1])
             continue

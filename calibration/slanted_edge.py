@@ -17,6 +17,7 @@ from scipy.special import ndtr
 
 from burstsr.core.burst import Frame
 from burstsr.core.errors import BurstError, SettingsError
+from burstsr.core.remosaic import as_bayer
 from burstsr.core.sensor import cells, samples
 from burstsr.profiles.records import EDGE, LensRecord, now, triple
 
@@ -103,14 +104,14 @@ def _second(x: Doubles, sigma: float) -> Doubles:
 
 
 def _edges(frame: Frame, roi: tuple[int, int, int, int] | None) -> list[Edge]:
-    """Fit red, green and blue."""
+    """Fit red, green and blue; of a monochrome sensor its one channel, thrice."""
     height, width = frame.info.shape
     asked = roi or (0, 0, width, height)
     x0, y0, w, h = (v // 2 * 2 for v in asked)
     if x0 + w > width or y0 + h > height:
         raise SettingsError(f"--roi must be inside the {width} x {height} pixels of {frame.info.path}, not {','.join(map(str, asked))}")
     x = samples(frame.mosaic, frame.info.levels)[y0 : y0 + h, x0 : x0 + w].astype(np.float64)
-    grey = cells(frame)[y0 // 2 : (y0 + h) // 2, x0 // 2 : (x0 + w) // 2, 1].astype(np.float64)
+    grey = cells(as_bayer(frame))[y0 // 2 : (y0 + h) // 2, x0 // 2 : (x0 + w) // 2, 1].astype(np.float64)
     gradients = [float(np.square(np.diff(grey, axis=axis)).sum()) for axis in (0, 1)]
     colours = frame.info.cfa.channel_map((h, w), (y0, x0))
     if gradients[0] > gradients[1]:  # the edge is along the rows: transpose
@@ -120,7 +121,9 @@ def _edges(frame: Frame, roi: tuple[int, int, int, int] | None) -> list[Edge]:
     y -= (x.shape[0] - 1) / 2
     across -= (x.shape[1] - 1) / 2
     near = np.abs((across - line[0] * y - line[1]) * (1 / np.hypot(1, line[0]))) <= _REACH_PX
-    return [_fitted(x[mine], y[mine], across[mine], line, frame) for mine in (near & (colours == channel) for channel in range(3))]
+    channels = (0,) if frame.info.cfa.is_mono else (0, 1, 2)
+    edges = [_fitted(x[mine], y[mine], across[mine], line, frame) for mine in (near & (colours == channel) for channel in channels)]
+    return edges * (3 // len(edges))
 
 
 def _line(grey: Doubles, frame: Frame) -> tuple[float, float]:

@@ -28,13 +28,14 @@ def flat_frames(
     prnu: float = 0.005,
     row_noise: float = 0.0,
     iso: float = 400.0,
+    cfa: str = "RGGB",
 ) -> list[list[Frame]]:
     """Simulate flat fields at each of `levels` (green, normalised units), `frames` frames each: 14 bits, vignetting of a fifth, PRNU `prnu`.
 
     Exposure times are proportional to the levels; level 0 is a dark. Red and blue get 0.5 and 0.6 of the exposure of green. row_noise: normalised units.
     """
     info = FrameInfo(
-        Path("flat.dng"), shape, Cfa.parse("RGGB"), Levels(np.full((2, 2), black_dn), 16383.0), Colour(np.array([0.5, 1.0, 0.6])), camera=CAMERA, iso=iso
+        Path("flat.dng"), shape, Cfa.parse(cfa), Levels(np.full((2, 2), black_dn), 16383.0), Colour(np.array([0.5, 1.0, 0.6])), camera=CAMERA, iso=iso
     )
     y, x = (np.linspace(-1, 1, n) for n in shape)
     light: NDArray[np.float64] = (1 - 0.1 * (y[:, None] ** 2 + x**2)) * (1 + prnu * rng.standard_normal(shape))
@@ -56,13 +57,14 @@ def edge_frames(
     frames: int = 1,
     shape: tuple[int, int] = (160, 160),
     levels: tuple[float, float] = (0.1, 0.6),
+    cfa: str = "RGGB",
 ) -> list[Frame]:
     """Simulate frames of a step from dark to bright, blurred by a Gaussian lens of sigma_px raw pixels, angle_deg off the columns; noise is independent.
 
     The pixel area is integrated by Gauss-Legendre quadrature. levels: of both sides, white-balanced; red and blue get 0.5 and 0.6 of the exposure of green.
     """
     neutral = np.array([0.5, 1.0, 0.6])
-    info = FrameInfo(Path("edge.dng"), shape, Cfa.parse("RGGB"), Levels(np.full((2, 2), 512.0), 16383.0), Colour(neutral), camera=CAMERA, iso=100)
+    info = FrameInfo(Path("edge.dng"), shape, Cfa.parse(cfa), Levels(np.full((2, 2), 512.0), 16383.0), Colour(neutral), camera=CAMERA, iso=100)
     nodes, weights = np.polynomial.legendre.leggauss(12)
     angle, place = np.deg2rad(angle_deg), rng.uniform(-0.5, 0.5)
     share: NDArray[np.float64] = np.zeros(shape)

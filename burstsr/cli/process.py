@@ -54,6 +54,15 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:  # noqa: ANN401  argpa
 
 def add_processing(parser: argparse.ArgumentParser) -> None:
     """Add what is to be done with bursts, and the grouping."""
+    _add_results(parser)
+    _add_running(parser)
+    add_settings(parser)
+    _add_known(parser)
+    _add_calibration_frames(parser)
+    add_options(parser)
+
+
+def _add_results(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", metavar="OUT", type=Path, required=True, help="output folder")
     parser.add_argument("--scale", type=float, metavar="S", help=f"output pixels per raw pixel, per axis, 1 to 4 (default {Settings.scale:g})")
     parser.add_argument("--mode", **choice(MODES), help=f"default {Settings.mode}")
@@ -79,6 +88,9 @@ def add_processing(parser: argparse.ArgumentParser) -> None:
         "--report", action="store_true", help="also write what the page of burstsr report shows: OUT/BURST.report.npz, and failures in OUT/burstsr-batch.jsonl"
     )
     parser.add_argument("--overwrite", action="store_true", help="overwrite existing results")
+
+
+def _add_running(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--jobs",
         type=_jobs,
@@ -90,7 +102,9 @@ def add_processing(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--scheduler", metavar="tcp://HOST:PORT", help="process on this dask scheduler; its workers need burstsr and access to the same folders"
     )
-    add_settings(parser)
+
+
+def _add_known(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--profile",
         metavar="FILE|none",
@@ -105,8 +119,6 @@ def add_processing(parser: argparse.ArgumentParser) -> None:
         help="known motion of the frames: a file, from a driven mount or stabiliser (see calibrate jiggle), or a set of a camera that shifts its sensor: "
         "4 frames a whole pixel apart, or 16 half a pixel apart; a folder may hold several sets, one after the other",
     )
-    _add_calibration_frames(parser)
-    add_options(parser)
 
 
 def _add_calibration_frames(parser: argparse.ArgumentParser) -> None:

@@ -101,6 +101,7 @@ def libraw_info(path: Path, tags: FileTags, raw: Any) -> FrameInfo:  # noqa: ANN
     white = float(min(stated)) if stated and 0.75 * raw.white_level <= min(stated) <= raw.white_level else float(raw.white_level)
     matrix = np.array(raw.rgb_xyz_matrix[:3], np.float64)
     other = getattr(raw, "other", None)  # rawpy >= 0.25
+    shot = {name: stated or _number(other, _OTHER[name]) for name, stated in shot_values(path, tags).items()}
     shape = even_shape(sizes.height, sizes.width, path)
     return FrameInfo(
         path=path,
@@ -110,7 +111,10 @@ def libraw_info(path: Path, tags: FileTags, raw: Any) -> FrameInfo:  # noqa: ANN
         colour=Colour(np.ones(1)) if cfa.is_mono else Colour(_neutral_of(raw), matrix if matrix.any() else None),
         camera=camera_name(tags) or libraw_name(path),
         orientation=_FLIP_TO_ORIENTATION.get(sizes.flip, 1),
-        **{name: stated or _number(other, _OTHER[name]) for name, stated in shot_values(path, tags).items()},
+        iso=shot["iso"],
+        exposure_s=shot["exposure_s"],
+        aperture=shot["aperture"],
+        focal_mm=shot["focal_mm"],
         time=capture_time(tags) or _time_of(other),
         crop=inner_crop(_libraw_crop(sizes), shape),
     )

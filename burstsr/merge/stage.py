@@ -84,9 +84,7 @@ class KernelMerge:
         row_ranges = [RowRange(flow, height, width) for flow in flows]
         rows, columns = (first_outputs(n // 2, length, self._scale) for n, length in zip(self._shape, self._image.shape, strict=False))
 
-        def band(first: int, last: int) -> None:
-            least, largest = np.array([reach.of(2 * first, 2 * last) for reach in row_ranges]).T
-            planes = Planes.for_rows(least, largest, width, red)
+        def filled(planes: Planes) -> Planes:
             for f, frame in enumerate(self._frames):
                 destination = (int(planes.tops[f]), int(planes.rows[f]), planes.stride, int(planes.bases[f]), planes.values)
                 if self._explained is None:
@@ -94,24 +92,16 @@ class KernelMerge:
                 else:
                     back = (self._explained, self._scale, backs[f], tile, pattern and pattern.channels, most[f])
                     frame_loops.split_residuals(frame.mosaic, *levels[f], red, *destination, *back)
+            return planes
+
+        def band(first: int, last: int) -> None:
+            least, largest = np.array([reach.of(2 * first, 2 * last) for reach in row_ranges]).T
+            planes = filled(Planes.for_rows(least, largest, width, red))
             robustness_maps = stacked([unpacked(robustness[first:last]) for robustness in self._robustness_maps])
             layout = (planes.values, planes.bases, planes.tops, planes.sizes, planes.stride)
             motion = (tiles, tile, self._kernel, robustness_maps)
-            loops.accumulate(
-                first,
-                last,
-                *layout,
-                self._shape,
-                red,
-                self._scale,
-                *motion,
-                self._weight,
-                rows,
-                columns,
-                self._image,
-                weights,
-                pattern and pattern.masks(planes),
-            )
+            result = (self._weight, rows, columns, self._image, weights)
+            loops.accumulate(first, last, *layout, self._shape, red, self._scale, *motion, *result, pattern and pattern.masks(planes))
 
         def bands(first: int, last: int) -> None:
             for start in range(first, last, BAND_ROWS):

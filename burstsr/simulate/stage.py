@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -76,7 +77,6 @@ def simulate_burst(image: NDArray[Any], settings: SimulateSettings, rng: np.rand
     gain = corner_gain(settings.vignetting) if settings.vignetting > 0 else None
     lost = None if gain is None else gain_at_pixels(gain, shape)
     hot, hot_light = _hot_pixels(shape, settings.hot_pixels, hot_rng)
-
     info = FrameInfo(
         path=Path(),
         shape=shape,
@@ -89,25 +89,11 @@ def simulate_burst(image: NDArray[Any], settings: SimulateSettings, rng: np.rand
         iso=settings.iso,
         exposure_s=EXPOSURE_S,
     )
-    planes = _planes(stage, 0, settings, margin)
-    frames = []
-    for index, (motion, noise_rng) in enumerate(zip(motions, noise_rngs, strict=True)):
-        if not stage.still and index > 0:
-            planes = _planes(stage, index, settings, margin)
-        clean = expose(planes, margin, settings.scale, motion, shape, info.cfa)
-        if lost is not None:
-            clean /= lost
-        clean[hot[:, 0], hot[:, 1]] += hot_light
-        if settings.exposures_ev:
-            clean *= np.float32(settings.exposure(index))
-        time = START + timedelta(microseconds=round(index * trajectories.FRAME_INTERVAL_S * 1e6))
-        noisy = with_noise(clean, noise, info.cfa, settings.row_noise, noise_rng)
-        of_frame = replace(info, path=Path(f"frame_{index:03d}.dng"), time=time, exposure_s=EXPOSURE_S * settings.exposure(index))
-        frames.append(Frame(of_frame, quantised(noisy, info.levels)))
-
+    camera = _Camera(info, noise, margin, lost, hot, hot_light)
+    frames = _frames(stage, motions, noise_rngs, settings, camera)
     moves = settings.moving_object is not None
     return SimulatedBurst(
-        burst=Burst(name, tuple(frames)),
+        burst=Burst(name, frames),
         truth=stage.image(0)[..., GREEN, None] if cfa.is_mono else stage.image(0),
         motions=motions,
         settings=settings,
@@ -117,6 +103,44 @@ def simulate_burst(image: NDArray[Any], settings: SimulateSettings, rng: np.rand
         hot_pixels=hot,
         gain=gain,
     )
+
+
+@dataclass(frozen=True)
+class _Camera:
+    """info: of every frame, but for name, time and exposure. margin: pixels of scene around the truth. lost: factor of vignetting; None: without.
+
+    hot: (n, 2) raw (y, x), with `hot_light`, (n,) samples, more than the scene.
+    """
+
+    info: FrameInfo
+    noise: Noise
+    margin: int
+    lost: NDArray[np.float32] | None
+    hot: NDArray[np.intp]
+    hot_light: NDArray[np.float32]
+
+
+def _frames(
+    stage: DynamicScene, motions: Sequence[FrameMotion], noise_rngs: Sequence[np.random.Generator], settings: SimulateSettings, camera: _Camera
+) -> tuple[Frame, ...]:
+    """Expose all frames."""
+    info, hot = camera.info, camera.hot
+    planes = _planes(stage, 0, settings, camera.margin)
+    frames = []
+    for index, (motion, noise_rng) in enumerate(zip(motions, noise_rngs, strict=True)):
+        if not stage.still and index > 0:
+            planes = _planes(stage, index, settings, camera.margin)
+        clean = expose(planes, camera.margin, settings.scale, motion, info.shape, info.cfa)
+        if camera.lost is not None:
+            clean /= camera.lost
+        clean[hot[:, 0], hot[:, 1]] += camera.hot_light
+        if settings.exposures_ev:
+            clean *= np.float32(settings.exposure(index))
+        time = START + timedelta(microseconds=round(index * trajectories.FRAME_INTERVAL_S * 1e6))
+        noisy = with_noise(clean, camera.noise, info.cfa, settings.row_noise, noise_rng)
+        of_frame = replace(info, path=Path(f"frame_{index:03d}.dng"), time=time, exposure_s=EXPOSURE_S * settings.exposure(index))
+        frames.append(Frame(of_frame, quantised(noisy, info.levels)))
+    return tuple(frames)
 
 
 def _light(image: NDArray[Any]) -> NDArray[np.float32]:

@@ -55,6 +55,16 @@ def test_photon_transfer_finds_black_prnu_and_row_noise(rng):
         assert record.row_noise_dn == pytest.approx(1e-4 * 15872.6, rel=0.3)
 
 
+@pytest.mark.parametrize("cfa", ["quad RGGB", "X-Trans"])
+def test_photon_transfer_of_other_patterns(cfa, rng):
+    """Issue 18: each channel's own noise, and the black level, from the sites of the pattern."""
+    noise = Noise(np.array([2e-4, 1e-4, 3e-4]), np.array([2e-6, 1e-6, 3e-6]))
+    record = photon_transfer(flat_frames(LEVELS, noise, rng, cfa=cfa, black_dn=510.4, frames=3), flat_frames((0.0,), noise, rng, cfa=cfa, black_dn=510.4)[0])
+    assert record.alpha == pytest.approx(tuple(noise.alpha), rel=0.05)
+    assert record.beta == pytest.approx(tuple(noise.beta), rel=0.15)
+    assert np.ravel(record.black_dn) == pytest.approx(510.4, abs=0.5)
+
+
 def test_photon_transfer_wants_two_exposures(rng):
     with pytest.raises(BurstError, match="two exposures"):
         photon_transfer(flat_frames((0.2,), Noise.of_iso(100), rng))

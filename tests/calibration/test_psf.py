@@ -88,3 +88,11 @@ def test_a_lens_from_a_burst(rng):
 def test_a_lens_from_a_burst_wants_five_frames():
     with pytest.raises(BurstError, match="at least 5"):
         psf_from_burst(burst_of([np.full((64, 64), 0.2)] * 4))
+
+
+@pytest.mark.parametrize("cfa", ["mono", "quad RGGB", "X-Trans"])
+def test_the_edge_of_other_patterns(cfa, rng):
+    """Issue 18: samples near the edge, by their channels, whatever the pattern."""
+    record = psf_from_edge(edge_frames(0.6, Noise.of_iso(100), rng, frames=2, cfa=cfa))
+    assert record.psf_sigma_rgb_px == pytest.approx((0.6,) * 3, abs=0.03)
+    assert record.edge_deg == pytest.approx(5, abs=0.1)
