@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import rawpy
 from numpy.typing import NDArray
 
 from burstsr.core.burst import Colour, FrameInfo, Levels
 from burstsr.core.cfa import Cfa
 from burstsr.core.errors import InputFileError
+from burstsr.io import libraw_process
 from burstsr.io.dng_info import bayer, even_shape, inner_crop
-from burstsr.io.libraw_lines import LibRawLines
-from burstsr.io.libraw_names import libraw_name
+from burstsr.io.libraw_file import LibRawFile
 from burstsr.io.plausible import shot_values
 from burstsr.io.tags import FileTags, camera_name, capture_time
 
@@ -28,44 +25,12 @@ _FLIP_TO_ORIENTATION = {0: 1, 3: 3, 5: 8, 6: 6}
 _OTHER = {"iso": "iso_speed", "exposure_s": "shutter_speed", "aperture": "aperture", "focal_mm": "focal_length"}  # rawpy's names
 
 
-@contextmanager
-def decoded_by_libraw(path: Path) -> Iterator[Any]:
-    """Decode the file with LibRaw, and check that it is a single flat mosaic of red, green and blue."""
-    with LibRawLines(path) as lines:
-        try:
-            raw = opened_by_libraw(path)
-            raw.unpack()
-        except (rawpy.LibRawFileUnsupportedError, rawpy.NotSupportedError) as error:
-            raise InputFileError(f"{path}: unsupported raw format (LibRaw {_libraw_version()}: {_reason(error, lines.text)})") from error
-        except rawpy.LibRawError as error:
-            raise InputFileError(f"{path}: truncated or corrupt ({_reason(error, lines.text)})") from error
-        if printed := lines.text:
-            log.warning("%s: LibRaw: %s", path, printed)
-    with raw:
-        if raw.raw_type != rawpy.RawType.Flat or raw.raw_image is None:
-            raise InputFileError(f"{path}: already demosaiced or a layered sensor (LinearRaw, sRAW, Foveon); must be a mosaic")
-        yield raw
-
-
-def opened_by_libraw(path: Path) -> Any:  # noqa: ANN401  rawpy has no types
-    """Open a file with rawpy, which passes names as UTF-8; files with other names are read here."""
-    try:
-        str(path).encode("utf-8")
-    except UnicodeEncodeError:
-        with path.open("rb") as file:
-            return rawpy.imread(file)
-    return rawpy.imread(str(path))
-
-
-def _libraw_version() -> str:
-    return ".".join(str(v) for v in rawpy.libraw_version)
-
-
-def _reason(error: Exception, printed: str) -> str:
-    """Combine rawpy's exception with LibRaw's messages."""
-    text = error.args[0] if error.args else error
-    raised = text.decode("utf-8", "replace") if isinstance(text, bytes) else str(text)
-    return f"{raised}; LibRaw: {printed}" if printed else raised
+def decoded_by_libraw(path: Path) -> LibRawFile:
+    """Decode a file with LibRaw; a single flat mosaic. Raises InputFileError."""
+    raw = libraw_process.decode(path)
+    if raw.printed:
+        log.warning("%s: LibRaw: %s", path, raw.printed)
+    return raw
 
 
 def _cfa_of(raw: Any, top: int, left: int, path: Path) -> Cfa:  # noqa: ANN401  rawpy has no types
@@ -109,7 +74,7 @@ def libraw_info(path: Path, tags: FileTags, raw: Any) -> FrameInfo:  # noqa: ANN
         cfa=cfa,
         levels=Levels(black, white),
         colour=Colour(np.ones(1)) if cfa.is_mono else Colour(_neutral_of(raw), matrix if matrix.any() else None),
-        camera=camera_name(tags) or libraw_name(path),
+        camera=camera_name(tags) or libraw_process.libraw_name(path),
         orientation=_FLIP_TO_ORIENTATION.get(sizes.flip, 1),
         iso=shot["iso"],
         exposure_s=shot["exposure_s"],
@@ -149,7 +114,7 @@ def _neutral_of(raw: Any) -> NDArray[np.float64]:  # noqa: ANN401  rawpy has no 
 
 
 def libraw_mosaic(raw: Any, info: FrameInfo, top: int, left: int) -> Mosaic:  # noqa: ANN401  rawpy has no types
-    """Copy the visible area, which begins at (top, left) of the sensor: LibRaw's memory is freed with the file."""
+    """Copy the visible area, which begins at (top, left) of the sensor."""
     bottom, right = top + info.shape[0], left + info.shape[1]
     pixels = raw.raw_image
     if pixels.shape[0] < bottom or pixels.shape[1] < right or pixels.dtype != np.uint16:

@@ -69,9 +69,9 @@ def open_raw(path: str | Path) -> tuple[FrameInfo, Mosaic | Callable[[], Mosaic]
     known = decoded.take(file)
     if known is not None:
         return known
-    with decoded_by_libraw(file) as raw:
-        info = libraw_info(file, tags, raw)
-        mosaic = libraw_mosaic(raw, info, raw.sizes.top_margin, raw.sizes.left_margin)
+    raw = decoded_by_libraw(file)
+    info = libraw_info(file, tags, raw)
+    mosaic = libraw_mosaic(raw, info, raw.sizes.top_margin, raw.sizes.left_margin)
     _check_not_blank(file, mosaic, float(info.levels.black.min()))
     return info, mosaic
 
@@ -95,8 +95,7 @@ def _dng_mosaic(path: Path, tags: FileTags, info: FrameInfo, scaling: Rescaling)
     except OSError as error:
         raise InputFileError(f"{path}: cannot be read ({error.strerror or error})") from error
     if sensor is None:
-        with decoded_by_libraw(path) as raw:
-            mosaic = libraw_mosaic(raw, info, top, left)
+        mosaic = libraw_mosaic(decoded_by_libraw(path), info, top, left)
     elif sensor.shape == info.shape:
         mosaic = sensor
     else:

@@ -5,10 +5,8 @@ from __future__ import annotations
 import struct
 from pathlib import Path
 
-import rawpy
-
+from burstsr.io import libraw_process
 from burstsr.io.grey_tiff import is_grey_tiff
-from burstsr.io.libraw_lines import LibRawLines
 from burstsr.io.tags import MAKE, read_tags
 
 # what LibRaw opens, and FITS; matters for the content of folders only: files that are named are tried whatever their names
@@ -56,11 +54,9 @@ def holds_raw(path: Path) -> bool:
             head = file.read(_HEAD)
         if not _begins_as_raw(head) or (head.startswith(_TIFF) and not _names_a_camera(path)):
             return False
-        with LibRawLines(path), rawpy.RawPy() as raw:
-            raw.open_file(str(path))
-    except (OSError, ValueError, IndexError, OverflowError, struct.error, rawpy.LibRawError):
+        return libraw_process.opens(path)
+    except (OSError, ValueError, IndexError, OverflowError, struct.error):
         return False
-    return True
 
 
 def _names_a_camera(path: Path) -> bool:

@@ -10,7 +10,7 @@ import rawpy
 from numpy.typing import NDArray
 
 from burstsr.core.errors import InputFileError
-from burstsr.io.libraw import opened_by_libraw
+from burstsr.io.libraw_file import opened_by_libraw
 
 NAME = "one frame, DHT + Lanczos"
 _GAMMA = 2.2

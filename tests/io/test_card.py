@@ -248,7 +248,7 @@ def test_images_sidecars_and_data_are_left_alone(shoot, tmp_path, monkeypatch):
     (tmp_path / "card" / "IMG_0001.xmp").write_text("<x/>")
     found = discover([tmp_path / "card"])
     assert [len(burst.infos) for burst in found.bursts] == [1] and not found.problems and not found.passed_over
-    monkeypatch.setattr(sniff.rawpy, "RawPy", None)  # LibRaw is not even asked about what does not begin as raw files do
+    monkeypatch.setattr(sniff.libraw_process, "opens", None)  # LibRaw is not even asked about what does not begin as raw files do
     assert not sniff.holds_raw(tmp_path / "card" / "data.bin")
 
 
