@@ -55,7 +55,7 @@ def open_grey_tiff(path: Path) -> tuple[FrameInfo, Callable[[], NDArray[np.uint1
     file, index = split(path)
     with foreign_reader(path, "not a readable TIFF"):
         tags = read_tags(file)
-    height, width = _read(file, path, lambda opened: [int(n) for n in opened.pages[index].shape[:2]])
+    height, width = _read(file, path, lambda opened: _size(opened.pages[index]))
     most = tags.numbers(_MAX_SAMPLE_VALUE)
     info = FrameInfo(
         path=path,
@@ -82,6 +82,11 @@ def _read(file: Path, path: Path, read: Callable[[tifffile.TiffFile], Any]) -> A
     """Return what `read` reads from a TIFF. path: of the frame, for the error."""
     with foreign_reader(path, "not a readable TIFF"), tifffile.TiffFile(file) as opened:
         return read(opened)
+
+
+def _size(page: Any) -> tuple[int, int]:  # noqa: ANN401
+    height, width = page.shape
+    return int(height), int(width)
 
 
 def _kind(page: Any) -> tuple[object, ...]:  # noqa: ANN401

@@ -66,7 +66,10 @@ class Runner:
         with torch.inference_mode(), _autocast(self.device, self.bf16):
             given = torch.from_numpy(planes)[None].to(self.device, memory_format=torch.channels_last)
             made: Tensor = self._network(given)
-            return np.ascontiguousarray(made[0].float().cpu().numpy())
+            values = np.ascontiguousarray(made[0].float().cpu().numpy())
+        if not np.isfinite(values.sum(dtype=np.float64)):
+            raise BurstsrError(f"{self.descriptor.name}: the network's values are not finite: its weights are damaged, or of another network")
+        return values
 
 
 def chosen_device(name: str) -> torch.device:

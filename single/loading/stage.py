@@ -21,6 +21,8 @@ from single.loading.state_dict_names import rrdb_descriptor, rrdb_keys, unwrappe
 from single.networks import build
 from single.weights_file import read_weights
 
+_LARGEST_WEIGHT = 1e5  # those of trained networks are below 100, statistics of batches below 10,000
+
 
 @dataclass(frozen=True)
 class Loaded:
@@ -80,6 +82,9 @@ def _filled(descriptor: Descriptor, tensors: dict[str, Any], weights: Weights) -
     except (RuntimeError, TypeError, SettingsError) as error:
         lines = [line.strip() for line in str(error).splitlines()]
         raise InputFileError(f"{weights.path}: not a {descriptor.architecture} of {dict(descriptor.sizes)}: {' '.join(lines[:3])[:300]}") from error
+    for name, value in network.state_dict().items():
+        if not bool((value.abs() <= _LARGEST_WEIGHT).all()):  # nor NaN
+            raise InputFileError(f"{weights.path}: damaged: {name} has weights that are not finite, or above {_LARGEST_WEIGHT:g}")
     return network.requires_grad_(False).eval()
 
 

@@ -356,3 +356,13 @@ def test_other_networks_go_through_spandrel(tmp_path, monkeypatch):
     assert (loaded.descriptor.architecture, loaded.descriptor.scale, loaded.descriptor.multiple, loaded.descriptor.gan) == ("foreign", 2, 8, True)
     with pytest.raises(InputFileError, match="unknown to spandrel"):
         load(find(tmp_path / "odd.pth"))
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), 1e30])
+def test_weights_that_are_no_weights_are_refused(tmp_path, value):
+    """They were loaded, and the image was NaN."""
+    net = network(OURS)
+    next(net.parameters()).view(-1)[3] = value
+    write_weights(tmp_path / "a.safetensors", net, OURS)
+    with pytest.raises(InputFileError, match=r"a\.safetensors: damaged"):
+        load(find(str(tmp_path / "a.safetensors")))
