@@ -137,4 +137,7 @@ def relax(base: Floats, coupling: Floats, sweeps: int, field: Floats) -> None:
             for x in range(width):
                 out_x[x] = base_x[x] + q[x] * sum_y[x] + r[x] * sum_x[x]
     if sweeps % 2:
-        field[:] = other
+        for y in range(height):  # not field[:] = other, whose checks of shapes take five times as long to compile as this function
+            for x in range(width):
+                field[0, y + 1, x + 1] = other[0, y + 1, x + 1]
+                field[1, y + 1, x + 1] = other[1, y + 1, x + 1]

@@ -1,0 +1,240 @@
+"""Compilation of all loops before they are needed, in several processes: numba compiles one function at a time in a process.
+
+Every part runs stages on a tiny burst, so that the machine code of their loops is in the cache; other processes then load it from there. The parts hardly
+share loops, and take about equally long.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import multiprocessing
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from burstsr.core.burst import Burst, Frame
+    from burstsr.core.flow import Flow
+    from burstsr.core.noise import Noise
+    from burstsr.registration import Registered
+    from burstsr.settings import Settings
+
+_SHAPE = (128, 128)  # raw pixels of the tiny frames
+_SHIFTS = ((0.0, 0.0), (0.25, 0.5), (0.75, 0.25))  # raw pixels
+_PACKAGE = Path(__file__).resolve().parents[1]
+
+
+def parts(mode: str) -> tuple[str, ...]:
+    """Return the names of the parts that `mode` needs, the longest first."""
+    return tuple(name for name, (_, modes) in _PARTS.items() if mode in modes)
+
+
+def compile_part(name: str) -> float:
+    """Compile the loops of one part in this process; return the seconds that took."""
+    start = time.perf_counter()
+    _PARTS[name][0]()
+    return time.perf_counter() - start
+
+
+def compile_all(names: Sequence[str], processes: int) -> Iterator[tuple[str, float]]:
+    """Compile parts in that many processes; yield (name, seconds) of each as it is ready.
+
+    What cannot be compiled ahead is compiled where it is needed: a part that fails is passed over.
+    """
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(min(processes, len(names)), context) as pool:
+        futures = {pool.submit(compile_part, name): name for name in names}
+        try:
+            for future in as_completed(futures):
+                with suppress(Exception):
+                    yield futures[future], future.result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def is_compiled(mode: str) -> bool:
+    """Return whether `compile_all` has run for this mode with these sources, this numba and this processor."""
+    marker = _marker(mode)
+    return marker is not None and marker.exists()
+
+
+def remember(mode: str) -> None:
+    """Note that all parts of `mode` are compiled."""
+    marker = _marker(mode)
+    if marker is not None:
+        with suppress(OSError):
+            marker.touch()
+
+
+def cache_folder() -> Path | None:
+    """Return the folder of the machine code of the merge's loops, beside which that of the others lies; None where none can be written."""
+    from burstsr.merge import loops
+
+    kept = getattr(loops.accumulate, "_cache", None)
+    return Path(kept.cache_path) if kept is not None else None
+
+
+def _marker(mode: str) -> Path | None:
+    folder = cache_folder()
+    return None if folder is None else folder / f"burstsr-{mode}-{_digest()}"
+
+
+def _digest() -> str:
+    """Identify what machine code depends on: the sources by time and size, as numba does, its version, and the processor."""
+    import llvmlite.binding as llvm
+    import numba
+
+    facts = [numba.__version__, llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()]
+    facts += [f"{p.name} {p.stat().st_mtime_ns} {p.stat().st_size}" for p in sorted(_PACKAGE.rglob("*loops.py"))]
+    return hashlib.sha256("\n".join(facts).encode()).hexdigest()[:16]
+
+
+def _burst() -> tuple[Burst, list[Flow], Noise]:
+    """Return a tiny burst as it is read from files, its motion, and its noise."""
+    import numpy as np
+
+    from burstsr.core.burst import Burst
+    from burstsr.core.flow import Flow
+    from burstsr.core.noise import Noise
+
+    rng, noise = np.random.default_rng(0), Noise.of_iso(100)
+    y, x = np.mgrid[: _SHAPE[0], : _SHAPE[1]].astype(np.float64)
+    mosaics = []
+    for dy, dx in _SHIFTS:
+        scene = 0.4 + 0.2 * np.sin(0.4 * (y + dy)) * np.cos(0.5 * (x + dx)) + 0.1 * ((x + dx) // 24 % 2)
+        mosaics.append(np.rint(1024 + 14000 * (scene + rng.normal(0, 0.01, _SHAPE))).astype(np.uint16))
+    burst = Burst.from_arrays(mosaics, black=1024.0, white=16383.0, noise=noise, as_shot_neutral=(0.5, 1.0, 0.6), xyz_to_camera=np.eye(3))
+    zero = Flow.zero(_SHAPE, 8)
+    return burst, [replace(zero, tiles=zero.tiles + np.array(shift, np.float32)) for shift in _SHIFTS], noise
+
+
+def _registered(settings: Settings) -> Registered:
+    """Return the tiny burst, registered without estimating anything."""
+    import numpy as np
+
+    from burstsr.core.quantise import packed
+    from burstsr.merge import SamePhaseMean
+    from burstsr.reconstruct import RegisteredFrame
+    from burstsr.registration import Registered
+
+    burst, flows, noise = _burst()
+    full = np.ones((_SHAPE[0] // 2, _SHAPE[1] // 2), np.float32)
+    same_phase = SamePhaseMean(burst.frames[0])
+    for frame, flow in zip(burst, flows, strict=True):
+        same_phase.add(frame, flow, full)
+    return Registered([RegisteredFrame(frame, flow, packed(full)) for frame, flow in zip(burst, flows, strict=True)], 0, noise, same_phase)
+
+
+def _motion() -> None:
+    from burstsr.align import Aligner, scenes
+    from burstsr.settings import Settings
+
+    burst, _, noise = _burst()
+    scenes(burst, 0)
+    aligner = Aligner(burst.frames[0], noise, Settings().align)
+    for frame in burst.frames[1:]:
+        aligner.estimate_flow(frame)
+
+
+def _robustness() -> None:
+    from burstsr.align import select_reference
+    from burstsr.defects import find_defects, repair_pixels
+    from burstsr.registration import register_frames
+    from burstsr.report import Record
+    from burstsr.settings import Settings
+
+    settings = Settings()
+    burst, flows, noise = _burst()
+    _noise(burst, flows, noise)
+    defects = find_defects(burst, noise, settings.defects)
+    frames = [repair_pixels(frame, defects) for frame in burst]
+    select_reference(burst, noise)
+    without = replace(settings, merge=replace(settings.merge, back_projection_iterations=0))
+    register_frames(frames, 0, noise, without, flows, Record(burst, settings))
+
+
+def _noise(burst: Burst, flows: list[Flow], noise: Noise) -> None:
+    """Compile what checks and measures noise, with known motion."""
+    import numpy as np
+
+    from burstsr.noise import check_agreement, check_noise_profile, estimate_snr
+
+    full = np.ones((_SHAPE[0] // 2, _SHAPE[1] // 2), np.float32)
+    of = {id(frame): flow for frame, flow in zip(burst, flows, strict=True)}
+
+    def known(frame: Frame) -> Flow:
+        return of.get(id(frame), flows[0])
+
+    def registered(frame: Frame) -> tuple[Flow, NDArray[np.float32]]:
+        return known(frame), full
+
+    estimate_snr(burst.frames[0], noise)
+    check_noise_profile(burst, noise, lambda reference, model: known)
+    check_agreement(burst, noise, lambda reference, model: registered)
+
+
+def _merge() -> None:
+    from burstsr.develop import develop
+    from burstsr.settings import Settings
+
+    develop(_registered(Settings()), Settings(), lambda stage: None, keep_weight=True)
+
+
+def _reconstruction() -> None:
+    import numpy as np
+
+    from burstsr.develop import SingleFrameImage
+    from burstsr.reconstruct import Task, reconstruct
+    from burstsr.settings import Settings
+
+    settings, registered = Settings(mode="best"), _registered(Settings())
+    image = np.full((2 * _SHAPE[0], 2 * _SHAPE[1], 3), 0.4, np.float32)
+    guide = registered.guide
+    neutral, defects = guide.info.colour.as_shot_neutral, np.zeros((0, 2), np.int64)
+    alone = SingleFrameImage(guide, 2.0)
+    reconstruct(Task(image, registered.views, 0, registered.noise, neutral, 2.0, settings.reconstruct, defects, alone=alone), lambda done, total: None)
+
+
+def _files() -> None:
+    import numpy as np
+
+    from burstsr.core.result import Result
+    from burstsr.develop import SingleFrameImage
+    from burstsr.export import write_dng
+    from burstsr.finish import finish_uint8
+    from burstsr.io.dng import write_cfa_dng
+    from burstsr.io.lazy_frames import read_frames
+    from burstsr.reconstruct import Task, replace_contradicted
+    from burstsr.settings import Settings
+
+    registered, settings = _registered(Settings()), Settings()
+    guide = registered.guide
+    image = np.full((2 * _SHAPE[0], 2 * _SHAPE[1], 3), 0.4, np.float32)
+    defects, alone = np.zeros((0, 2), np.int64), SingleFrameImage(guide, 2.0)
+    replace_contradicted(
+        Task(image, registered.views, 0, registered.noise, guide.info.colour.as_shot_neutral, 2.0, settings.reconstruct, defects, alone=alone)
+    )
+    result = Result(image, guide.info, 2.0, registered.noise)
+    finish_uint8(result, settings.finish)
+    with TemporaryDirectory(prefix="burstsr-warmup-") as folder:
+        write_dng(Path(folder) / "result.dng", result)
+        write_cfa_dng(Path(folder) / "frame.dng", guide)
+        for frame in read_frames([Path(folder) / "frame.dng"]):
+            frame.mosaic.sum()
+
+
+_PARTS: dict[str, tuple[Callable[[], None], tuple[str, ...]]] = {
+    "merge": (_merge, ("fast", "best")),
+    "motion": (_motion, ("fast", "best")),
+    "reconstruction": (_reconstruction, ("best",)),
+    "robustness": (_robustness, ("fast", "best")),
+    "files": (_files, ("fast", "best")),
+}
