@@ -21,6 +21,7 @@ from burstsr.core import jit_events
 from burstsr.core.burst import Burst
 from burstsr.core.errors import Cancelled
 from burstsr.core.flow import Flow
+from burstsr.core.jit_events import COMPILING as COMPILING
 from burstsr.core.noise import Noise
 from burstsr.core.provenance import Provenance
 from burstsr.core.report import ExposureRatio, FrameReport, LateralReport, NoiseReport, ReconstructionReport, Report
@@ -36,7 +37,6 @@ _P = ParamSpec("_P")
 _T = TypeVar("_T")
 _BLURRED = "blurred: sharper frames carry more detail"
 _OTHER_SCENE, _DIFFERS = "show another scene", "differ from the reference everywhere"
-COMPILING = "compiling (first run)"  # stage name reported to `progress` during compilation
 _LIBRARIES = ("numpy", "scipy", "numba", "rawpy", "tifffile", "imagecodecs", "opencv-python")
 
 

@@ -20,6 +20,7 @@ def pytest_xdist_auto_num_workers():
     return min(os.cpu_count() or 1, 8)
 
 
+os.environ["BURSTSR_WARMUP"] = "0"  # commands compile what they need, in the tests' own process
 os.environ["BURSTSR_PROFILES"] = os.devnull  # not the folder of whoever runs the tests
 
 

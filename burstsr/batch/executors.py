@@ -22,6 +22,7 @@ from typing import Any, Protocol
 
 from burstsr.batch.job import Job, Outcome
 from burstsr.batch.run import Reader, run
+from burstsr.batch.warmup import compile_ahead
 from burstsr.core.errors import INTERRUPTED, SettingsError
 from burstsr.core.parallel import limited_threads, thread_count
 
@@ -66,6 +67,7 @@ def work(
         with _cluster(scheduler) as cluster:
             yield from (outcome or _lost(job) for job, outcome in _results(cluster, [_placed(job) for job in jobs], run))
         return
+    compile_ahead((job.settings.mode for job in jobs), display)
     processes = min(processes, len(jobs))
     if processes <= 1:
         reader = Reader(jobs)

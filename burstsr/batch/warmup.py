@@ -7,15 +7,20 @@ share loops, and take about equally long.
 from __future__ import annotations
 
 import hashlib
-import multiprocessing
+import math
+import os
+import subprocess
+import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
+
+from burstsr.core.jit_events import COMPILING
+from burstsr.core.parallel import thread_count
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,7 +34,16 @@ if TYPE_CHECKING:
 
 _SHAPE = (128, 128)  # raw pixels of the tiny frames
 _SHIFTS = ((0.0, 0.0), (0.25, 0.5), (0.75, 0.25))  # raw pixels
+_MODES = ("fast", "best")
+_POLL_S = 0.05
 _PACKAGE = Path(__file__).resolve().parents[1]
+
+
+class Display(Protocol):
+    """Progress display."""
+
+    def stage(self, burst: str, stage: str, done: int, total: int) -> None:
+        """Report progress."""
 
 
 def parts(mode: str) -> tuple[str, ...]:
@@ -44,29 +58,57 @@ def compile_part(name: str) -> float:
     return time.perf_counter() - start
 
 
+def compile_ahead(modes: Iterable[str], display: Display) -> None:
+    """Compile what jobs of these modes need, on all cores, unless that has been done. Switched off by BURSTSR_WARMUP=0, and on a single core."""
+    for mode in sorted(set(modes), reverse=True):
+        if thread_count() > 1 and os.environ.get("BURSTSR_WARMUP") != "0" and not is_compiled(mode):
+            names = parts(mode)
+            for done, _ in enumerate(compile_all(names, thread_count())):
+                display.stage("burstsr", COMPILING, done + 1, len(names))
+
+
 def compile_all(names: Sequence[str], processes: int) -> Iterator[tuple[str, float]]:
     """Compile parts in that many processes; yield (name, seconds) of each as it is ready.
 
-    What cannot be compiled ahead is compiled where it is needed: a part that fails is passed over.
+    NaN seconds: the part failed, and its loops are compiled where they are needed.
     """
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(processes, len(names)), context) as pool:
-        futures = {pool.submit(compile_part, name): name for name in names}
-        try:
-            for future in as_completed(futures):
-                with suppress(Exception):
-                    yield futures[future], future.result()
-        finally:
-            pool.shutdown(cancel_futures=True)
+    waiting, running, failed = list(names), dict[subprocess.Popen[bytes], tuple[str, float]](), False
+    try:
+        while waiting or running:
+            while waiting and len(running) < processes:
+                name = waiting.pop(0)
+                running[_begun(name)] = name, time.perf_counter()
+            for process in [process for process in running if process.poll() is not None]:
+                name, start = running.pop(process)
+                failed |= process.returncode != 0
+                yield name, time.perf_counter() - start if process.returncode == 0 else math.nan
+            time.sleep(_POLL_S)
+    finally:
+        for process in running:
+            process.kill()
+            process.wait()
+    if not failed:
+        for mode in _MODES:
+            if set(parts(mode)) <= set(names):
+                _remember(mode)
+
+
+def _begun(name: str) -> subprocess.Popen[bytes]:
+    """Start a process that compiles a part."""
+    path = os.pathsep.join(part for part in (str(_PACKAGE.parent), os.environ.get("PYTHONPATH")) if part)
+    nothing = subprocess.DEVNULL
+    return subprocess.Popen(
+        [sys.executable, "-m", "burstsr.batch.warmup", name], env={**os.environ, "PYTHONPATH": path}, stdin=nothing, stdout=nothing, stderr=nothing
+    )
 
 
 def is_compiled(mode: str) -> bool:
-    """Return whether `compile_all` has run for this mode with these sources, this numba and this processor."""
+    """Return whether `compile_all` has run for this mode with these sources, this numba and this processor; true where nothing can be kept."""
     marker = _marker(mode)
-    return marker is not None and marker.exists()
+    return marker is None or marker.exists()
 
 
-def remember(mode: str) -> None:
+def _remember(mode: str) -> None:
     """Note that all parts of `mode` are compiled."""
     marker = _marker(mode)
     if marker is not None:
@@ -134,21 +176,28 @@ def _registered(settings: Settings) -> Registered:
 
 
 def _motion() -> None:
+    import numpy as np
+
     from burstsr.align import Aligner, scenes
     from burstsr.settings import Settings
 
     burst, _, noise = _burst()
     scenes(burst, 0)
     aligner = Aligner(burst.frames[0], noise, Settings().align)
-    for frame in burst.frames[1:]:
+    moved = burst.frames[0].mosaic.copy()
+    moved[48:, 48:] = np.roll(moved, 2, axis=1)[48:, 48:]  # a part that moves by itself: motion is refined
+    for frame in (*burst.frames[1:], burst.frames[0].with_mosaic(moved)):
         aligner.estimate_flow(frame)
 
 
 def _robustness() -> None:
+    import numpy as np
+
     from burstsr.align import select_reference
     from burstsr.defects import find_defects, repair_pixels
     from burstsr.registration import register_frames
     from burstsr.report import Record
+    from burstsr.robustness import RobustnessModel
     from burstsr.settings import Settings
 
     settings = Settings()
@@ -159,6 +208,7 @@ def _robustness() -> None:
     select_reference(burst, noise)
     without = replace(settings, merge=replace(settings.merge, back_projection_iterations=0))
     register_frames(frames, 0, noise, without, flows, Record(burst, settings))
+    RobustnessModel(frames[0], noise, settings.robustness).shown(frames[1], flows[1], np.array([[8, 8]]))
 
 
 def _noise(burst: Burst, flows: list[Flow], noise: Noise) -> None:
@@ -219,9 +269,7 @@ def _files() -> None:
     guide = registered.guide
     image = np.full((2 * _SHAPE[0], 2 * _SHAPE[1], 3), 0.4, np.float32)
     defects, alone = np.zeros((0, 2), np.int64), SingleFrameImage(guide, 2.0)
-    replace_contradicted(
-        Task(image, registered.views, 0, registered.noise, guide.info.colour.as_shot_neutral, 2.0, settings.reconstruct, defects, alone=alone)
-    )
+    replace_contradicted(Task(image, registered.views, 0, registered.noise, guide.info.colour.as_shot_neutral, 2.0, settings.reconstruct, defects, alone=alone))
     result = Result(image, guide.info, 2.0, registered.noise)
     finish_uint8(result, settings.finish)
     with TemporaryDirectory(prefix="burstsr-warmup-") as folder:
@@ -238,3 +286,6 @@ _PARTS: dict[str, tuple[Callable[[], None], tuple[str, ...]]] = {
     "robustness": (_robustness, ("fast", "best")),
     "files": (_files, ("fast", "best")),
 }
+
+if __name__ == "__main__":
+    compile_part(sys.argv[1])

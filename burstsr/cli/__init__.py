@@ -13,7 +13,7 @@ import sys
 from collections.abc import Sequence
 from itertools import pairwise
 
-from burstsr.cli import benchmark, calibrate, compare, demo, inspect, process, report, serve, settings, simulate, single, train, watch
+from burstsr.cli import benchmark, calibrate, compare, demo, inspect, process, report, serve, settings, simulate, single, train, warmup, watch
 from burstsr.cli.common import add_common
 from burstsr.cli.console import echo_json, log_to_stderr, warn
 from burstsr.cli.options import Parser, UsageError, named
@@ -22,7 +22,7 @@ from burstsr.core.parallel import limited_threads
 
 log = logging.getLogger(__name__)
 FAILED, USAGE = 1, 2
-_COMMANDS = (process, watch, single, simulate, train, inspect, compare, report, serve, calibrate, benchmark, settings, demo)
+_COMMANDS = (process, watch, single, simulate, train, inspect, compare, report, serve, calibrate, benchmark, settings, warmup, demo)
 
 
 class _Version(argparse.Action):

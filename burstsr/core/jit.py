@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 FASTMATH = {"contract", "reassoc", "arcp", "nsz", "afn"}
 OPTIONS: dict[str, Any] = {"nogil": True, "fastmath": FASTMATH, "error_model": "numpy", "forceinline": True}
 _F = TypeVar("_F", bound=Callable[..., Any])
+loops: list[Any] = []  # all compiled ones
 _reported: set[str] = set()
 
 
@@ -35,6 +36,7 @@ def compiled(function: _F) -> _F:
         return cast(_F, numba.njit(**OPTIONS)(function))
     if hasattr(loop, "_cache"):
         loop._cache = _Forgiving(loop._cache)
+    loops.append(loop)
     return cast(_F, loop)
 
 

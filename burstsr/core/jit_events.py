@@ -8,6 +8,7 @@ import weakref
 from importlib import import_module
 from typing import Any, Protocol
 
+COMPILING = "compiling (first run)"  # stage reported as progress during compilation
 _EVENT = "numba:compile"  # not sent for machine code loaded from the cache
 
 
