@@ -47,7 +47,7 @@ class Plan:
     data: Path
     models: Sequence[str] = MODELS
     scales: Sequence[int] = (2, 3, 4)
-    isos: Sequence[float] = (100.0, 800.0)
+    isos: Sequence[float] = (100.0, 800.0, 3200.0)
     quick: bool = False
     device: str = "auto"
     back_projection: str = ""
@@ -142,19 +142,21 @@ def _tiled(plan: Plan, name: str, model: Upscaler) -> Record:
 
 
 def _zoom(plan: Plan, notes: list[str]) -> list[Record]:
-    """The raw-to-RGB model, our demosaicing with Lanczos, and DHT with bicubic, on simulated raw frames at x2: PSNR in dB, of sRGB."""
-    model = _model("zoom", 2, plan, notes)
+    """The raw-to-RGB model at every scale that it has, our demosaicing with Lanczos, and DHT with bicubic, on simulated raw frames: PSNR in dB, of sRGB."""
+    models = {scale: model for scale in (1, 2, 4) if (model := _model("zoom", scale, plan, notes))}
     found = []
-    for iso in plan.isos[: 1 if plan.quick else None]:
-        for name in HELD_BACK:
-            simulated = simulate_burst(_photograph(plan.data, name), SimulateSettings(frames=1, scale=2.0, iso=iso), np.random.default_rng(1), name)
-            frame, colour = simulated.burst.frames[0], simulated.burst.info.colour
-            images = {"DHT + bicubic": _dht_bicubic(frame), "burstsr + Lanczos": upscale_frame(frame, make_upscaler(Request("lanczos", 2.0))).image}
-            if model:
-                images[model.model.name] = upscale_frame(frame, model).image
-            truth = simulated.truth
-            figures = {title: psnr_srgb(image, truth, colour, _ZOOM_BORDER) for title, image in images.items()}
-            found.append({"picture": name, "iso": iso, "psnr_srgb": figures})
+    for scale in (2,) if plan.quick or not models else tuple(models):
+        for iso in plan.isos[: 1 if plan.quick else None]:
+            for name in HELD_BACK:
+                settings = SimulateSettings(frames=1, scale=float(scale), iso=iso)
+                simulated = simulate_burst(_photograph(plan.data, name), settings, np.random.default_rng(1), name)
+                frame, colour = simulated.burst.frames[0], simulated.burst.info.colour
+                lanczos = make_upscaler(Request("lanczos", float(scale)))
+                images = {"DHT + bicubic": _dht_bicubic(frame, scale), "burstsr + Lanczos": upscale_frame(frame, lanczos).image}
+                if scale in models:
+                    images["zoom"] = upscale_frame(frame, models[scale]).image
+                figures = {title: psnr_srgb(image, simulated.truth, colour, _ZOOM_BORDER) for title, image in images.items()}
+                found.append({"picture": name, "scale": scale, "iso": iso, "psnr_srgb": figures})
     return found
 
 
@@ -165,12 +167,12 @@ def _photograph(data: Path, name: str) -> Floats:
     return np.ascontiguousarray(rgb[max(top, 0) :, max(left, 0) :][:_ZOOM_CROP, :_ZOOM_CROP])
 
 
-def _dht_bicubic(frame: Frame) -> Floats:
+def _dht_bicubic(frame: Frame, scale: int) -> Floats:
     """LibRaw's DHT, white-balanced, upscaled by bicubic on a curve; linear camera RGB."""
     neutral = np.asarray(frame.info.colour.as_shot_neutral)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "frame.dng"
         write_cfa_dng(path, frame)
         curved = developed(path, neutral) ** np.float32(1 / 2.2)
-    large = np.maximum(resize(curved, 2.0), 0) ** np.float32(2.2)
+    large = np.maximum(resize(curved, float(scale)), 0) ** np.float32(2.2)
     return np.asarray(large * (neutral / neutral.min()), np.float32)

@@ -42,8 +42,11 @@ def as_text(result: Result) -> str:
     parts = [markdown(head, rows)]
     if result.zoom:
         methods = list(dict.fromkeys(title for record in result.zoom for title in record["psnr_srgb"]))
-        zoom = [[r["picture"], f"{r['iso']:g}", *(f"{r['psnr_srgb'][m]:.2f}" if m in r["psnr_srgb"] else "" for m in methods)] for r in result.zoom]
-        parts.append(markdown(["raw frame, x2", "ISO", *(f"{m}, dB" for m in methods)], zoom))
+        zoom = [
+            [r["picture"], f"x{r['scale']}", f"{r['iso']:g}", *(f"{r['psnr_srgb'][m]:.2f}" if m in r["psnr_srgb"] else "" for m in methods)]
+            for r in result.zoom
+        ]
+        parts.append(markdown(["raw frame", "scale", "ISO", *(f"{m}, dB" for m in methods)], zoom))
     if result.tiles:
         tiles = [[r["model"], str(r["tile"]), f"{255 * r['difference']:.2f}", f"{255 * r['difference_as_run']:.2f}"] for r in result.tiles]
         parts.append(markdown(["model", "tile, px", "largest difference, of 255, in 32 bits", "as run"], tiles))
@@ -80,7 +83,7 @@ def targets(result: Result) -> list[tuple[str, str, bool]]:
         title = next((name for name in record["psnr_srgb"] if name.startswith("zoom")), None)
         if title:
             gain = record["psnr_srgb"][title] - record["psnr_srgb"]["DHT + bicubic"]
-            description = f"{title}, {record['picture']}, ISO {record['iso']:g}: {ZOOM_GAIN_DB:g} dB above DHT + bicubic"
+            description = f"{title} x{record['scale']}, {record['picture']}, ISO {record['iso']:g}: {ZOOM_GAIN_DB:g} dB above DHT + bicubic"
             goals.append((description, f"{gain:+.2f} dB", gain >= ZOOM_GAIN_DB))
     goals += [(f"{r['model']}: tiled equals untiled to 1/255 in 32 bits", f"{255 * r['difference']:.2f}/255", r["difference"] <= TILES) for r in result.tiles]
     return goals

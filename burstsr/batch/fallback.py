@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from single.inference import Upscaler
 
 FALLBACK = "merge"  # nothing invented: the merged image, unchanged
-FALLBACKS = ("none", FALLBACK, "srcnn", "srgan", "esrgan", "zoom")
+FALLBACKS = ("none", FALLBACK, "zoom", "srmd", "srmd-noise", "srresnet", "srcnn", "srgan", "esrgan", "realesrgan")  # or a file of weights
 OLD_NAMES = {"lanczos": FALLBACK}  # accepted for one release; nothing was ever resampled with Lanczos
-_LEARNED = FALLBACKS[2:]
+_CLASSICAL = FALLBACKS[:2]
 _LEAST_ROBUSTNESS = 0.05  # mean robustness of a usable frame
 _ONE, _ONE_USABLE, _TRIPOD = "one frame", "one usable frame", "no sub-pixel phase"
 Progress = Callable[[str, int, int], None]
@@ -30,7 +30,7 @@ Progress = Callable[[str, int, int], None]
 
 def check(fallback: str, scale: float) -> None:
     """Raise SettingsError where the network's weights, or torch, are missing."""
-    if fallback in _LEARNED:
+    if fallback not in _CLASSICAL:
         from single.inference import Request
         from single.inference import check as check_request
 
@@ -51,7 +51,7 @@ def reason(result: Result, scale: float) -> str:
 
 def is_learned(fallback: str) -> bool:
     """Whether the fallback is a network, which needs the frames again."""
-    return fallback in _LEARNED
+    return fallback not in _CLASSICAL
 
 
 def renamed(fallback: object) -> object:
@@ -71,7 +71,7 @@ def applied(result: Result, job: Job, why: str, ready: CalibratedBurst | None, p
     """
     if job.fallback == "none" and why != _TRIPOD:
         raise BurstError(f"{job.name}: {why}, and --fallback none: nothing to merge")
-    if job.fallback not in _LEARNED:
+    if job.fallback in _CLASSICAL:
         facts = None if job.fallback == "none" else {"method": FALLBACK, "why": why, "learned": False}
         return replace(result, report=result.report.with_facts(fallback=facts))
     start = time.perf_counter()

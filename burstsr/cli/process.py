@@ -19,7 +19,7 @@ from burstsr.batch.fallback import FALLBACK, FALLBACKS, OLD_NAMES, check
 from burstsr.batch.job import ALWAYS, REPORT, SUFFIX, Job, Outcome
 from burstsr.batch.journal import Journal
 from burstsr.cli.console import echo, echo_json, table, warn, worker_console
-from burstsr.cli.options import FORMAT_ALIASES, choice
+from burstsr.cli.options import FORMAT_ALIASES, choice, one_of
 from burstsr.cli.progress import Bars
 from burstsr.cli.settings import add_settings, asked_settings
 from burstsr.cli.tables import add_options
@@ -78,11 +78,12 @@ def _add_results(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--fallback",
-        **choice((*FALLBACKS, *OLD_NAMES)),
-        metavar="{" + ",".join(FALLBACKS) + "}",
+        type=one_of((*FALLBACKS, *OLD_NAMES)),
+        metavar="NAME|FILE",
         default=FALLBACK,
-        help="upscaling where a burst adds no resolution (a single frame, a tripod): merge (default) keeps the merged image and invents nothing; srcnn, srgan, "
-        "esrgan, zoom: the networks of single (srgan and esrgan invent detail, and the metadata says so); none: single frames fail",
+        help="upscaling where a burst adds no resolution (a single frame, a tripod): merge (default) keeps the merged image and invents nothing; none: single "
+        "frames fail; zoom (the best for a single frame), srmd, srmd-noise, srresnet, srcnn, srgan, esrgan, realesrgan or a file of weights: the networks of "
+        "single (those with gan in their names invent detail, and the metadata says so)",
     )
     parser.add_argument(
         "--report", action="store_true", help="also write what the page of burstsr report shows: OUT/BURST.report.npz, and failures in OUT/burstsr-batch.jsonl"
@@ -198,6 +199,8 @@ def _fallback(name: str) -> str:
     """Return the current name of a fallback."""
     if name in OLD_NAMES:
         warn(f"--fallback {name} is now called --fallback {OLD_NAMES[name]}; the old name will be removed in the next release")
+    if name not in (*FALLBACKS, *OLD_NAMES) and not Path(name).is_file():
+        raise SettingsError(f"--fallback must be one of {', '.join(FALLBACKS)}, or a file of weights, not {name!r}")
     return OLD_NAMES.get(name, name)
 
 

@@ -320,14 +320,17 @@ class TestFallback:
 
     @pytest.mark.parametrize("fallback", ["srresnet", "zoom"])
     def test_a_tripod_burst_is_merged_first(self, run, tripod, tmp_path, fallback):
-        if fallback == "srresnet":
-            assert run("process", tripod, "-o", tmp_path / "out", "--fallback", fallback)[0] == 2, "not among the fallbacks"
-            return
         status, out, _ = run("process", tripod, "-o", tmp_path / "out", "--fallback", fallback)
-        assert status == 0 and "no sub-pixel phase: upscaled by zoom" in out
+        assert status == 0 and f"no sub-pixel phase: upscaled by {fallback}" in out
         record = json.loads((tmp_path / "out" / "still.json").read_text())
         assert record["fallback"]["why"] == "no sub-pixel phase" and len(record["frames"]) == 3
         assert read_linear_dng(tmp_path / "out" / "still.dng").rgb.shape == (120, 128, 3)
+
+    def test_a_file_of_weights_is_a_fallback(self, run, one, tmp_path, models):
+        status, out, _ = run("process", one, "-o", tmp_path / "out", "--fallback", models / "srresnet-lite-x2.safetensors")
+        assert status == 0 and "one frame: upscaled by srresnet-lite-x2" in out
+        status, _, err = run("process", one, "-o", tmp_path / "out2", "--fallback", "nothing.pth")
+        assert status == 2 and "or a file of weights, not 'nothing.pth'" in err
 
     def test_none_refuses_single_frames_alone(self, run, one, tripod, tmp_path):
         status, _, err = run("process", one, "-o", tmp_path / "out", "--fallback", "none")
