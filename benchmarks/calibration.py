@@ -2,7 +2,8 @@
 
     python -m benchmarks.calibration [SECTION...] [--seeds 10] [--images N] [--iso N,...] [--data DIR] [--json]
 
-Sections: transfer (flats), burst (noise from bursts), doubt (wrong noise profiles), edge (slanted edge), lens (blur from bursts), m94 (a real burst,
+Sections: transfer (flats), burst (noise from bursts), doubt (wrong noise profiles), edge (slanted edge), lens (blur from bursts),
+harm (mode best with and without the lens found), m94 (a real burst,
 halves against each other), cost (loss in dB by self-estimated noise and blur), jiggle (driven offsets, hand and tripod over numbers of frames). All of them
 but m94 are simulated, and reported as mean and worst over seeds.
 """
@@ -124,6 +125,25 @@ def lens(plan: Plan) -> list[Row]:
     return rows
 
 
+def harm(plan: Plan) -> list[Row]:
+    """Measure what mode best gains by the lens that is found from the burst itself, less its error, in dB; true blurs of 0, 0.2 and 0.4 px."""
+    rows = []
+    for name in DETAILED[: plan.images]:
+        for iso in plan.isos or (100, 1600):
+            for sigma in (0.0, 0.2, 0.4):
+                found = []
+                for seed in range(plan.seeds):
+                    made = _made(plan.data / name, seed, iso=iso, blur_sigma_px=sigma)
+                    record = psf_from_burst(made.burst)
+                    without, used = (_psnr(made, made.burst, _best(s)) for s in (0.0, min(record.certain_px, 1.5)))
+                    found.append([record.psf_sigma_px, record.psf_sigma_error_px or 0.0, record.certain_px, without, used - without])
+                values = np.array(found).mean(axis=0)
+                names = ("found px", "error px", "used px", "best dB", "with it, dB more")
+                rows.append({"picture": Path(name).stem, "iso": iso, "sigma px": sigma, **dict(zip(names, map(float, values), strict=True))})
+                _echo(str(rows[-1]))
+    return rows
+
+
 def m94(plan: Plan) -> list[Row]:
     """Measure a real burst: noise from frames 1 to 5, and from 6 to 10, and their difference in %."""
     whole = read_burst(plan.data / "seestar_m94")
@@ -178,6 +198,7 @@ SECTIONS: dict[str, Callable[[Plan], list[Row]]] = {
     "doubt": wrong_profiles,
     "edge": edge,
     "lens": lens,
+    "harm": harm,
     "m94": m94,
     "cost": cost,
     "jiggle": jiggle,

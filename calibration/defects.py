@@ -62,9 +62,9 @@ def _of_darks(burst: Burst, sigma: float) -> DefectRecord:
         level[i::2, j::2] = np.median(typical[i::2, j::2])
     away = typical - level
     error = _MEDIAN_ERROR * read / np.sqrt(len(burst))
-    rows = _uneven(np.median(away, axis=1), 1.25 * error / np.sqrt(away.shape[1]))
+    rows = _uneven(np.median(away, axis=1), max(1.25 * error / np.sqrt(away.shape[1]), _chance(burst, level, 1)))
     away -= 0 if rows is None else rows[:, None]
-    columns = _uneven(np.median(away, axis=0), 1.25 * error / np.sqrt(away.shape[0]))
+    columns = _uneven(np.median(away, axis=0), max(1.25 * error / np.sqrt(away.shape[0]), _chance(burst, level, 0)))
     away -= 0 if columns is None else columns
     for i, j in np.ndindex(2, 2):  # a bright region, amplifier glow, is no defect
         plane = np.ascontiguousarray(away[i::2, j::2], np.float32)
@@ -90,6 +90,13 @@ def _uneven(offsets: Doubles, error: float) -> Doubles | None:
     """Return offsets, without their mean, if they are significant; else None."""
     offsets = offsets - offsets.mean()
     return offsets if float(offsets.std()) > _CERTAIN * error else None
+
+
+def _chance(burst: Burst, level: Doubles, axis: int) -> float:
+    """Return the standard error of the lines' offsets, DN, from how they change between frames: rows' (axis 1) or columns' (0) temporal noise."""
+    lines = np.array([np.median(frame.mosaic - level, axis=axis) for frame in burst])
+    lines -= lines.mean(axis=1, keepdims=True)
+    return _MEDIAN_ERROR * float(np.sqrt(lines.var(axis=0, ddof=1).mean() / len(burst)))
 
 
 def _line_to_line(burst: Burst, axis: int) -> Doubles | None:

@@ -23,7 +23,7 @@ _FASTEST, _LATEST = 1e3, 1e20  # rad/s, and time stamps in any unit; gyroscopes 
 
 @dataclass(frozen=True)
 class GyroLog:
-    """times_s: (n,) increasing. rates: (n, 3) rad/s about x (right), y (down) and z (optical axis), minus the mean of the log, since gyroscopes drift."""
+    """times_s: (n,) increasing. rates: (n, 3) rad/s about x (right), y (down) and z (to the scene), right-handed, minus the log's mean: gyroscopes drift."""
 
     times_s: Doubles
     rates: Doubles
@@ -81,7 +81,8 @@ def read_gyro(path: Path, time_unit_s: float | None = None) -> GyroLog:
 
 
 def bursts_from_log(log: GyroLog, plan: Plan) -> list[list[FrameMotion]]:
-    """Return the motions of all consecutive bursts in the log, relative to their first frames: for small rotations, dy = F about x, dx = F about y.
+    """Return the motions of all consecutive bursts in the log, relative to their first frames: for small rotations of the camera, dy = F about x,
+    dx = -F about y, and the image turns by minus the rotation about z (right-handed axes: x right, y down, z to the scene).
 
     Raises SettingsError for a log shorter than one burst.
     """
@@ -90,7 +91,7 @@ def bursts_from_log(log: GyroLog, plan: Plan) -> list[list[FrameMotion]]:
     if count < 1:
         raise SettingsError(f"{log.path}: {log.times_s[-1]:.2f} s; {plan.frames} frames every {plan.interval_s:g} s take {length:.2f} s")
     angles = log.angles()
-    scale = np.array([plan.focal_px, plan.focal_px, 1.0])
+    scale = np.array([plan.focal_px, -plan.focal_px, -1.0])
     bursts = []
     for k in range(count):
         at = k * length + plan.readout_s / 2 + np.arange(plan.frames) * plan.interval_s

@@ -19,8 +19,9 @@ _ROUNDS = 2
 def jiggle_offsets(frames: int, scale: float, focal_px: float | None = None) -> MotionRecord:
     """Return the offsets of `frames` frames of a driven camera at `scale` with the highest gain (`burstsr.align.expected_gain_db`).
 
-    motions: motion of the image on the sensor, within 1 raw pixel of the first frame. angles_rad: the corresponding rotations about x (along the sensor's
-    rows) and y (along its columns) at a focal length of focal_px raw pixels: atan(dy / F), atan(dx / F).
+    motions: motion of the image on the sensor, within 1 raw pixel of the first frame. angles_rad: rotations of the camera that make them, about x (along the
+    sensor's rows) and y (along its columns), at a focal length of focal_px raw pixels: atan(dy / F), -atan(dx / F). Axes are those of the upright image
+    seen from behind the camera: x right, y down, z to the scene; rotations are right-handed (about x: y turns towards z, the camera looks up).
     """
     check_range("frames", frames, 2, 1000, whole=True)
     check_range("scale", scale, 1, 4)
@@ -32,7 +33,7 @@ def jiggle_offsets(frames: int, scale: float, focal_px: float | None = None) -> 
         found = _searched(frames, scale)
         places = max((lattice, found), key=lambda p: expected_gain_db(p, scale, _SNR))
     motions = tuple(motions_record([FrameMotion(float(dy), float(dx)) for dy, dx in places]))
-    angles = None if focal_px is None else tuple((float(np.arctan(dy / focal_px)), float(np.arctan(dx / focal_px))) for dy, dx in places)
+    angles = None if focal_px is None else tuple((float(np.arctan(dy / focal_px)), float(-np.arctan(dx / focal_px))) for dy, dx in places)
     return MotionRecord("", 0.0, now(), "lattice", 0.0, motions, focal_px=focal_px, angles_rad=angles)
 
 

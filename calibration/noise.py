@@ -17,9 +17,9 @@ from burstsr.core.remosaic import as_bayer
 from burstsr.core.sensor import cells
 from burstsr.io.raw import read_frame
 from burstsr.noise import estimate, measure
-from burstsr.profiles.records import NoiseRecord, now, triple
+from burstsr.profiles.records import BURST, NoiseRecord, now, triple
 from burstsr.settings import AlignSettings
-from burstsr.simulate import camera_noise
+from burstsr.simulate.noise_profiles import camera_line
 from calibration.checks import check_burst_light
 from calibration.photon_transfer import photon_transfer
 
@@ -51,7 +51,7 @@ def noise_from_burst(burst: Burst) -> NoiseRecord:
         camera=burst.info.camera,
         iso=burst.info.iso,
         date=now(),
-        method="burst",
+        method=BURST,
         alpha=triple(found.noise.alpha),
         beta=triple(found.noise.beta),
         alpha_error=triple(found.alpha_error),
@@ -74,11 +74,15 @@ def noise_from_flats(flats: Flats, darks: Sequence[FrameInfo] = ()) -> NoiseReco
 
 
 def noise_from_table(table: Path, camera: str, iso: float) -> NoiseRecord:
-    """Read the noise of a camera from darktable's noiseprofiles.json, interpolated over ISO. Raises InputFileError, SettingsError for an unknown camera."""
-    noise = camera_noise(table, camera, iso)
-    if not np.any(noise.alpha + noise.beta > 0):
+    """Read the noise of a camera from darktable's noiseprofiles.json, interpolated over ISO, negative betas as they are.
+
+    Raises InputFileError, SettingsError for an unknown camera.
+    """
+    alpha, beta = camera_line(table, camera, iso)
+    alpha = np.maximum(alpha, 0)
+    if not np.any(alpha + beta > 0):
         raise SettingsError(f"{table}: {camera} at ISO {iso:g} has no positive alpha or beta")
-    return NoiseRecord(camera, float(iso), now(), "darktable", triple(noise.alpha), triple(np.maximum(noise.beta, 1e-12)))
+    return NoiseRecord(camera, float(iso), now(), "darktable", triple(alpha), triple(beta))
 
 
 def combined(records: Sequence[NoiseRecord]) -> NoiseRecord:

@@ -20,13 +20,16 @@ from burstsr.core.errors import BurstError, SettingsError
 from burstsr.core.remosaic import as_bayer
 from burstsr.core.sensor import cells, samples
 from burstsr.profiles.records import EDGE, LensRecord, now, triple
+from calibration.edge_search import find_line
 
 Doubles = NDArray[np.float64]
 _REACH_PX = 12.0  # from the edge
 _OVERSAMPLED = 4  # bins per pixel across the edge
 _ANGLES = (2.0, 43.0)  # degrees off the nearer axis
 _LEAST_STEP = 0.02  # between the two sides, 1 = saturation
-_STRAIGHT = 0.25  # of the step: residual above which it is not a single straight edge
+_STRAIGHT = 0.1  # of the step: residual beyond noise above which it is not a single straight edge
+_OUTLIER = 0.2, 3.0  # residuals above which samples count less: of the step, and in noise sigmas
+_PARTS, _FEWEST = 8, 6  # parts along the edge whose residuals are averaged, and samples in one of a pixel's width
 _CLIPPED = 0.98
 _THINNEST = 1e-3  # pixels: narrower boxes are points
 
@@ -112,11 +115,11 @@ def _edges(frame: Frame, roi: tuple[int, int, int, int] | None) -> list[Edge]:
         raise SettingsError(f"--roi must be inside the {width} x {height} pixels of {frame.info.path}, not {','.join(map(str, asked))}")
     x = samples(frame.mosaic, frame.info.levels)[y0 : y0 + h, x0 : x0 + w].astype(np.float64)
     grey = cells(as_bayer(frame))[y0 // 2 : (y0 + h) // 2, x0 // 2 : (x0 + w) // 2, 1].astype(np.float64)
-    gradients = [float(np.square(np.diff(grey, axis=axis)).sum()) for axis in (0, 1)]
     colours = frame.info.cfa.channel_map((h, w), (y0, x0))
-    if gradients[0] > gradients[1]:  # the edge is along the rows: transpose
-        x, grey, colours = x.T, grey.T, colours.T
-    line = _line(grey, frame)
+    found = find_line(grey)
+    line = (found.slope, 2 * found.offset)
+    if found.transposed:
+        x, colours = x.T, colours.T
     y, across = np.meshgrid(*(np.arange(n, dtype=np.float64) for n in x.shape), indexing="ij")
     y -= (x.shape[0] - 1) / 2
     across -= (x.shape[1] - 1) / 2
@@ -124,25 +127,6 @@ def _edges(frame: Frame, roi: tuple[int, int, int, int] | None) -> list[Edge]:
     channels = (0,) if frame.info.cfa.is_mono else (0, 1, 2)
     edges = [_fitted(x[mine], y[mine], across[mine], line, frame) for mine in (near & (colours == channel) for channel in channels)]
     return edges * (3 // len(edges))
-
-
-def _line(grey: Doubles, frame: Frame) -> tuple[float, float]:
-    """Return gradient and offset of the edge, x over y about the centre, raw pixels, from the centroids of the rows' gradients."""
-    steps = np.abs(np.diff(grey, axis=1))
-    steps = np.maximum(steps - 3 * np.median(steps, axis=1, keepdims=True), 0)
-    weight = steps.sum(axis=1)
-    use = weight > 0.25 * np.median(weight)
-    if use.sum() < 8:
-        raise SettingsError(f"{frame.info.path}: no edge found; select it with --roi")
-    place = (steps[use] @ np.arange(steps.shape[1])) / weight[use] + 0.5
-    row = np.flatnonzero(use) - (grey.shape[0] - 1) / 2
-    gradient, offset = 0.0, float(np.median(place))
-    near = np.ones(len(row), bool)
-    for _ in range(5):
-        gradient, offset = (float(v) for v in np.polyfit(row[near], place[near], 1))
-        away = np.abs(place - gradient * row - offset)
-        near = away <= max(3 * float(np.median(away)), 0.5)
-    return gradient, 2 * (offset - (grey.shape[1] - 1) / 2)
 
 
 def _fitted(values: Doubles, rows: Doubles, columns: Doubles, line: tuple[float, float], frame: Frame) -> Edge:
@@ -164,11 +148,15 @@ def _fitted(values: Doubles, rows: Doubles, columns: Doubles, line: tuple[float,
 
     start = np.array([gradient, offset, 0.6, sides[0], step])
     limits = (np.array([-np.inf, -np.inf, 1e-3, -np.inf, -np.inf]), np.full(5, np.inf))
-    result = least_squares(misfit, start, bounds=limits, x_scale=[0.01, 0.1, 0.1, abs(step), abs(step)], loss="soft_l1", f_scale=0.2)
+    beside = np.abs(first) > _REACH_PX / 2
+    noise = 1.4826 * float(np.median(np.abs(values - np.where(first > 0, sides[1], sides[0]))[beside]))
+    scale = max(_OUTLIER[0], _OUTLIER[1] * noise / abs(step))
+    result = least_squares(misfit, start, bounds=limits, x_scale=[0.01, 0.1, 0.1, abs(step), abs(step)], loss="soft_l1", f_scale=scale)
     deviation = float(np.std(result.fun))
     angle = float(np.arctan(result.x[0]))
-    if deviation > _STRAIGHT:
-        raise SettingsError(f"{frame.info.path}: not a single straight edge (residual {deviation:.2f} of the step); select one with --roi")
+    unexplained = _unexplained(result.fun, distance(result.x), rows)
+    if unexplained > _STRAIGHT:
+        raise SettingsError(f"{frame.info.path}: not a single straight edge (residual {unexplained:.2f} of the step); select one with --roi")
     if not _ANGLES[0] <= abs(np.degrees(angle)) <= _ANGLES[1]:
         raise SettingsError(
             f"{frame.info.path}: the edge is {abs(np.degrees(angle)):.1f} degrees off the rows or columns; must be between {_ANGLES[0]:g} and {_ANGLES[1]:g}"
@@ -176,6 +164,19 @@ def _fitted(values: Doubles, rows: Doubles, columns: Doubles, line: tuple[float,
     covariance = np.linalg.pinv(result.jac.T @ result.jac) * deviation**2
     share = (values - result.x[3]) / result.x[4]
     return Edge(angle, float(result.x[2]), float(np.sqrt(covariance[2, 2])), distance(result.x) * np.sign(result.x[4]), share)
+
+
+def _unexplained(residual: Doubles, distance: Doubles, rows: Doubles) -> float:
+    """Return the standard deviation of residuals (n,) beyond their noise: that of their means over parts along and across the edge."""
+    along = np.minimum((rows - rows.min()) / max(float(np.ptp(rows)), 1.0) * _PARTS, _PARTS - 1).astype(int)
+    part = along * 2 * int(_REACH_PX + 1) + np.floor(np.clip(distance, -_REACH_PX, _REACH_PX) + _REACH_PX).astype(int)
+    count, total, square = (np.bincount(part, weights) for weights in (None, residual, residual**2))
+    use = count >= _FEWEST
+    if not use.any():
+        return float(np.std(residual))
+    mean = total[use] / count[use]
+    chance = np.maximum(square[use] / count[use] - mean**2, 0) / (count[use] - 1)
+    return float(np.sqrt(max(float(np.average(mean**2 - chance, weights=count[use])), 0.0)))
 
 
 def _mtf(distance: Doubles, share: Doubles) -> tuple[Doubles, Doubles, float | None]:

@@ -122,7 +122,7 @@ def prepared(
             burst = _with_black(burst, black, matched.noise.white_dn, sources)
     if matched.lens is not None:
         if settings.reconstruct.psf_sigma_px == 0:
-            settings = replace(settings, reconstruct=replace(settings.reconstruct, psf_sigma_px=min(matched.lens.psf_sigma_px, 1.5)))
+            settings = replace(settings, reconstruct=replace(settings.reconstruct, psf_sigma_px=min(matched.lens.certain_px, 1.5)))
         else:
             sources.pop("lens", None)
     defects = None

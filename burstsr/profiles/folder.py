@@ -16,7 +16,7 @@ from scipy.optimize import nnls
 from burstsr.core.burst import FrameInfo
 from burstsr.core.errors import InputFileError, SettingsError
 from burstsr.profiles.files import SUFFIXES, read_record
-from burstsr.profiles.records import EDGE, DefectRecord, LensRecord, NoiseRecord, Record, now, triple
+from burstsr.profiles.records import BURST, EDGE, DefectRecord, LensRecord, NoiseRecord, Record, now, triple
 
 _LOG = logging.getLogger("burstsr.calibration")
 FOLDER_VARIABLE = "BURSTSR_PROFILES"
@@ -73,10 +73,14 @@ def read_profiles(folder: Path) -> list[tuple[Path, Record]]:
 def match(records: Iterable[tuple[Path, Record]], info: FrameInfo) -> Matched:
     """Select the records for a frame's camera: noise at its ISO, or fitted over ISO; the lens at its aperture and focal length; defects of its size.
 
-    A lens measured from a burst may be of blur that is not there, and is only used where it is named (`--profile`).
+    A lens measured from a burst may be of blur that is not there, and is only used where it is named (`--profile`). Noise measured from a burst is
+    less certain than the file's own NoiseProfile, which it does not replace, and than flat fields.
     """
     own = [(path, record) for path, record in records if _same_camera(record.camera, info.camera)]
-    noises = [(path, r) for path, r in own if isinstance(r, NoiseRecord)]
+    exact_profile = info.noise is not None and bool(np.all(info.noise.alpha + info.noise.beta > 0))
+    noises = [(path, r) for path, r in own if isinstance(r, NoiseRecord) and not (exact_profile and r.method == BURST)]
+    if any(r.method != BURST for _, r in noises):
+        noises = [(path, r) for path, r in noises if r.method != BURST]
     exact = [(path, r) for path, r in noises if abs(r.iso - info.iso) <= _SAME_ISO * info.iso]
     sources: dict[str, str] = {}
     noise = max(exact, key=lambda item: item[1].date)[1] if exact else None
@@ -104,7 +108,7 @@ def over_iso(records: Sequence[NoiseRecord], iso: float) -> NoiseRecord:
     for name, terms in zip(("alpha", "beta"), powers, strict=True):
         fitted = np.zeros(3)
         for channel in range(3):
-            values = np.array([getattr(r, name)[channel] for r in records])
+            values = np.maximum([getattr(r, name)[channel] for r in records], 0.0)
             weight = 1 / np.maximum(values, 1e-3 * max(values.max(), 1e-15))
             design = np.stack([(isos / unit) ** p for p in terms], axis=1)
             coefficients, _ = nnls(design * weight[:, None], values * weight)

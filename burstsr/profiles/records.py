@@ -21,6 +21,7 @@ from burstsr.simulate import motions_from_record
 _LARGEST_ISO = 10_000_000.0
 Triple = tuple[float, float, float]
 Pair = tuple[float, float]
+_LEAST_BETA = 1e-12
 _NORMALISED = "variance per unit of signal, normalised units; R, G, B"
 _VARIANCE = "variance at no light, normalised units; R, G, B"
 
@@ -40,9 +41,15 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
+BURST = "burst"  # a noise record's method that is the least certain
+
+
 @dataclass(frozen=True)
 class NoiseRecord:
-    """Noise of a camera at one ISO: variance = alpha x + beta per channel (DNG 1.4, NoiseProfile)."""
+    """Noise of a camera at one ISO: variance = alpha x + beta per channel (DNG 1.4, NoiseProfile).
+
+    beta is negative where the line of a published table is, of cameras that clip at black: it holds above that level only.
+    """
 
     kind: ClassVar[str] = "noise"
     camera: str = _measured("make and model, as the files name them")
@@ -50,7 +57,7 @@ class NoiseRecord:
     date: str = _measured("ISO 8601, UTC")
     method: str = _measured("photon transfer, burst, darktable, or interpolated over ISO")
     alpha: Triple = _measured(_NORMALISED)
-    beta: Triple = _measured(_VARIANCE)
+    beta: Triple = _measured(f"{_VARIANCE}; negative in some published tables")
     alpha_error: Triple | None = _optional("standard error of alpha")
     beta_error: Triple | None = _optional("standard error of beta")
     black_dn: tuple[Pair, Pair] | None = _optional("raw numbers at no light, by site (y % 2, x % 2)")
@@ -67,8 +74,9 @@ class NoiseRecord:
     def __post_init__(self) -> None:
         for name in ("alpha", "beta"):
             values = getattr(self, name)
-            if len(values) != 3 or not np.isfinite(values).all() or min(values) < 0 or max(values) >= 1:
-                raise RangeError(name, f"must be three numbers from 0 to below 1, not {values}")
+            least = 0 if name == "alpha" else -1
+            if len(values) != 3 or not np.isfinite(values).all() or min(values) < least or max(values) >= 1:
+                raise RangeError(name, f"must be three numbers from {least} to below 1, not {values}")
         if not any(a + b > 0 for a, b in zip(self.alpha, self.beta, strict=True)):
             raise SettingsError(f"alpha {self.alpha} and beta {self.beta} are all 0; no camera is free of noise")
         check_range("iso", self.iso, 0, _LARGEST_ISO)
@@ -79,8 +87,9 @@ class NoiseRecord:
 
     @property
     def noise(self) -> Noise:
-        """Return the noise model for the pipeline."""
-        return Noise(np.array(self.alpha, np.float64), np.array(self.beta, np.float64))
+        """Return the noise model for the pipeline, in which no variance is negative."""
+        beta = np.array(self.beta, np.float64)
+        return Noise(np.array(self.alpha, np.float64), np.where(beta < 0, _LEAST_BETA, beta))
 
 
 @dataclass(frozen=True)
@@ -140,6 +149,11 @@ class LensRecord:
     aperture: float | None = _optional("f-number")
     focal_mm: float | None = _optional("focal length, mm")
 
+    @property
+    def certain_px(self) -> float:
+        """Return psf_sigma_px less its error: what is used, since too wide a blur does more harm than too narrow a one helps."""
+        return max(self.psf_sigma_px - (self.psf_sigma_error_px or 0.0), 0.0)
+
     def __post_init__(self) -> None:
         check_range("psf_sigma_px", self.psf_sigma_px, 0, 10)
         check_range("iso", self.iso, 0, _LARGEST_ISO)
@@ -166,7 +180,8 @@ class MotionRecord:
     readout_error_s: float | None = _optional("standard error of readout_s, seconds")
     focal_px: float | None = _optional("focal length, raw pixels")
     angles_rad: tuple[Pair, ...] | None = _optional(
-        "per frame: rotation about x (along the sensor's rows) and y (along its columns), radians, that makes the motion: atan(dy / F), atan(dx / F)"
+        "per frame: rotation of the camera about x (along the sensor's rows, right) and y (along its columns, down), radians, right-handed (z: to the scene), "
+        "that makes the motion: atan(dy / F), -atan(dx / F)"
     )
 
     def __post_init__(self) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from burstsr.core.errors import InputFileError, SettingsError
 from burstsr.core.fields import check_range
@@ -19,6 +20,12 @@ def camera_noise(table: Path, camera: str, iso: float) -> Noise:
     Between two measured ISOs alpha and beta are interpolated linearly; beyond them alpha grows with the ISO and beta with its square.
     Negative betas count as zero. Raises InputFileError for an unreadable table, SettingsError for an unknown camera.
     """
+    alpha, beta = camera_line(table, camera, iso)
+    return Noise(np.maximum(alpha, 0), np.maximum(beta, 0))
+
+
+def camera_line(table: Path, camera: str, iso: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return (3,) alpha and beta of `camera_noise` as the table has them, negative ones too. Raises as it does."""
     check_range("iso", iso, 1, 10_000_000)
     profiles = _profiles(table, camera)
     try:
@@ -32,7 +39,7 @@ def camera_noise(table: Path, camera: str, iso: float) -> Noise:
     nearest = float(np.clip(iso, isos[0], isos[-1]))
     alpha, beta = (np.array([np.interp(nearest, isos, values[:, channel]) for channel in range(3)]) for values in (alphas, betas))
     gain = iso / nearest
-    return Noise(np.maximum(alpha, 0) * gain, np.maximum(beta, 0) * gain**2)
+    return alpha * gain, beta * gain**2
 
 
 def _profiles(table: Path, camera: str) -> list[dict[str, Any]]:

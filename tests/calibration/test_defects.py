@@ -46,6 +46,16 @@ def test_darks_show_uneven_rows_and_columns(rng):
     assert set(record.hot) == set(HOT)
 
 
+def test_row_noise_that_changes_from_frame_to_frame_is_no_offset(rng):
+    """It was taken for fixed rows: ten frames leave a third of it."""
+    frames = [Frame(f.info, f.mosaic + np.rint(60 * rng.standard_normal((96, 1))).astype(np.int64)) for f in darks(rng).frames]
+    changing = Burst("darks", tuple(Frame(f.info, f.mosaic.astype(np.uint16)) for f in frames))
+    assert measure_defects(changing).row_offset_dn is None
+    rows = 300 * rng.standard_normal((96, 1))
+    fixed = Burst("darks", tuple(f.with_mosaic(np.clip(f.mosaic + rows, 0, 16383).astype(np.uint16)) for f in changing))
+    assert np.corrcoef(measure_defects(fixed).row_offset_dn, rows[:, 0])[0, 1] > 0.95
+
+
 def test_a_burst_shows_hot_pixels_and_columns(rng):
     y, x = np.mgrid[:300, :400]
     image = (0.5 + 0.2 * np.sin(x / 30) + 0.2 * np.cos(y / 25))[..., None] * np.ones(3)

@@ -4,13 +4,14 @@ import json
 
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
 from burstsr.align import expected_gain_db, sampling_uniformity
 from burstsr.core.errors import BurstError, InputFileError, SettingsError
 from burstsr.profiles.files import write_record
 from burstsr.simulate import FrameMotion, SimulateSettings, flows_from_motions, handheld, read_motions, simulate_burst, tripod
 from calibration.coverage import measure_coverage
-from calibration.gyro import Plan, bursts_from_log, read_gyro
+from calibration.gyro import GyroLog, Plan, bursts_from_log, read_gyro
 from calibration.jiggle import jiggle_offsets
 from calibration.motion import motion_from_bursts, motion_from_gyro
 
@@ -99,7 +100,7 @@ def test_jiggle_gains_more_than_a_hand():
     assert places[0] == pytest.approx(0) and np.abs(places).max() <= 1
     hands = [expected_gain_db(offsets(handheld(4, np.random.default_rng(seed))), 2.0, 30.0) for seed in range(6)]
     assert expected_gain_db(places, 2.0, 30.0) > max(hands) - 0.05
-    assert record.angles_rad[1] == pytest.approx(tuple(np.arctan(places[1] / 3000)))
+    assert record.angles_rad[1] == pytest.approx((np.arctan(places[1][0] / 3000), -np.arctan(places[1][1] / 3000)))
     assert json.dumps(record.motions)
 
 
@@ -130,3 +131,27 @@ def test_flows_of_motions_are_relative_to_any_frame():
     flows = flows_from_motions(motions, 2, (64, 64))
     assert np.abs(flows[2].tiles).max() == 0
     assert flows[0].tiles[0, 0] == pytest.approx((-motions[2].dy_px, -motions[2].dx_px), abs=1e-5)
+
+
+def test_a_camera_that_turns_by_jiggle_s_angles_moves_the_image_as_told():
+    """Points of the scene, seen by a pinhole camera (x right, y down, z to the scene) that turns by right-handed rotations."""
+    record = jiggle_offsets(3, 2.0, focal_px=3000.0)
+    scene = np.array([[0.0, 0.0, 1.0], [0.001, -0.002, 1.0]])
+    for motion, (about_x, about_y) in zip(record.motions, record.angles_rad, strict=True):
+        turn = Rotation.from_rotvec([about_x, about_y, 0.0])
+        for point in scene:
+            x, y, z = turn.inv().apply(point)
+            moved = 3000 * np.array([y / z - point[1] / point[2], x / z - point[0] / point[2]])
+            assert moved == pytest.approx((motion["dy_px"], motion["dx_px"]), abs=2e-3)
+
+
+def test_a_gyroscope_moves_the_image_as_a_turning_camera_does(tmp_path):
+    rates = np.zeros((400, 3))
+    rates[100:] = (0.001, 0.002, 0.003)
+    times = np.arange(400) / 100
+    burst = bursts_from_log(GyroLog(times, rates, tmp_path), Plan(3000.0, 2, 1.9))[0]
+    angles = GyroLog(times, rates, tmp_path).angles()[190]
+    x, y, z = Rotation.from_rotvec(angles).inv().apply([0.0, 0.0, 1.0])
+    assert (burst[1].dy_px, burst[1].dx_px) == pytest.approx((3000 * y / z, 3000 * x / z), rel=0.02)
+    beside = Rotation.from_rotvec(angles).inv().apply([0.1, 0.0, 1.0])
+    assert burst[1].rotation_rad == pytest.approx((beside[1] / beside[2] - y / z) / 0.1, rel=0.05)

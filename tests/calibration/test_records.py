@@ -107,7 +107,7 @@ def test_records_match_by_camera_and_iso(tmp_path):
     (tmp_path / "broken.json").write_text("{")
     records = read_profiles(tmp_path)
     assert len(records) == 5
-    info = replace(frame_of(np.full((40, 60), 0.2)).info, camera="X1", iso=400.0, aperture=2.8)
+    info = replace(frame_of(np.full((40, 60), 0.2)).info, camera="X1", iso=400.0, aperture=2.8, noise=None)
     found = match(records, info)
     assert found.noise == at[400.0] and found.lens is not None and found.defects is None
     between = match(records, replace(info, iso=800.0)).noise
@@ -146,8 +146,28 @@ def test_angles_of_a_motion_file_are_described_once():
     from burstsr.profiles.records import MotionRecord
 
     (unit,) = (f.metadata["unit"] for f in fields(MotionRecord) if f.name == "angles_rad")
-    assert "about x (along the sensor's rows) and y (along its columns)" in unit
+    assert "about x (along the sensor's rows, right) and y (along its columns, down)" in unit and "-atan(dx / F)" in unit
     assert "about x (along the sensor's rows) and y (along its columns)" in " ".join(jiggle_offsets.__doc__.split())
     record = jiggle_offsets(4, 2.0, focal_px=1000.0)
     for motion, (about_x, about_y) in zip(record.motions, record.angles_rad, strict=True):
-        assert (np.tan(about_x) * 1000, np.tan(about_y) * 1000) == pytest.approx((motion["dy_px"], motion["dx_px"]))
+        assert (np.tan(about_x) * 1000, -np.tan(about_y) * 1000) == pytest.approx((motion["dy_px"], motion["dx_px"]))
+
+
+def test_a_file_s_own_noise_profile_is_not_replaced_by_a_burst_s(tmp_path):
+    """It was: alpha 71 % off at ISO 100. Flat fields are better witnesses than either."""
+    burst = replace(NOISE, method="burst", date="2099-01-01T00:00:00+00:00")
+    plain = replace(frame_of(np.full((40, 60), 0.2)).info, camera=NOISE.camera, iso=NOISE.iso)
+    known, unknown = replace(plain, noise=NOISE.noise), replace(plain, noise=None)
+    flats = replace(NOISE, method="photon transfer")
+    assert match([(Path("b.json"), burst)], known).noise is None and match([(Path("b.json"), burst)], unknown).noise == burst
+    for info in (known, unknown):
+        assert match([(Path("b.json"), burst), (Path("f.json"), flats)], info).noise == flats
+    assert match([(Path("b.json"), replace(burst, iso=2 * NOISE.iso))], known).noise is None
+
+
+def test_negative_betas_of_a_table_are_kept(tmp_path):
+    record = replace(NOISE, beta=(-1e-6, 0.0, 2e-6))
+    write_record(tmp_path / "r.json", record)
+    again = read_record(tmp_path / "r.json")
+    assert again == record and again.noise.beta.min() >= 0
+    assert min(over_iso([again, replace(again, iso=2 * again.iso)], 1.5 * again.iso).beta) >= 0

@@ -101,18 +101,24 @@ def test_a_saturated_burst_is_refused(run, folder, tmp_path, what):
     assert status == 1 and "white_00.dng" in err and "saturated" in err and not (tmp_path / "p.json").exists()
 
 
-def test_noise_of_a_burst_goes_to_the_folder_and_process_finds_it(run, run_json, bursts, folder, tmp_path):
+def test_noise_of_a_burst_goes_to_the_folder_and_is_used_where_files_have_none(run, run_json, bursts, folder, tmp_path):
+    """A NoiseProfile of the files is the better witness; flat fields replace it, and so does a record that is named."""
     status, out, _ = run("calibrate", "noise", bursts / "apple")
     assert status == 0 and "alpha" in out and str(folder) in out
     assert run_json("calibrate", "list")[1]["profiles"][0]["iso"] == 200
     run("process", bursts / "apple", "-o", tmp_path / "out")
     report = json.loads((tmp_path / "out" / "apple.json").read_text())
-    record = read_record(next(folder.iterdir()))
+    assert report["noise"]["source"] == "NoiseProfile" and "known" not in report
+    assert {"evenness", "expected_gain_db", "coverage"} <= set(report)
+    path = next(folder.iterdir())
+    record = read_record(path)
+    write_record(path, replace(record, method="photon transfer", black_dn=None))
+    run("process", bursts / "apple", "-o", tmp_path / "flats")
+    report = json.loads((tmp_path / "flats" / "apple.json").read_text())
     assert report["noise"]["alpha"] == list(record.alpha) and str(folder) in report["noise"]["source"] == f"profile {report['known']['noise']}"
     run("process", bursts / "apple", "-o", tmp_path / "without", "--profile", "none")
     report = json.loads((tmp_path / "without" / "apple.json").read_text())
     assert report["noise"]["source"] == "NoiseProfile" and "known" not in report
-    assert {"evenness", "expected_gain_db", "coverage"} <= set(report)
 
 
 def test_noise_of_a_table(run_json, folder, tmp_path):
