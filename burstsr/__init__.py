@@ -33,9 +33,9 @@ if TYPE_CHECKING:
     from burstsr.export import write_dng as write_dng
     from burstsr.io.discover import discover as discover
     from burstsr.io.discover import read_burst as read_burst
+    from burstsr.motion import register as register
     from burstsr.pipeline import super_resolve as super_resolve
     from burstsr.prepare import estimate_noise as estimate_noise
-    from burstsr.registration import register as register
     from burstsr.settings import Settings as Settings
     from burstsr.simulate import SimulateSettings as SimulateSettings
     from burstsr.simulate import simulate_burst as simulate_burst
@@ -53,7 +53,7 @@ _HOME = {
     "Settings": "burstsr.settings",
     "super_resolve": "burstsr.pipeline",
     "StreamingMerge": "burstsr.stream",
-    "register": "burstsr.registration",
+    "register": "burstsr.motion",
     "estimate_noise": "burstsr.prepare",
     "Result": "burstsr.core.result",
     "Report": "burstsr.core.report",

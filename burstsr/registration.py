@@ -10,18 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from burstsr.align import Aligner, frame_blur
-from burstsr.core.burst import Burst, Frame
-from burstsr.core.checks import checked
+from burstsr.core.burst import Frame
 from burstsr.core.flow import Flow
-from burstsr.core.mono import with_equal_channels
 from burstsr.core.noise import Noise
 from burstsr.core.quantise import packed
 from burstsr.defects import refilled
 from burstsr.merge import SamePhaseMean
-from burstsr.noise import estimate_snr
-from burstsr.prepare import choose_reference, choose_scene, repair_defects, resolve_noise
 from burstsr.reconstruct import RegisteredFrame
-from burstsr.report import Cancel, Progress, Record
+from burstsr.report import Record
 from burstsr.robustness import MIN_ROBUSTNESS, RobustnessModel, repair_reference
 from burstsr.settings import Settings
 
@@ -97,26 +93,6 @@ def _weighted(views: Sequence[RegisteredFrame], index: int, noise: Noise, tuned:
     used = [b.reliability if b and tuned.mode == "best" else float(w) for b, w in zip(blur.blurs, blur.weights, strict=True)]
     record.blurred(blur.blur_px, np.array(used))
     return [replace(view, weight=float(weight), blur=b) for view, weight, b in zip(views, blur.weights, blur.blurs, strict=True)]
-
-
-def register(burst: Burst, settings: Settings | None = None, *, progress: Progress | None = None, cancel: Cancel | None = None) -> Registration:
-    """Estimate the motion of a burst's frames against `settings.reference`, or else the sharpest frame, as `super_resolve` does before merging.
-
-    Raises BurstError, SettingsError as `super_resolve` does, Cancelled.
-    """
-    settings = settings or Settings()
-    checked(burst, settings.reference, None, None)
-    record = Record(burst, settings, progress, cancel)
-    scene, members = choose_scene(with_equal_channels(burst), settings, None, record)
-    noise = resolve_noise(scene, settings, record).model
-    frames, _ = repair_defects(scene, noise, settings, None, record)
-    index = choose_reference(scene, noise, None if settings.reference is None else members.index(settings.reference), record)
-    record.stage("align")
-    aligner = Aligner(frames[index], noise, settings.for_snr(estimate_snr(frames[index], noise)).align)
-    flows: list[Flow | None] = [None] * len(burst)
-    for i, frame in zip(members, frames, strict=True):
-        flows[i] = record.timed("align", aligner.estimate_flow, frame)
-    return Registration(members[index], tuple(flows))
 
 
 def _flow_source(frames: Sequence[Frame], index: int, noise: Noise, tuned: Settings, flows: Sequence[Flow] | None, record: Record) -> EstimateFlow:

@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from burstsr.align import Aligner
+from burstsr.bracket.exposure import exif_ratio
+from burstsr.bracket.units import DIFFERENT
 from burstsr.core.burst import Burst, Frame
 from burstsr.core.checks import check_burst, check_defects, check_flows
 from burstsr.core.errors import BurstError, SettingsError
@@ -37,9 +39,9 @@ class StreamingMerge:
     It holds, whatever the number of frames, the reference with its pyramid and local means, two (H', W', 3) float32 arrays of sums, two (H, W) ones of the
     reference's own sampling grid, and flows (a few bytes per tile and frame). Added frames are not held.
 
-    It cannot do what requires all frames at once: choose the sharpest frame as the reference, or the scene that most frames show; measure noise or
-    find defective pixels over the burst; replace outliers of the reference; weigh frames by their blur; sharpen by back-projection; check the result
-    against the frames (`safeguard`); reconstruct (mode "best"); measure the noise of
+    It cannot do what requires all frames at once: merge several exposures (brackets), which are refused; choose the sharpest frame as the reference,
+    or the scene that most frames show; measure noise or find defective pixels over the burst; replace outliers of the reference; weigh frames by
+    their blur; sharpen by back-projection; check the result against the frames (`safeguard`); reconstruct (mode "best"); measure the noise of
     the result. Otherwise the result is that of `super_resolve` with the first frame as the reference, to rounding.
     """
 
@@ -62,9 +64,11 @@ class StreamingMerge:
     def add(self, frame: Frame, flow: Flow | None = None) -> None:
         """Add a frame. flow: its known motion relative to the first frame; None: estimated.
 
-        Raises BurstError for a frame that does not match the first, SettingsError for a flow that does not fit.
+        Raises BurstError for a frame that does not match the first, also in its exposure, SettingsError for a flow that does not fit.
         """
         check_burst(Burst(self._name, (frame,) if self._first is None else (self._first, frame)))
+        if self._first is not None:
+            _check_exposure(self._first, frame)
         given, frame = frame.info, with_equal_channels(Burst(self._name, (frame,))).frames[0]
         checked = None if flow is None else check_flows([flow], Burst(self._name, (frame,)))[0]
         defects = check_defects(np.zeros((0, 2), np.int64) if self._bad_pixels is None else self._bad_pixels, frame.info.shape)
@@ -84,6 +88,16 @@ class StreamingMerge:
         if first is None or not first.info.cfa.is_mono:
             return result
         return replace(result, image=one_channel(result.image), weight=one_channel(result.weight), reference=first.info)
+
+
+def _check_exposure(first: Frame, frame: Frame) -> None:
+    """Raise BurstError unless two frames have the same exposure, as far as their files tell: common units depend on the shortest of all exposures."""
+    ratio = exif_ratio(frame, first)
+    if ratio is not None and not 1 / DIFFERENT <= ratio <= DIFFERENT:
+        raise BurstError(
+            f"{frame.info.path.name}: exposure time times ISO must be that of the first frame, not {ratio:.3g} times as much, where frames are merged "
+            "as they come; super_resolve merges brackets"
+        )
 
 
 class _Accumulation:

@@ -6,9 +6,12 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from burstsr.align import certain, coverage, expected_gain_db, sampling_uniformity, shifts, subpixel_phases, unknown_motion
+from burstsr.bracket import PairModels, bracket_of
 from burstsr.core.burst import Burst
 from burstsr.core.flow import Flow
 from burstsr.noise import estimate_noise, estimate_snr
+from burstsr.report import Record
+from burstsr.settings import Settings
 from calibration.crop import crop_middle
 from calibration.noise import make_aligner
 
@@ -43,12 +46,19 @@ def measure_coverage(burst: Burst, scale: float = 2.0) -> Coverage:
     if len(burst) < 2:
         return Coverage(1, scale, 1.0, 0.0, 0.0, "a single frame: no gain from merging")
     part = crop_middle(burst, _PART_PX)
-    noise, _ = estimate_noise(part)
-    estimate_flow = make_aligner(part.frames[0], noise)
-    flows = [Flow.zero(part.info.shape, 16), *(estimate_flow(frame) for frame in part.frames[1:])]
+    bracket = bracket_of(part, None, Record(part, Settings()))
+    if bracket is not None:
+        noise, reference = bracket.noise.model, bracket.burst.frames[bracket.reference]
+        models = PairModels(bracket.burst.frames, bracket.reference, Settings(), noise)
+        flows, snr = [models.estimate_flow(i) for i in models.order], estimate_snr(reference, reference.noise(noise))
+    else:
+        noise, _ = estimate_noise(part)
+        estimate_flow = make_aligner(part.frames[0], noise)
+        flows = [Flow.zero(part.info.shape, 16), *(estimate_flow(frame) for frame in part.frames[1:])]
+        snr = estimate_snr(part.frames[0], noise)
     known = certain(flows)
     middle = shifts(known)[-1]
-    gain = expected_gain_db(middle, scale, max(estimate_snr(part.frames[0], noise), 1.0))
+    gain = expected_gain_db(middle, scale, max(snr, 1.0))
     still = len(known) > 1 and subpixel_phases(known, scale) == 1
     unknown = len(flows) - len(known)
     advice = "; ".join([*([unknown_motion(unknown, len(flows))] if unknown else []), *([TRIPOD] if still else [])])

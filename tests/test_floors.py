@@ -19,6 +19,7 @@ FLOORS = {
     "report": PIPELINE,
     "prepare": PIPELINE,
     "registration": PIPELINE,
+    "motion": PIPELINE,
     "region": PIPELINE,
     "stream": PIPELINE,
     "export": PIPELINE,

@@ -88,3 +88,12 @@ def test_what_a_stream_cannot_do_is_refused(texture, rng):
     merge.add(moving(texture, rng, frames=1).frames[0])
     with pytest.raises(BurstError, match="shape"):
         merge.add(moving(texture, rng, frames=1, shape=(64, 64)).frames[0])
+
+
+def test_a_stream_refuses_another_exposure(texture, rng):
+    first, second = moving(texture, rng, frames=2).frames
+    merge = StreamingMerge()
+    merge.add(first.with_info(replace(first.info, exposure_s=0.01, iso=100.0)))
+    with pytest.raises(BurstError, match="not 4 times as much"):
+        merge.add(second.with_info(replace(second.info, exposure_s=0.02, iso=200.0)))
+    assert len(merge) == 1

@@ -20,7 +20,7 @@ from burstsr.report import Record
 
 Floats = NDArray[np.float32]
 
-_DIFFERENT = 1.1  # EXIF exposures or ISOs whose ratio is larger belong to a bracket
+DIFFERENT = 1.1  # EXIF exposures or ISOs whose ratio is larger belong to a bracket
 _DIFFERENT_UNKNOWN = 1.3  # the same of measured ratios, without EXIF: lamps flicker
 _SAME = 1.2  # exposures within this ratio are compared for sharpness
 _TOO_DARK, _TOO_BRIGHT = 0.005, 0.9  # levels between which an area counts as well exposed
@@ -81,7 +81,7 @@ def _may_differ(burst: Burst) -> bool:
     if not _known(burst):
         return True
     for values in ([f.info.exposure_s * f.info.iso for f in burst], [f.info.iso for f in burst]):
-        if max(values) > _DIFFERENT * min(values):
+        if max(values) > DIFFERENT * min(values):
             return True
     return False
 

@@ -28,7 +28,7 @@ def pixel_shift_flows(kind: str, burst: Burst, settings: Settings) -> list[Flow]
 
     from burstsr.core.coords import tile_count
     from burstsr.core.flow import Flow
-    from burstsr.registration import register
+    from burstsr.motion import register
 
     if len(burst) != SET_FRAMES[kind]:
         raise BurstError(

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from burstsr import Settings, super_resolve
+from burstsr import Settings, register, super_resolve
 from burstsr.bracket import bracket_of
 from burstsr.bracket.exposure import blocks_of, measure_ratios
 from burstsr.bracket.extended_reference import extended
@@ -16,7 +16,8 @@ from burstsr.core.burst import Burst
 from burstsr.core.flow import Flow
 from burstsr.core.sensor import samples
 from burstsr.report import Record
-from burstsr.simulate import SimulateSettings, simulate_burst
+from burstsr.simulate import SimulateSettings, flow_at, simulate_burst
+from calibration.coverage import measure_coverage
 
 NEUTRAL = np.array([0.5, 1.0, 0.625], np.float32)
 EVS = (0.0, -3.0, 2.0)
@@ -184,3 +185,13 @@ def test_a_longer_exposure_limits_the_dark_side_of_a_highlight():
     luma, truth = image @ [0.25, 0.5, 0.25], simulation.truth @ [0.25, 0.5, 0.25] / bracket.peak
     dark, clipped = truth < 0.7 * longer.info.levels.saturation, truth > 1.5 * longer.info.levels.saturation
     assert np.quantile(luma[dark] / truth[dark], 0.9) < 2 and (luma[clipped] == 1).mean() > 0.98
+
+
+def test_the_motion_of_a_bracket_is_registered_in_common_units():
+    """Issue 17: `register` and `inspect` compared the exposures as they are."""
+    simulation = simulated((0, -3, 2))
+    found = register(simulation.burst, Settings(reference=0))
+    for flow, motion in zip(found.flows, simulation.motions, strict=True):
+        truth = flow_at(motion, np.array([[80.0, 80.0]]), simulation.burst.info.shape)[0]
+        assert np.abs(flow.at(np.array([80.0]), np.array([80.0])).ravel() - truth).max() < 0.3
+    assert measure_coverage(simulation.burst).motion_unknown == 0
