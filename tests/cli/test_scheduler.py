@@ -5,6 +5,9 @@ import time
 
 import pytest
 
+from burstsr.batch import executors
+from burstsr.batch.job import Job, Outcome
+from burstsr.settings import Settings
 from cli.conftest import contents
 from cli.test_process import block
 
@@ -21,19 +24,30 @@ def kill_one_at_work(cluster, processes):
         time.sleep(0.01)
 
 
-@pytest.mark.skipif(os.name == "nt", reason="signals")
-def test_a_cluster_does_the_jobs_though_a_worker_is_killed(run, bursts, tmp_path):
+def test_a_cluster_does_the_jobs(run, bursts, tmp_path):
     block(tmp_path / "out", "birch")
+    with distributed.LocalCluster(n_workers=1, threads_per_worker=1, processes=True, dashboard_address=None) as cluster:
+        status, out, err = run("process", bursts, "-o", tmp_path / "out", "--scheduler", cluster.scheduler_address)
+    assert status == 1 and "birch: FAILED" in err and "apple: 4 frames" in out
+    assert sorted({p.split(".")[0] for p in contents(tmp_path / "out")}) == ["apple", "cedar"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals")
+def test_a_worker_that_is_killed_costs_its_jobs_time_only(tmp_path):
+    def slow(job):
+        time.sleep(0.3)
+        return Outcome(job.name, "done", os.getpid())
+
+    jobs = [Job(name, (), tmp_path, ("dng",), Settings(), ()) for name in "abcdef"]
     with distributed.LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster:
         with distributed.Client(cluster) as client:
             processes = client.run(os.getpid)
         killer = threading.Thread(target=kill_one_at_work, args=(cluster, processes))
         killer.start()
-        status, out, err = run("process", bursts, "-o", tmp_path / "out", "--scheduler", cluster.scheduler_address)
+        with executors._cluster(cluster.scheduler_address) as pool:
+            outcomes = {job.name: outcome for job, outcome in executors._results(pool, jobs, slow)}
         killer.join()
-        assert len(cluster.scheduler.workers) >= 1
-    assert status == 1 and "birch: FAILED" in err and "apple: 4 frames" in out
-    assert sorted({p.split(".")[0] for p in contents(tmp_path / "out")}) == ["apple", "cedar"]
+    assert {name: outcome and outcome.status for name, outcome in outcomes.items()} == dict.fromkeys("abcdef", "done")
 
 
 def test_no_scheduler_is_2(run, made, tmp_path):
