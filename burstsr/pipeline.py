@@ -86,7 +86,7 @@ def super_resolve(
         left = output_noise(registered, tuned, outcome) if tuned.measure_noise else None
         variance = None if weight is None else variance_map(image, weight, left, registered.noise, settings.scale)
     model, given = left.model if left else None, noise.model
-    image, weight, variance = region.cut(image), weight if weight is None else region.cut(weight), variance if variance is None else region.cut(variance)
+    image, weight, variance = region.cut(image), region.cut(weight), region.cut(variance)
     if bracket is not None:
         image, variance, model, given = bracket.in_reference_units(image, variance, model)
     if burst.info.cfa.is_mono:

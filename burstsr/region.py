@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ from burstsr.settings import Settings
 
 _MARGIN_PX = 40  # raw pixels around a region on which its pixels may depend, beside motion: reconstruction's margin, kernels, two tiles of motion
 _LARGEST_DENOMINATOR = 16  # of scales for which the pixels of a region are exactly those of the whole image; others are displaced by part of a pixel
+_Image = TypeVar("_Image", NDArray[np.float32], NDArray[np.float32] | None)
 
 
 @dataclass(frozen=True)
@@ -28,9 +30,9 @@ class Region:
     window: Window
     scale: float
 
-    def cut(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the wanted part of an image of the window, (h, w, ...)."""
-        if self.wanted is None:
+    def cut(self, image: _Image) -> _Image:
+        """Return the wanted part of an image of the window, (h, w, ...); None as it is."""
+        if self.wanted is None or image is None:
             return image
         return np.ascontiguousarray(image[self.wanted.output(self.scale, (self.window.top, self.window.left))])
 
