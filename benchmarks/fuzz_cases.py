@@ -55,6 +55,7 @@ def write_sources(folder: Path, results: bool = True) -> None:
     write_cfa_dng(folder / "gains.dng", frame, extra=extra)
     _write_plain_dng(folder / "burst" / "frame_001.dng", folder / "plain.dng")
     picture = cv2.imread(str(folder / "picture.png"))
+    assert picture is not None
     for suffix in ("jpg", "bmp", "webp", "tif"):
         cv2.imwrite(str(folder / f"picture.{suffix}"), picture)
     cv2.imwrite(str(folder / "stack.tif"), frame.mosaic)
@@ -130,7 +131,9 @@ def _frame(file: Path) -> str:
     wrong = _nonsense(frame.info, frame.mosaic)
     if not wrong and frame.mosaic.size < 1e6:
         image = np.full((32, 48, len(frame.info.cfa.channels)), 0.5, np.float32)
-        write_dng(file.parent / "result.out", Result(image, replace(frame.info, path=file), 1.0, provenance=Provenance("composite", "how")))
+        write_dng(
+            file.parent / "result.out", Result(image, replace(frame.info, path=file), 1.0, provenance=Provenance("compositeWithTrainedAlgorithmicMedia", "how"))
+        )
         xmp = read_tags(file.parent / "result.out").first[XMP].data
         try:
             ElementTree.fromstring(xmp.decode())

@@ -207,13 +207,12 @@ def _hostile(value: Any, rng: Rng) -> Any:  # noqa: ANN401
 
 def _other_words(text: str, rng: Rng) -> str:
     """Exchange numbers or words of a text for hostile ones."""
-    places = list(re.finditer(r"[-+.\w]+", text)) or [re.match(r"", text)]
+    places = list(re.finditer(r"[-+.\w]+", text)) or list(re.finditer(r"^", text))
     for _ in range(int(rng.integers(1, 4))):
         found = places[int(rng.integers(len(places)))]
-        assert found is not None
         new = str(_pick((*NUMBERS, *INTEGERS, *_WORDS, "9" * 5000, "[" * 3000, "\n[a]\nb=", "=", "1e999"), rng))
         text = text[: found.start()] + new + text[found.end() :]
-        places = list(re.finditer(r"[-+.\w]+", text)) or [re.match(r"", text)]
+        places = list(re.finditer(r"[-+.\w]+", text)) or list(re.finditer(r"^", text))
     return text
 
 

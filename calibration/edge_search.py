@@ -39,7 +39,7 @@ def _found(image: Doubles, transposed: bool) -> Line:
     y, x = _places(height, width, image.shape, factor)
     slope, offset, strength = _strongest(_steps(small), y, x, _SLOPES, factor)
     if factor > 1:
-        rows, columns = _places(*image.shape, image.shape, 1)
+        rows, columns = _places(image.shape[0], image.shape[1], image.shape, 1)
         across = columns - slope * rows - offset
         near = np.abs(across) <= 3 * factor
         finer = slope + _FINER * 2 * factor / image.shape[0]

@@ -51,6 +51,6 @@ def noise_map(balanced: Floats, noise: Noise, gains: ArrayLike) -> Floats:
     """Return (H, W): standard deviation of the noise of white-balanced colours (H, W, 3) once sRGB-encoded, root mean square of the three."""
     variances = []
     for colour, gain in enumerate(np.asarray(gains, float)):
-        level = cv2.blur(np.ascontiguousarray(balanced[:, :, colour]), (_SMOOTHED, _SMOOTHED), borderType=cv2.BORDER_REFLECT)
+        level = np.asarray(cv2.blur(np.ascontiguousarray(balanced[:, :, colour]), (_SMOOTHED, _SMOOTHED), borderType=cv2.BORDER_REFLECT), np.float32)
         variances.append(noise.variance(level / gain, colour) * (gain * srgb_slope(level)) ** 2)
     return np.asarray(np.sqrt(np.mean(variances, axis=0)), np.float32)

@@ -13,8 +13,9 @@ import sys
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
+from io import BufferedReader
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -37,7 +38,7 @@ class _Worker:
         if not sys.executable:
             raise OSError("no interpreter is known")
         code = f"import sys; sys.path[:] = {sys.path!r}; from burstsr.io.libraw_process import serve; serve()"
-        hidden = subprocess.CREATE_NO_WINDOW if sys.platform == "win32" else 0
+        hidden: int = getattr(subprocess, "CREATE_NO_WINDOW", 0)  # Windows only
         self._process = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, creationflags=hidden)
 
     def answer(self, task: str, path: Path) -> tuple[Mapping[str, Any], bytearray]:
@@ -56,7 +57,7 @@ class _Worker:
                 raise EOFError
             said = json.loads(head)
             pixels = bytearray(said.get("bytes", 0))
-            if back.readinto(pixels) != len(pixels):  # type: ignore[attr-defined]  a buffered reader
+            if cast(BufferedReader, back).readinto(pixels) != len(pixels):
                 raise EOFError
             return said, pixels
         except (OSError, ValueError) as error:
@@ -168,7 +169,7 @@ def _done(task: str, path: Path) -> tuple[dict[str, Any], bytes | memoryview]:
     except Exception as error:
         return {"error": f"{path}: truncated or corrupt ({type(error).__name__}: {error})"}, b""
     image = found.raw_image
-    return {"facts": dict(found.facts), "type": image.dtype.str, "shape": image.shape, "bytes": image.nbytes}, memoryview(image.reshape(-1)).cast("B")
+    return {"facts": dict(found.facts), "type": image.dtype.str, "shape": image.shape, "bytes": image.nbytes}, image.reshape(-1).view(np.uint8).data
 
 
 def _limit(size: int) -> None:

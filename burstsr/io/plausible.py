@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,7 +49,7 @@ _LEVELS = {
 }
 
 
-def shot_values(path: Path, tags: FileTags) -> dict[str, float]:
+def shot_values(path: Path, tags: FileTags) -> dict[str, Any]:
     """Return iso, exposure_s, aperture and focal_mm, 0 where unknown (absent, or a fraction by 0). Raises InputFileError for values that no shot has."""
     found = {name: tags.shot(code) for name, (code, _) in _SHOT.items()}
     for name, value in found.items():
@@ -58,7 +58,7 @@ def shot_values(path: Path, tags: FileTags) -> dict[str, float]:
     return found
 
 
-def check_shot(path: Path, **values: float) -> dict[str, float]:
+def check_shot(path: Path, **values: float) -> dict[str, Any]:
     """Return the values, of the names of `shot_values`, as they are. Raises InputFileError for those that no shot has."""
     for name, value in values.items():
         _check(path, _SHOT[name][1].name, _SHOT[name][1], (value,))

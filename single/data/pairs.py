@@ -88,7 +88,7 @@ class BayerPairs:
         """Return (4 or 8, side, side) of white-balanced noisy samples of an image of `scale` times `finer` pixels per raw pixel, encoded."""
         factor = self.scale * self.finer
         sigma = self.blur_px * rng.random() * factor
-        pixels = _shrunk(cv2.GaussianBlur(linear, (0, 0), sigma, borderType=cv2.BORDER_REFLECT) if sigma > 0.05 else linear, factor)
+        pixels = _shrunk(np.asarray(cv2.GaussianBlur(linear, (0, 0), sigma, borderType=cv2.BORDER_REFLECT), np.float32) if sigma > 0.05 else linear, factor)
         planes = np.stack((pixels[0::2, 0::2, 0], pixels[0::2, 1::2, 1], pixels[1::2, 0::2, 1], pixels[1::2, 1::2, 2]))
         gains = np.array([rng.uniform(1.4, 2.4), 1, rng.uniform(1.4, 2.4)])
         alpha, read = (float(np.exp(rng.uniform(*np.log(span)))) for span in (self.alpha, self.read_electrons))

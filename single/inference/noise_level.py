@@ -24,7 +24,7 @@ def noise_level(image: NDArray[np.floating]) -> float:
     if min(height, width) < 4 * _BLOCK:
         return 0.0
     found = [_of_channel(np.ascontiguousarray(image[:, :, c], np.float32)) for c in range(image.shape[2])]
-    return float(np.sqrt(max(np.mean(np.square(found)) - _FLOOR**2, 0)))
+    return float(np.sqrt(max(float(np.mean(np.square(found))) - _FLOOR**2, 0.0)))
 
 
 def _of_channel(plane: Floats) -> float:
