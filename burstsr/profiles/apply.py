@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from burstsr.core.burst import Burst, Frame
     from burstsr.core.flow import Flow
     from burstsr.profiles.folder import Matched
+    from burstsr.profiles.records import LensRecord
     from burstsr.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -121,9 +122,10 @@ def prepared(
         if matched.noise.method == "photon transfer" and black is not None and calibrate is None:
             burst = _with_black(burst, black, matched.noise.white_dn, sources)
     if matched.lens is not None:
+        burst = _with_lateral(burst, matched.lens)
         if settings.reconstruct.psf_sigma_px == 0:
             settings = replace(settings, reconstruct=replace(settings.reconstruct, psf_sigma_px=min(matched.lens.certain_px, 1.5)))
-        else:
+        elif not _has_lateral(matched.lens):
             sources.pop("lens", None)
     defects = None
     if matched.defects is not None:
@@ -186,6 +188,20 @@ def _with_black(burst: Burst, black: Any, white: float | None, sources: dict[str
     typical = np.median([frame.info.levels.black for frame in burst], axis=0)
     owned = [Levels(measured + (frame.info.levels.black - typical), levels.white) for frame in burst]
     return replace(burst, frames=tuple(frame.with_info(replace(frame.info, levels=own)) for frame, own in zip(burst, owned, strict=True)))
+
+
+def _has_lateral(record: LensRecord) -> bool:
+    return record.lateral_red is not None or record.lateral_blue is not None
+
+
+def _with_lateral(burst: Burst, record: LensRecord) -> Burst:
+    """The burst with the lens's lateral chromatic aberration, where the record has it."""
+    from burstsr.core.lateral import LateralAberration
+
+    if not _has_lateral(record):
+        return burst
+    lateral = LateralAberration.of_frame(burst.info.shape, record.lateral_red or (0.0, 0.0), record.lateral_blue or (0.0, 0.0))
+    return replace(burst, frames=tuple(frame.with_info(replace(frame.info, lateral=lateral)) for frame in burst))
 
 
 def _even(burst: Burst, record: Any) -> Burst:  # noqa: ANN401

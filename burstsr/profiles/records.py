@@ -127,6 +127,7 @@ class DefectRecord:
         return np.array([*self.hot, *self.dead], np.int64).reshape(-1, 2)
 
 
+_MOST_LATERAL = 0.05
 EDGE = "slanted edge"  # a lens's method that is reliable
 
 
@@ -142,6 +143,8 @@ class LensRecord:
     psf_sigma_px: float = _measured("standard deviation of the lens's Gaussian blur, raw pixels; of green where channels differ")
     psf_sigma_error_px: float | None = _optional("standard error of psf_sigma_px, raw pixels")
     psf_sigma_rgb_px: Triple | None = _optional("psf_sigma_px of R, G, B")
+    lateral_red: Pair | None = _optional("k0, k1: red at p shows what green shows at c + (p - c) (1 + k0 + k1 |p - c|^2 / r^2), r half the diagonal")
+    lateral_blue: Pair | None = _optional("k0, k1 of blue")
     mtf50: float | None = _optional("frequency at which contrast has fallen to a half, pixels included; cycles per raw pixel; green")
     frequency: tuple[float, ...] | None = _optional("frequencies of the curve, cycles per raw pixel")
     mtf: tuple[float, ...] | None = _optional("contrast at these frequencies, 1 at none; green")
@@ -156,6 +159,9 @@ class LensRecord:
 
     def __post_init__(self) -> None:
         check_range("psf_sigma_px", self.psf_sigma_px, 0, 10)
+        for name in ("lateral_red", "lateral_blue"):
+            for value in getattr(self, name) or ():
+                check_range(name, value, -_MOST_LATERAL, _MOST_LATERAL)
         check_range("iso", self.iso, 0, _LARGEST_ISO)
 
 

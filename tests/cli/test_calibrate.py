@@ -139,7 +139,7 @@ def test_a_wrong_profile_is_reported(run, bursts, folder, tmp_path):
 
 
 def test_lens_and_defects_are_used(run, bursts, folder, tmp_path):
-    write_record(tmp_path / "lens.json", LensRecord("burstsr simulated", 0.0, DATE, "slanted edge", 0.4))
+    write_record(tmp_path / "lens.json", LensRecord("burstsr simulated", 0.0, DATE, "slanted edge", 0.4, lateral_red=(1e-3, 0.0)))
     defects = DefectRecord("burstsr simulated", 0.0, DATE, "darks", (80, 96), ((3, 4), (5, 7)), (), row_offset_dn=(0.5,) * 80)
     write_record(tmp_path / "defects.json", defects)
     options = ("--profile", tmp_path / "lens.json", "--profile", tmp_path / "defects.json")
@@ -147,7 +147,7 @@ def test_lens_and_defects_are_used(run, bursts, folder, tmp_path):
     assert status == 0, err
     report = json.loads((tmp_path / "out" / "apple.json").read_text())
     assert report["settings"]["reconstruct"]["psf_sigma_px"] == 0.4 and report["defects_repaired"] >= 2
-    assert set(report["known"]) == {"lens", "defects"}
+    assert set(report["known"]) == {"lens", "defects"} and report["lateral"]["source"] == "lens record"
     write_record(tmp_path / "defects.json", replace(defects, shape=(10, 10), hot=(), dead=(), row_offset_dn=None, column_offset_dn=None))
     status, _, err = run("process", bursts / "birch", "-o", tmp_path / "out", "--profile", tmp_path / "defects.json")
     assert status == 1 and "defects of 10 x 10 pixels" in err
