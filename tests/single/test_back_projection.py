@@ -91,3 +91,12 @@ def test_a_wholly_transparent_image_is_left_alone():
     pixels = np.zeros((8, 8, 4), np.float32)
     pixels[..., 0] = 0.25
     assert np.array_equal(without_transparent(pixels), pixels[:, :, :3])
+
+
+def test_srgan_draws_no_strong_colours_on_black_lines():
+    """SRGAN x2 drew fringes of 0.17 beside black lines on white."""
+    image = np.full((40, 48, 3), 0.98, np.float32)
+    for i in range(5):
+        image[6:34, 6 + 8 * i : 8 + 8 * i] = 0.02
+    made = make_upscaler(Request("srgan", 2)).image(resize(resize(image, 2), 0.5))
+    assert np.abs(made - made.mean(axis=2, keepdims=True)).max() < 0.12
