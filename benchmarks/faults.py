@@ -22,7 +22,7 @@ import numpy as np
 
 from benchmarks.wrong_files import write_files
 
-BURSTS = 3
+BURSTS = 2
 KINDS = ("killed", "interrupted", "disk full", "input vanishes", "input half copied")
 _LIMIT = "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv.pop(1)),) * 2); from burstsr.cli import main; sys.exit(main())"
 
