@@ -28,7 +28,7 @@ class _Entry(NamedTuple):
     at: int
     code: int
     kind: int
-    count: int
+    number: int
 
 
 def mutated_bytes(data: bytes, rng: Rng) -> bytes:
@@ -89,7 +89,7 @@ def _entries(data: bytes) -> list[_Entry]:
     found: list[_Entry] = []
     if data[:4] != b"II*\0":
         return found
-    pending, seen = [struct.unpack_from("<I", data, 4)[0]], set()
+    pending, seen = [int(struct.unpack_from("<I", data, 4)[0])], set[int]()
     while pending and len(seen) < 8:
         at = pending.pop()
         if at in seen or at + 2 > len(data):
@@ -108,7 +108,7 @@ def _entries(data: bytes) -> list[_Entry]:
 
 def _change_number(data: bytearray, entry: _Entry, rng: Rng) -> None:
     """Write a list of as many numbers, one or all of them hostile, as FLOAT, DOUBLE, RATIONAL or integers, at the end of the file."""
-    count = min(max(entry.count, 1), 4096)
+    count = min(max(entry.number, 1), 4096)
     kind = _pick((5, 10, 11, 12, 12, 4, 9, 3), rng)
     one = [_pick(INTEGERS, rng) if kind in (3, 4, 5, 9, 10) else _pick(NUMBERS, rng) for _ in range(1 if rng.random() < 0.7 else count)]
     values = (one * count)[:count]
