@@ -148,14 +148,13 @@ def residual_sums(first, last, ref, frame, gain, cell, field, noise, alias, acti
             xb = min(x1, width - 2 - ix)
             if yb <= ya or xb <= xa:
                 continue
+            window_gradients(ref, y0, y1, x0, x1, p, q)
             if uneven(field, ty, tx, UNEVEN_PX):
                 n = (y1 - y0) * (x1 - x0)
-                window_gradients(ref, y0, y1, x0, x1, p, q)
                 uneven_residuals(ref, frame, gain, cell, field, ty, tx, r, h)
                 valid_moments(total, r[:n], h[:n], p[:n], q[:n], noise, alias)
                 continue
             copy_window(ref, y0, y1, x0, x1, r)
-            window_gradients(ref, y0, y1, x0, x1, p, q)
             v0, v1, v2, v3 = cubic(f4(fy - iy))
             u0, u1, u2, u3 = cubic(f4(fx - ix))
             u0 *= f4(gain)
@@ -171,16 +170,11 @@ def residual_sums(first, last, ref, frame, gain, cell, field, noise, alias, acti
                 for x in range(u8(w)):
                     k = left + x
                     h[at + x] = u0 * frame[top + y, k] + u1 * frame[top + y, k + u8(1)] + u2 * frame[top + y, k + u8(2)] + u3 * frame[top + y, k + u8(3)]
-            if w == x1 - x0:  # rows are contiguous in all arrays
-                at = (ya - y0) * w
-                end = at + n
-                weighted_moments(total, r[at:end], p[at:end], q[at:end], h[:n], h[w:], h[2 * w :], h[3 * w :], v0, v1, v2, v3, noise, alias)
-            else:
-                for y in range(ya, yb):
-                    at = (y - y0) * (x1 - x0) + xa - x0
-                    end = at + w
-                    k = (y - ya) * w
-                    weighted_moments(total, r[at:end], p[at:end], q[at:end], h[k:], h[k + w :], h[k + 2 * w :], h[k + 3 * w :], v0, v1, v2, v3, noise, alias)
+            length = n if w == x1 - x0 else w  # rows that are contiguous in all arrays count as one
+            for k in range(0, n, length):
+                at = (ya - y0 + k // w) * (x1 - x0) + xa - x0
+                end = at + length
+                weighted_moments(total, r[at:end], p[at:end], q[at:end], h[k:], h[k + w :], h[k + 2 * w :], h[k + 3 * w :], v0, v1, v2, v3, noise, alias)
 
 
 @compiled

@@ -201,19 +201,14 @@ def residual_moments(frame, y0, y1, x0, x1, fy, fx, r, p, q, h):
             for x in range(u8(w)):
                 k = left + x
                 h[at + x] = u0 * frame[top + y, k] + u1 * frame[top + y, k + u8(1)] + u2 * frame[top + y, k + u8(2)] + u3 * frame[top + y, k + u8(3)]
-        if w == x1 - x0:  # rows are contiguous in all arrays
-            at = (ya - y0) * w
-            end = at + n
-            sy, sx, ss = moments(r[at:end], p[at:end], q[at:end], h[:n], h[w:], h[2 * w :], h[3 * w :], v0, v1, v2, v3)
-        else:
-            for y in range(ya, yb):
-                at = (y - y0) * (x1 - x0) + xa - x0
-                end = at + w
-                k = (y - ya) * w
-                ty, tx, ts = moments(r[at:end], p[at:end], q[at:end], h[k:], h[k + w :], h[k + 2 * w :], h[k + 3 * w :], v0, v1, v2, v3)
-                sy += ty
-                sx += tx
-                ss += ts
+        length = n if w == x1 - x0 else w  # rows that are contiguous in all arrays count as one
+        for k in range(0, n, length):
+            at = (ya - y0 + k // w) * (x1 - x0) + xa - x0
+            end = at + length
+            ty, tx, ts = moments(r[at:end], p[at:end], q[at:end], h[k:], h[k + w :], h[k + 2 * w :], h[k + 3 * w :], v0, v1, v2, v3)
+            sy += ty
+            sx += tx
+            ss += ts
     return sy, sx, ss, n
 
 
@@ -244,33 +239,36 @@ def register_tiles(first, last, ref, frame, tile, margin, hessian, iterations, l
             determinant = a * c - b * b
             fy = start[ty, tx, 0]
             fx = start[ty, tx, 1]
-            diverged = False
             ss = f4(0)
             n = 0
-            for step in range(iterations + 1):
+            step = 0
+            settled = determinant <= f4(0)
+            reset = False
+            while True:  # the residuals are computed at one place, which halves the time of compilation
                 sy, sx, ss, n = residual_moments(frame, y0, y1, x0, x1, fy, fx, r, p, q, h)
-                if step == iterations or n * 4 < full or determinant <= f4(0):
+                diverged = False
+                if not (reset or settled or step == iterations or n * 4 < full):
+                    step += 1
+                    share = full / f4(n)
+                    sy *= share
+                    sx *= share
+                    uy = (c * sy - b * sx) / determinant
+                    ux = (a * sx - b * sy) / determinant
+                    size = math.sqrt(uy * uy + ux * ux)
+                    diverged = not size < FAR  # NaN samples
+                    if not diverged:
+                        if size > f4(1):
+                            uy /= size
+                            ux /= size
+                        fy += uy
+                        fx += ux
+                        if size >= f4(0.003):
+                            continue
+                if reset or not (diverged or not (abs(fy - start[ty, tx, 0]) <= limit and abs(fx - start[ty, tx, 1]) <= limit)):
                     break
-                share = full / f4(n)
-                sy *= share
-                sx *= share
-                uy = (c * sy - b * sx) / determinant
-                ux = (a * sx - b * sy) / determinant
-                size = math.sqrt(uy * uy + ux * ux)
-                diverged = not size < FAR  # NaN samples
-                if diverged:
-                    break
-                if size > f4(1):
-                    uy /= size
-                    ux /= size
-                fy += uy
-                fx += ux
-                if size < f4(0.003):
-                    break
-            if diverged or not (abs(fy - start[ty, tx, 0]) <= limit and abs(fx - start[ty, tx, 1]) <= limit):
                 fy = start[ty, tx, 0]
                 fx = start[ty, tx, 1]
-                sy, sx, ss, n = residual_moments(frame, y0, y1, x0, x1, fy, fx, r, p, q, h)
+                reset = True
             out[ty, tx, 0] = fy
             out[ty, tx, 1] = fx
             cost[ty, tx] = ss / f4(n) if n * 4 >= full else f4(np.nan)
