@@ -58,11 +58,11 @@ PLACES = [  # where a stage is at work, and its name
     ("burstsr.registration.observe", "align"),
     ("burstsr.merge.SamePhaseMean.add", "align"),
     ("burstsr.registration.repair_reference", "robustness"),
+    ("burstsr.lateral.measure_lateral", "lens"),
     ("burstsr.develop._merged", "merge"),
     ("burstsr.develop.add_reference_detail", "merge"),
     ("burstsr.develop._sharpen", "sharpen"),
     ("burstsr.develop.denoise_colour", "sharpen"),
-    ("burstsr.lateral.measure_lateral", "lens"),
     ("burstsr.develop.reconstruct", "reconstruct"),
     ("burstsr.pipeline.output_noise", "residual noise"),
 ]

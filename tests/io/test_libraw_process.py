@@ -22,6 +22,7 @@ def plain(make_frame, tmp_path, monkeypatch):
     frame = make_frame()
     write_cfa_dng(tmp_path / "a.dng", frame)
     monkeypatch.setattr(raw.ljpeg, "decoded", lambda path, tags: None)
+    libraw_process._close_all()  # those of earlier tests
     yield tmp_path / "a.dng", frame.mosaic
     libraw_process._close_all()
 
