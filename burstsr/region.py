@@ -18,6 +18,7 @@ from burstsr.registration import Registered
 from burstsr.settings import Settings
 
 _MARGIN_PX = 40  # raw pixels around a region on which its pixels may depend, beside motion: reconstruction's margin, kernels, two tiles of motion
+_MOTION_PERCENT = 95  # of the tiles' motion that a window has room for: a few lost tiles must not widen it to the whole frame
 _LARGEST_DENOMINATOR = 16  # of scales for which the pixels of a region are exactly those of the whole image; others are displaced by part of a pixel
 _Image = TypeVar("_Image", NDArray[np.float32], NDArray[np.float32] | None)
 
@@ -80,7 +81,7 @@ def _window(registered: Registered, wanted: Window, scale: float) -> Window:
     multiple = math.lcm(2, *info.cfa.period, *(view.flow.tile_px for view in registered.views))
     denominator = Fraction(scale).limit_denominator(_LARGEST_DENOMINATOR).denominator
     near = wanted.around(_MARGIN_PX, multiple, info.shape)
-    motion = max(float(np.abs(view.flow.tiles[near.parts(view.flow.tile_px)]).max()) for view in registered.views)
+    motion = max(float(np.percentile(np.abs(view.flow.tiles[near.parts(view.flow.tile_px)]), _MOTION_PERCENT)) for view in registered.views)
     return wanted.around(_MARGIN_PX + motion, math.lcm(multiple, denominator), info.shape)
 
 

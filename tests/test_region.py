@@ -12,9 +12,13 @@ from burstsr.core.errors import SettingsError
 from burstsr.core.fields import parsed_crop
 from burstsr.core.flow import Flow
 from burstsr.core.gain import GainField
+from burstsr.core.noise import Noise
 from burstsr.core.window import Window, region_of_interest
 from burstsr.io.fits_result import scaled_wcs
 from burstsr.quality.image_error import psnr_linear
+from burstsr.reconstruct import RegisteredFrame
+from burstsr.region import cut_to_region
+from burstsr.registration import Registered
 from burstsr.simulate import SimulateSettings, simulate_burst
 
 BASE = Settings(reference=0, measure_noise=False)
@@ -122,3 +126,17 @@ def test_the_wcs_of_a_region_shows_the_same_sky():
     whole, part = scaled_wcs(header, 2.0), scaled_wcs(header, 2.0, (20, 40))
     assert whole["CRPIX1"] - part["CRPIX1"] == 80  # FITS axis 1 is x
     assert whole["CRPIX2"] - part["CRPIX2"] == 40
+
+
+def test_a_lost_tile_does_not_widen_the_window():
+    views = []
+    for shift in (0.0, 3.0):
+        tiles = np.full((30, 40, 2), shift, np.float32)
+        if shift:
+            tiles[15, 20] = 300
+        frame = frame_of(np.full((480, 640), 0.5, np.float32))
+        views.append(RegisteredFrame(frame, Flow(tiles, 16), np.ones((240, 320), np.float32)))
+    registered = Registered(views, 0, Noise.of_iso(100), None)
+    cut, _, region = cut_to_region(registered, np.zeros((0, 2), np.int64), replace(BASE, crop="200,280,64,64"))
+    assert max(region.window.height, region.window.width) <= 64 + 2 * (40 + 3 + 16)
+    assert cut.views[1].frame.mosaic.shape == region.window[2:]
