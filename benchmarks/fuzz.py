@@ -7,7 +7,6 @@ process continues. A case is determined by the seed and its number: `--seed 0 --
 from __future__ import annotations
 
 import argparse
-import multiprocessing
 import os
 import shutil
 import sys
@@ -20,8 +19,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks.fuzz_cases import KINDS, Case, case, write_sources
+from benchmarks.replaceable_process import ReplaceableProcess
 
-_CONTEXT = multiprocessing.get_context("spawn")
 LONGEST_S, MEMORY_BYTES = 10.0, 2 * 2**30
 _WALL = 12  # times LONGEST_S of waiting, on a busy machine, before a case that computes little counts as hanging
 IMAGE, REFUSED, MEMORY = "image", "refused", "no memory"
@@ -80,41 +79,19 @@ def _limit_memory() -> None:
         return
 
 
-class _Runner:
-    """A process that runs cases, and is replaced when one of them ends it."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._start()
-
-    def _start(self) -> None:
-        self._mine, theirs = _CONTEXT.Pipe()
-        self._process = _CONTEXT.Process(target=_serve, args=(theirs, self._folder), daemon=True)
-        self._process.start()
-        theirs.close()
-
-    def found(self, seed: int, number: int, kinds: tuple[str, ...]) -> Found:
-        """Return the outcome of a case."""
-        self._mine.send((seed, number, kinds))
-        try:
-            self._mine.recv()
-            before, begun = _cpu_s(self._process.pid), time.monotonic()
-            while not self._mine.poll(0.5):
-                if _cpu_s(self._process.pid) - before > LONGEST_S or time.monotonic() - begun > LONGEST_S * _WALL:
-                    self.close()
-                    self._start()
-                    return Found("hang", f"more than {LONGEST_S:g} s")
-            return Found(*self._mine.recv())
-        except (EOFError, ConnectionError):
-            self._process.join()
-            code = self._process.exitcode
-            self._start()
-            return Found("signal", f"exit status {code}")
-
-    def close(self) -> None:
-        """End the process."""
-        self._process.kill()
-        self._process.join()
+def _found(runner: ReplaceableProcess, seed: int, number: int, kinds: tuple[str, ...]) -> Found:
+    """Return the outcome of a case."""
+    runner.connection.send((seed, number, kinds))
+    try:
+        runner.connection.recv()
+        before, begun = _cpu_s(runner.pid), time.monotonic()
+        while not runner.connection.poll(0.5):
+            if _cpu_s(runner.pid) - before > LONGEST_S or time.monotonic() - begun > LONGEST_S * _WALL:
+                runner.replace_hanging()
+                return Found("hang", f"more than {LONGEST_S:g} s")
+        return Found(*runner.connection.recv())
+    except (EOFError, ConnectionError):
+        return Found("signal", f"exit status {runner.replace_ended()}")
 
 
 def _cpu_s(process: int | None) -> float:
@@ -143,13 +120,13 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         write_sources(folder)
-        runner = _Runner(folder)
+        runner = ReplaceableProcess(_serve, folder)
         begun = time.monotonic()
         for number in range(args.first, args.first + args.cases):
             if time.monotonic() - begun > args.seconds:
                 break
             start = time.monotonic()
-            found = runner.found(args.seed, number, kinds)
+            found = _found(runner, args.seed, number, kinds)
             one = case(args.seed, number, folder, kinds)
             counts.setdefault(one.kind, Counter())[found.outcome] += 1
             if args.verbose or found.outcome not in GOOD:

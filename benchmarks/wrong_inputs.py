@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import io
-import multiprocessing
 import os
 import shutil
 import sys
@@ -21,10 +20,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks import wrong_commands, wrong_process
+from benchmarks.replaceable_process import ReplaceableProcess
 from benchmarks.wrong_case import Case
 from benchmarks.wrong_files import write_files
 
-_CONTEXT = multiprocessing.get_context("spawn")
 _LONGEST_S = 120.0
 _WRITTEN = ("out", "simulated", "trained", "measured")  # folders of results, which would be skipped as done
 REFUSED = "refused"
@@ -71,38 +70,17 @@ def judge(case: Case, answer: Answer) -> str:
     return REFUSED if case.message in answer.err else "no reason"
 
 
-class _Runner:
-    """A process that runs command lines, and is replaced when one of them ends it."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._start()
-
-    def _start(self) -> None:
-        self._mine, theirs = _CONTEXT.Pipe()
-        self._process = _CONTEXT.Process(target=_serve, args=(theirs, self._folder), daemon=True)
-        self._process.start()
-        theirs.close()
-
-    def outcome(self, case: Case) -> tuple[str, str]:
-        """Return one of OUTCOMES, and the standard error."""
-        self._mine.send(case.argv)
-        try:
-            if self._mine.poll(_LONGEST_S):
-                answer = Answer(*self._mine.recv())
-                return judge(case, answer), answer.err
-            found = "hang", f"more than {_LONGEST_S:g} s"
-        except (EOFError, ConnectionError):
-            self._process.join()
-            found = "signal", f"exit status {self._process.exitcode}"
-        self._process.kill()
-        self._process.join()
-        self._start()
-        return found
-
-    def close(self) -> None:
-        """End the process."""
-        self._process.kill()
+def _outcome(runner: ReplaceableProcess, case: Case) -> tuple[str, str]:
+    """Return one of OUTCOMES, and the standard error."""
+    runner.connection.send(case.argv)
+    try:
+        if runner.connection.poll(_LONGEST_S):
+            answer = Answer(*runner.connection.recv())
+            return judge(case, answer), answer.err
+        runner.replace_hanging()
+        return "hang", f"more than {_LONGEST_S:g} s"
+    except (EOFError, ConnectionError):
+        return "signal", f"exit status {runner.replace_ended()}"
 
 
 def _serve(connection: Connection, folder: Path) -> None:
@@ -126,10 +104,10 @@ def main() -> int:
         folder = Path(place) / "files"
         folder.mkdir()
         write_files(folder)
-        runner = _Runner(folder)
+        runner = ReplaceableProcess(_serve, folder)
         for case in chosen:
             start = time.perf_counter()
-            outcome, message = runner.outcome(case)
+            outcome, message = _outcome(runner, case)
             counts.setdefault(case.argv[0], Counter())[outcome] += 1
             if args.verbose or outcome != REFUSED:
                 shown = " ".join(word if len(word) < 40 else f"{word[:40]}..." for word in case.argv)

@@ -17,7 +17,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from burstsr.core.jit_events import COMPILING
 from burstsr.core.parallel import thread_count
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from burstsr.core.burst import Burst, Frame
     from burstsr.core.flow import Flow
     from burstsr.core.noise import Noise
+    from burstsr.reconstruct import Task
     from burstsr.registration import Registered
-    from burstsr.settings import Settings
 
 _SHAPE = (128, 128)  # raw pixels of the tiny frames
 _SHIFTS = ((0.0, 0.0), (0.25, 0.5), (0.75, 0.25))  # raw pixels
@@ -51,11 +51,9 @@ def parts(mode: str) -> tuple[str, ...]:
     return tuple(name for name, (_, modes) in _PARTS.items() if mode in modes)
 
 
-def compile_part(name: str) -> float:
-    """Compile the loops of one part in this process; return the seconds that took."""
-    start = time.perf_counter()
+def compile_part(name: str) -> None:
+    """Compile the loops of one part in this process."""
     _PARTS[name][0]()
-    return time.perf_counter() - start
 
 
 def compile_ahead(modes: Iterable[str], display: Display) -> None:
@@ -158,7 +156,7 @@ def _burst() -> tuple[Burst, list[Flow], Noise]:
     return burst, [replace(zero, tiles=zero.tiles + np.array(shift, np.float32)) for shift in _SHIFTS], noise
 
 
-def _registered(settings: Settings) -> Registered:
+def _registered() -> Registered:
     """Return the tiny burst, registered without estimating anything."""
     import numpy as np
 
@@ -235,46 +233,46 @@ def _merge() -> None:
     from burstsr.develop import develop
     from burstsr.settings import Settings
 
-    develop(_registered(Settings()), Settings(), lambda stage: None, keep_weight=True)
+    develop(_registered(), Settings(), lambda stage: None, keep_weight=True)
+
+
+def _task(registered: Registered, mode: Literal["fast", "best"]) -> Task:
+    """Return the reconstruction of a flat image from the tiny burst."""
+    import numpy as np
+
+    from burstsr.develop import SingleFrameImage
+    from burstsr.reconstruct import Task
+    from burstsr.settings import Settings
+
+    settings, guide = Settings(mode=mode), registered.guide
+    image = np.full((2 * _SHAPE[0], 2 * _SHAPE[1], 3), 0.4, np.float32)
+    neutral, defects, alone = guide.info.colour.as_shot_neutral, np.zeros((0, 2), np.int64), SingleFrameImage(guide, settings.scale)
+    return Task(image, registered.views, 0, registered.noise, neutral, settings.scale, settings.reconstruct, defects, alone=alone)
 
 
 def _reconstruction() -> None:
-    import numpy as np
+    from burstsr.reconstruct import reconstruct
 
-    from burstsr.develop import SingleFrameImage
-    from burstsr.reconstruct import Task, reconstruct
-    from burstsr.settings import Settings
-
-    settings, registered = Settings(mode="best"), _registered(Settings())
-    image = np.full((2 * _SHAPE[0], 2 * _SHAPE[1], 3), 0.4, np.float32)
-    guide = registered.guide
-    neutral, defects = guide.info.colour.as_shot_neutral, np.zeros((0, 2), np.int64)
-    alone = SingleFrameImage(guide, 2.0)
-    reconstruct(Task(image, registered.views, 0, registered.noise, neutral, 2.0, settings.reconstruct, defects, alone=alone), lambda done, total: None)
+    reconstruct(_task(_registered(), "best"), lambda done, total: None)
 
 
 def _files() -> None:
-    import numpy as np
-
     from burstsr.core.result import Result
-    from burstsr.develop import SingleFrameImage
     from burstsr.export import write_dng
     from burstsr.finish import finish_uint8
     from burstsr.io.dng import write_cfa_dng
     from burstsr.io.lazy_frames import read_frames
-    from burstsr.reconstruct import Task, replace_contradicted
-    from burstsr.settings import Settings
+    from burstsr.reconstruct import replace_contradicted
+    from burstsr.settings import FinishSettings
 
-    registered, settings = _registered(Settings()), Settings()
-    guide = registered.guide
-    image = np.full((2 * _SHAPE[0], 2 * _SHAPE[1], 3), 0.4, np.float32)
-    defects, alone = np.zeros((0, 2), np.int64), SingleFrameImage(guide, 2.0)
-    replace_contradicted(Task(image, registered.views, 0, registered.noise, guide.info.colour.as_shot_neutral, 2.0, settings.reconstruct, defects, alone=alone))
-    result = Result(image, guide.info, 2.0, registered.noise)
-    finish_uint8(result, settings.finish)
+    registered = _registered()
+    task = _task(registered, "fast")
+    replace_contradicted(task)
+    result = Result(task.image, registered.guide.info, task.scale, registered.noise)
+    finish_uint8(result, FinishSettings())
     with TemporaryDirectory(prefix="burstsr-warmup-") as folder:
         write_dng(Path(folder) / "result.dng", result)
-        write_cfa_dng(Path(folder) / "frame.dng", guide)
+        write_cfa_dng(Path(folder) / "frame.dng", registered.guide)
         for frame in read_frames([Path(folder) / "frame.dng"]):
             frame.mosaic.sum()
 

@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from burstsr.core.burst import Frame, FrameInfo
+from burstsr.core.checks import LEAST_SIDE_PX
 from burstsr.core.errors import SettingsError
 from burstsr.core.fields import parsed_crop
 from burstsr.core.flow import Flow
 
-LEAST_SIDE_PX = 16  # raw pixels: two of the smallest tiles
 Area = tuple[slice, slice]
 
 
