@@ -1,6 +1,7 @@
 """Section `bracket` of the quality benchmark: five exposures of a scene with highlights against five equal ones, and against the classical way.
 
-Highlights of sRGB images are lifted to 16 times saturation. Classical: every frame demosaiced, aligned with the pipeline's flow, merged with hat weights
+Highlights of sRGB images are lifted to 16 times saturation. Ideal: five equal frames of a sensor that neither clips nor has noise, which shows what resolution
+alone bounds. Classical: every frame demosaiced, aligned with the pipeline's flow, merged with hat weights
 (Debevec & Malik 1997, eq. 4 and 6, with the known linear response), Lanczos upscaling.
 """
 
@@ -8,9 +9,9 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import cv2
 import numpy as np
@@ -20,6 +21,7 @@ from benchmarks.shots import settings_of
 from burstsr import super_resolve
 from burstsr.core.burst import Burst
 from burstsr.core.flow import Flow
+from burstsr.core.noise import Noise
 from burstsr.core.srgb import camera_to_srgb, display_values
 from burstsr.demosaic import demosaic
 from burstsr.io.images import read_image
@@ -31,13 +33,16 @@ Floats = NDArray[np.float32]
 EVS = (0.0, -4.0, -2.0, 2.0, 4.0)
 ISOS = (100.0, 1600.0)
 TOP = 16.0  # saturation of the brightest highlights
-ROWS = ("classical", "uniform fast", "uniform best", "bracket fast", "bracket best")
+ROWS = ("classical", "uniform fast", "uniform best", "bracket fast", "bracket best", "ideal fast", "ideal best")
 _FROM = 0.3  # level, relative to the brightest, from which highlights are lifted
 _MU = 5000.0
 _BORDER = 40  # output pixels
 _RIM_PX = 8
 _SIDE = 512  # of the image's centre
 _LEAST_WEIGHT = 1e-3
+_SENSOR = SimulateSettings()
+_IDEAL_SENSOR = SimulateSettings(noise=Noise(np.full(3, 1e-8), np.full(3, 1e-9)), bits=16)  # noise: about that of quantisation
+_IDEAL_ISO = 100.0  # whose noise relative to the scene the ideal frames are said to have: without, all that is not noise would count as motion
 
 
 @dataclass(frozen=True)
@@ -72,12 +77,22 @@ def measure(case: Case) -> list[dict[str, Any]]:
         "uniform best": super_resolve(uniform.burst, settings_of(2.0, "best")).image,
         "bracket fast": fast.image,
         "bracket best": super_resolve(bracket.burst, settings_of(2.0, "best")).image,
+        **{f"ideal {mode}": ideal(scene, case, mode) for mode in ("fast", "best")},
     }
     return [{"picture": case.image.stem, "iso": case.iso, "row": row, **figures(image, bracket)} for row, image in images.items()]
 
 
-def _simulated(scene: Floats, case: Case, evs: Sequence[float]) -> SimulatedBurst:
-    settings = SimulateSettings(frames=len(evs), iso=case.iso, exposures_ev=tuple(evs), linear=True)
+def ideal(scene: Floats, case: Case, mode: Literal["fast", "best"]) -> Floats:
+    """Return the result of as many equal frames without noise that clip nothing, with the motion of the bracket."""
+    made = _simulated(scene / TOP, case, (0.0,) * len(EVS), _IDEAL_SENSOR)
+    usual = Noise.of_iso(_IDEAL_ISO)
+    noise = Noise(usual.alpha / TOP, usual.beta / TOP**2)
+    burst = Burst(made.burst.name, tuple(frame.with_info(replace(frame.info, noise=noise)) for frame in made.burst))
+    return np.asarray(super_resolve(burst, settings_of(2.0, mode)).image * np.float32(TOP), np.float32)
+
+
+def _simulated(scene: Floats, case: Case, evs: Sequence[float], sensor: SimulateSettings = _SENSOR) -> SimulatedBurst:
+    settings = replace(sensor, frames=len(evs), iso=case.iso, exposures_ev=tuple(evs), linear=True)
     return simulate_burst(scene, settings, np.random.default_rng([case.seed, zlib.crc32(case.image.stem.encode())]), case.image.stem)
 
 
@@ -136,10 +151,14 @@ def _near_borders(truth: Floats) -> NDArray[np.bool_]:
 
 def table(records: Sequence[dict[str, Any]]) -> str:
     """Return the means per ISO and row as a Markdown table."""
-    lines = ["| ISO | row | mu-law PSNR (dB) | shadows +4 EV (dB) | rim |", "|---|---|---|---|---|"]
+    lines = ["| ISO | row | mu-law PSNR (dB) | shadows +4 EV (dB) | rim | rim / ideal |", "|---|---|---|---|---|---|"]
     for iso in sorted({r["iso"] for r in records}):
-        for row in ROWS:
-            own = [r for r in records if r["iso"] == iso and r["row"] == row]
-            mu, dark, rim = (float(np.mean([r[name] for r in own])) for name in ("psnr_mu", "psnr_shadows", "rim"))
-            lines.append(f"| {iso:g} | {row} | {mu:.2f} | {dark:.2f} | {rim:.2f} |")
+        means = {row: [_mean(records, iso, row, name) for name in ("psnr_mu", "psnr_shadows", "rim")] for row in ROWS}
+        for row, (mu, dark, rim) in means.items():
+            bound = means["ideal best" if row.endswith("best") else "ideal fast"][2]
+            lines.append(f"| {iso:g} | {row} | {mu:.2f} | {dark:.2f} | {rim:.2f} | {rim / bound:.2f} |")
     return "\n".join(lines) + "\n"
+
+
+def _mean(records: Sequence[dict[str, Any]], iso: float, row: str, name: str) -> float:
+    return float(np.mean([r[name] for r in records if r["iso"] == iso and r["row"] == row]))

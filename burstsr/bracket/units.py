@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from burstsr.align import select_reference
-from burstsr.bracket.exposure import Blocks, block_levels, blocks_of, exif_ratio, measure_ratios, quantile_ratios
+from burstsr.bracket.blocks import Blocks, block_levels, blocks_of
+from burstsr.bracket.exposure import exif_ratio, measure_ratios, quantile_ratios
 from burstsr.core.burst import Burst, Frame
 from burstsr.core.noise import Noise
 from burstsr.core.report import ExposureRatio
@@ -125,12 +126,12 @@ def _reference(burst: Burst, noises: Sequence[Noise], blocks: Sequence[Blocks]) 
 
 def _similar(frame: Frame, best: Frame, blocks: Blocks, best_blocks: Blocks) -> bool:
     """Whether two frames have nearly the same exposure and sensitivity."""
-    ratio = exif_ratio(frame, best) or float(np.median(blocks.level) / max(float(np.median(best_blocks.level)), 1e-9))
+    ratio = exif_ratio(frame, best) or float(np.median(blocks.grey) / max(float(np.median(best_blocks.grey)), 1e-9))
     return 1 / _SAME < ratio < _SAME and 1 / _SAME < (frame.info.iso or 1) / (best.info.iso or 1) < _SAME
 
 
 def _well_exposed(blocks: Blocks) -> float:
     """Return the share of a frame that is neither clipped nor dark."""
-    level = blocks.level
-    deviation = np.sqrt(blocks.variance) * blocks.samples
-    return float(np.mean(blocks.valid & (level > _TOO_DARK) & (level > _SNR * deviation) & (level < _TOO_BRIGHT)))
+    level = blocks.grey
+    deviation = np.sqrt(blocks.variance(level))
+    return float(np.mean(blocks.valid.all(axis=0) & (level > _TOO_DARK) & (level > _SNR * deviation) & (level < _TOO_BRIGHT)))

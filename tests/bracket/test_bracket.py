@@ -9,7 +9,8 @@ import pytest
 
 from burstsr import Settings, register, super_resolve
 from burstsr.bracket import bracket_of
-from burstsr.bracket.exposure import blocks_of, measure_ratios
+from burstsr.bracket.blocks import blocks_of
+from burstsr.bracket.exposure import measure_ratios
 from burstsr.bracket.extended_reference import extended
 from burstsr.bracket.guide import UpperBound, guide_of
 from burstsr.core.burst import Burst
@@ -49,21 +50,32 @@ def common_units(burst, reference=0):
     return bracket_of(burst, reference, Record(burst, Settings()))
 
 
-@pytest.mark.parametrize("iso, tolerance", [(100, 0.005), (800, 0.02)])
+@pytest.mark.parametrize("iso, tolerance", [(100, 0.005), (3200, 0.02)])
 def test_exposure_ratios_are_recovered_without_exif(iso, tolerance):
-    simulation = simulated((0, -2, -1, 1, 2), iso, side=640)
+    simulation = simulated((0, -1, 1, 2), iso, side=640)
     frames = without_exif(simulation.burst).frames
-    found = [ratio.value for ratio in measure_ratios(frames, [blocks_of(frame, simulation.noise) for frame in frames], 0)]
-    assert found == pytest.approx([1, 0.25, 0.5, 2, 4], rel=tolerance)
+    found = measure_ratios(frames, [blocks_of(frame, simulation.noise) for frame in frames], 0)
+    assert [ratio.value for ratio in found] == pytest.approx([1, 0.5, 2, 4], rel=tolerance)
+    for ratio, truth in zip(found[1:], (0.5, 2, 4), strict=True):
+        assert abs(ratio.value / truth - 1) < 3 * ratio.error < 3 * tolerance
 
 
-def test_a_wrong_exif_ratio_is_noticed_and_corrected():
-    simulation = simulated((0, -2, 1), side=640)
+def test_the_ratio_of_a_frame_near_black_allows_for_noise_that_is_clipped_there():
+    """Issue 17: at ISO 3200 raw value 0 is less than a standard deviation below black, and darker frames were not measured."""
+    simulation = simulated((0, -2), 3200, side=640)
+    frames = without_exif(simulation.burst).frames
+    found = measure_ratios(frames, [blocks_of(frame, simulation.noise) for frame in frames], 0)[1]
+    assert abs(found.value / 0.25 - 1) < min(0.06, 3 * found.error)
+
+
+@pytest.mark.parametrize("iso, tolerance", [(100, 0.005), (3200, 0.02)])
+def test_a_wrong_exif_ratio_is_noticed_and_corrected(iso, tolerance):
+    simulation = simulated((0, -1, 1), iso, side=640)
     wrong = simulation.burst.frames[1]
     wrong = wrong.with_info(replace(wrong.info, exposure_s=wrong.info.exposure_s * 2 ** (1 / 3)))
     bracket = common_units(Burst("b", (simulation.burst.frames[0], wrong, simulation.burst.frames[2])))
-    assert bracket.ratios[1].value == pytest.approx(0.25, rel=0.005)
-    assert bracket.ratios[1].to_dict()["difference_from_exif"] == pytest.approx(2 ** (-1 / 3) - 1, abs=0.01)
+    assert bracket.ratios[1].value == pytest.approx(0.5, rel=tolerance)
+    assert bracket.ratios[1].to_dict()["difference_from_exif"] == pytest.approx(2 ** (-1 / 3) - 1, abs=tolerance)
 
 
 def test_a_uniform_burst_is_no_bracket():
