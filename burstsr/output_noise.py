@@ -78,7 +78,7 @@ def output_noise(burst: Registered, tuned: Settings, outcome: Reconstruction | N
     greys = [saturation * intensity * neutral / neutral.max() for intensity in _INTENSITIES]
     boxes = _boxes(burst.views, side, len(greys))
     variances, weights = zip(*(_variance_on(_flat(burst, grey, box, rng), tuned, outcome) for grey, box in zip(greys, boxes, strict=True)), strict=True)
-    fitted = [_fit(np.array([grey[c] for grey in greys]), np.array([v[c] for v in variances])) for c in range(3)]
+    fitted = [_fit(np.array([grey[c] for grey in greys]), np.array([v[c] for v in variances])) for c in range(len(variances[0]))]
     return OutputNoise(Noise(*np.array(fitted).T), np.mean(weights, axis=0))
 
 

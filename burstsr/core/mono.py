@@ -36,6 +36,11 @@ def sample_channels(frame: Frame) -> NDArray[np.int64]:
     return np.zeros((2, 2), np.int64) if frame.info.cfa.is_mono else cell_channels(frame)
 
 
+def plane_count(frame: Frame) -> int:
+    """Return the number of planes that are reconstructed from frames like this: one where all samples are of one channel, else three."""
+    return 1 if frame.info.cfa.is_mono else 3
+
+
 def with_equal_channels(burst: Burst) -> Burst:
     """Return a monochrome burst with noise and colour of three channels; any other burst as it is."""
     if not burst.info.cfa.is_mono:

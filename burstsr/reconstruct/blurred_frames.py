@@ -29,8 +29,8 @@ _MOST_VECTORS = 2
 class WideSamples(NamedTuple):
     """Samples of blurred frames on a tile, as `footprint_loops` reads them.
 
-    first: (n,) first pixel of each footprint in a flat (3, h, w). at: (n,) where it begins in `footprints`, flat. weight: (n,) robustness over variance.
-    rows, vectors: (n,) of the footprint. diagonal: (3 h w,), or empty without samples, that of A^T W A.
+    first: (n,) first pixel of each footprint in a flat (p, h, w). at: (n,) where it begins in `footprints`, flat. weight: (n,) robustness over variance.
+    rows, vectors: (n,) of the footprint. diagonal: (p h w,), or empty without samples, that of A^T W A.
     """
 
     first: Ints
@@ -78,32 +78,29 @@ class BlurredFrame:
         return self.footprints.shape[2], self.footprints.shape[3] // LANES
 
     def means(self, image: Floats) -> Floats:
-        """Return A x, what the kept samples see of an image (3, h, w)."""
+        """Return A x, what the kept samples see of an image (p, h, w)."""
         out = np.empty(len(self.first), np.float32)
         footprint_loops.means(self.first, self.at, self.footprints.ravel(), *self.size, self.shape[1], image.ravel(), out)
         return out
 
     def add_spread(self, values: Floats, out: Floats, power: int = 1) -> None:
-        """Add A^T values to `out` (3, h, w); A's entries raised to `power`."""
+        """Add A^T values to `out` (p, h, w); A's entries raised to `power`."""
         tables = self.footprints if power == 1 else self.footprints**power
         footprint_loops.spread_all(values, self.first, self.at, tables.ravel(), *self.size, self.shape[1], out.reshape(-1))
 
 
-def joined(frames: Sequence[tuple[BlurredFrame, Floats]], mono: bool = False) -> WideSamples:
-    """Return the samples of blurred frames of one tile, each frame with its samples' weights. mono: the first channel's samples are those of all."""
+def joined(frames: Sequence[tuple[BlurredFrame, Floats]], planes: int = 3) -> WideSamples:
+    """Return the samples of blurred frames of one tile of `planes`, each frame with its samples' weights."""
     if not frames:
         return NO_SAMPLES
-    diagonal = np.zeros((3, *frames[0][0].shape), np.float32)
+    diagonal = np.zeros((planes, *frames[0][0].shape), np.float32)
     parts, start = [], 0
     for frame, weight in frames:
         frame.add_spread(weight, diagonal, power=2)
         used = weight > 0
         rows, vectors = (np.full(np.count_nonzero(used), n, np.int32) for n in frame.size)
-        for plane in range(3 if mono else 1):
-            parts.append((frame.first[used] + np.int32(plane * diagonal[0].size), frame.at[used] + np.int32(start), weight[used], rows, vectors))
+        parts.append((frame.first[used], frame.at[used] + np.int32(start), weight[used], rows, vectors))
         start += frame.footprints.size
-    if mono:
-        diagonal[1:] = diagonal[0]
     first, at, weights, rows, vectors = (np.concatenate(column) for column in zip(*parts, strict=True))
     return WideSamples(first, at, weights, np.concatenate([frame.footprints.ravel() for frame, _ in frames]), rows, vectors, diagonal.ravel())
 

@@ -1,4 +1,7 @@
-"""Conjugate gradients on the normal equations. Same arithmetic as `naive.py`; normal, taps and flat planes as in `normal_matrix_loops`."""
+"""Conjugate gradients on the normal equations. Same arithmetic as `naive.py`; normal, taps and flat planes as in `normal_matrix_loops`.
+
+Of p = 3 planes, or of one: then `balance`, the white balance (3,), is None, which is resolved at compile time, and there are no colour differences.
+"""
 
 import numpy as np
 
@@ -10,10 +13,19 @@ f4 = np.float32
 
 @compiled
 def penalty_row(row, size, first, last, penalty, chroma, balance, x, out):
-    """Add (D + E) x to out on pixels row + first .. row + last of three colours `size` apart, and return x . out there.
+    """Add (D + E) x to out on pixels row + first .. row + last of planes `size` apart, and return x . out there.
 
-    D = diag(penalty), E = chroma C^T D_g C, where C x = (r - g, b - g) of white-balanced values. All flat, x after GUARD values.
+    D = diag(penalty), E = chroma C^T D_g C, where C x = (r - g, b - g) of white-balanced values; of one plane E = 0. All flat, x after GUARD values.
     """
+    if balance is None:
+        total = f4(0)
+        for n in range(first, last):
+            k = np.uint64(row) + np.uint64(n)
+            value = x[k + np.uint64(GUARD)]
+            of_value = out[k] + penalty[k] * value
+            out[k] = of_value
+            total += value * of_value
+        return total
     inverse_r = f4(1) / balance[0]
     inverse_g = f4(1) / balance[1]
     inverse_b = f4(1) / balance[2]
@@ -41,9 +53,9 @@ def penalty_row(row, size, first, last, penalty, chroma, balance, x, out):
 
 
 @compiled
-def update_direction(ratio, first, last, size, residual, inverse, p):
-    """Compute p = inverse residual + ratio p on first .. last of three colours `size` apart, flat, p after GUARD values."""
-    for c in range(3):
+def update_direction(ratio, first, last, size, planes, residual, inverse, p):
+    """Compute p = inverse residual + ratio p on first .. last of planes `size` apart, flat, p after GUARD values."""
+    for c in range(planes):
         for n in range(c * size + first, c * size + last):
             k = np.uint64(n)
             p[k + np.uint64(GUARD)] = residual[k] * inverse[k] + ratio * p[k + np.uint64(GUARD)]
@@ -52,19 +64,19 @@ def update_direction(ratio, first, last, size, residual, inverse, p):
 @compiled
 def system(normal, wide, taps, penalty, chroma, balance, ratio, residual, inverse, p, out, shape, reach, blurred, between):
     """Compute p = inverse residual + ratio p, and flat out = (G N G + D + E) p inside, p after GUARD values. Return p . out."""
-    _, height, width = shape
+    planes, height, width = shape
     size = height * width
     total = 0.0
     if len(taps) == 1 and len(wide[0]) == 0:
         lines = np.zeros(9 * LINE, f4)
         for y in range(height):
-            update_direction(ratio, y * width, (y + 1) * width, size, residual, inverse, p)
+            update_direction(ratio, y * width, (y + 1) * width, size, planes, residual, inverse, p)
             if y >= reach:  # p is updated for all rows that this one needs
-                product_row(normal, y - reach, height, width, reach, p, out, lines)
+                product_row(normal, y - reach, shape, reach, p, out, lines)
             if y >= 2 * reach:
                 total += penalty_row((y - reach) * width, size, reach, width - reach, penalty, chroma, balance, p, out)
         return total
-    update_direction(ratio, 0, size, size, residual, inverse, p)
+    update_direction(ratio, 0, size, size, planes, residual, inverse, p)
     data(normal, wide, taps, p, out, shape, reach, blurred, between)
     for y in range(reach, height - reach):
         total += penalty_row(y * width, size, reach, width - reach, penalty, chroma, balance, p, out)
@@ -75,18 +87,18 @@ def system(normal, wide, taps, penalty, chroma, balance, ratio, residual, invers
 @compiled
 def preconditioner(normal, wide, taps, penalty, chroma, balance, shape, reach, out):
     """Compute flat out = 1 / diagonal of G N G + D + E, neglecting the blur's products across pixels."""
-    _, height, width = shape
+    planes, height, width = shape
     sharpness = f4(0)
     for t in taps:
         sharpness += t * t
     sharpness *= sharpness
     blurred = len(wide[6]) > 0
     stride = (reach + 1) * (2 * reach + 1) * width
-    for c in range(3):
-        extra = (f4(2) if c == 1 else f4(1)) * chroma / (balance[c] * balance[c])
+    for c in range(planes):
+        extra = f4(0) if balance is None else (f4(2) if c == 1 else f4(1)) * chroma / (balance[c] * balance[c])
         for y in range(height):
             row = np.uint64((c * height + y) * width)
-            green = np.uint64((height + y) * width)
+            green = row if balance is None else np.uint64((height + y) * width)
             diagonal = np.uint64((c * height + y) * stride + reach * width)
             for n in range(width):
                 k = np.uint64(n)
@@ -109,14 +121,14 @@ def advance(step, first, last, p, image, inverse, x, residual):
 
 @compiled
 def conjugate_gradient(normal, wide, taps, right, penalty, chroma, balance, target, iterations, tolerance, x, seen, scratch):
-    """Solve (G N G + D + E) x = r + (D + E) z from x, in place, by conjugate gradients with a diagonal preconditioner; z = target, all (3, h, w).
+    """Solve (G N G + D + E) x = r + (D + E) z from x, in place, by conjugate gradients with a diagonal preconditioner; z = target, all (p, h, w).
 
     Stops after `iterations`, or once the mean squared step, relative to the remaining variance of x, is less than `tolerance`. The outermost `reach` pixels are
     fixed. right: G r. seen: G N G x inside; updated for the new x. scratch: see `scratch_for`.
     Returns 2 (z - x) . (G N G x - G r), a lower bound of `misfit_difference`.
     """
     shape = x.shape
-    _, height, width = shape
+    planes, height, width = shape
     size = x.size
     reach = normal.shape[2] - 1
     plane = height * width
@@ -168,7 +180,7 @@ def conjugate_gradient(normal, wide, taps, right, penalty, chroma, balance, targ
     penalty_row(0, plane, 0, plane, D, chroma, balance, p, model)
     clear_rim(model, shape, reach)
     least = 0.0
-    for c in range(3):
+    for c in range(planes):
         for y in range(reach, height - reach):
             row = np.uint64((c * height + y) * width)
             part = f4(0)
@@ -186,7 +198,7 @@ def misfit_difference(normal, wide, taps, right, target, x, seen, scratch):
     N stands for G N G and r = right, G r. seen: G N G x.
     """
     reach = normal.shape[2] - 1
-    _, height, width = x.shape
+    planes, height, width = x.shape
     size = x.size
     z = target.reshape(-1)
     b = right.reshape(-1)
@@ -202,7 +214,7 @@ def misfit_difference(normal, wide, taps, right, target, x, seen, scratch):
         d[k + np.uint64(GUARD)] = z[k] - v[k]
     data(normal.reshape(-1), wide, taps, d, image, x.shape, reach, scratch[2], scratch[3])
     total = 0.0
-    for c in range(3):
+    for c in range(planes):
         for y in range(reach, height - reach):
             row = np.uint64((c * height + y) * width)
             part = f4(0)

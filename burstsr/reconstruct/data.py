@@ -48,7 +48,7 @@ class Sampling(NamedTuple):
 class TileData:
     """Crops of all views that cover a tile.
 
-    start: (3, h, w), a first estimate of the tile, for the samples' variance and first residuals.
+    start: (p, h, w), a first estimate of the tile, with one plane of monochrome frames, else three, for the samples' variance and first residuals.
     """
 
     def __init__(self, tile: Tile, views: Sequence[RegisteredFrame], inverses: Sequence[Flow], start: Floats, sampling: Sampling) -> None:
@@ -79,13 +79,13 @@ class TileData:
         ]
 
     def _noise_at_pixels(self, noise: Noise, scale: float) -> Iterator[Floats]:
-        """Yield alpha and beta of a noise model, which broadcast to (3, h, w)."""
+        """Yield alpha and beta of a noise model, which broadcast to (p, h, w)."""
         rows, columns = (range(o, o + n) for o, n in zip(self._tile.origin, self._tile.shape, strict=True))
         for v in noise.of_output(rows, columns, scale):
-            yield v[:, None, None] if v.ndim == 1 else np.moveaxis(v, -1, 0)
+            yield (v[:, None, None] if v.ndim == 1 else np.moveaxis(v, -1, 0))[: len(self._start)]
 
     def _certainty_of(self, frame: Frame, noise: Noise, level: Floats) -> Floats | None:
-        """Return 1 / variance (3, h, w) of a frame's own samples, model errors included; None where the burst's noise model holds."""
+        """Return 1 / variance (p, h, w) of a frame's own samples, model errors included; None where the burst's noise model holds."""
         own = frame.info.own_noise
         if own is None:
             return None
@@ -113,7 +113,7 @@ class TileData:
 
     @property
     def least_information(self) -> Floats:
-        """Return a lower limit of the information of a bracket's pixels, (3, h, w): a small share of one of the noisiest samples."""
+        """Return a lower limit of the information of a bracket's pixels, (p, h, w): a small share of one of the noisiest samples."""
         return np.asarray(np.float32(_LEAST_OF_A_SAMPLE) * self._certainty, np.float32)
 
     def equations(self, robustness_maps: Sequence[Floats]) -> NormalEquations:
@@ -121,7 +121,7 @@ class TileData:
         reach = int(np.ceil(self._scale))
         robustness_maps = self.weighted(robustness_maps)
         sharp = [robustness if frame is None else np.zeros_like(robustness) for robustness, frame in zip(robustness_maps, self._blurred, strict=True)]
-        normal, right = normal_equations(self._spots, sharp, self._cfa, self._scale, self._tile.shape)
+        normal, right = normal_equations(self._spots, sharp, self._cfa, self._scale, (len(self._start), *self._tile.shape))
         information = np.empty_like(right)
         normal_matrix_loops.product(normal, np.ones_like(right), information)
         wide = self._wide_samples(robustness_maps, right, information)
@@ -139,10 +139,7 @@ class TileData:
                 frame.add_spread(weight * spot.how[3, frame.kept], right)
                 frame.add_spread(weight, information)
                 frames.append((frame, weight))
-        mono = not self._cfa.any()
-        if mono:
-            right[1:], information[1:] = right[0], information[0]
-        return joined(frames, mono)
+        return joined(frames, len(right))
 
     def weighted(self, robustness_maps: Sequence[Floats]) -> list[Floats]:
         """Return robustness times the weight of its view."""
@@ -178,7 +175,7 @@ class TileData:
             y, x = np.zeros_like(plane), np.zeros_like(plane)
             y[1:-1] = plane[2:] - plane[:-2]
             x[:, 1:-1] = plane[:, 2:] - plane[:, :-2]
-            total += (y * y + x * x) * certainty * (s * s / 12)
+            total += (y * y + x * x) * certainty * (s * s / np.float32(4 * len(image)))
         side = 2 * round(2 * float(s)) + 1
         return self._at_cells(np.asarray(cv2.blur(total, (side, side)), np.float32))
 
@@ -239,7 +236,7 @@ class TileData:
         return float(np.asarray((information / self._certainty).sum(axis=0), np.float32).sum(dtype=np.float64))
 
     def relit(self, image: Floats, equations: NormalEquations, share: float) -> Floats:
-        """Return the image plus `share` of the local mean residual of each colour: restores flux lost to shrinkage. image: (3, h, w).
+        """Return the image plus `share` of the local mean residual of each colour: restores flux lost to shrinkage. image: (p, h, w).
 
         Shrinkage lowers the intensity of what hardly exceeds noise: means of square roots are preserved, those of intensities are not. Here means
         are not weighted by 1 / variance: a star's core and wings have equal weight, so that the flux within a few raw pixels equals that of the samples.
@@ -258,7 +255,7 @@ class TileData:
         return out
 
     def blurred(self, image: Floats) -> Floats:
-        """Return the image (3, h, w) blurred by the lens."""
+        """Return the image (p, h, w) blurred by the lens."""
         if len(self._taps) == 1:
             return image
         out = np.empty_like(image)

@@ -22,7 +22,7 @@ Floats = NDArray[np.float32]
 class NormalEquations:
     """Normal equations of a tile.
 
-    normal: (3, h, reach + 1, 2 reach + 1, w), half of N's stencil; right: (3, h, w), G r; information: (3, h, w), N's row sums, 1 / variance. wide: samples
+    normal: (p, h, reach + 1, 2 reach + 1, w), half of N's stencil; right: (p, h, w), G r; information: (p, h, w), N's row sums, 1 / variance. wide: samples
     of blurred frames, whose part of N is in no stencil.
     samples: effective number of samples of any colour, weighted by robustness.
     """
@@ -46,7 +46,7 @@ class Footprints:
 class TileGrid(NamedTuple):
     """Geometry of a tile for `loops.locate`.
 
-    corner: its first CFA cell; cells: their number. certainty: (3, h, w) 1 / variance. origin: its first output pixel. lens: table of the lateral
+    corner: its first CFA cell; cells: their number. certainty: (p, h, w) 1 / variance. origin: its first output pixel. lens: table of the lateral
     chromatic aberration (`core.lateral`).
     """
 
@@ -66,22 +66,23 @@ def footprints(crop: Floats, place: NDArray[np.int64], cfa: NDArray[np.int64], s
 
 
 def normal_equations(
-    seen: Sequence[Footprints], robustness_maps: Sequence[Floats], cfa: NDArray[np.int64], scale: np.float32, shape: tuple[int, int]
+    seen: Sequence[Footprints], robustness_maps: Sequence[Floats], cfa: NDArray[np.int64], scale: np.float32, shape: tuple[int, int, int]
 ) -> tuple[Floats, Floats]:
-    """Return normal (3, h, reach + 1, 2 reach + 1, w) and right (3, h, w) of samples weighted by robustness (m, n) per CFA cell and by 1 / variance."""
-    height, width = shape
+    """Return normal (p, h, reach + 1, 2 reach + 1, w) and right (p, h, w) of samples weighted by robustness (m, n) per CFA cell and by 1 / variance.
+
+    shape: (p, h, w), the planes being the channels of `cfa`.
+    """
+    planes, height, width = shape
     reach = int(np.ceil(scale))
-    normal = aligned((3, height, reach + 1, 2 * reach + 1, width))
-    right = aligned((3, height, width))
+    normal = aligned((planes, height, reach + 1, 2 * reach + 1, width))
+    right = aligned(shape)
     right[:] = 0
     stencils = aligned((height * width * loops.lanes(reach),))
-    for colour in range(3):
+    for colour in range(planes):
         stencils[:] = 0
         for spot, robustness in zip(seen, robustness_maps, strict=True):
             for site in np.flatnonzero(cfa.ravel() == colour):
                 bounds = spot.bounds[site], spot.bounds[site + 1]
-                loops.gather(spot.where, spot.how, *bounds, scale, robustness.ravel(), colour, shape, stencils, right.ravel())
+                loops.gather(spot.where, spot.how, *bounds, scale, robustness.ravel(), colour, (height, width), stencils, right.ravel())
         loops.lay_out(stencils, reach, normal[colour])
-    if not cfa.any():  # monochrome: the samples of the first channel are those of all
-        normal[1:], right[1:] = normal[0], right[0]
     return normal, right

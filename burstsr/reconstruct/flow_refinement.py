@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from burstsr.core.burst import Frame
 from burstsr.core.flow import Flow
 from burstsr.core.jit import over_rows
-from burstsr.core.mono import cell_channels
+from burstsr.core.mono import sample_channels
 from burstsr.core.noise import Noise
 from burstsr.core.sensor import clipped_samples
 from burstsr.reconstruct import flow_refinement_loops
@@ -25,7 +25,7 @@ _PRIOR_PX = 0.015  # prior standard deviation of the remaining motion error
 def refined(frame: Frame, flow: Flow, image: Floats, noise: Noise, scale: float, defects: NDArray[np.int64]) -> tuple[Flow, float]:
     """Return the flow of `frame` after one Gauss-Newton step per 5 x 5 tiles, and the share of tiles that accepted it.
 
-    image: (H', W', 3), blurred by the lens. For cross-validation each step is estimated from either half of the CFA cells, and accepted only if it reduces the
+    image: (H', W', 3), or (H', W', 1) of monochrome frames, blurred by the lens. For cross-validation each step is estimated from either half of the CFA cells, and accepted only if it reduces the
     squared residual of the other half, both times.
     """
     samples = clipped_samples(frame)
@@ -34,7 +34,7 @@ def refined(frame: Frame, flow: Flow, image: Floats, noise: Noise, scale: float,
     tile = inverse.tile_px
     sums = np.zeros((*inverse.tiles.shape[:2], 2, 5))
     model = (noise.alpha.astype(np.float32), np.maximum(noise.beta, 1e-12).astype(np.float32))
-    arguments = (samples, cell_channels(frame), image, np.float32(scale), inverse.tiles, tile, *model, sums)
+    arguments = (samples, sample_channels(frame), image, np.float32(scale), inverse.tiles, tile, *model, sums)
     over_rows(flow_refinement_loops.normal_sums, samples.shape[0], *arguments, multiple=tile)
     area = _AROUND[0] * _AROUND[1]
     halves = [np.asarray(cv2.blur(np.ascontiguousarray(sums[:, :, k]), _AROUND, borderType=cv2.BORDER_REPLICATE) * area, np.float64) for k in (0, 1)]

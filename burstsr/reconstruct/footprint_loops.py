@@ -1,7 +1,7 @@
 """Loops for samples of blurred frames: each is a weighted mean over more than its pixel's area, its footprint.
 
 A footprint has `rows` rows of `vectors` times LANES values, flat in `footprints` from index `at` on, the last ones of a row 0; its first value belongs to
-pixel `first` of a flat (3, h, w).
+pixel `first` of a flat (p, h, w).
 """
 
 import numpy as np

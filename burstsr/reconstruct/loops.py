@@ -23,9 +23,9 @@ def locate(samples, place, cfa, scale, back, tile, lens, corner, cells, certaint
 
     samples: (m, n) float32 crop of the mosaic, NaN where missing; place: raw (y, x) of its first. back: the inverse flow.
     lens: (3, 4), see `core.lateral.LateralAberration.table`.
-    corner, cells: (y, x) of the first of the reference's CFA cells, and their number along each axis. certainty: (3, h, w), 1 / variance of a sample of each
+    corner, cells: (y, x) of the first of the reference's CFA cells, and their number along each axis. certainty: (p, h, w), 1 / variance of a sample of each
     colour at each pixel of the tile. origin: (y, x) of the tile's first pixel in the image. Written for the samples inside, one CFA site after another:
-    where (2, >= m n) int32, the first pixel under the area in (3, h, w) and the CFA cell; how (4, >= m n), the area's corner (y, x) within that pixel,
+    where (2, >= m n) int32, the first pixel under the area in (p, h, w) and the CFA cell; how (4, >= m n), the area's corner (y, x) within that pixel,
     certainty, sample. cfa: (py, px) channels. Returns py px + 1 numbers: where each site's samples begin, in the order of cfa.ravel(), and where they end.
     """
     height, width = certainty.shape[1:]

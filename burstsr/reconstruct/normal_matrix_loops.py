@@ -1,6 +1,6 @@
 """Loops of the normal matrix: its product with an image. Same arithmetic as `naive.py`.
 
-normal: (3, h, reach + 1, 2 reach + 1, w), half of the symmetric stencil N, see `loops.py`. taps: lens blur along an axis, odd and symmetric; [1] = none.
+normal: (p, h, reach + 1, 2 reach + 1, w) of p planes, 3 or, of monochrome frames, 1; half of the symmetric stencil N, see `loops.py`. taps: lens blur along an axis, odd and symmetric; [1] = none.
 
 N is by far the largest array and exceeds the fast caches: each of its rows is read once, for the pixels' own row and for the rows below, whose partial sums
 are kept in `lines`. Planes are stored in sequence in flat arrays, and indices are unsigned: numba's wrap-around test would prevent vectorisation.
@@ -18,8 +18,8 @@ LINE = 528  # longest row, and the distance between lines
 
 
 def scratch_for(shape, planes=6):
-    """Allocate scratch memory for `cg_loops` and `seen_of` on (3, h, w)."""
-    size = 3 * shape[1] * shape[2] + 2 * GUARD
+    """Allocate scratch memory for `cg_loops` and `seen_of` on (p, h, w)."""
+    size = shape[0] * shape[1] * shape[2] + 2 * GUARD
     return aligned((planes, -(-size // GUARD) * GUARD))
 
 
@@ -41,12 +41,13 @@ def any_reach(normal, at, x, place, width, reach, lines, line):
 
 
 @compiled
-def product_row(normal, y, height, width, reach, x, out, lines):
+def product_row(normal, y, shape, reach, x, out, lines):
     """Compute row y of N x into flat `out`, except `reach` columns at either end; flat x begins after GUARD values. Rows must be processed in order.
 
-    lines: three of each colour. For reach 2 a row of N is read once: the second and third hold partial sums for the next two rows.
+    shape: (p, h, w). lines: three of each plane. For reach 2 a row of N is read once: the second and third hold partial sums for the next two rows.
     """
-    for c in range(3):
+    planes, height, width = shape
+    for c in range(planes):
         row = (c * height + y) * width
         at = row * (reach + 1) * (2 * reach + 1)
         line = 3 * c * LINE
@@ -135,29 +136,28 @@ def guarded(x, out):
 
 
 @compiled
-def flat_product(normal, x, out, height, width, reach):
+def flat_product(normal, x, out, shape, reach):
     """Compute flat out = N x inside, x after GUARD values; the rim of `out` is unchanged."""
     lines = np.zeros(9 * LINE, f4)
-    for y in range(height - reach):
-        product_row(normal, y, height, width, reach, x, out, lines)
+    for y in range(shape[1] - reach):
+        product_row(normal, y, shape, reach, x, out, lines)
 
 
 @compiled
 def product(normal, x, out):
-    """Compute out = N x for x, out (3, h, w), except the outermost `reach` pixels, which are set to 0."""
-    height, width = x.shape[1:]
+    """Compute out = N x for x, out (p, h, w), except the outermost `reach` pixels, which are set to 0."""
     guard = np.empty(x.size + 2 * GUARD, f4)
     guarded(x.reshape(-1), guard)
     out[:] = f4(0)
-    flat_product(normal.reshape(-1), guard, out.reshape(-1), height, width, normal.shape[2] - 1)
+    flat_product(normal.reshape(-1), guard, out.reshape(-1), x.shape, normal.shape[2] - 1)
 
 
 @compiled
 def blur(x, taps, between, out):
     """Blur x by `taps` along both axes into `out`; zeros beyond the borders, so that the blur is self-adjoint. between: scratch."""
-    _, height, width = x.shape
+    planes, height, width = x.shape
     n = len(taps) // 2
-    for c in range(3):
+    for c in range(planes):
         for y in range(height):
             row = between[c, y]
             own = x[c, y]
@@ -187,9 +187,9 @@ def blur(x, taps, between, out):
 
 @compiled
 def clear_rim(plane, shape, reach):
-    """Set the outermost `reach` pixels of a flat (3, h, w) to 0."""
-    _, height, width = shape
-    for c in range(3):
+    """Set the outermost `reach` pixels of a flat (p, h, w) to 0."""
+    planes, height, width = shape
+    for c in range(planes):
         for y in range(height):
             row = (c * height + y) * width
             beyond = y < reach or y >= height - reach
@@ -201,19 +201,19 @@ def clear_rim(plane, shape, reach):
 @compiled
 def data(normal, wide, taps, x, out, shape, reach, blurred, between):
     """Compute flat out = G N G x inside, x and scratch after GUARD values; the rim of `out` is undefined if there is a blur."""
-    _, height, width = shape
+    planes, height, width = shape
     if len(taps) == 1:
-        flat_product(normal, x, out, height, width, reach)
+        flat_product(normal, x, out, shape, reach)
         if len(wide[0]) > 0:
             add_product(wide, width, x, GUARD, out)
         return
-    size = 3 * height * width
+    size = planes * height * width
     plain = x[GUARD : GUARD + size].reshape(shape)
     seen = blurred[GUARD : GUARD + size]
     other = between[GUARD : GUARD + size]
     blur(plain, taps, other.reshape(shape), seen.reshape(shape))
     other[:] = f4(0)
-    flat_product(normal, blurred, other, height, width, reach)
+    flat_product(normal, blurred, other, shape, reach)
     if len(wide[0]) > 0:
         add_product(wide, width, blurred, GUARD, other)
         clear_rim(other, shape, reach)
@@ -222,7 +222,7 @@ def data(normal, wide, taps, x, out, shape, reach, blurred, between):
 
 @compiled
 def seen_of(normal, wide, taps, x, out, scratch):
-    """Compute out = G N G x inside, 0 on the outermost `reach` pixels; all (3, h, w)."""
+    """Compute out = G N G x inside, 0 on the outermost `reach` pixels; all (p, h, w)."""
     reach = normal.shape[2] - 1
     guarded(x.reshape(-1), scratch[0])
     data(normal.reshape(-1), wide, taps, scratch[0], out.reshape(-1), x.shape, reach, scratch[1], scratch[2])

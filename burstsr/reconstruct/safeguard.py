@@ -43,7 +43,7 @@ def replace_contradicted(task: Task) -> float:
 
 def _share_to_replace(task: Task, views: Sequence[RegisteredFrame], inverses: Sequence[Flow], tile: Tile) -> Floats | None:
     """Return the share to replace, (h, w) 0 to 1, of the tile's own pixels; None if there is none."""
-    start = tile.cut(task.image)
+    start = tile.cut(task.planes)
     data = TileData(tile, views, inverses, start, Sampling(task.noise, task.scale, _NO_BLUR, task.defects, task.lateral))
     contradiction = contradicted(data, data.weighted(data.robustness_maps), start, _ERROR_PX, _CONTRADICTION)
     return data.of_pixels(contradiction)[tile.own[1:]] if np.count_nonzero(contradiction) >= FEWEST_CELLS else None

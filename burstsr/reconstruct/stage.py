@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from burstsr.core.lateral import LateralAberration
+from burstsr.core.mono import plane_count
 from burstsr.core.noise import Noise
 from burstsr.core.parallel import in_parallel
 from burstsr.reconstruct import cg_loops, normal_matrix_loops
@@ -95,6 +96,16 @@ class Task:
     alone: Callable[[int, int], Floats] | None = None
     lateral: LateralAberration | None = None
 
+    @property
+    def planes(self) -> Floats:
+        """Return what of the image is solved for: all of its channels, of monochrome frames the first one, which the others equal."""
+        return self.image[..., : plane_count(self.views[0].frame)]
+
+    def alone_rows(self, first: int, last: int) -> Floats:
+        """Return rows of the single-frame image, in the same planes."""
+        assert self.alone is not None
+        return self.alone(first, last)[..., : plane_count(self.views[0].frame)]
+
 
 def reconstruct(task: Task, progress: Callable[[int, int], None]) -> Reconstruction:
     """Reconstruct an image from all frames. progress is called with (tiles done, tiles)."""
@@ -102,11 +113,11 @@ def reconstruct(task: Task, progress: Callable[[int, int], None]) -> Reconstruct
     outcome = _solved(task, progress)
     for _ in range(task.settings.flow_refinements):
         sigma = PSF_FRACTION * task.settings.psf_sigma_px * task.scale
-        seen = np.asarray(cv2.GaussianBlur(outcome.image, (0, 0), sigma), np.float32) if sigma > 0 else outcome.image
+        seen = cv2.GaussianBlur(outcome.image, (0, 0), sigma).reshape(outcome.image.shape) if sigma > 0 else outcome.image
         moved = list(task.views)
         for i, view in enumerate(task.views):
             if i != task.reference:
-                flow, share = refined(view.frame, view.flow, seen, task.noise, task.scale, task.defects)
+                flow, share = refined(view.frame, view.flow, np.asarray(seen, np.float32), task.noise, task.scale, task.defects)
                 moved[i] = replace(view, flow=flow)
                 shares.append(share)
         task = replace(task, views=moved)
@@ -130,7 +141,7 @@ _NOTHING = np.empty((0, 0, 0), np.float32)
 
 def _solved(task: Task, progress: Callable[[int, int], None]) -> Reconstruction:
     """Solve all tiles in parallel."""
-    solver, out = _Solver(task), np.empty_like(task.image)
+    solver, out = _Solver(task), np.empty(task.planes.shape, np.float32)
     every = list(tiles((out.shape[0], out.shape[1]), SIDE, MARGIN))
     probed = set(np.linspace(0, len(every) - 1, min(_PROBES, len(every))).astype(int).tolist())
 
@@ -157,12 +168,13 @@ class _Solver:
         self._task, self._settings = task, task.settings
         self._inverses = [view.flow.inverse() for view in task.views]
         self._taps = _gaussian(PSF_FRACTION * task.settings.psf_sigma_px * task.scale)
-        self._balance = task.neutral.astype(np.float32)
+        self._neutral = task.neutral[: task.planes.shape[2]]
+        self._balance = None if len(self._neutral) == 1 else self._neutral.astype(np.float32)  # no colour differences
 
     def solve(self, tile: Tile, probe: bool = False) -> _Solved:
         """Return the tile's image, margins included."""
-        start = tile.cut(self._task.image)
-        prior = Prior(start, self._task.neutral, self._settings, self._task.views[0].frame.info.cfa.is_mono)
+        start = tile.cut(self._task.planes)
+        prior = Prior(start, self._neutral, self._settings)
         data = self._data(tile, start)
         robustness_maps, rechecked = self._robustness_maps(data, prior, start)
         equations = data.equations(robustness_maps)
@@ -215,7 +227,7 @@ class _Solver:
         conflict = contradicted(data, data.weighted(robustness_maps), x, _MOTION_ERROR_PX, _CONTRADICTION)
         if np.count_nonzero(conflict) < FEWEST_CELLS:
             return x, robustness_maps, equations
-        alone = tile.cut_rows(task.alone, (task.image.shape[0], task.image.shape[1]))
+        alone = tile.cut_rows(task.alone_rows, (task.image.shape[0], task.image.shape[1]))
         agreed = self._agreed(data, prior, start, alone, [t * (i == task.reference or 1 - conflict) for i, t in enumerate(robustness_maps)])
         robustness_maps = [t if i == task.reference else t * (1 - conflict * (1 - a)) for i, (t, a) in enumerate(zip(robustness_maps, agreed, strict=True))]
         equations = data.equations(robustness_maps)

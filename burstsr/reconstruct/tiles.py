@@ -42,7 +42,7 @@ class Tile:
 
     @property
     def own(self) -> tuple[slice, slice, slice]:
-        """Index of the tile's own pixels within its (3, h, w) arrays."""
+        """Index of the tile's own pixels within its (p, h, w) arrays."""
         return slice(None), slice(self.margin, self.margin + self.y1 - self.y0), slice(self.margin, self.margin + self.x1 - self.x0)
 
     def cells(self, scale: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -52,14 +52,15 @@ class Tile:
         return np.arange(first[0], last[0] + 1), np.arange(first[1], last[1] + 1)
 
     def cut(self, image: Floats) -> Floats:
-        """Return the tile's (3, h, w) part of a (H', W', 3) image."""
+        """Return the tile's (p, h, w) part of a (H', W', p) image."""
         return self.cut_rows(lambda first, last: image[first:last], (image.shape[0], image.shape[1]))
 
     def cut_rows(self, rows: Callable[[int, int], Floats], size: tuple[int, int]) -> Floats:
-        """Return the tile's (3, h, w) part of an image of `size` = (H', W') given as a function of its rows, first to last."""
+        """Return the tile's (p, h, w) part of an image of `size` = (H', W') given as a function of its rows, first to last."""
         y, x = (_mirrored(np.arange(first, first + length), n) for first, length, n in zip(self.origin, self.shape, size, strict=True))
-        out = aligned((3, *self.shape))
-        out[:] = np.moveaxis(rows(int(y.min()), int(y.max()) + 1)[np.ix_(y - y.min(), x)], 2, 0)
+        needed = rows(int(y.min()), int(y.max()) + 1)[np.ix_(y - y.min(), x)]
+        out = aligned((needed.shape[2], *self.shape))
+        out[:] = np.moveaxis(needed, 2, 0)
         return out
 
 
