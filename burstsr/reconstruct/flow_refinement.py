@@ -25,7 +25,8 @@ _PRIOR_PX = 0.015  # prior standard deviation of the remaining motion error
 def refined(frame: Frame, flow: Flow, image: Floats, noise: Noise, scale: float, defects: NDArray[np.int64]) -> tuple[Flow, float]:
     """Return the flow of `frame` after one Gauss-Newton step per 5 x 5 tiles, and the share of tiles that accepted it.
 
-    image: (H', W', 3), or (H', W', 1) of monochrome frames, blurred by the lens. For cross-validation each step is estimated from either half of the CFA cells, and accepted only if it reduces the
+    image: (H', W', 3), or (H', W', 1) of monochrome frames, blurred by the lens.
+    For cross-validation each step is estimated from either half of the CFA cells, and accepted only if it reduces the
     squared residual of the other half, both times.
     """
     samples = clipped_samples(frame)

@@ -1,6 +1,7 @@
 """Loops of the normal matrix: its product with an image. Same arithmetic as `naive.py`.
 
-normal: (p, h, reach + 1, 2 reach + 1, w) of p planes, 3 or, of monochrome frames, 1; half of the symmetric stencil N, see `loops.py`. taps: lens blur along an axis, odd and symmetric; [1] = none.
+normal: (p, h, reach + 1, 2 reach + 1, w), half of the symmetric stencil N, see `loops.py`, of p planes: 3, or of monochrome frames 1. taps: lens blur along
+an axis, odd and symmetric; [1] = none.
 
 N is by far the largest array and exceeds the fast caches: each of its rows is read once, for the pixels' own row and for the rows below, whose partial sums
 are kept in `lines`. Planes are stored in sequence in flat arrays, and indices are unsigned: numba's wrap-around test would prevent vectorisation.

@@ -16,6 +16,8 @@ TO_RGB = np.linalg.inv(TO_LUMA.astype(np.float64)).astype(np.float32)
 _OFFSETS = ((0, 0), (2, 2), (0, 2), (2, 0), (1, 1), (3, 3), (1, 3), (3, 1))  # of the lattice of blocks, by iteration
 _STEP, _DENSE_STEP = 4, 2  # pixels between blocks
 _COLOUR_STEP = 4  # the same for colour differences, if luma's blocks are dense
+_MONO_DENSE_STEP = 1  # of one plane, whose iterations take a third of the time: +0.05 dB
+_MONO_WIENER, _MONO_THRESHOLD = 0.5, 1.1  # of `wiener_noise_factor` and `dct_threshold`: a plane of its own holds no aliasing of colours; +0.1 to 0.15 dB
 _SMOOTH = (5, 5)
 
 
@@ -45,13 +47,17 @@ class Prior:
         planes, noise = self._planes(x, variance)
         out, pilot = aligned(x.shape), np.empty_like(planes[0])
         count = len(x)
-        steps = ((_DENSE_STEP, _COLOUR_STEP, _COLOUR_STEP) if dense else (_STEP, _STEP, _STEP))[:count]
+        steps: tuple[int, ...] = (_DENSE_STEP, _COLOUR_STEP, _COLOUR_STEP) if dense else (_STEP, _STEP, _STEP)
+        wiener: tuple[float, ...] = (s.wiener_noise_factor, 1.0, 1.0)
+        threshold = s.dct_threshold
+        if count == 1:
+            threshold *= _MONO_THRESHOLD
+            steps, wiener = (_MONO_DENSE_STEP if dense else _STEP,), (s.wiener_noise_factor * _MONO_WIENER,)
         guides = (None if before is None else self._planes(before, variance)[0][0], None, None)[:count]
-        wiener = (s.wiener_noise_factor, 1.0, 1.0)[:count]
         for plane, v, guide, result, step, strength in zip(planes, noise, guides, out, steps, wiener, strict=True):
             down, along = (o % step for o in _OFFSETS[turn % len(_OFFSETS)])
             if guide is None:
-                dct_shrinkage_loops.shrink(plane, v, plane, False, np.float32(s.dct_threshold), down, along, step, self._scratch, pilot)
+                dct_shrinkage_loops.shrink(plane, v, plane, False, np.float32(threshold), down, along, step, self._scratch, pilot)
             dct_shrinkage_loops.shrink(plane, v, pilot if guide is None else guide, True, np.float32(strength), down, along, step, self._scratch, result)
         if count == 1:
             return self._of_root(out)

@@ -35,7 +35,7 @@ Floats = NDArray[np.float32]
 PSF_FRACTION = 0.9  # of the given sigma of the lens blur: too large a sigma causes ringing, too small a one only blur
 SIDE, MARGIN = 216, 12  # output pixels: a tile's own side, and its margin
 _LEAST_INFORMATION = 0.05  # of the tile's mean: lower limit of the information that scales the penalty
-_AROUND = (5, 5)  # pixels over which information is averaged
+_AROUND = (5, 5)  # pixels over which the information of a colour is averaged; that of a single plane, which has all samples, is not
 _ALL_ACCEPTED = 0.995  # mean robustness of a tile above which rejected frames are not rechecked
 _COARSE = 0.1  # share of the iterations with fewer blocks
 _KNOWN = 0.8  # share of the iterations after which the previous z serves as luma's pilot: it changes little, which saves one filter
@@ -263,7 +263,7 @@ class _Solver:
         """
         s = self._settings
         steps, coarse, settled = (_RECHECK_STEPS, 1.0, _RECHECK_SETTLED) if recheck else (s.outer_iterations, _COARSE, _SETTLED)
-        information = np.stack([cv2.blur(plane, _AROUND) for plane in equations.information])
+        information = np.stack([cv2.blur(plane, _AROUND) for plane in equations.information]) if len(start) > 1 else equations.information
         least = data.least_information if data.is_bracket else information.mean() * np.float32(_LEAST_INFORMATION) + np.float32(1e-9)
         information = np.maximum(information, least)
         x, seen, pull, scratch = aligned(start.shape), aligned(start.shape), aligned(start.shape), normal_matrix_loops.scratch_for(start.shape)

@@ -56,7 +56,7 @@ class Case:
 
     def gathered(self):
         """normal and right of the loops."""
-        return equations.normal_equations([self.footprints()], [self.robustness], self.cfa, np.float32(self.scale), self.shape)
+        return equations.normal_equations([self.footprints()], [self.robustness], self.cfa, np.float32(self.scale), self.certainty.shape)
 
 
 def case_of(scale, rng, sigma=0.0, shape=(23, 26), flow_px=0.8, **changes):

@@ -126,6 +126,29 @@ def test_prior_shifts_its_lattice(rng):
     np.testing.assert_array_equal(p.prox(x, v, 0, False), p.prox(x, v, 8, False))
 
 
+def of_one_plane(start, **changes):
+    return Prior(start, np.ones(1), ReconstructSettings(**changes))
+
+
+@pytest.mark.parametrize("dense", [False, True])
+def test_prior_of_one_plane_keeps_a_constant_and_what_has_no_noise(dense, rng):
+    level, x = np.full((1, 16, 20), 0.3, np.float32), rng.uniform(0.05, 0.9, (1, 16, 20)).astype(np.float32)
+    np.testing.assert_allclose(of_one_plane(level).prox(level, np.full_like(level, 1e-4), 1, dense), level, atol=1e-5)
+    np.testing.assert_allclose(of_one_plane(x).prox(x, np.full_like(x, 1e-14), 0, dense), x, atol=1e-4)
+
+
+def test_prior_of_one_plane_denoises_what_luma_of_three_equal_ones_would_be(rng):
+    """Luma of three planes with independent noise has (1 + 4 + 1) / 16 of its variance; its filter only differs in step and strength."""
+    x = (0.3 + 0.1 * (np.arange(24) > 11) + 0.01 * rng.standard_normal((1, 24, 24))).astype(np.float32)
+    start, variance = np.full_like(x, 0.35), np.full_like(x, 1e-4)
+    one = of_one_plane(start, wiener_noise_factor=1.0, dct_threshold=2.0).prox(x, variance, 0, False)
+    three = Prior(np.repeat(start, 3, 0), np.ones(3), ReconstructSettings(wiener_noise_factor=0.5, dct_threshold=2.2)).prox(
+        np.repeat(x, 3, 0), np.repeat(variance, 3, 0) / np.float32(0.375), 0, False
+    )
+    np.testing.assert_allclose(one[0], three[1], atol=1e-5)
+    assert (one - x).std() > 0.005
+
+
 def test_dark_and_negative_values_stay_finite(rng):
     x = rng.normal(0, 0.01, (3, 16, 20)).astype(np.float32)
     assert np.isfinite(prior(x).prox(x, np.full_like(x, 1e-4), 0, True)).all()

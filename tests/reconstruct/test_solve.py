@@ -75,6 +75,23 @@ def test_engines_agree_on_ragged_tiles(shape, rng):
     np.testing.assert_allclose(problem.loops(4)[0], problem.paper(4)[0], atol=DESCEND_ABSOLUTE)
 
 
+@pytest.mark.parametrize("blurred", [False, True])
+@pytest.mark.parametrize("scale", SCALES)
+def test_one_plane_is_solved_as_each_of_three_without_colour(scale, blurred, rng):
+    problem = Problem(scale, 0.7 if blurred else 0.0, rng, chroma=0.0)
+    three, _ = problem.loops(200)
+    for plane in range(3):
+        cut = slice(plane, plane + 1)
+        x, seen, scratch = problem.x[cut].copy(), np.empty_like(problem.x[cut]), normal_matrix_loops.scratch_for((1, *problem.shape))
+        normal, right, target = problem.normal[cut].copy(), problem.right[cut].copy(), problem.target[cut].copy()
+        normal_matrix_loops.seen_of(normal, NO_SAMPLES, problem.taps, x, seen, scratch)
+        arguments = (problem.pull[cut].copy(), np.float32(5), None, target, 200, 0.0)  # no balance, no colour differences: chroma counts for nothing
+        least = cg_loops.conjugate_gradient(normal, NO_SAMPLES, problem.taps, right, *arguments, x, seen, scratch)
+        np.testing.assert_allclose(x[0], three[plane], atol=DESCEND_ABSOLUTE)
+        difference = cg_loops.misfit_difference(normal, NO_SAMPLES, problem.taps, right, target, x, seen, scratch)
+        assert least <= difference + 1e-4 * abs(difference)
+
+
 def test_no_iterations_change_nothing(rng):
     problem = Problem(2.0, 0.7, rng)
     np.testing.assert_array_equal(problem.loops(0)[0], problem.x)
