@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from burstsr.cli import benchmark_bracket, benchmark_real, benchmark_sections, benchmark_single, benchmark_speed
+from burstsr.cli import benchmark_bracket, benchmark_mosaic, benchmark_real, benchmark_sections, benchmark_single, benchmark_speed
 from burstsr.cli.common import add_common
 from burstsr.cli.console import echo, echo_json, warn
 from burstsr.cli.options import add_old_names, choice, one_of
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 IMAGE_SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp", ".webp")
 ROWS = ("bilinear", "dht", "menon", "dis", "drizzle", "ours", "ours-true-motion", "best", "best-true-motion")
 SECTIONS = ("grid", "short", "tripod", "mover", "counts", "scales", "lamp", "hot", "psf")
-ALL_SECTIONS = (*SECTIONS, benchmark_real.SECTION, benchmark_bracket.SECTION)
+ALL_SECTIONS = (*SECTIONS, benchmark_real.SECTION, benchmark_bracket.SECTION, benchmark_mosaic.SECTION)
 MODES = ("fast", "best")
 MOTIONS = ("handheld", "tripod", "jiggle")
 
@@ -51,7 +51,8 @@ def _add_quality(benchmarks: Any) -> None:  # noqa: ANN401
         "axis and skips the other sections. Writes quality.json, quality.md and side-by-side crops to OUT. --sections real, which runs only when it is asked "
         "for and alone: named scenes as hands and the world make them, both modes, dB over the best single frame, blocks that are worse than it, flow error; "
         "writes real.json and real.md. --sections bracket, alone too: five exposures of scenes with highlights against five equal ones and the classical "
-        "merge; writes bracket.json and bracket.md.",
+        "merge; writes bracket.json and bracket.md. --sections mosaic, alone too: monochrome, X-Trans and quad Bayer against their best single frame; "
+        "writes mosaic.json and mosaic.md.",
     )
     quality.add_argument("image", metavar="IMAGE", nargs="*", type=Path, help="sRGB images, or folders of them (default: testsets/Kodak24 of --data)")
     quality.add_argument("--quick", action="store_true", help="five images, one or two for the other sections; takes minutes")
@@ -59,7 +60,7 @@ def _add_quality(benchmarks: Any) -> None:  # noqa: ANN401
     quality.add_argument("--frames", type=_integers, default=(), metavar="N,...", help="default 13")
     quality.add_argument("--scale", type=_numbers, default=(), metavar="S,...", help="1 to 4; default 2")
     quality.add_argument("--motion", type=_words(MOTIONS), default=(), metavar="NAME,...", help=f"{', '.join(MOTIONS)}; default handheld")
-    quality.add_argument("--sections", type=_words(ALL_SECTIONS), default=(), metavar="NAME,...", help=f"of {', '.join(SECTIONS)}; or real, or bracket")
+    quality.add_argument("--sections", type=_words(ALL_SECTIONS), default=(), metavar="NAME,...", help=f"of {', '.join(SECTIONS)}; or real, bracket or mosaic")
     quality.add_argument("--split", **choice(benchmark_real.SPLITS), help="real: images and seeds to tune on (train, default), or to report (test)")
     quality.add_argument("--scenes", type=_words(SCENES), default=(), metavar="NAME,...", help=f"real: of {', '.join(SCENES)}; default all")
     quality.add_argument("--rows", type=_words(ROWS), default=ROWS, metavar="NAME,...", help=f"of {', '.join(ROWS)}")
@@ -114,6 +115,8 @@ def _quality(args: argparse.Namespace) -> int:
     images = grid.quick_choice(images) if args.quick else images
     if benchmark_bracket.check(args):
         return benchmark_bracket.run(args, images)
+    if benchmark_mosaic.check(args):
+        return benchmark_mosaic.run(args, images)
     axes = {name: getattr(args, name) for name in ("iso", "frames", "scale", "motion", "sections", "quick", "blur", "seed")}
     cases = grid.Grid(images=images, **axes).cases()
     chosen, notes = rows.chosen_rows(args.rows)
