@@ -14,7 +14,6 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import optimize
 
 from burstsr.bracket.precision import relative_precision
 from burstsr.core.burst import Frame, FrameInfo, Levels
@@ -103,6 +102,8 @@ def _variance_on(flat: Registered, tuned: Settings, outcome: Reconstruction | No
 
 def _fit(level: NDArray[np.float64], variance: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the non-negative (alpha, beta) with the smallest squared relative error."""
+    from scipy import optimize  # takes long to import
+
     variance = np.maximum(variance, 1e-15)
     return np.asarray(optimize.nnls(np.stack([level / variance, 1 / variance], 1), np.ones(len(level)))[0])
 

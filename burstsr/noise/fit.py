@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import least_squares
 
 from burstsr.core.censored_normal import clipped_moments
 from burstsr.core.noise import Noise
@@ -65,6 +64,8 @@ def fit(points: tuple[Points, Points, Points], low: float, high: float = 1.0) ->
 
 def _line(points: Points, low: float, high: float) -> tuple[float, float, float, float]:
     """Return alpha, beta and their standard errors."""
+    from scipy.optimize import least_squares  # only where noise is measured: takes long to import
+
     level, variance = points.level, points.variance
     unit = np.array([max(float(np.median(variance)) / max(float(np.median(np.abs(level))), 1e-6), 1e-12), max(float(np.median(variance)), 1e-14)])
     expected, prior_weight = np.full(level.shape, unit[1]), 0.0

@@ -9,13 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
-from scipy.interpolate import CubicSpline
-from scipy.ndimage import gaussian_filter1d
-from scipy.signal import lfilter
 from scipy.special import gammaln, ndtr
 
 from burstsr.noise.structure import Split
@@ -119,6 +117,9 @@ _MIXTURES = _mixtures()
 
 def _floor(group: Split, start: float, steps: int) -> tuple[float, float, Doubles]:
     """Return the floor of the group, its relative error, and the log-likelihood of the noise variance on the grid."""
+    from scipy.interpolate import CubicSpline  # only where noise is measured: these take long to import
+    from scipy.ndimage import gaussian_filter1d
+
     low, middle = (float(np.log(np.quantile(group.variance, q))) for q in (0.02, 0.5))
     first = int((low - 1.5 - start) / _GRID)
     last = min(int(np.ceil((max(middle, low + 0.5) + 1.2 - start) / _GRID)), (steps - 1) // _COARSE)
@@ -130,7 +131,8 @@ def _floor(group: Split, start: float, steps: int) -> tuple[float, float, Double
     error = float(np.sqrt(max((posterior * (at - middle) ** 2).sum() * STEP, STEP**2 / 12)))
     full = np.zeros(steps)
     full[_COARSE * first : _COARSE * last + 1] = posterior
-    above = lfilter([STEP / _TEXTURE_ABOVE], [1.0, -np.exp(-STEP / _TEXTURE_ABOVE)], full[::-1])[::-1]
+    decay = float(np.exp(-STEP / _TEXTURE_ABOVE))
+    above = np.array(list(accumulate((full[::-1] * (STEP / _TEXTURE_ABOVE)).tolist(), lambda sums, x: x + decay * sums)))[::-1]
     result = np.log((1 - _TEXTURED) * full + _TEXTURED * above + 1e-10)
     result[_COARSE * last + 1 :] = result[_COARSE * last] - _STEEP * STEP * np.arange(1, steps - _COARSE * last)
     return float(np.exp(middle)), error, result

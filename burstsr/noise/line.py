@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 
 from burstsr.core.noise import Noise
 from burstsr.noise.fit import NoiseFit, Points, clipped_at
@@ -62,6 +61,8 @@ def _first(floors: Floors, channel: int) -> Doubles:
 
 
 def _most_likely(floors: Floors, channel: int, others: list[Doubles], start: Doubles) -> Doubles:
+    from scipy.optimize import minimize  # only where noise is measured: takes long to import
+
     simplex = start + np.array([[0.0, 0.0], [0.4, 0.0], [0.0, 0.8]])
     options = {"initial_simplex": simplex, "xatol": 0.01, "fatol": 0.01, "maxfev": 120}
     return np.asarray(minimize(lambda logs: -_likelihood(floors, channel, others, logs), start, method="Nelder-Mead", options=options).x)

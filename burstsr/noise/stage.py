@@ -8,7 +8,6 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import nnls
 
 from burstsr.core.burst import Burst, Frame
 from burstsr.core.cfa import GREEN
@@ -144,6 +143,8 @@ def _blocks(plane: NDArray[np.float32], even: NDArray[np.float32]) -> tuple[NDAr
 
 
 def _fit(level: NDArray[np.float64], square: NDArray[np.float64], flat: float = _QUANTILE_OF_FLAT) -> tuple[float, float]:
+    from scipy.optimize import nnls  # only where noise is measured: takes long to import
+
     if level.size < 4:
         return 1e-4, 1e-6
     edges = np.quantile(level, np.linspace(0, 1, min(_BINS, max(1, level.size // 24)) + 1))

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from scipy.optimize import nnls
 
 from burstsr.core.burst import FrameInfo
 from burstsr.core.errors import InputFileError, SettingsError
@@ -102,6 +101,8 @@ def over_iso(records: Sequence[NoiseRecord], iso: float) -> NoiseRecord:
     """
     if not records or not iso > 0 or min(r.iso for r in records) <= 0:
         raise SettingsError(f"iso = {iso:g}: a fit of noise over ISO requires ISO values above 0")
+    from scipy.optimize import nnls  # takes long to import
+
     isos, unit = np.array([r.iso for r in records]), float(np.mean([r.iso for r in records]))
     powers = {1: ((1,), (2,)), 2: ((0, 1), (0, 2))}.get(len({r.iso for r in records}), ((0, 1), (0, 1, 2)))
     found = []
