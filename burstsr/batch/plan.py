@@ -44,7 +44,7 @@ def plan(bursts: Sequence[BurstFiles], settings: Sequence[Settings], request: Re
         raise SettingsError(_lacks_reference(jobs[0]))
     todo, outcomes = [], []
     for burst, job in zip(bursts, jobs, strict=True):
-        reason = refusal(burst) or _lacks_reference(job) or _overwritten_source(job, sources)
+        reason = refusal(burst) or _lacks_reference(job) or _lacks_region(job, burst) or _overwritten_source(job, sources)
         outcome = Outcome(job.name, "failed", len(job.paths), reason) if reason else None if unfinished(job.files) else settled(job)
         if outcome is not None:
             outcomes.append(outcome)
@@ -65,6 +65,17 @@ def _lacks_reference(job: Job) -> str:
     if index is None or index < len(job.paths):
         return ""
     return f"burst {job.name} has {len(job.paths)} frames: --reference must be auto or between 0 and {len(job.paths) - 1}, not {index}"
+
+
+def _lacks_region(job: Job, burst: BurstFiles) -> str:
+    """Return why --crop or --zoom leave nothing of the burst's frames, or ''."""
+    from burstsr.core.window import region_of_interest
+
+    try:
+        region_of_interest(job.settings.crop, job.settings.zoom, burst.infos[0].shape)
+    except SettingsError as error:
+        return str(error)
+    return ""
 
 
 def _overwritten_source(job: Job, sources: dict[tuple[int, int], Path]) -> str:

@@ -1,7 +1,6 @@
 """Compilation of all loops before they are needed, in several processes: numba compiles one function at a time in a process.
 
-Every part runs stages on a tiny burst, so that the machine code of their loops is in the cache; other processes then load it from there. The parts hardly
-share loops, and take about equally long.
+Machine code goes into the cache, from where other processes load it. `warmup_parts` are what is compiled.
 """
 
 from __future__ import annotations
@@ -11,31 +10,20 @@ import math
 import os
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Literal, Protocol
+from queue import Queue
+from typing import Protocol
 
+from burstsr.batch.warmup_parts import DONE, parts
 from burstsr.core.jit_events import COMPILING
 from burstsr.core.parallel import thread_count
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from burstsr.core.burst import Burst, Frame
-    from burstsr.core.flow import Flow
-    from burstsr.core.noise import Noise
-    from burstsr.reconstruct import Task
-    from burstsr.registration import Registered
-
-_SHAPE = (128, 128)  # raw pixels of the tiny frames
-_SHIFTS = ((0.0, 0.0), (0.25, 0.5), (0.75, 0.25))  # raw pixels
 _MODES = ("fast", "best")
-_POLL_S = 0.05
 _PACKAGE = Path(__file__).resolve().parents[1]
 
 
@@ -46,72 +34,116 @@ class Display(Protocol):
         """Report progress."""
 
 
-def parts(mode: str) -> tuple[str, ...]:
-    """Return the names of the parts that `mode` needs, the longest first."""
-    return tuple(name for name, (_, modes) in _PARTS.items() if mode in modes)
-
-
-def compile_part(name: str) -> None:
-    """Compile the loops of one part in this process."""
-    _PARTS[name][0]()
-
-
 def compile_ahead(modes: Iterable[str], display: Display) -> None:
     """Compile what jobs of these modes need, on all cores, unless that has been done. Switched off by BURSTSR_WARMUP=0, and on a single core."""
     for mode in sorted(set(modes), reverse=True):
-        if thread_count() > 1 and os.environ.get("BURSTSR_WARMUP") != "0" and not is_compiled(mode):
+        if thread_count() > 1 and os.environ.get("BURSTSR_WARMUP") != "0" and not is_compiled(mode, tried=True):
             names = parts(mode)
             for done, _ in enumerate(compile_all(names, thread_count())):
                 display.stage("burstsr", COMPILING, done + 1, len(names))
 
 
 def compile_all(names: Sequence[str], processes: int) -> Iterator[tuple[str, float]]:
-    """Compile parts in that many processes; yield (name, seconds) of each as it is ready.
+    """Compile parts in that many processes, each of which takes part after part; yield (name, seconds) of each as it is ready.
 
     NaN seconds: the part failed, and its loops are compiled where they are needed.
     """
-    waiting, running, failed = list(names), dict[subprocess.Popen[bytes], tuple[str, float]](), False
+    waiting, ready, failed = deque(names), Queue[tuple[str, float]](), False
+    workers = [_Worker() for _ in range(min(processes, len(names)))]
+    threads = [threading.Thread(target=worker.serve, args=(waiting, ready), daemon=True) for worker in workers]
     try:
-        while waiting or running:
-            while waiting and len(running) < processes:
-                name = waiting.pop(0)
-                running[_begun(name)] = name, time.perf_counter()
-            for process in [process for process in running if process.poll() is not None]:
-                name, start = running.pop(process)
-                failed |= process.returncode != 0
-                yield name, time.perf_counter() - start if process.returncode == 0 else math.nan
-            time.sleep(_POLL_S)
+        for thread in threads:
+            thread.start()
+        for _ in names:
+            name, seconds = ready.get()
+            failed |= math.isnan(seconds)
+            yield name, seconds
     finally:
-        for process in running:
+        waiting.clear()
+        for worker, thread in zip(workers, threads, strict=True):
+            worker.end()
+            thread.join()
+    for mode in _MODES:
+        if set(parts(mode)) <= set(names):
+            _remember(mode, failed)
+
+
+class _Worker:
+    """A process that compiles parts, one after another, started again after one that ended it."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+        self._lock, self._ended = threading.Lock(), False
+
+    def serve(self, waiting: deque[str], ready: Queue[tuple[str, float]]) -> None:
+        """Compile parts until none waits."""
+        with suppress(IndexError):
+            while True:
+                name, start, done = waiting.popleft(), time.perf_counter(), False
+                with suppress(OSError):  # no process could be started
+                    done = self._compile(name)
+                ready.put((name, time.perf_counter() - start if done else math.nan))
+        self._close()
+
+    def end(self) -> None:
+        """End the process, and start none."""
+        with self._lock:
+            self._ended = True
+            if self._process is not None:
+                self._process.kill()
+
+    def _compile(self, name: str) -> bool:
+        with self._lock:
+            if self._ended:
+                return False
+            process = self._process = self._process or _begun()
+        if process.stdin is not None and process.stdout is not None:
+            with suppress(OSError):
+                process.stdin.write(f"{name}\n".encode())
+                process.stdin.flush()
+                if answer := process.stdout.readline().strip():
+                    return answer == DONE
+        self._close()
+        return False
+
+    def _close(self) -> None:
+        with self._lock:
+            process, self._process = self._process, None
+        if process is not None:
             process.kill()
-            process.wait()
-    if not failed:
-        for mode in _MODES:
-            if set(parts(mode)) <= set(names):
-                _remember(mode)
+            with suppress(OSError):
+                process.communicate()
 
 
-def _begun(name: str) -> subprocess.Popen[bytes]:
-    """Start a process that compiles a part."""
+def _begun() -> subprocess.Popen[bytes]:
+    """Start a process that compiles the parts whose names it reads."""
     path = os.pathsep.join(part for part in (str(_PACKAGE.parent), os.environ.get("PYTHONPATH")) if part)
-    nothing = subprocess.DEVNULL
     return subprocess.Popen(
-        [sys.executable, "-m", "burstsr.batch.warmup", name], env={**os.environ, "PYTHONPATH": path}, stdin=nothing, stdout=nothing, stderr=nothing
+        [sys.executable, "-m", "burstsr.batch.warmup_parts"],
+        env={**os.environ, "PYTHONPATH": path},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
     )
 
 
-def is_compiled(mode: str) -> bool:
-    """Return whether `compile_all` has run for this mode with these sources, this numba and this processor; true where nothing can be kept."""
+def is_compiled(mode: str, tried: bool = False) -> bool:
+    """Return whether `compile_all` has run for this mode with these sources, this numba and this processor; true where nothing can be kept.
+
+    tried: also where a part failed, which then would only fail again.
+    """
     marker = _marker(mode)
-    return marker is None or marker.exists()
+    with suppress(OSError):
+        return marker is None or tried and marker.exists() or marker.read_text() == ""
+    return False
 
 
-def _remember(mode: str) -> None:
-    """Note that all parts of `mode` are compiled."""
+def _remember(mode: str, failed: bool) -> None:
+    """Note that all parts of `mode` have been compiled, or that some failed: both hold until the processor, numba or the sources change."""
     marker = _marker(mode)
     if marker is not None:
         with suppress(OSError):
-            marker.touch()
+            marker.write_text("failed" if failed else "")
 
 
 def cache_folder() -> Path | None:
@@ -135,155 +167,3 @@ def _digest() -> str:
     facts = [numba.__version__, llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()]
     facts += [f"{p.name} {p.stat().st_mtime_ns} {p.stat().st_size}" for p in sorted(_PACKAGE.rglob("*loops.py"))]
     return hashlib.sha256("\n".join(facts).encode()).hexdigest()[:16]
-
-
-def _burst() -> tuple[Burst, list[Flow], Noise]:
-    """Return a tiny burst as it is read from files, its motion, and its noise."""
-    import numpy as np
-
-    from burstsr.core.burst import Burst
-    from burstsr.core.flow import Flow
-    from burstsr.core.noise import Noise
-
-    rng, noise = np.random.default_rng(0), Noise.of_iso(100)
-    y, x = np.mgrid[: _SHAPE[0], : _SHAPE[1]].astype(np.float64)
-    mosaics = []
-    for dy, dx in _SHIFTS:
-        scene = 0.4 + 0.2 * np.sin(0.4 * (y + dy)) * np.cos(0.5 * (x + dx)) + 0.1 * ((x + dx) // 24 % 2)
-        mosaics.append(np.rint(1024 + 14000 * (scene + rng.normal(0, 0.01, _SHAPE))).astype(np.uint16))
-    burst = Burst.from_arrays(mosaics, black=1024.0, white=16383.0, noise=noise, as_shot_neutral=(0.5, 1.0, 0.6), xyz_to_camera=np.eye(3))
-    zero = Flow.zero(_SHAPE, 8)
-    return burst, [replace(zero, tiles=zero.tiles + np.array(shift, np.float32)) for shift in _SHIFTS], noise
-
-
-def _registered() -> Registered:
-    """Return the tiny burst, registered without estimating anything."""
-    import numpy as np
-
-    from burstsr.core.quantise import packed
-    from burstsr.merge import SamePhaseMean
-    from burstsr.reconstruct import RegisteredFrame
-    from burstsr.registration import Registered
-
-    burst, flows, noise = _burst()
-    full = np.ones((_SHAPE[0] // 2, _SHAPE[1] // 2), np.float32)
-    same_phase = SamePhaseMean(burst.frames[0])
-    for frame, flow in zip(burst, flows, strict=True):
-        same_phase.add(frame, flow, full)
-    return Registered([RegisteredFrame(frame, flow, packed(full)) for frame, flow in zip(burst, flows, strict=True)], 0, noise, same_phase)
-
-
-def _motion() -> None:
-    import numpy as np
-
-    from burstsr.align import Aligner, scenes
-    from burstsr.settings import Settings
-
-    burst, _, noise = _burst()
-    scenes(burst, 0)
-    aligner = Aligner(burst.frames[0], noise, Settings().align)
-    moved = burst.frames[0].mosaic.copy()
-    moved[48:, 48:] = np.roll(moved, 2, axis=1)[48:, 48:]  # a part that moves by itself: motion is refined
-    for frame in (*burst.frames[1:], burst.frames[0].with_mosaic(moved)):
-        aligner.estimate_flow(frame)
-
-
-def _robustness() -> None:
-    import numpy as np
-
-    from burstsr.align import select_reference
-    from burstsr.defects import find_defects, repair_pixels
-    from burstsr.registration import register_frames
-    from burstsr.report import Record
-    from burstsr.robustness import RobustnessModel
-    from burstsr.settings import Settings
-
-    settings = Settings()
-    burst, flows, noise = _burst()
-    _noise(burst, flows, noise)
-    defects = find_defects(burst, noise, settings.defects)
-    frames = [repair_pixels(frame, defects) for frame in burst]
-    select_reference(burst, noise)
-    without = replace(settings, merge=replace(settings.merge, back_projection_iterations=0))
-    register_frames(frames, 0, noise, without, flows, Record(burst, settings))
-    RobustnessModel(frames[0], noise, settings.robustness).shown(frames[1], flows[1], np.array([[8, 8]]))
-
-
-def _noise(burst: Burst, flows: list[Flow], noise: Noise) -> None:
-    """Compile what checks and measures noise, with known motion."""
-    import numpy as np
-
-    from burstsr.noise import check_agreement, check_noise_profile, estimate_snr
-
-    full = np.ones((_SHAPE[0] // 2, _SHAPE[1] // 2), np.float32)
-    of = {id(frame): flow for frame, flow in zip(burst, flows, strict=True)}
-
-    def known(frame: Frame) -> Flow:
-        return of.get(id(frame), flows[0])
-
-    def registered(frame: Frame) -> tuple[Flow, NDArray[np.float32]]:
-        return known(frame), full
-
-    estimate_snr(burst.frames[0], noise)
-    check_noise_profile(burst, noise, lambda reference, model: known)
-    check_agreement(burst, noise, lambda reference, model: registered)
-
-
-def _merge() -> None:
-    from burstsr.develop import develop
-    from burstsr.settings import Settings
-
-    develop(_registered(), Settings(), lambda stage: None, keep_weight=True)
-
-
-def _task(registered: Registered, mode: Literal["fast", "best"]) -> Task:
-    """Return the reconstruction of a flat image from the tiny burst."""
-    import numpy as np
-
-    from burstsr.develop import SingleFrameImage
-    from burstsr.reconstruct import Task
-    from burstsr.settings import Settings
-
-    settings, guide = Settings(mode=mode), registered.guide
-    image = np.full((2 * _SHAPE[0], 2 * _SHAPE[1], 3), 0.4, np.float32)
-    neutral, defects, alone = guide.info.colour.as_shot_neutral, np.zeros((0, 2), np.int64), SingleFrameImage(guide, settings.scale)
-    return Task(image, registered.views, 0, registered.noise, neutral, settings.scale, settings.reconstruct, defects, alone=alone)
-
-
-def _reconstruction() -> None:
-    from burstsr.reconstruct import reconstruct
-
-    reconstruct(_task(_registered(), "best"), lambda done, total: None)
-
-
-def _files() -> None:
-    from burstsr.core.result import Result
-    from burstsr.export import write_dng
-    from burstsr.finish import finish_uint8
-    from burstsr.io.dng import write_cfa_dng
-    from burstsr.io.lazy_frames import read_frames
-    from burstsr.reconstruct import replace_contradicted
-    from burstsr.settings import FinishSettings
-
-    registered = _registered()
-    task = _task(registered, "fast")
-    replace_contradicted(task)
-    result = Result(task.image, registered.guide.info, task.scale, registered.noise)
-    finish_uint8(result, FinishSettings())
-    with TemporaryDirectory(prefix="burstsr-warmup-") as folder:
-        write_dng(Path(folder) / "result.dng", result)
-        write_cfa_dng(Path(folder) / "frame.dng", registered.guide)
-        for frame in read_frames([Path(folder) / "frame.dng"]):
-            frame.mosaic.sum()
-
-
-_PARTS: dict[str, tuple[Callable[[], None], tuple[str, ...]]] = {
-    "merge": (_merge, ("fast", "best")),
-    "motion": (_motion, ("fast", "best")),
-    "reconstruction": (_reconstruction, ("best",)),
-    "robustness": (_robustness, ("fast", "best")),
-    "files": (_files, ("fast", "best")),
-}
-
-if __name__ == "__main__":
-    compile_part(sys.argv[1])

@@ -54,6 +54,15 @@ def many_flows_at(first, last, tiles, tile, y, x, out):
 
 
 @compiled
+def spaced(count, start, step):
+    """Return float64 positions start, start + step, ...: of one type for all callers of `between_tiles`, which then is compiled once."""
+    positions = np.empty(count)
+    for k in range(count):
+        positions[k] = start + step * k
+    return positions
+
+
+@compiled
 def between_tiles(positions, tile, tiles):
     """Return, for raw positions along an axis, the index of the tile centre before each, and the fraction towards the next (extrapolated beyond the ends)."""
     count = len(positions)

@@ -107,5 +107,8 @@ def phases_of(columns, scale, tile, tiles, chunks):
         for k in range(cells):
             x[k] = (min(columns[k] + p, columns[k + 1] - 1) + 0.5) / scale - 0.5
             offset[p, k] = x[k] - 2 * k
-        lower[p, :cells], share[p, :cells] = between_tiles(x, tile, tiles)
+        before, towards = between_tiles(x, tile, tiles)
+        for k in range(cells):  # not slices, whose checks of shapes take longer to compile than this function
+            lower[p, k] = before[k]
+            share[p, k] = towards[k]
     return lower, share, offset

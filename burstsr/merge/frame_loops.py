@@ -8,7 +8,7 @@ import math
 import numpy as np
 
 from burstsr.core.area_loops import overlap, square_mean
-from burstsr.core.flow_loops import between_tiles, row_shifts, segments_between
+from burstsr.core.flow_loops import between_tiles, row_shifts, segments_between, spaced
 from burstsr.core.jit import compiled, inlined
 from burstsr.core.loops import mirrored
 from burstsr.merge.weigh_loops import BORDER, exp
@@ -133,8 +133,8 @@ def split_residuals(mosaic, black, gain, red, top, rows, stride, base, planes, i
     weights = np.empty((2 * taps, width // 2), f4)
     total = np.empty(width // 2, f4)
     flat = image.reshape(-1)
-    row_of, row_share = between_tiles(np.arange(height), tile, back.shape[0])
-    _, share, segments, of_tile = segments_between(np.arange(width), tile, back.shape[1])
+    row_of, row_share = between_tiles(spaced(height, 0.0, 1.0), tile, back.shape[0])
+    _, share, segments, of_tile = segments_between(spaced(width, 0.0, 1.0), tile, back.shape[1])
     for n in range(2 * rows):
         y = mirrored(top + n - red[0] - BORDER, height)
         sample_row(mosaic, y, black, gain, row)
@@ -152,8 +152,8 @@ def same_site_mean(first, last, mosaic, black, gain, flow, tile, robustness, pre
     period: of the CFA per axis, float32: 2, 1, 6 of X-Trans, 4 of quad Bayer.
     """
     height, width = mosaic.shape
-    row_of, row_share = between_tiles(np.arange(height), tile, flow.shape[0])
-    _, share, segments, of_tile = segments_between(np.arange(width), tile, flow.shape[1])
+    row_of, row_share = between_tiles(spaced(height, 0.0, 1.0), tile, flow.shape[0])
+    _, share, segments, of_tile = segments_between(spaced(width, 0.0, 1.0), tile, flow.shape[1])
     dy = np.empty(width, f4)
     dx = np.empty(width, f4)
     w = np.empty(width, f4)

@@ -145,7 +145,9 @@ def accumulate(
     chunks = (cells + CHUNK - 1) // CHUNK
     lower, share, offset = phases_of(columns, scale, tile, flows.shape[2], chunks)
     subpixel_phases = lower.shape[0]
-    y = (np.arange(rows[first], rows[last]) + 0.5) / scale - 0.5
+    y = np.empty(rows[last] - rows[first])
+    for o in range(len(y)):
+        y[o] = (rows[first] + o + 0.5) / scale - 0.5
     row_of, row_share = between_tiles(y, tile, flows.shape[1])
     most = 0
     for q in range(first, last, GROUP):

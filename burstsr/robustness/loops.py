@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from burstsr.core.flow_loops import between_tiles, row_shifts, segments_between
+from burstsr.core.flow_loops import between_tiles, row_shifts, segments_between, spaced
 from burstsr.core.jit import compiled, inlined
 from burstsr.robustness.statistics_loops import at_level
 
@@ -21,8 +21,8 @@ def mismatch_rows(first, last, ref_mean, sigma2, mean, flow, tile, curve_differe
     """
     height, width = out.shape
     steps = f4(curve_difference.shape[1] - 1)
-    row_of, row_share = between_tiles(2 * np.arange(height) + 0.5, tile, flow.shape[0])
-    _, share, segments, of_tile = segments_between(2 * np.arange(width) + 0.5, tile, flow.shape[1])
+    row_of, row_share = between_tiles(spaced(height, 0.5, 2.0), tile, flow.shape[0])
+    _, share, segments, of_tile = segments_between(spaced(width, 0.5, 2.0), tile, flow.shape[1])
     dy = np.empty(width, f4)
     dx = np.empty(width, f4)
     weights = np.empty((3, width), f4)  # of the lower and the right neighbour; whether inside the frame

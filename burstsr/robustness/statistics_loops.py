@@ -10,7 +10,7 @@ f4 = np.float32
 u8 = np.uint64
 
 
-@inlined
+@compiled
 def cell_row(mosaic, black, scale, red, y, out, slot):
     """Write one row of CFA cells' R, G, B, the two greens averaged, to out[slot, :, 1:-1], borders replicated."""
     ry, rx = red // 2, red % 2
@@ -32,19 +32,24 @@ def cell_row(mosaic, black, scale, red, y, out, slot):
 
 
 @compiled
+def next_rows(mosaic, black, scale, red, y, first, ring):
+    """Write the CFA cells of the row below y to a ring of three rows, for y = `first` also those above it; return the slots of rows y - 1, y, y + 1."""
+    h = mosaic.shape[0] // 2
+    for row in range(max(first - 1, 0) if y == first else y + 1, min(y + 2, h)):
+        cell_row(mosaic, black, scale, red, row, ring, row % 3)
+    return u8(max(y - 1, 0) % 3), u8(y % 3), u8(min(y + 1, h - 1) % 3)
+
+
+@compiled
 def mean_rows(first, last, mosaic, black, scale, red, out):
     """Compute 3 x 3 means of CFA cells, (3, h, w), borders replicated. black, scale (2, 2); red: 2 y + x of the red site."""
-    h, w = out.shape[1:]
+    w = out.shape[2]
     ring = np.empty((3, 3, w + 2), f4)
     total = np.empty(w + 2, f4)
     ninth = f4(1.0 / 9.0)
     one, two = u8(1), u8(2)
-    for y in range(max(first - 1, 0), min(first + 1, h)):
-        cell_row(mosaic, black, scale, red, y, ring, y % 3)
     for y in range(first, last):
-        if y + 1 < h:
-            cell_row(mosaic, black, scale, red, y + 1, ring, (y + 1) % 3)
-        i, j, k = u8(max(y - 1, 0) % 3), u8(y % 3), u8(min(y + 1, h - 1) % 3)
+        i, j, k = next_rows(mosaic, black, scale, red, y, first, ring)
         for c in range(3):
             for x in range(u8(w + 2)):
                 total[x] = ring[i, c, x] + ring[j, c, x] + ring[k, c, x]
@@ -66,16 +71,12 @@ def guide_rows(first, last, mosaic, black, scale, red, curve_variance, mean, sig
 
     curve_variance (3, n): noise variance over level 0 .. 1. field (3, h, w): gain of the samples, None = 1; the same in the other loops.
     """
-    h, w = sigma2.shape
+    w = sigma2.shape[1]
     steps = curve_variance.shape[1] - 1
     ring = np.empty((3, 3, w + 2), f4)
     ninth = f4(1.0 / 9.0)
-    for y in range(max(first - 1, 0), min(first + 1, h)):
-        cell_row(mosaic, black, scale, red, y, ring, y % 3)
     for y in range(first, last):
-        if y + 1 < h:
-            cell_row(mosaic, black, scale, red, y + 1, ring, (y + 1) % 3)
-        i, j, k = u8(max(y - 1, 0) % 3), u8(y % 3), u8(min(y + 1, h - 1) % 3)
+        i, j, k = next_rows(mosaic, black, scale, red, y, first, ring)
         sigma2[y] = f4(0)
         for c in range(3):
             for x in range(u8(w)):
@@ -95,7 +96,7 @@ def guide_rows(first, last, mosaic, black, scale, red, curve_variance, mean, sig
                     sigma2[y, x] += max(spread * ninth, at_level(curve_variance, c, m, field[c, y, x]))
 
 
-@inlined
+@compiled
 def add_cells(mosaic, black, scale, red, y, x, weight, window):
     """Add the CFA cells around (y, x), borders replicated, to window (3, 3, 3): R, G, B times weight."""
     h, w = mosaic.shape[0] // 2, mosaic.shape[1] // 2

@@ -13,7 +13,7 @@ from burstsr.core import jit_events
 COVERAGE = """
 import json, sys
 from pathlib import Path
-from burstsr.batch import warmup
+from burstsr.batch import warmup, warmup_parts
 from burstsr.core import jit
 import numpy as np
 from burstsr.cli import main
@@ -25,7 +25,7 @@ y, x = np.mgrid[:256, :320]
 scene = np.clip(120 + 60 * np.sin(0.2 * x[..., None] + y[..., None] * [0.1, 0.15, 0.2]) + 50 * ((x // 40 + y // 30) % 2)[..., None], 0, 255).astype(np.uint8)
 write_simulated(folder / "burst", simulate_burst(scene, SimulateSettings(frames=4, iso=200), np.random.default_rng(1)), 1)
 for name in warmup.parts("best"):
-    warmup.compile_part(name)
+    warmup_parts.compile_part(name)
 ahead = {loop: len(loop.signatures) for loop in jit.loops}
 for mode in ("fast", "best"):
     assert main(["process", str(folder / "burst"), "-o", str(folder / mode), "--mode", mode]) == 0
@@ -41,12 +41,18 @@ def test_parts_cover_what_a_burst_needs(tmp_path):
     assert not new
 
 
-def test_a_part_that_fails_is_told_and_not_remembered(tmp_path, monkeypatch):
-    remembered = []
-    monkeypatch.setattr(warmup, "_remember", remembered.append)
+def test_a_part_that_fails_is_told_and_not_tried_by_every_run(tmp_path, monkeypatch):
+    monkeypatch.setattr(warmup, "cache_folder", lambda: tmp_path)
+    monkeypatch.setattr(warmup, "parts", lambda mode: ("nonesuch",))
     ((name, seconds),) = warmup.compile_all(["nonesuch"], 2)
     assert name == "nonesuch" and math.isnan(seconds)
-    assert not remembered
+    assert warmup.is_compiled("fast", tried=True)  # what a run asks
+    assert not warmup.is_compiled("fast")  # what `burstsr warmup` asks
+
+
+def test_a_process_compiles_part_after_part():
+    names = ["nonesuch", "other", "third"]
+    assert [name for name, _ in warmup.compile_all(names, 1)] == names
 
 
 def test_only_what_is_not_compiled_is_compiled(monkeypatch):
@@ -62,7 +68,7 @@ def test_only_what_is_not_compiled_is_compiled(monkeypatch):
 
     monkeypatch.setattr(warmup, "compile_all", compile_all)
     monkeypatch.setattr(warmup, "thread_count", lambda: 2)
-    monkeypatch.setattr(warmup, "is_compiled", lambda mode: mode == "fast")
+    monkeypatch.setattr(warmup, "is_compiled", lambda mode, tried: mode == "fast")
     monkeypatch.setenv("BURSTSR_WARMUP", "0")
     warmup.compile_ahead(["fast", "best"], Display())
     assert not begun
@@ -76,7 +82,7 @@ def test_another_processor_or_source_needs_compiling(monkeypatch, tmp_path):
     monkeypatch.setattr(warmup, "cache_folder", lambda: tmp_path)
     monkeypatch.setattr(warmup, "_digest", lambda: "a")
     assert not warmup.is_compiled("fast")
-    warmup._remember("fast")
+    warmup._remember("fast", failed=False)
     assert warmup.is_compiled("fast")
     assert not warmup.is_compiled("best")
     monkeypatch.setattr(warmup, "_digest", lambda: "b")

@@ -280,6 +280,14 @@ def test_dry_run_shows_all_and_writes_nothing(run, run_json, bursts, tmp_path):
     assert [b["status"] for b in result["bursts"]] == ["skipped", "planned", "planned"] and stamps(out) == old
 
 
+def test_a_region_outside_the_frames_is_told_before_anything_is_read(run_json, bursts, tmp_path):
+    for arguments in (["--dry-run"], []):
+        status, result = run_json("process", bursts, "-o", tmp_path / "out", "--crop", "60,0,30,40", *arguments)
+        assert status == 1 and all(b["status"] == "failed" and "must lie in the frames" in b["reason"] for b in result["bursts"])
+    status, result = run_json("process", bursts, "-o", tmp_path / "out", "--crop", "40,0,30,40", "--dry-run")
+    assert status == 0 and {b["status"] for b in result["bursts"]} == {"planned"}
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
