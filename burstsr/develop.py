@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from burstsr.align import subpixel_phases
+from burstsr.core import large_arrays
 from burstsr.core.burst import Frame
 from burstsr.core.cfa import GREEN
 from burstsr.core.mono import FULL_SHARE
@@ -89,7 +90,7 @@ def _merged(burst: Registered, tuned: Settings, kernel: Floats, keep_weight: boo
     fallback = upscale_reference(burst, tuned.scale)
     merge = merge_of(burst.views[burst.reference].frame)
     image, sums = _accumulated(burst, merge(tuned.scale, kernel, tuned.merge.fallback_weight, fallback=fallback), weighed=True)
-    small = sums if burst.extended else sums.astype(np.float16)  # the weights of a bracket exceed its range
+    small = sums if burst.extended else large_arrays.copied(sums, np.float16)  # the weights of a bracket exceed its range
     return image, small, sums if keep_weight else None
 
 
@@ -106,17 +107,24 @@ def _sharpen(image: Floats, weight: Weights, burst: Registered, tuned: Settings,
     limits = extremes(image, tuned.scale) if burst.extended else None
     add_wiener_residual(image, residual, weight, burst.noise, tuned.merge, tuned.scale)
     if limits is not None:
-        np.clip(image, *limits, out=image)
+        for rows in large_arrays.strips(image):
+            np.clip(image[rows], *(limit[rows] for limit in limits), out=image[rows])
     if _is_mono(burst):
-        image[:] = image[..., GREEN, None].copy()  # to which alone the mean is given back in full
+        for rows in large_arrays.strips(image):
+            image[rows] = image[rows, :, GREEN, None].copy()  # to which alone the mean is given back in full
 
 
 def extremes(image: Floats, scale: float) -> tuple[Floats, Floats]:
     """Return the lowest and the highest values near each pixel, with some room: sharpening the edges of a bracket's highlights by more is ringing."""
-    kernel = np.ones((2 * round(_NEAR_PX * scale) + 1,) * 2, np.uint8)
-    low, high = np.asarray(cv2.erode(image, kernel), np.float32), np.asarray(cv2.dilate(image, kernel), np.float32)
-    low *= np.float32(1 - _ROOM)
-    high *= np.float32(1 + _ROOM)
+    reach = round(_NEAR_PX * scale)
+    kernel = np.ones((2 * reach + 1,) * 2, np.uint8)
+    low, high = large_arrays.empty(image.shape), large_arrays.empty(image.shape)
+    for rows in large_arrays.strips(image):
+        first = max(rows.start - reach, 0)
+        around = image[first : rows.stop + reach]
+        inner = slice(rows.start - first, rows.stop - first)
+        for out, extreme, factor in ((low, cv2.erode, 1 - _ROOM), (high, cv2.dilate, 1 + _ROOM)):
+            out[rows] = extreme(around, kernel)[inner] * np.float32(factor)
     return low, high
 
 

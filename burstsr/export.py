@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from burstsr.core import large_arrays
 from burstsr.core.burst import Colour, FrameInfo, Levels
 from burstsr.core.cfa import Cfa
 from burstsr.core.checks import check_result
@@ -48,7 +49,8 @@ def as_rgb(image: Result) -> Result:
     """Return the result as it is, or a monochrome one as neutral linear sRGB."""
     if not image.reference.cfa.is_mono:
         return image
-    return replace(image, image=np.repeat(image.image, 3, axis=2), reference=replace(image.reference, cfa=Cfa.parse("RGGB"), colour=Colour(np.ones(3))))
+    rgb = large_arrays.copied(np.broadcast_to(image.image, (*image.image.shape[:2], 3)))
+    return replace(image, image=rgb, reference=replace(image.reference, cfa=Cfa.parse("RGGB"), colour=Colour(np.ones(3))))
 
 
 def preview(image: Result, settings: FinishSettings) -> NDArray[np.uint8]:

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from burstsr.bracket.precision import relative_precision
+from burstsr.core import large_arrays
 from burstsr.core.burst import Frame, FrameInfo, Levels
 from burstsr.core.cfa import GREEN
 from burstsr.core.coords import tile_centre, tile_count
@@ -56,12 +57,15 @@ def variance_map(image: Floats, weight: Floats, output: OutputNoise | None, samp
     The variance measured on flat fields, at the pixel's level, scaled inversely with its weight, and limited to that of a raw sample. Without a measurement:
     that of the kernel merge alone, without sharpening. samples: the noise of raw samples.
     """
-    raw_alpha, raw_beta = samples.of_output(range(image.shape[0]), range(image.shape[1]), scale)
-    level = np.maximum(image, 0)
-    raw = raw_alpha * level + raw_beta
-    measured = output.model.alpha.astype(np.float32) * level + output.model.beta.astype(np.float32) if output else np.float32(MERGED_SHARE) * raw
     flat = output.weight.astype(np.float32) if output else np.ones(3, np.float32)
-    return np.asarray(np.minimum(measured * flat / np.maximum(weight, np.float32(1e-6)), np.maximum(raw, measured)), np.float32)
+    out: Floats = large_arrays.empty(image.shape)
+    for rows in large_arrays.strips(out):
+        raw_alpha, raw_beta = samples.of_output(range(rows.start, rows.stop), range(image.shape[1]), scale)
+        level = np.maximum(image[rows], 0)
+        raw = raw_alpha * level + raw_beta
+        measured = output.model.alpha.astype(np.float32) * level + output.model.beta.astype(np.float32) if output else np.float32(MERGED_SHARE) * raw
+        out[rows] = np.minimum(measured * flat / np.maximum(weight[rows], np.float32(1e-6)), np.maximum(raw, measured))
+    return out
 
 
 def output_noise(burst: Registered, tuned: Settings, outcome: Reconstruction | None = None) -> OutputNoise:

@@ -13,8 +13,10 @@ from burstsr.core.burst import Burst
 from burstsr.core.checks import checked
 from burstsr.core.deprecated import renamed_argument
 from burstsr.core.flow import Flow
+from burstsr.core.large_arrays import arrays_on_disk
 from burstsr.core.mono import one_channel, with_equal_channels
 from burstsr.core.parallel import limited_threads
+from burstsr.core.peak_memory import peak_bytes
 from burstsr.core.result import Result
 from burstsr.core.window import region_of_interest
 from burstsr.develop import SingleFrameImage, develop, reconstructed, safeguarded
@@ -43,6 +45,7 @@ def super_resolve(
     n_threads: int | None = None,
     cancel: Cancel | None = None,
     keep_maps: bool = False,
+    memory_limit: int | None = None,
 ) -> Result:
     """Make one image from a burst.
 
@@ -54,6 +57,8 @@ def super_resolve(
     n_threads: cores to use for this call; None or 0: as before it. cancel: a function or a threading.Event, asked between stages, frames and tiles.
     With a region of interest (`settings.crop`, `settings.zoom`) frames are registered as a whole, and the result shows that part of the reference.
     keep_maps: the result has maps of weight, noise variance and robustness, which otherwise nobody holds in memory; the image is the same.
+    memory_limit: bytes; where images of the result's size would need more, they are kept in temporary files, and go through every stage in strips. The image,
+    which is the same, is then such a file too, mapped into memory: use it a few rows at a time. None: all in memory.
     known_flows, known_defects: their old names, for one release.
     Raises BurstError for frames that are no burst, SettingsError where settings, flows or defects do not fit it (`burstsr.core.checks`), Cancelled.
     """
@@ -62,7 +67,8 @@ def super_resolve(
     bad_pixels = renamed_argument("bad_pixels", bad_pixels, "known_defects", known_defects)
     flows, bad_pixels = checked(burst, settings.reference, flows, bad_pixels)
     region_of_interest(settings.crop, settings.zoom, burst.info.shape)
-    with limited_threads(n_threads):
+    need = peak_bytes(burst.info.shape, len(burst), settings.scale, maps=keep_maps)
+    with limited_threads(n_threads), arrays_on_disk(burst.info.path.parent, memory_limit is not None and need > memory_limit):
         record = Record(burst, settings, progress, cancel)
         scene, members = choose_scene(with_equal_channels(burst), settings, flows, record)
         chosen = None if settings.reference is None else members.index(settings.reference)
@@ -85,12 +91,12 @@ def super_resolve(
         record.stage("residual noise")
         left = output_noise(registered, tuned, outcome) if tuned.measure_noise else None
         variance = None if weight is None else variance_map(image, weight, left, registered.noise, settings.scale)
-    model, given = left.model if left else None, noise.model
-    image, weight, variance = region.cut(image), region.cut(weight), region.cut(variance)
-    if bracket is not None:
-        image, variance, model, given = bracket.in_reference_units(image, variance, model)
-    if burst.info.cfa.is_mono:
-        image, weight, variance, model, given = one_channel(image), one_channel(weight), one_channel(variance), one_channel(model), one_channel(given)
+        model, given = left.model if left else None, noise.model
+        image, weight, variance = region.cut(image), region.cut(weight), region.cut(variance)
+        if bracket is not None:
+            image, variance, model, given = bracket.in_reference_units(image, variance, model)
+        if burst.info.cfa.is_mono:
+            image, weight, variance, model, given = one_channel(image), one_channel(weight), one_channel(variance), one_channel(model), one_channel(given)
     report = record.report((image.shape[0], image.shape[1]), Finished(index, given, noise.source, len(defects), tuned, model))
     peak = 1.0 if bracket is None else max(bracket.peak, 1.0)
     info = region.info(burst.frames[members[index]].info)

@@ -10,6 +10,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from burstsr.core import large_arrays
 from burstsr.core.burst import FrameInfo
 from burstsr.core.quantise import unpacked
 from burstsr.core.window import Window, region_of_interest
@@ -35,7 +36,7 @@ class Region:
         """Return the wanted part of an image of the window, (h, w, ...); None as it is."""
         if self.wanted is None or image is None:
             return image
-        return np.ascontiguousarray(image[self.wanted.output(self.scale, (self.window.top, self.window.left))])
+        return large_arrays.copied(image[self.wanted.output(self.scale, (self.window.top, self.window.left))])
 
     def cells(self, values: NDArray[np.uint8] | NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the wanted part of the robustness per CFA cell of the window, unpacked."""

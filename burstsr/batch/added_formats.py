@@ -22,7 +22,9 @@ def below_black(rgb: NDArray[np.float32]) -> float:
     """Return the share of samples below 0, which a DNG cannot hold, but which display formats mix into other channels."""
     import numpy as np
 
-    return sum(int(np.count_nonzero(row < 0)) for row in rgb) / rgb.size
+    from burstsr.core import large_arrays
+
+    return sum(int(np.count_nonzero(rgb[rows] < 0)) for rows in large_arrays.strips(rgb)) / rgb.size
 
 
 def developed(job: Job) -> Result | None:

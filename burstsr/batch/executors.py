@@ -53,12 +53,34 @@ def quietly() -> None:
 
 
 def work(
-    jobs: Sequence[Job], display: Display, processes: int = 1, scheduler: str | None = None, prepare: Callable[[], None] = quietly
+    jobs: Sequence[Job],
+    display: Display,
+    processes: int = 1,
+    scheduler: str | None = None,
+    prepare: Callable[[], None] = quietly,
+    retries: int = 0,
 ) -> Generator[Outcome, None, None]:
     """Yield the outcomes of all jobs as they become ready.
 
     scheduler: address of a dask scheduler, which then runs the jobs. prepare: picklable, called once in every worker process, for example to set up its log.
+    retries: how often jobs whose failure may pass are tried again, after all others, one at a time.
     """
+    left = list(jobs)
+    for attempt in range(1, retries + 2):
+        of, again = {job.name: job for job in left}, []
+        for outcome in _attempted(left, display, processes if attempt == 1 else min(processes, 1), scheduler, prepare):
+            if outcome.status == "failed" and outcome.may_pass and attempt <= retries:
+                log.warning("%s: %s; it is tried again", outcome.name, outcome.reason)
+                again.append(of[outcome.name])
+            else:
+                yield replace(outcome, attempts=attempt)
+        if not again:
+            return
+        left = again
+
+
+def _attempted(jobs: Sequence[Job], display: Display, processes: int, scheduler: str | None, prepare: Callable[[], None]) -> Generator[Outcome, None, None]:
+    """Yield the outcomes of one attempt."""
     if scheduler or min(processes, len(jobs)) > 1:
         from burstsr.io import decoded
 
@@ -152,7 +174,8 @@ def _interrupts_held_back() -> Iterator[None]:
 
 
 def _lost(job: Job) -> Outcome:
-    return Outcome(job.name, "failed", len(job.paths), "worker process died, most likely out of memory; try fewer --jobs or a smaller --scale")
+    reason = "worker process died, most likely out of memory; try fewer --jobs, a smaller --scale, or --memory"
+    return Outcome(job.name, "failed", len(job.paths), reason, may_pass=True)
 
 
 def _begin(watched: Connection, events: Any, prepare: Callable[[], None], threads: int) -> None:  # noqa: ANN401  a multiprocessing queue

@@ -30,7 +30,8 @@ class Job:
     """A burst to process. name: of the burst and its files. formats: keys of SUFFIX_OF, including ALWAYS.
 
     fingerprints: identify each frame among files of the same name. threads: 0 = all cores. known: calibration and motion. fallback: one of
-    `batch.fallback.FALLBACKS`. overwrite: replace existing results.
+    `batch.fallback.FALLBACKS`. overwrite: replace existing results. contents: of each frame's file, `batch.contents`. memory_limit: in bytes, if one was
+    given, else 0. images_on_disk: whether images of the result's size wait in temporary files.
     """
 
     name: str
@@ -43,6 +44,9 @@ class Job:
     known: CalibrationInputs = field(default_factory=CalibrationInputs)
     fallback: str = FALLBACK
     overwrite: bool = False
+    contents: tuple[str, ...] = ()
+    memory_limit: int = 0
+    images_on_disk: bool = False
 
     @property
     def images(self) -> dict[str, Path]:
@@ -67,10 +71,19 @@ class Job:
     def other_frames(self) -> str:
         """Return why existing files do not belong to this burst (they were made from different frames), or ''."""
         old = recorded(self.record, "fingerprints")
-        if not isinstance(old, list) or old == list(self.fingerprints):
+        if not isinstance(old, list):
             return ""
-        what = changed_frames(old, self.fingerprints)
+        changed = self._other_contents() if old == list(self.fingerprints) else 0
+        if old == list(self.fingerprints) and not changed:
+            return ""
+        what = f"the content of {changed} changed, not its size" if changed else changed_frames(old, self.fingerprints)
         return f"{self.record} was made from different frames ({what}); use --overwrite to replace it, or choose another output folder"
+
+    def _other_contents(self) -> int:
+        """Return how many frames have another content than those of the record; 0 where that does not tell."""
+        old = recorded(self.record, "contents")
+        known = isinstance(old, list) and len(old) == len(self.contents)
+        return sum(was != now for was, now in zip(old, self.contents, strict=True)) if known else 0
 
     def other_settings(self) -> bool:
         """Whether the existing files were made with other settings."""
@@ -101,7 +114,7 @@ def recorded(record: Path, name: str) -> Any:  # noqa: ANN401  any JSON
 @dataclass(frozen=True)
 class Outcome:
     """Outcome of a job. reason: why it failed or was skipped. outputs: its files, if any. advice: how to improve the
-    next capture. damaged: why frames are missing from the result, one reason for each.
+    next capture. damaged: why frames are missing from the result, one reason for each. may_pass: whether another try may succeed. attempts: so far.
     """
 
     name: str
@@ -112,6 +125,8 @@ class Outcome:
     seconds: float = 0.0
     advice: str = ""
     damaged: tuple[str, ...] = ()
+    may_pass: bool = False
+    attempts: int = 1
 
     def to_dict(self) -> dict[str, Any]:
         """Return the outcome ready for JSON."""

@@ -6,24 +6,21 @@ import ctypes
 import os
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from burstsr.batch.job import REPORT
 from burstsr.core.parallel import thread_count
+from burstsr.core.peak_memory import peak_bytes
 
 if TYPE_CHECKING:
     from burstsr.batch.job import Job
     from burstsr.io.discover import BurstFiles
 
-# 5 to 18 % above peaks measured at scale 2, in either mode: 0.84 GB (8 frames of 3 megapixels), 1.37 GB (4 of 6), 2.4 GB (13 of 12)
-_PROGRAM_BYTES = 350e6
-_OUTPUT_BYTES = 36.0  # per output pixel: three images of 3 x 32 bits
-_MAP_BYTES = 24.0  # more, with maps
-_RAW_BYTES = 28.0  # per raw pixel: of the frame at work
-_SAMPLE_BYTES, _ROBUSTNESS_BYTES = 2.0, 0.5  # per raw pixel of each frame
-_HELD_BYTES = 400e6  # of mosaics, beyond which they wait in a temporary file
-_SHARE = 0.85  # of the free memory that may be used
+# of formats whose files are encoded as a whole, per output pixel: pixels and file
+_WHOLE_BYTES = {"png": 12.0, "exr": 24.0, "fits": 36.0}
+SHARE = 0.85  # of the free memory that may be used
 _CGROUPS = (  # a container's limit, and what of it is used: versions 2 and 1
     ("memory.max", "memory.current"),
     ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"),
@@ -33,11 +30,20 @@ _UNLIMITED = 1 << 60
 
 def needed_bytes(job: Job, shape: tuple[int, int]) -> int:
     """Estimate the peak memory of a job whose frames have `shape` (H, W), in a process of its own."""
-    raw = float(shape[0]) * shape[1]
-    out = raw * job.settings.scale**2
-    maps = _MAP_BYTES if {"fits", REPORT} & set(job.formats) else 0.0
-    mosaics = min(_SAMPLE_BYTES * raw * len(job.paths), _HELD_BYTES)
-    return round(_PROGRAM_BYTES + out * (_OUTPUT_BYTES + maps) + raw * (_RAW_BYTES + _ROBUSTNESS_BYTES * len(job.paths)) + mosaics)
+    maps = bool({"fits", REPORT} & set(job.formats))
+    need = peak_bytes(shape, len(job.paths), job.settings.scale, maps=maps, on_disk=job.images_on_disk)
+    if not job.images_on_disk:
+        return need
+    pixels = shape[0] * shape[1] * job.settings.scale**2
+    return need + round(pixels * max((_WHOLE_BYTES[kind] for kind in job.formats if kind in _WHOLE_BYTES), default=0.0))
+
+
+def placed(jobs: Sequence[Job], bursts: Sequence[BurstFiles], most: int | None) -> list[Job]:
+    """Return the jobs, those that need more than `most` bytes with their images on disk; None: all in memory."""
+    if most is None:
+        return list(jobs)
+    shapes = {burst.name: burst.infos[0].shape for burst in bursts}
+    return [replace(job, images_on_disk=needed_bytes(job, shapes[job.name]) > most) for job in jobs]
 
 
 def free_bytes(root: Path = Path("/")) -> int | None:
@@ -57,11 +63,11 @@ def jobs_that_fit(needs: Sequence[int], free: int | None, cores: int) -> int:
     """
     if free is None:
         return 1
-    fitting = sorted((need for need in needs if need <= _SHARE * free), reverse=True)
+    fitting = sorted((need for need in needs if need <= SHARE * free), reverse=True)
     count, total = 0, 0
     for need in fitting[:cores]:
         total += need
-        if total > _SHARE * free:
+        if total > SHARE * free:
             break
         count += 1
     return max(count, 1)
@@ -78,8 +84,8 @@ def refusals(jobs: Sequence[Job], bursts: Sequence[BurstFiles], free: int | None
         if need > free:
             height, width = shapes[job.name]
             found[job.name] = (
-                f"needs about {need / 1e9:.1f} GB of memory ({len(job.paths)} frames of {width} x {height}, scale {job.settings.scale:g}), "
-                f"but {free / 1e9:.1f} GB are free; try a smaller --scale, or --no-memory-check"
+                f"needs about {need / 1e9:.1f} GB of memory ({len(job.paths)} frames of {width} x {height}, scale {job.settings.scale:g}"
+                f"{', images on disk' if job.images_on_disk else ''}), but {free / 1e9:.1f} GB are free; try a smaller --scale, or --no-memory-check"
             )
     return found
 

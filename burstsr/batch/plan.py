@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from burstsr.batch.atomic_set import unfinished
+from burstsr.batch.contents import content_of
 from burstsr.batch.fallback import FALLBACK
 from burstsr.batch.job import NO_TIME, Job, Outcome
 from burstsr.batch.resume import settled
@@ -31,6 +32,7 @@ class Request:
     known: CalibrationInputs = field(default_factory=CalibrationInputs)
     fallback: str = FALLBACK
     overwrite: bool = False
+    memory_limit: int = 0
 
 
 def plan(bursts: Sequence[BurstFiles], settings: Sequence[Settings], request: Request) -> tuple[list[Job], list[Outcome]]:
@@ -57,7 +59,9 @@ def job_of(burst: BurstFiles, settings: Settings, request: Request) -> Job:
     """Return the job of a burst. Raises OSError where a file is gone."""
     paths = tuple(info.path for info in burst.infos)
     fingerprints = tuple(f"{i.path.name}, {file_of(i.path).stat().st_size} bytes, {i.time.isoformat() if i.time else NO_TIME}" for i in burst.infos)
-    return Job(burst.name, paths, settings=settings, fingerprints=fingerprints, **vars(request))
+    of_file = {file: content_of(file) for file in {file_of(path) for path in paths}}
+    contents = tuple(of_file[file_of(path)] for path in paths)
+    return Job(burst.name, paths, settings=settings, fingerprints=fingerprints, contents=contents, **vars(request))
 
 
 def _lacks_reference(job: Job) -> str:

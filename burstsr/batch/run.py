@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from burstsr.batch.atomic_set import Claim, claimed
 from burstsr.batch.job import REPORT, Job, Outcome, Progress
+from burstsr.batch.passing import may_pass
 from burstsr.batch.resume import check_room, settled
 from burstsr.core.errors import BurstsrError, BusyError, InputFileError
 from burstsr.profiles.apply import prepared
@@ -61,10 +62,12 @@ def run(job: Job, progress: Progress | None = None, reader: Reader | None = None
 
     reader: of the sequence of jobs that contains this one.
     """
+    from burstsr.core.large_arrays import arrays_on_disk
+
     start = time.perf_counter()
     reader = reader or Reader([job])
     try:
-        with claimed(job.files) as claim:
+        with claimed(job.files) as claim, arrays_on_disk(job.out, job.images_on_disk):
             there = settled(job, thorough=True)  # another run may have finished since the jobs were planned
             if there is None:
                 check_room(job)
@@ -77,12 +80,13 @@ def run(job: Job, progress: Progress | None = None, reader: Reader | None = None
         return Outcome(job.name, "skipped", len(job.paths), str(error))
     except BurstsrError as error:
         log.debug("burst %s", job.name, exc_info=True)
-        return Outcome(job.name, "failed", len(job.paths), str(error))
+        return Outcome(job.name, "failed", len(job.paths), str(error), may_pass=may_pass(error))
     except MemoryError:
-        return Outcome(job.name, "failed", len(job.paths), "not enough memory; try fewer --jobs or a smaller --scale")
+        return Outcome(job.name, "failed", len(job.paths), "not enough memory; try fewer --jobs, a smaller --scale, or --memory", may_pass=True)
     except Exception as error:  # a bug must not affect the other bursts
         log.info("burst %s", job.name, exc_info=True)
-        return Outcome(job.name, "failed", len(job.paths), f"unexpected {type(error).__name__}: {error} (-v shows the traceback)")
+        reason = f"unexpected {type(error).__name__}: {error} (-v shows the traceback)"
+        return Outcome(job.name, "failed", len(job.paths), reason, may_pass=may_pass(error))
     seconds = time.perf_counter() - start
     return Outcome(job.name, "done", len(job.paths) - len(damaged), advice=advice, outputs=job.outputs, seconds=seconds, damaged=damaged)
 

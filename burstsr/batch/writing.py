@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +31,7 @@ def write_outputs(job: Job, image: Result, read_seconds: float, claim: Claim, pr
         _write(job, wanted, image, staging.folder)
         timed: Any = image.report["seconds"]
         seconds = {"read": round(read_seconds, 3), **timed, "write": round(time.perf_counter() - start, 3)}
-        asked = {"fingerprints": job.fingerprints, "settings_asked": job.asked}
+        asked = {"fingerprints": job.fingerprints, "contents": job.contents, "settings_asked": job.asked, **_memory(job)}
         facts = {**image.report, BELOW_BLACK: below_black(image.image), "burst": job.name, "seconds": seconds, **asked}
         staging.record = with_both_names(facts)
 
@@ -58,10 +59,17 @@ def _write(job: Job, wanted: dict[str, Path], image: Result, folder: Path) -> No
 
     first, *others = wanted.items()
     with ThreadPoolExecutor(1, thread_name_prefix="burstsr-write") as pool:
-        begun = pool.submit(write, *first)
+        begun = pool.submit(copy_context().run, write, *first)  # large arrays on disk, there too
         for kind, path in others:
             write(kind, path)
         begun.result()
+
+
+def _memory(job: Job) -> dict[str, Any]:
+    """Return what the record says of memory, where it was limited."""
+    if not job.memory_limit and not job.images_on_disk:
+        return {}
+    return {"memory": {"limit_bytes": job.memory_limit or None, "images_on_disk": job.images_on_disk}}
 
 
 def _announce(progress: Progress | None) -> None:

@@ -19,6 +19,7 @@ from burstsr.core.burst import Frame, Levels
 from burstsr.core.flow import Flow
 from burstsr.core.jit import over_rows
 from burstsr.core.noise import Noise
+from burstsr.core.resized import resized_rows
 from burstsr.core.sensor import CHANNEL_SHARE
 from burstsr.demosaic import demosaic, upscale_rows
 
@@ -98,7 +99,7 @@ class UpperBound:
         """Limit the luma of an image (H', W', 3), in place; what exceeds it is drawn towards the colour of the exposure."""
         single = demosaic(self.reference, self.shown)
         alpha, beta = (np.float32(v.mean()) for v in (self.noise.alpha, self.noise.beta))
-        certain = cv2.resize(self.robustness, (image.shape[1], image.shape[0]), interpolation=cv2.INTER_LINEAR) > _ACCEPTED
+        size = image.shape[0], image.shape[1]
 
         def limit(first: int, last: int) -> None:
             for top in range(first, last, _STRIP):
@@ -107,7 +108,8 @@ class UpperBound:
                 luma = own @ CHANNEL_SHARE
                 room = np.float32(_ROOM) * luma + np.float32(_ROOM_SIGMAS) * np.sqrt(alpha * luma + beta)
                 above = part @ CHANNEL_SHARE - luma
-                valid = certain[rows] & (own.max(axis=-1) < np.float32(_UNCLIPPED * self.saturation)) & (above > room)
+                certain = resized_rows(self.robustness, size, rows) > _ACCEPTED
+                valid = certain & (own.max(axis=-1) < np.float32(_UNCLIPPED * self.saturation)) & (above > room)
                 share = np.where(valid, room / np.where(valid, above, np.float32(1)), np.float32(1))[..., None]
                 part[:] = np.where(valid[..., None], own + (part - own) * share, part)
 

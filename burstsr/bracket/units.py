@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from burstsr.align import select_reference
 from burstsr.bracket.blocks import Blocks, block_levels, blocks_of
 from burstsr.bracket.exposure import exif_ratio, measure_ratios, quantile_ratios
+from burstsr.core import large_arrays
 from burstsr.core.burst import Burst, Frame
 from burstsr.core.noise import Noise
 from burstsr.core.report import ExposureRatio
@@ -43,9 +44,10 @@ class Bracket:
 
     def in_reference_units(self, image: Floats, variance: Floats | None, model: Noise | None) -> tuple[Floats, Floats | None, Noise | None, Noise]:
         """Return a result in units of the reference's saturation: its image, variance map and noise model; and the noise model of the reference's samples."""
-        image *= np.float32(self.peak)
-        if variance is not None:
-            variance *= np.float32(self.peak**2)
+        for rows in large_arrays.strips(image):
+            image[rows] *= np.float32(self.peak)
+            if variance is not None:
+                variance[rows] *= np.float32(self.peak**2)
         given = scaled_noise(self.burst.frames[self.reference].noise(self.noise.model), self.peak)
         return image, variance, None if model is None else scaled_noise(model, self.peak), given
 

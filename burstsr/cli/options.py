@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
@@ -34,6 +35,19 @@ class Parser(argparse.ArgumentParser):
 def choice(choices: Sequence[str], aliases: Mapping[str, str] | None = None) -> dict[str, Any]:
     """Return keywords of `add_argument` for an option with case-insensitive `choices` and `aliases` of them."""
     return {"choices": choices, "type": one_of(choices, aliases)}
+
+
+def memory_size(text: str) -> int:
+    """Return the bytes of a size of memory.
+
+    >>> memory_size("2GB"), memory_size("1.5 gib"), memory_size("800M")
+    (2000000000, 1610612736, 800000000)
+    """
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([KMGT]?)(i?)B?\s*", text, re.IGNORECASE)
+    size = round(float(found[1]) * (1024 if found[3] else 1000) ** " KMGT".index(found[2].upper() or " ")) if found else 0
+    if size <= 0:
+        raise argparse.ArgumentTypeError(f"{text!r}: must be a size such as 2GB or 800MB")
+    return size
 
 
 def one_of(choices: Sequence[str], aliases: Mapping[str, str] | None = None) -> Callable[[str], str]:

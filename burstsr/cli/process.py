@@ -19,7 +19,7 @@ from burstsr.batch.fallback import FALLBACK, FALLBACKS, OLD_NAMES, check
 from burstsr.batch.job import ALWAYS, REPORT, SUFFIX, Job, Outcome
 from burstsr.batch.journal import Journal
 from burstsr.cli.console import echo, echo_json, table, warn, worker_console
-from burstsr.cli.options import FORMAT_ALIASES, choice, one_of
+from burstsr.cli.options import FORMAT_ALIASES, choice, memory_size, one_of
 from burstsr.cli.progress import Bars
 from burstsr.cli.settings import add_settings, asked_settings
 from burstsr.cli.tables import add_options
@@ -99,6 +99,19 @@ def _add_running(parser: argparse.ArgumentParser) -> None:
         metavar="N|auto",
         help="bursts processed in parallel (default 1); they share the CPU cores. auto: as many as fit into memory",
     )
+    parser.add_argument(
+        "--memory",
+        type=memory_size,
+        metavar="SIZE",
+        help="memory that all bursts at work may use, such as 8GB (default: what is free); bursts that need more keep images on disk, with the same result",
+    )
+    parser.add_argument(
+        "--retries",
+        type=int,
+        default=1,
+        metavar="N",
+        help="times a burst is tried again after a failure that may pass: out of memory, a worker that died, a read or write error (default 1)",
+    )
     parser.add_argument("--no-memory-check", action="store_true", help="begin bursts that need more memory than is free, too")
     parser.add_argument(
         "--scheduler", metavar="tcp://HOST:PORT", help="process on this dask scheduler; its workers need burstsr and access to the same folders"
@@ -171,12 +184,14 @@ def asked(args: argparse.Namespace) -> tuple[Settings, Request]:
     formats = _formats(args.format, linear=args.linear) + ((REPORT,) if args.report else ())
     if args.jobs != AUTO and args.jobs < 1:
         raise SettingsError(f"--jobs must be at least 1, not {args.jobs}")
+    if args.retries < 0:
+        raise SettingsError(f"--retries must be at least 0, not {args.retries}")
     if args.output.exists() and not args.output.is_dir():
         raise SettingsError(f"--output {args.output}: is a file; must be a folder")
     args.fallback = _fallback(args.fallback)
     check(args.fallback, settings.scale)
     known = replace(known_of(args.profile, args.motion), darks=tuple(args.darks), flats=tuple(args.flats), bias=tuple(args.bias))
-    return settings, Request(args.output, formats, args.threads or 0, known, args.fallback, args.overwrite)
+    return settings, Request(args.output, formats, args.threads or 0, known, args.fallback, args.overwrite, args.memory or 0)
 
 
 def _summarise(args: argparse.Namespace, outcomes: list[Outcome], found: Discovery, renamed: dict[str, Path]) -> None:
@@ -224,9 +239,13 @@ def _formats(asked: list[str], *, linear: bool) -> tuple[str, ...]:
 
 def fitting(args: argparse.Namespace, jobs: list[Job], bursts: Sequence[BurstFiles]) -> tuple[list[Job], list[Outcome]]:
     """Return the jobs that fit into the free memory, and the outcomes of the others, which are not begun."""
+    free = None if args.scheduler else memory.free_bytes()
+    known = [size for size in (args.memory, None if free is None else round(memory.SHARE * free)) if size is not None]
+    together = args.jobs if args.jobs != AUTO and not args.scheduler else 1
+    jobs = memory.placed(jobs, bursts, min(known) // together if known else None)
     if args.scheduler or args.no_memory_check:
         return jobs, []
-    refused = memory.refusals(jobs, bursts, memory.free_bytes())
+    refused = memory.refusals(jobs, bursts, free)
     return [job for job in jobs if job.name not in refused], [
         Outcome(job.name, "failed", len(job.paths), refused[job.name]) for job in jobs if job.name in refused
     ]
@@ -236,7 +255,8 @@ def _processes(args: argparse.Namespace, jobs: list[Job], bursts: Sequence[Burst
     """Return the number of bursts to process at the same time."""
     if args.scheduler:
         return 1
-    free = memory.free_bytes()
+    known = [size for size in (args.memory, memory.free_bytes()) if size is not None]
+    free = min(known) if known else None
     most = memory.chosen_jobs(jobs, bursts, free)
     if args.jobs == AUTO:
         log.info("%d bursts at a time", most)
@@ -262,7 +282,10 @@ def work_through(args: argparse.Namespace, jobs: list[Job], settled: list[Outcom
     if journal:
         journal.begin([(job.name, len(job.paths)) for job in jobs], settled, [(str(problem.path), problem.reason) for problem in found.problems])
     processes = _processes(args, jobs, found.bursts)
-    with Bars(len(jobs), show=not args.json) as bars, closing(work(jobs, bars, processes, args.scheduler, partial(worker_console, args.verbose))) as done:
+    with (
+        Bars(len(jobs), show=not args.json) as bars,
+        closing(work(jobs, bars, processes, args.scheduler, partial(worker_console, args.verbose), args.retries)) as done,
+    ):
         for outcome in chain(settled, done):
             outcomes.append(outcome)
             if outcome not in settled:

@@ -8,6 +8,7 @@ from numbers import Real
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from burstsr.core import large_arrays
 from burstsr.core.burst import Burst, Colour, Frame, FrameInfo, Levels
 from burstsr.core.coords import tile_count
 from burstsr.core.errors import BurstError, SettingsError
@@ -81,7 +82,7 @@ def check_result(image: Result) -> None:
     if not isinstance(rgb, np.ndarray) or rgb.ndim != 3 or rgb.shape[2] != channels or rgb.size == 0 or rgb.dtype.kind != "f":
         given = f"{rgb.dtype} of shape {rgb.shape}" if isinstance(rgb, np.ndarray) else type(rgb).__name__
         raise SettingsError(f"result: image must be floating point of shape (height, width, {channels}), not {given}")
-    if not np.isfinite(rgb.sum(dtype=np.float64)):
+    if not np.isfinite(sum(float(rgb[rows].sum(dtype=np.float64)) for rows in large_arrays.strips(rgb))):
         raise SettingsError("result: image must be finite, and has NaN or infinite values")
     check_range("result: scale", image.scale, 1e-3, 1e3)
     check_range("result: orientation", image.reference.orientation, 1, 8, whole=True)

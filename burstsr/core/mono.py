@@ -12,6 +12,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from burstsr.core import large_arrays
 from burstsr.core.burst import Burst, Colour, Frame
 from burstsr.core.cfa import Cfa
 from burstsr.core.noise import Noise
@@ -59,4 +60,4 @@ def one_channel(value: _Channels) -> _Channels:
     """Return the first of channels that are the same, of a noise model or of the last axis of an array; None as it is."""
     if isinstance(value, Noise):
         return Noise(value.alpha[:1], value.beta[:1], value.gain)
-    return None if value is None else np.ascontiguousarray(value[..., :1])
+    return None if value is None else large_arrays.copied(value[..., :1])

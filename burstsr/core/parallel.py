@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any, TypeVar
+
+from burstsr.core import mapped_pages
 
 _T = TypeVar("_T")
 _R = TypeVar("_R")
@@ -69,24 +72,39 @@ def over_rows(loop: Callable[..., Any], rows: int, *arguments: object, multiple:
     Inside such a loop, or a call of `in_parallel`, it runs in the calling thread: all cores are busy.
     """
     chunk = max(1, -(-rows // (thread_count() * _CHUNKS_PER_THREAD * multiple))) * multiple
+    if mapped_pages.there_are():  # whose pages are given back after every chunk
+        chunk = min(chunk, max(1, mapped_pages.ROWS // multiple) * multiple)
     for _ in in_parallel(lambda start: loop(start, min(start + chunk, rows), *arguments), range(0, rows, chunk)):
         pass
 
 
 def in_parallel(call: Callable[[_T], _R], items: Sequence[_T]) -> Iterator[_R]:
     """Yield `call(item)` for each item, in order, computed on all cores. Inside another such call it runs in the calling thread: pools never nest."""
+    if mapped_pages.there_are():
+        call = _releasing(call)
     if thread_count() == 1 or len(items) == 1 or hasattr(_worker, "busy"):
         yield from map(call, items)
         return
     pool = _shared_pool()
-    futures = [pool.submit(call, item) for item in items]
+    futures = deque(pool.submit(call, item) for item in items)
     try:
-        for future in futures:
-            yield future.result()
+        while futures:
+            yield futures.popleft().result()  # not kept: results may be large
     except BaseException:  # also for interrupts: pending work is cancelled
         for future in futures:
             future.cancel()
         raise
+
+
+def _releasing(call: Callable[[_T], _R]) -> Callable[[_T], _R]:
+    """Return a function that gives back the pages of large arrays after every call."""
+
+    def released(item: _T) -> _R:
+        result = call(item)
+        mapped_pages.release()
+        return result
+
+    return released
 
 
 def _shared_pool() -> ThreadPoolExecutor:

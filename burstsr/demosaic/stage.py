@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from burstsr.core import large_arrays
 from burstsr.core.burst import Frame
 from burstsr.core.jit import over_rows
 from burstsr.core.sensor import clipped_samples
@@ -34,14 +35,17 @@ def demosaic(frame: Frame, mosaic: Floats | None = None) -> Floats:
     x, cfa = clipped_samples(frame) if mosaic is None else mosaic, frame.info.cfa
     if not cfa.is_bayer:
         return demosaic_pattern(x, cfa, gain)
-    out = np.empty((*x.shape, 3), np.float32)
+    out = large_arrays.empty((*x.shape, 3))
     over_rows(loops.demosaic_rows, x.shape[0], x, np.array(cfa), gain, out, multiple=loops.BLOCK_ROWS)
     return out
 
 
 def upscale(image: Floats, scale: float) -> Floats:
     """Upscale to (round(s H), round(s W), 3), non-negative: bicubic on square roots, where edges ring less; output pixel o at (o + 0.5) / s - 0.5."""
-    return upscale_rows(image, scale, 0, round(scale * image.shape[0]))
+    out: Floats = large_arrays.empty((*(round(scale * length) for length in image.shape[:2]), 3))
+    for rows in large_arrays.strips(out):
+        upscale_rows(image, scale, rows.start, rows.stop, out[rows])
+    return out
 
 
 def upscale_rows(image: Floats, scale: float, first: int, last: int, out: Floats | None = None) -> Floats:

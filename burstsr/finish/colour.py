@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from burstsr.core import large_arrays
 from burstsr.core.burst import Colour
 
 Pixels = NDArray[np.float32]
@@ -34,7 +35,7 @@ def linear_srgb_of_bracket(rgb: Pixels, gains: NDArray[np.float64], matrix: NDAr
 
 def brightest_balanced(rgb: Pixels, gains: NDArray[np.floating], peak: float) -> float:
     """Return the largest white-balanced value of a bracket's image, which saturates at `peak`."""
-    return min(float((rgb.max(axis=(0, 1)) * gains).max()), peak)
+    return min(float((large_arrays.largest(rgb) * gains).max()), peak)
 
 
 def highlights_compressed(rgb: Pixels, gains: NDArray[np.floating], white: float, peak: float) -> Pixels:

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from burstsr.core import large_arrays
 from burstsr.core.jit import over_rows
 from burstsr.core.orientation import orient, unorient
 from burstsr.core.result import Result
@@ -59,7 +60,7 @@ def _finished(result: Result, settings: FinishSettings, kind: np.dtype[Any]) -> 
     gains = balance_gains(result.reference.colour).astype(np.float32)
     matrix = (camera_to_srgb(result.reference.colour) * 2.0**settings.exposure_ev).astype(np.float32)
     contrast, strength = np.float32(CONTRAST * settings.tone), np.float32(settings.sharpen)
-    white = brightest_balanced(rgb, gains, result.peak) if result.peak > 1 and rgb.max() > 1 and settings.compress_highlights else 1.0
+    white = brightest_balanced(rgb, gains, result.peak) if result.peak > 1 and large_arrays.largest(rgb).max() > 1 and settings.compress_highlights else 1.0
     radius = math.ceil(_REACH_SIGMAS * settings.sharpen_radius_px) if settings.sharpen else 0
     size = 2 * radius + 1
 
@@ -84,7 +85,7 @@ def _finished(result: Result, settings: FinishSettings, kind: np.dtype[Any]) -> 
 def _by_blocks(result: Result, kind: np.dtype[Any], block: Callable[[int, int], NDArray[Any]]) -> NDArray[Any]:
     """Fill an upright image of dtype `kind`, through a view in stored orientation, from blocks of rows, in parallel."""
     code = result.reference.orientation
-    upright = np.empty(orient(result.image, code).shape, kind)
+    upright = large_arrays.empty(orient(result.image, code).shape, kind)
     stored = unorient(upright, code)
 
     def rows(first: int, last: int) -> None:

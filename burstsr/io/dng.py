@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from burstsr import __version__
+from burstsr.core import large_arrays
 from burstsr.core.burst import Frame, FrameInfo
 from burstsr.core.errors import OutputError
 from burstsr.core.noise import Noise
@@ -80,7 +81,7 @@ def write_dng(path: str | Path, result: Result, preview: NDArray[np.uint8] | Non
 
 def brightest(result: Result) -> float:
     """Return the brightest value of a bracket's result, at least 1; 1 for other results."""
-    return max(1.0, min(float(result.image.max()), result.peak)) if result.peak > 1 else 1.0
+    return max(1.0, min(float(large_arrays.largest(result.image).max()), result.peak)) if result.peak > 1 else 1.0
 
 
 def write_cfa_dng(path: str | Path, frame: Frame, bits: int = 14, extra: Directory | None = None) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from burstsr import __version__
+from burstsr.core import large_arrays
 from burstsr.io import tags as t
 from burstsr.io.tiff import LONG, RATIONAL, SHORT, Directory, Image, integers, rationals, text
 
@@ -27,7 +28,25 @@ def reduced(pixels: NDArray[Any], longest: int) -> NDArray[Any]:
     if factor >= 1:
         return pixels
     size = (max(1, round(width * factor)), max(1, round(height * factor)))
-    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA))
+    if pixels.dtype.kind != "f":
+        return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA))
+    return _averaged(pixels, size)
+
+
+def _averaged(image: NDArray[Any], size: tuple[int, int]) -> NDArray[np.float32]:
+    """Return an image averaged down to `size` (w, h), row by row: it may be larger than memory."""
+    width, height = size
+    step = len(image) / height
+    out = np.zeros((height, width, image.shape[2]), np.float32)
+    for rows in large_arrays.strips(image):
+        narrow = cv2.resize(image[rows], (width, rows.stop - rows.start), interpolation=cv2.INTER_AREA).reshape(-1, width, image.shape[2])
+        for y, row in enumerate(narrow, rows.start):
+            first, last = int(y / step), min(int((y + 1) / step), height - 1)
+            for o in range(first, last + 1):
+                share = min(y + 1, (o + 1) * step) - max(y, o * step)
+                if share > 0:
+                    out[o] += row * np.float32(share / step)
+    return out
 
 
 def thumbnail_image(preview: NDArray[np.uint8], camera: Directory) -> Image:

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from burstsr.core.errors import BurstsrError, OutputError
 from burstsr.io.atomic import atomic
+from burstsr.io.jpeg_strips import JPEG_LIMIT
 
-_JPEG_LIMIT = 65500  # maximum pixels per side of the format
 _PNG_LEVEL = 4
 
 
@@ -25,8 +25,8 @@ def png_bytes(pixels: NDArray[Any]) -> bytes:
 
 def jpeg_bytes(path: str | Path, pixels: NDArray[np.uint8], quality: int) -> bytes:
     """Encode (H, W, C) pixels for the file `path`, with full colour resolution; alpha is dropped. Raises OutputError for what the format cannot hold."""
-    if max(pixels.shape[:2]) > _JPEG_LIMIT:
-        raise OutputError(f"{path}: {pixels.shape[1]} x {pixels.shape[0]} pixels; JPEG is limited to {_JPEG_LIMIT} per side; use png or tiff")
+    if max(pixels.shape[:2]) > JPEG_LIMIT:
+        raise OutputError(f"{path}: {pixels.shape[1]} x {pixels.shape[0]} pixels; JPEG is limited to {JPEG_LIMIT} per side; use png or tiff")
     shown = pixels[:, :, :3] if pixels.shape[2] >= 3 else pixels[:, :, 0]
     # chroma subsampling would undo what the merge recovered
     return bytes(imagecodecs.jpeg8_encode(np.ascontiguousarray(shown), level=quality, subsampling="444"))

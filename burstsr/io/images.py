@@ -15,9 +15,10 @@ from burstsr.core.result import Result
 from burstsr.io import tags as t
 from burstsr.io import tiff
 from burstsr.io.display import read_display
-from burstsr.io.encoding import jpeg_bytes, png_bytes, writing
+from burstsr.io.encoding import png_bytes, writing
 from burstsr.io.exif import exif_block, shot_tags
 from burstsr.io.icc import srgb_profile
+from burstsr.io.jpeg_strips import jpeg_pieces
 from burstsr.io.linear_dng import CAMERA_LINEAR, GREY_LINEAR, camera_colours, read_linear_dng
 from burstsr.io.metadata_segments import jpeg_with, png_with
 from burstsr.io.rgb_tiff import write_image
@@ -83,9 +84,11 @@ def write_jpeg(path: str | Path, srgb: NDArray[np.uint8], info: FrameInfo | None
     """(H, W, 3) uint8 sRGB, upright, as JPEG with ICC profile and the EXIF of `info`, orientation 1; XMP from `provenance`."""
     _check(path, srgb, np.uint8)
     with writing(path) as temporary:
-        temporary.write_bytes(
-            jpeg_with(jpeg_bytes(path, srgb, quality), srgb_profile(), exif_block(info, srgb.shape), packet(provenance) if provenance else None)
-        )
+        pieces = jpeg_pieces(path, srgb, quality)
+        header = jpeg_with(next(pieces), srgb_profile(), exif_block(info, srgb.shape), packet(provenance) if provenance else None)
+        with open(temporary, "wb") as file:
+            file.write(header)
+            file.writelines(pieces)
 
 
 def write_exr(path: str | Path, linear_rgb: NDArray[np.float32]) -> None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import logging
 import math
 import mmap
-import shutil
-import tempfile
 import threading
 import weakref
 from collections import OrderedDict
@@ -17,12 +15,11 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from burstsr.core.temporary_file import temporary_file, usual_folders
+
 log = logging.getLogger(__name__)
 MEMORY_BYTES = 400_000_000  # memory for the mosaics of a burst
 _MAPPED_SHARE = 4  # one in this many parts of it is for memory-mapped mosaics
-_RAM_FILE_SYSTEMS = ("tmpfs", "ramfs")
-_MOUNTS = Path("/proc/self/mounts")
-_SPARE = 1.05  # of the free disk space
 
 Mosaic = NDArray[np.uint16]
 
@@ -68,7 +65,7 @@ class MosaicStore:
         """Write the mosaic to the file and return its offset; None without space."""
         with self._lock:
             if self._file is None and not self._full:
-                self._file = _temporary_file(self._frames * mosaic.nbytes, (Path(tempfile.gettempdir()), Path("/var/tmp"), self._beside))
+                self._file = temporary_file(self._frames * mosaic.nbytes, usual_folders(self._beside), "raw frames")
                 self._full = self._file is None
                 if self._file is not None:
                     weakref.finalize(self, self._file.close)
@@ -99,31 +96,3 @@ class MosaicStore:
                 if hasattr(unused, "madvise"):
                     unused.madvise(mmap.MADV_DONTNEED)  # remaining users read the file again
         return np.frombuffer(mapped, np.uint16).reshape(shape)
-
-
-def _temporary_file(room: int, folders: tuple[Path, ...]) -> BinaryIO | None:
-    """Open a nameless file in the first of `folders` on a disk with that much free space; None without one."""
-    for folder in folders:
-        try:
-            if _on_disk(folder) and shutil.disk_usage(folder).free > _SPARE * room:
-                file: BinaryIO = tempfile.TemporaryFile(prefix=".burstsr-", dir=folder)  # noqa: SIM115  it is closed with the shelf
-                log.info("%d MB of raw frames are stored in a temporary file in %s", room // 1_000_000, folder)
-                return file
-        except OSError:
-            continue
-    log.warning("no disk has space for %d MB of temporary files: all frames stay in memory", room // 1_000_000)
-    return None
-
-
-def _on_disk(folder: Path) -> bool:
-    """Whether a folder exists, and is not known to be in memory itself."""
-    folder = folder.resolve()
-    if not folder.is_dir():
-        return False
-    try:
-        mounts = [line.split()[1:3] for line in _MOUNTS.read_text(encoding="utf-8", errors="replace").splitlines()]
-    except (OSError, IndexError):  # known on Linux only
-        return True
-    kinds = {Path(place.replace("\\040", " ")): kind for place, kind in mounts}
-    kind = next((kinds[parent] for parent in (folder, *folder.parents) if parent in kinds), "")
-    return kind not in _RAM_FILE_SYSTEMS

@@ -13,9 +13,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from burstsr.core import large_arrays, mapped_pages
 from burstsr.core.cfa import GREEN
 from burstsr.core.jit import over_rows
 from burstsr.core.noise import MERGED_SHARE, Noise
+from burstsr.core.resized import resized_rows
 from burstsr.core.sensor import CHANNEL_SHARE
 from burstsr.settings import MergeSettings
 
@@ -46,14 +48,13 @@ def blend_reference_detail(merged: Floats, weight: NDArray[np.floating], own: Re
     luma = [float((own.share**2) @ v) for v in (noise.alpha, noise.beta)]
     columns = range(merged.shape[1])
     reach = _reach(scale)
-    share = np.empty(merged.shape[:2], np.float32)
-    denoise = np.asarray(cv2.resize(own.noise_reduction, (merged.shape[1], merged.shape[0]), interpolation=cv2.INTER_LINEAR), np.float32)
+    share = large_arrays.empty(merged.shape[:2])
 
     def weigh(inner: slice, outer: slice, crop: slice) -> None:
         level = np.maximum(merged[outer] @ own.share, 0.0)
         single = own.rows(outer.start, outer.stop)
         energy = _mean_around(((single - merged[outer]) @ own.share) ** 2, reach)
-        reduction = denoise[outer]
+        reduction = resized_rows(own.noise_reduction, (merged.shape[0], merged.shape[1]), outer)
         local = noise.of_output(range(outer.start, outer.stop), columns, scale) if noise.gain else None
         luma_alpha, luma_beta = luma if local is None else [v @ own.share**2 for v in local]
         excess = (1.0 - np.minimum(MERGED_SHARE * reduction / np.maximum(weight[outer, :, 1].astype(np.float32), 1e-6), 1.0)) / reduction
@@ -77,7 +78,7 @@ def add_wiener_residual(image: Floats, residual: Floats, weight: NDArray[np.floa
     """
     gain, threshold = settings.step_size, settings.residual_snr_threshold
     reach = _reach(scale)
-    share = np.empty(image.shape[:2], np.float32)
+    share = large_arrays.empty(image.shape[:2])
 
     def weigh(inner: slice, outer: slice, crop: slice) -> None:
         alpha, beta = noise.of_output(range(outer.start, outer.stop), range(image.shape[1]), scale)
@@ -112,5 +113,6 @@ def _over_strips(do: Callable[[slice, slice, slice], None], rows: int, reach: in
             stop = min(start + _STRIP, last)
             low = max(start - reach, 0)
             do(slice(start, stop), slice(low, min(stop + reach, rows)), slice(start - low, stop - low))
+            mapped_pages.release()
 
     over_rows(strips, rows, multiple=_STRIP)

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from burstsr.core import large_arrays, mapped_pages
 from burstsr.core.cfa import BLUE, GREEN, RED
 from burstsr.core.jit import over_rows
 from burstsr.core.noise import MERGED_SHARE, Noise
@@ -49,8 +50,8 @@ def denoise_chroma(image: Floats, weight: NDArray[np.floating], noise: Noise, ne
     rows = image.shape[0]
     ranges = [*range(0, max(rows - halo, 1), max(_RANGE, halo)), rows]
     # neighbouring ranges read these rows unmodified
-    above = {row: image[row - halo : row].copy() for row in ranges[1:-1]}
-    below = {row: image[row : row + halo].copy() for row in ranges[1:-1]}
+    above = {row: large_arrays.copied(image[row - halo : row]) for row in ranges[1:-1]}
+    below = {row: large_arrays.copied(image[row : row + halo]) for row in ranges[1:-1]}
 
     def denoise(index: int, end: int) -> None:
         for first, last in zip(ranges[index:end], ranges[index + 1 : end + 1], strict=True):
@@ -69,6 +70,7 @@ def denoise_chroma(image: Floats, weight: NDArray[np.floating], noise: Noise, ne
             if done is not None:  # deferred: this strip reads those rows unmodified
                 image[done[0]] = done[1]
             done = slice(start, stop), denoised
+            mapped_pages.release()
         if done is not None:
             image[done[0]] = done[1]
 

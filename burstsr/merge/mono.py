@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from burstsr.core import large_arrays
 from burstsr.core.burst import Frame
 from burstsr.core.flow import Flow
 from burstsr.merge.stage import KernelMerge
@@ -30,11 +31,11 @@ class MonoMerge:
         Channel c of the merge is n_c / (w_c + f), with the fallback's weight f and no fallback; the pixel is (sum n_c + f fallback) / (sum w_c + f).
         """
         image, sums = self._merge.result()
-        image *= sums + self._weight
-        grey, total = image.sum(axis=2), sums.sum(axis=2)
-        if self._fallback is not None:
-            grey += self._weight * self._fallback[..., 0]
-        grey /= total + self._weight
-        image[:] = grey[..., None]
-        sums[:] = total[..., None]
+        for rows in large_arrays.strips(image):
+            grey, total = (image[rows] * (sums[rows] + self._weight)).sum(axis=2), sums[rows].sum(axis=2)
+            if self._fallback is not None:
+                grey += self._weight * self._fallback[rows, :, 0]
+            grey /= total + self._weight
+            image[rows] = grey[..., None]
+            sums[rows] = total[..., None]
         return image, sums if weighed else np.empty((0, 0, 0), np.float32)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from burstsr.core import large_arrays, mapped_pages
 from burstsr.core.burst import Frame
 from burstsr.core.cfa import BLUE, RED, Cfa
 from burstsr.core.coords import output_length
@@ -52,7 +53,7 @@ class KernelMerge:
         self._explained = explained
         self._shape = (2 * kernel.shape[0], 2 * kernel.shape[1])
         size = (*(output_length(n, scale) for n in self._shape), 3)
-        self._image = np.zeros(size, np.float32) if fallback is None else fallback
+        self._image = large_arrays.zeros(size) if fallback is None else fallback
         self._frames: list[Frame] = []
         self._flows: list[Flow] = []
         self._robustness_maps: list[Floats | NDArray[np.uint8]] = []
@@ -65,7 +66,7 @@ class KernelMerge:
 
     def result(self, weighed: bool = True) -> tuple[Floats, Floats]:
         """Return image and weight, both (H', W', 3) float32, and end the accumulator. weight: in samples, without the fallback; of size 0 if not weighed."""
-        weights = np.empty(self._image.shape if weighed else (0, 0, 0), np.float32)
+        weights = large_arrays.empty(self._image.shape if weighed else (0, 0, 0))
         if self._frames:
             self._merge(weights)
         else:
@@ -106,5 +107,6 @@ class KernelMerge:
         def bands(first: int, last: int) -> None:
             for start in range(first, last, BAND_ROWS):
                 band(start, min(start + BAND_ROWS, last))
+                mapped_pages.release()
 
         over_rows(bands, height // 2, multiple=BAND_ROWS)

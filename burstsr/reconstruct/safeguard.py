@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from burstsr.core import large_arrays, mapped_pages
 from burstsr.core.flow import Flow
 from burstsr.core.parallel import in_parallel
 from burstsr.reconstruct.agreement import FEWEST_CELLS, contradicted
@@ -32,12 +33,17 @@ def replace_contradicted(task: Task) -> float:
         return 0.0
     inverses = [view.flow.inverse() for view in views]
     every = list(tiles((task.image.shape[0], task.image.shape[1]), SIDE, MARGIN))
-    replaced = [(tile, share) for tile, share in zip(every, in_parallel(lambda tile: _share_to_replace(task, views, inverses, tile), every), strict=True)]
-    for tile, share in replaced:  # deferred: tiles read each other's margins
+    shares, replaced, pixels = large_arrays.empty(task.image.shape[:2]), [], 0.0
+    for tile, share in zip(every, in_parallel(lambda tile: _share_to_replace(task, views, inverses, tile), every), strict=True):
         if share is not None:
-            own = task.image[tile.y0 : tile.y1, tile.x0 : tile.x1]
-            own += share[..., None] * (task.alone(tile.y0, tile.y1)[:, tile.x0 : tile.x1] - own)
-    pixels = sum(float(share.sum(dtype=np.float64)) for _, share in replaced if share is not None)
+            shares[tile.y0 : tile.y1, tile.x0 : tile.x1] = share
+            replaced.append(tile)
+            pixels += float(share.sum(dtype=np.float64))
+    for tile in replaced:  # deferred: tiles read each other's margins
+        rows, columns = slice(tile.y0, tile.y1), slice(tile.x0, tile.x1)
+        own = task.image[rows, columns]
+        own += shares[rows, columns, None] * (task.alone(tile.y0, tile.y1)[:, tile.x0 : tile.x1] - own)
+        mapped_pages.release()
     return pixels / float(task.image.shape[0] * task.image.shape[1])
 
 

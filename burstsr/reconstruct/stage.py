@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
+from burstsr.core import large_arrays
 from burstsr.core.lateral import LateralAberration
 from burstsr.core.mono import plane_count
 from burstsr.core.noise import Noise
@@ -141,7 +142,7 @@ _NOTHING = np.empty((0, 0, 0), np.float32)
 
 def _solved(task: Task, progress: Callable[[int, int], None]) -> Reconstruction:
     """Solve all tiles in parallel."""
-    solver, out = _Solver(task), np.empty(task.planes.shape, np.float32)
+    solver, out = _Solver(task), large_arrays.empty(task.planes.shape)
     every = list(tiles((out.shape[0], out.shape[1]), SIDE, MARGIN))
     probed = set(np.linspace(0, len(every) - 1, min(_PROBES, len(every))).astype(int).tolist())
 

@@ -10,6 +10,7 @@ import numba
 import numpy as np
 import pytest
 
+from burstsr.core import temporary_file
 from burstsr.core.burst import Frame
 from burstsr.core.errors import InputFileError
 from burstsr.io import lazy_frames, mosaic_store
@@ -74,8 +75,8 @@ def test_threads_may_ask_at_once(folder, small):
 
 def test_the_file_leaves_nothing_behind(folder, small, tmp_path_factory, monkeypatch):
     place = tmp_path_factory.mktemp("temporary")
-    monkeypatch.setattr(mosaic_store.tempfile, "gettempdir", lambda: str(place))
-    monkeypatch.setattr(mosaic_store, "_on_disk", lambda folder: True)
+    monkeypatch.setattr(temporary_file.tempfile, "gettempdir", lambda: str(place))
+    monkeypatch.setattr(temporary_file, "on_disk", lambda folder: True)
     burst = read_burst(folder[0])
     held = [found.mosaic for found in burst]
     del burst, held
@@ -86,11 +87,11 @@ def test_the_file_leaves_nothing_behind(folder, small, tmp_path_factory, monkeyp
 @pytest.mark.parametrize("trouble", ["memory", "room", "missing"])
 def test_without_a_disk_all_stays_in_memory(folder, small, monkeypatch, caplog, trouble):
     if trouble == "memory":
-        monkeypatch.setattr(mosaic_store, "_on_disk", lambda folder: False)
+        monkeypatch.setattr(temporary_file, "on_disk", lambda folder: False)
     elif trouble == "room":
-        monkeypatch.setattr(mosaic_store.shutil, "disk_usage", lambda folder: mosaic_store.shutil._ntuple_diskusage(1, 1, 0))
+        monkeypatch.setattr(temporary_file.shutil, "disk_usage", lambda folder: temporary_file.shutil._ntuple_diskusage(1, 1, 0))
     else:
-        monkeypatch.setattr(mosaic_store.shutil, "disk_usage", lambda folder: (_ for _ in ()).throw(OSError(2, "gone")))
+        monkeypatch.setattr(temporary_file.shutil, "disk_usage", lambda folder: (_ for _ in ()).throw(OSError(2, "gone")))
     path, mosaics = folder
     burst = read_burst(path)
     assert all(np.array_equal(found.mosaic, mosaic) and found.mosaic.base is None for found, mosaic in zip(burst, mosaics, strict=True))
@@ -116,12 +117,12 @@ def test_memory_file_systems_are_no_disk(tmp_path, monkeypatch):
     inner = tmp_path / "a b" / "c"
     inner.mkdir(parents=True)
     mounts = tmp_path / "mounts"
-    monkeypatch.setattr(mosaic_store, "_MOUNTS", mounts)
+    monkeypatch.setattr(temporary_file, "_MOUNTS", mounts)
     spaced = str(inner.parent.resolve()).replace(" ", "\\040")
     mounts.write_text(f"/dev/sda / ext4 rw 0 0\ntmpfs {spaced} tmpfs rw 0 0\n")
-    assert mosaic_store._on_disk(tmp_path) and not mosaic_store._on_disk(inner) and not mosaic_store._on_disk(tmp_path / "nowhere")
+    assert temporary_file.on_disk(tmp_path) and not temporary_file.on_disk(inner) and not temporary_file.on_disk(tmp_path / "nowhere")
     mounts.unlink()
-    assert mosaic_store._on_disk(inner)
+    assert temporary_file.on_disk(inner)
 
 
 def test_damaged_pixels_are_reported_to_whoever_asks_for_them(folder):
