@@ -7,6 +7,7 @@ process continues. A case is determined by the seed and its number: `--seed 0 --
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import shutil
 import sys
@@ -22,6 +23,7 @@ from benchmarks.fuzz_cases import KINDS, Case, case, write_sources
 from benchmarks.replaceable_process import ReplaceableProcess
 
 LONGEST_S, MEMORY_BYTES = 10.0, 2 * 2**30
+_TABLE_EVERY = 1000
 _WALL = 12  # times LONGEST_S of waiting, on a busy machine, before a case that computes little counts as hanging
 IMAGE, REFUSED, MEMORY = "image", "refused", "no memory"
 GOOD = (IMAGE, REFUSED, MEMORY)
@@ -53,6 +55,7 @@ def outcome_of(one: Case, file: Path) -> Found:
 def _serve(connection: Connection, folder: Path) -> None:
     """Run the cases that arrive as numbers."""
     os.chdir(folder)
+    logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # what it says of damaged files is expected
     _limit_memory()
     while True:
         seed, number, kinds = connection.recv()
@@ -116,7 +119,7 @@ def main() -> int:
     args = parser.parse_args()
     kinds = tuple(args.kind) or tuple(sorted(KINDS))
     counts: dict[str, Counter[str]] = {}
-    os.environ["BURSTSR_PROFILES"] = os.devnull
+    os.environ |= {"BURSTSR_PROFILES": os.devnull, "OPENCV_LOG_LEVEL": "OFF"}
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         write_sources(folder)
@@ -125,6 +128,8 @@ def main() -> int:
         for number in range(args.first, args.first + args.cases):
             if time.monotonic() - begun > args.seconds:
                 break
+            if number % _TABLE_EVERY == 0 and number > args.first:
+                _table(counts)
             start = time.monotonic()
             found = _found(runner, args.seed, number, kinds)
             one = case(args.seed, number, folder, kinds)
