@@ -16,7 +16,7 @@ from burstsr.core.errors import InputFileError
 from burstsr.io import libraw_process
 from burstsr.io.dng_info import bayer, even_shape, inner_crop
 from burstsr.io.libraw_file import LibRawFile
-from burstsr.io.plausible import shot_values
+from burstsr.io.plausible import check_levels_apart, shot_values
 from burstsr.io.tags import FileTags, camera_name, capture_time
 
 log = logging.getLogger(__name__)
@@ -64,6 +64,7 @@ def libraw_info(path: Path, tags: FileTags, raw: Any) -> FrameInfo:  # noqa: ANN
     stated = raw.camera_white_level_per_channel or []
     # per-channel levels are the saturation levels; some files contain invalid ones
     white = float(min(stated)) if stated and 0.75 * raw.white_level <= min(stated) <= raw.white_level else float(raw.white_level)
+    check_levels_apart(path, black, white)
     matrix = np.array(raw.rgb_xyz_matrix[:3], np.float64)
     other = getattr(raw, "other", None)  # rawpy >= 0.25
     shot = {name: stated or _number(other, _OTHER[name]) for name, stated in shot_values(path, tags).items()}

@@ -70,6 +70,12 @@ def check_level_tags(path: Path, tags: FileTags) -> None:
     _check_all(path, tags, _LEVELS)
 
 
+def check_levels_apart(path: Path, black: NDArray[np.float64], white: float) -> None:
+    """Raise InputFileError unless white, DN, is at least 1 above all black levels."""
+    if not (np.isfinite(black).all() and float(black.max()) + 1 <= white <= LARGEST_DN):
+        raise InputFileError(f"{path}: black level must be below white level, not {black.ravel().tolist()} and {white:g}")
+
+
 def check_colour_tags(path: Path, tags: FileTags) -> None:
     """Raise InputFileError for colours of three channels with values that no camera has, such as NaN. Matrices of zeros count as absent."""
     _check_all(path, tags, _COLOUR)

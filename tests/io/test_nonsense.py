@@ -4,6 +4,7 @@ import inspect
 import struct
 import sys
 from dataclasses import replace
+from pathlib import Path
 from xml.etree import ElementTree
 
 import cv2
@@ -18,6 +19,7 @@ from burstsr.io.display import read_display
 from burstsr.io.dng import write_cfa_dng
 from burstsr.io.folders import Walk, files_below
 from burstsr.io.images import read_image
+from burstsr.io.plausible import check_levels_apart
 from burstsr.io.raw import read_frame, read_info
 from burstsr.io.tags import read_tags
 from burstsr.io.tiff import ASCII, DOUBLE, LONG, SHORT, Entry, doubles, integers
@@ -196,3 +198,15 @@ def test_an_orientation_that_does_not_exist_is_upright(make_frame):
     frame = make_frame()
     assert replace(frame.info, orientation=1) == frame.info
     assert [t.orientation_of({t.ORIENTATION: doubles([value])}) for value in (np.nan, np.inf, 0, 9, 6)] == [1, 1, 1, 1, 6]
+
+
+@pytest.mark.parametrize(
+    ("black", "white", "fine"), [(64.0, 4095.0, True), (512.0, 256.0, False), (512.0, 512.5, False), (np.nan, 256.0, False), (0.0, 70_000.0, False)]
+)
+def test_levels_that_libraw_or_another_reader_makes_of_a_damaged_file(black, white, fine):
+    levels = np.full((2, 2), black)
+    if fine:
+        check_levels_apart(Path("a.nef"), levels, white)
+    else:
+        with pytest.raises(InputFileError, match="a.nef: black level must be below white level"):
+            check_levels_apart(Path("a.nef"), levels, white)
