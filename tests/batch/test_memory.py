@@ -1,12 +1,14 @@
 """What bursts need of memory, against what was measured, and what is free."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from burstsr.batch.job import ALWAYS, REPORT, Job
 from burstsr.batch.memory import free_bytes, jobs_that_fit, needed_bytes
+from burstsr.core import peak_memory
 from burstsr.settings import Settings
 
 
@@ -21,6 +23,17 @@ def job(frames, scale=2.0, formats=ALWAYS, mode="fast"):
 def test_the_estimate_is_a_little_above_what_was_measured(megapixels, frames, mode, measured_mb):
     need = needed_bytes(job(frames, mode=mode), (1000, 1000 * megapixels)) / 1e6
     assert measured_mb < need < 1.25 * measured_mb
+
+
+@pytest.mark.parametrize(("scale", "measured_mb"), [(1, 534), (3, 1370), (4, 2098)])
+def test_the_estimate_holds_at_other_scales(scale, measured_mb):
+    assert measured_mb < needed_bytes(job(4, scale), (1500, 2000)) / 1e6 < 1.2 * measured_mb
+
+
+@pytest.mark.parametrize(("height", "measured_mb"), [(1500, 987), (3000, 1093)])
+def test_the_estimate_of_images_on_disk(height, measured_mb, monkeypatch):
+    monkeypatch.setattr(peak_memory, "thread_count", lambda: 2)
+    assert measured_mb < needed_bytes(replace(job(8), images_on_disk=True), (height, 4000)) / 1e6 < 1.25 * measured_mb
 
 
 def test_the_estimate_grows_with_what_is_asked():
