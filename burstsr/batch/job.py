@@ -95,7 +95,7 @@ class Job:
     def damaged(self) -> tuple[str, ...]:
         """Return why frames are missing from the existing result, one reason for each."""
         reasons = recorded(self.record, "damaged_frames")
-        return tuple(map(str, reasons)) if isinstance(reasons, list) else ()
+        return tuple(reason for reason in reasons if isinstance(reason, str) and reason) if isinstance(reasons, list) else ()
 
     @property
     def asked(self) -> dict[str, Any]:

@@ -1,6 +1,8 @@
 """Bursts are tried again after failures that may pass, and only then; changed contents of inputs are noticed."""
 
 import errno
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -87,3 +89,9 @@ def test_bursts_that_need_more_than_the_limit_have_their_images_on_disk():
     assert not placed([whole], [Files], None)[0].images_on_disk and not placed([whole], [Files], 10**11)[0].images_on_disk
     (on_disk,) = placed([whole], [Files], 4 * 10**9)
     assert on_disk.images_on_disk and needed_bytes(on_disk, (6000, 8000)) < 0.4 * needed_bytes(whole, (6000, 8000))
+
+
+@pytest.mark.parametrize(("stated", "reasons"), [(["a.dng: cut"], ("a.dng: cut",)), ([[]], ()), ([None, "", {}], ()), ("a.dng", ()), (None, ())])
+def test_reasons_of_a_damaged_record_that_are_no_text_are_none(tmp_path, stated, reasons):
+    (tmp_path / "a.json").write_text(json.dumps({"damaged_frames": stated}))
+    assert replace(job("a"), out=tmp_path).damaged() == reasons
