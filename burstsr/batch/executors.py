@@ -19,6 +19,7 @@ from importlib.util import find_spec
 from multiprocessing.connection import Connection
 from types import FrameType
 from typing import Any, Protocol
+from uuid import uuid4
 
 from burstsr.batch.job import Job, Outcome
 from burstsr.batch.run import Reader, run
@@ -242,6 +243,17 @@ def _placed(job: Job) -> Job:
     return replace(job, paths=tuple(path.absolute() for path in job.paths), out=job.out.absolute(), known=job.known.absolute())
 
 
+class _NamedTasks(Executor):
+    """Tasks of dask that its dashboard shows under the names of their bursts."""
+
+    def __init__(self, executor: Executor) -> None:
+        self._executor = executor
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:  # noqa: ANN401  that of Executor
+        """Submit a function of a job."""
+        return self._executor.submit(fn, *args, **kwargs, key=f"{args[0].name}-{uuid4().hex}")
+
+
 @contextmanager
 def _cluster(address: str) -> Iterator[Executor]:
     if find_spec("distributed") is None:
@@ -252,4 +264,4 @@ def _cluster(address: str) -> Iterator[Executor]:
     except (OSError, ValueError) as error:
         raise SettingsError(f"--scheduler {address}: no dask scheduler is reachable there ({error})") from error
     with client:
-        yield client.get_executor(pure=False)
+        yield _NamedTasks(client.get_executor(pure=False))

@@ -59,7 +59,7 @@ def zeros(shape: tuple[int, ...], dtype: DTypeLike = np.float32) -> NDArray[Any]
     return np.zeros(shape, kind) if folders is None else _zeroed(empty(shape, kind))
 
 
-def copied(array: NDArray[Any], dtype: DTypeLike = None) -> NDArray[Any]:
+def copied(array: NDArray[Any], dtype: DTypeLike | None = None) -> NDArray[Any]:
     """Return a copy, C-order, of the same or another type."""
     out = empty(array.shape, dtype or array.dtype)
     for rows in strips(out):

@@ -50,6 +50,16 @@ def test_a_worker_that_is_killed_costs_its_jobs_time_only(tmp_path):
     assert {name: outcome and outcome.status for name, outcome in outcomes.items()} == dict.fromkeys("abcdef", "done")
 
 
+def test_tasks_have_the_names_of_their_bursts():
+    class Executor:
+        def submit(self, function, job, key):
+            return key
+
+    named = executors._NamedTasks(Executor())
+    keys = [named.submit(None, Job("apple", (), None, (), Settings(), ())) for _ in range(2)]
+    assert keys[0].startswith("apple-") and keys[0] != keys[1]
+
+
 def test_no_scheduler_is_2(run, made, tmp_path):
     status, _, err = run("process", made, "-o", tmp_path / "out", "--scheduler", "nonsense")
     assert status == 2 and "nonsense" in err
