@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from burstsr.align import Aligner, frame_blur
+from burstsr.align import Aligner, FrameBlur, frame_blur
 from burstsr.core.burst import Frame
 from burstsr.core.flow import Flow
 from burstsr.core.noise import Noise
@@ -21,7 +21,7 @@ from burstsr.report import Record
 from burstsr.robustness import MIN_ROBUSTNESS, RobustnessModel, repair_reference
 from burstsr.settings import Settings
 
-_DETAIL = {"fast": 1.0, "best": 10.0}  # weight of detail relative to noise; the reconstruction denoises by itself
+DETAIL = {"fast": 1.0, "best": 10.0}  # weight of detail relative to noise; the reconstruction denoises by itself
 
 EstimateFlow = Callable[[int], Flow]
 Limit = Callable[[NDArray[np.float32], float], None]
@@ -88,8 +88,11 @@ def register_frames(frames: list[Frame], index: int, noise: Noise, tuned: Settin
 
 def _weighted(views: Sequence[RegisteredFrame], index: int, noise: Noise, tuned: Settings, record: Record) -> list[RegisteredFrame]:
     """Return the views with their blur against the reference, and the weights that it leaves them in the merge."""
-    detail = _DETAIL[tuned.mode]
-    blur = frame_blur([view.frame for view in views], [view.flow for view in views], index, noise, detail)
+    return with_blur(views, frame_blur([view.frame for view in views], [view.flow for view in views], index, noise, DETAIL[tuned.mode]), tuned, record)
+
+
+def with_blur(views: Sequence[RegisteredFrame], blur: FrameBlur, tuned: Settings, record: Record) -> list[RegisteredFrame]:
+    """Return views with their blur and the weights that it leaves them, and record them."""
     used = [b.reliability if b and tuned.mode == "best" else float(w) for b, w in zip(blur.blurs, blur.weights, strict=True)]
     record.blurred(blur.blur_px, np.array(used))
     return [replace(view, weight=float(weight), blur=b) for view, weight, b in zip(views, blur.weights, blur.blurs, strict=True)]

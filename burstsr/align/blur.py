@@ -20,7 +20,7 @@ from burstsr.core.noise import Noise
 from burstsr.core.parallel import in_parallel
 
 Array = NDArray[np.float64]
-_WINDOW = 64  # raw pixels
+WINDOW = 64  # raw pixels
 _WINDOWS = 64  # at most
 _BAND = (0.04, 0.32)  # cycles per raw pixel: between the influence of the window and aliasing
 _DEEPEST = 2.3  # -log of a ratio of powers beyond which the Gaussian is invalid and noise dominates
@@ -51,6 +51,11 @@ class FrameBlur:
     weights: Array
     blurs: tuple[Blur | None, ...]
 
+    @staticmethod
+    def none(count: int) -> FrameBlur:
+        """Return that of frames that are all equally sharp."""
+        return FrameBlur(np.zeros((count, 3)), np.ones(count), (None,) * count)
+
     @property
     def blur_px(self) -> Array:
         """RMS length of the blur, (n,) raw pixels; 0 where a frame is as sharp as the reference."""
@@ -64,35 +69,40 @@ def frame_blur(frames: Sequence[Frame], flows: Sequence[Flow], reference: int, n
     """
     count = len(frames)
     shape = frames[reference].info.shape
-    if count < 2 or min(shape) < _WINDOW:
-        return FrameBlur(np.zeros((count, 3)), np.ones(count), (None,) * count)
-    corners = _windows(shape)
+    if count < 2 or min(shape) < WINDOW:
+        return FrameBlur.none(count)
+    corners = windows(shape)
     power = np.stack(list(in_parallel(lambda i: _power(frames[i], flows[i], corners, noise), range(count))))
-    moments, errors = _moments(power, power[reference])
+    return blur_of_moments(*moments_of(power, power[reference]), reference, power[reference], detail)
+
+
+def blur_of_moments(moments: Array, errors: Array, reference: int, power: Array, detail: float, precision: Array | None = None) -> FrameBlur:
+    """Return the blur of frames whose moments (n, 3) and standard errors (n,) are known. power: of the reference, see `information_weights`."""
     softness, blurred = _softness(moments, errors, reference)
     blurs = tuple(Blur(*(float(v) for v in m)) if b.any() else None for m, b in zip(softness, blurred, strict=True))
-    return FrameBlur(moments, information_weights(blurred, power[reference], detail), blurs)
+    return FrameBlur(moments, information_weights(blurred, power, detail, precision), blurs)
 
 
-def _windows(shape: tuple[int, int]) -> NDArray[np.int64]:
+def windows(shape: tuple[int, int]) -> NDArray[np.int64]:
     """Return the first pixels (k, 2) of windows distributed over the frame, half overlapping if it is small."""
-    rows, columns = (np.arange(0, n - _WINDOW + 1, _WINDOW // 2) for n in shape)
+    rows, columns = (np.arange(0, n - WINDOW + 1, WINDOW // 2) for n in shape)
     corners = np.stack(np.meshgrid(rows, columns, indexing="ij"), -1).reshape(-1, 2)
     chosen = np.unique(np.linspace(0, len(corners) - 1, min(_WINDOWS, len(corners))).astype(int))
     return np.asarray(corners[chosen], np.int64)
 
 
-def _taper() -> Array:
-    edge = np.hanning(_WINDOW + 2)[1:-1]
+def taper() -> Array:
+    """Return the weights (64, 64) of a window's pixels."""
+    edge = np.hanning(WINDOW + 2)[1:-1]
     return np.outer(edge, edge)
 
 
-def _frequencies() -> tuple[Array, Array]:
+def frequencies() -> tuple[Array, Array]:
     """Return (64, 1) and (1, 33) frequencies, cycles per raw pixel."""
-    return np.asarray(np.fft.fftfreq(_WINDOW)[:, None], np.float64), np.asarray(np.fft.rfftfreq(_WINDOW)[None], np.float64)
+    return np.asarray(np.fft.fftfreq(WINDOW)[:, None], np.float64), np.asarray(np.fft.rfftfreq(WINDOW)[None], np.float64)
 
 
-def _low_pass(y: Array, x: Array) -> Array:
+def low_pass(y: Array, x: Array) -> Array:
     """Return the power response of luma's 1-2-1 filters."""
     return np.asarray((np.cos(np.pi * y) * np.cos(np.pi * x)) ** 4)
 
@@ -100,22 +110,22 @@ def _low_pass(y: Array, x: Array) -> Array:
 def _power(frame: Frame, flow: Flow, corners: NDArray[np.int64], noise: Noise) -> Array:
     """Return the mean power of luma, (64, 33), in windows of the same scene content as the reference's, minus that of noise."""
     height, width = frame.info.shape
-    taper, total = _taper(), np.zeros((_WINDOW, _WINDOW // 2 + 1))
-    middle = corners + _WINDOW / 2
+    tapered, total = taper(), np.zeros((WINDOW, WINDOW // 2 + 1))
+    middle = corners + WINDOW / 2
     moved = corners + np.rint(flow.at(middle[:, 0], middle[:, 1])).astype(int)
-    for y, x in np.clip(moved, 0, (height - _WINDOW, width - _WINDOW)):
-        window = luma(frame, noise, slice(y, y + _WINDOW), slice(x, x + _WINDOW)).astype(np.float64)
-        total += np.abs(np.fft.rfft2((window - window.mean()) * taper)) ** 2
-    return np.asarray(total / len(corners) - _low_pass(*_frequencies()) * (taper**2).sum())
+    for y, x in np.clip(moved, 0, (height - WINDOW, width - WINDOW)):
+        window = luma(frame, noise, slice(y, y + WINDOW), slice(x, x + WINDOW)).astype(np.float64)
+        total += np.abs(np.fft.rfft2((window - window.mean()) * tapered)) ** 2
+    return np.asarray(total / len(corners) - low_pass(*frequencies()) * (tapered**2).sum())
 
 
-def _moments(power: Array, reference: Array) -> tuple[Array, Array]:
+def moments_of(power: Array, reference: Array) -> tuple[Array, Array]:
     """Return the moments M, (n, 3), of  power = reference exp(-4 pi^2 f^T M f),  and standard errors of their traces, (n,).
 
     Robust least squares of the logarithm where structure exceeds noise.
     """
-    y, x = np.broadcast_arrays(*_frequencies())
-    noise = _low_pass(y, x) * (_taper() ** 2).sum()
+    y, x = np.broadcast_arrays(*frequencies())
+    noise = low_pass(y, x) * (taper() ** 2).sum()
     radius = np.hypot(y, x)
     band = (radius > _BAND[0]) & (radius < _BAND[1]) & ((x > 0) | (y > 0)) & (power.mean(axis=0) > noise) & (reference > 0)
     if np.count_nonzero(band) < 12:
@@ -138,16 +148,17 @@ def _moments(power: Array, reference: Array) -> tuple[Array, Array]:
     return moments, errors
 
 
-def information_weights(moments: Array, power: Array, detail: float = 1.0) -> Array:
+def information_weights(moments: Array, power: Array, detail: float = 1.0, precision: Array | None = None) -> Array:
     """Return frame weights (n,), the largest 1, that minimise the expected squared error of the weighted mean: loss of detail by blur, and noise.
 
     moments: (n, 3) of the frames' blur. power: (64, 33) of the reference's luma, minus noise, of unit standard deviation. The scene's power law is fitted to it
     and extrapolated to the finest detail. Quadratic programme on the simplex, solved by dropping negative weights.
+    precision: (n,) 1 / noise variance of the frames relative to that unit, by which their samples count anyway; None: 1.
     """
     count = len(moments)
-    y, x = np.broadcast_arrays(*_frequencies())
-    radius, response = np.hypot(y, x), _low_pass(y, x)
-    white = (_taper() ** 2).sum()
+    y, x = np.broadcast_arrays(*frequencies())
+    radius, response = np.hypot(y, x), low_pass(y, x)
+    white = (taper() ** 2).sum()
     band = (radius > 0.05) & (radius < 0.3) & (power > 0.1 * white * response)
     if np.count_nonzero(band) < 12:
         return np.ones(count)
@@ -161,6 +172,8 @@ def information_weights(moments: Array, power: Array, detail: float = 1.0) -> Ar
     lost = lost.reshape(count, -1)
     misplaced = float((scene * (2 * np.pi * _MISPLACED_PX) ** 2 * (y * y + x * x)).sum())
     error = lost @ lost.T + (white * scene.size / detail + misplaced) * np.eye(count)
+    if precision is not None:
+        error = lost @ lost.T + np.diag(white * scene.size / detail / precision + misplaced)
     used = np.arange(count)
     while True:
         weight = np.linalg.solve(error[np.ix_(used, used)], np.ones(len(used)))
@@ -168,6 +181,8 @@ def information_weights(moments: Array, power: Array, detail: float = 1.0) -> Ar
             break
         used = used[weight > 0]
     out = np.zeros(count)
+    if precision is not None:  # of frames that are equally sharp, all count 1
+        weight = weight * (white * scene.size / detail / precision[used] + misplaced)
     out[used] = weight / weight.max()
     return np.where(out < _LEAST_WEIGHT, 0.0, out)
 

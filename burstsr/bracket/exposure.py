@@ -77,7 +77,8 @@ def _best_fit(reference: Blocks, frame: Blocks, ratio: float, sizes: Sequence[in
 def _translation(reference: Blocks, frame: Blocks, ratio: float) -> tuple[int, int]:
     """Return the best translation, both limited to levels that neither clips."""
     top = min(1.0, 1.0 / ratio) * CLIPPED
-    return translation(*(np.sqrt(np.clip(v, 0, top)).astype(np.float32) for v in (reference.grey, frame.grey / ratio)))
+    a, b = (np.sqrt(np.clip(v, 0, top)).astype(np.float32) for v in (reference.grey, frame.grey / ratio))
+    return translation(a, b)
 
 
 def first_guess(reference: Doubles, frame: Doubles) -> float:

@@ -55,13 +55,14 @@ def limited(frame: Frame, top: float) -> Frame:
 
 
 class PairModels:
-    """Alignment and robustness of a bracket's frames against its reference; models are made once per exposure.
+    """Alignment and robustness of a bracket's frames against its reference, frames[index]; models are made once per exposure.
 
     A frame whose exposure is far from the reference's is aligned with one between them, whose flow is known: the closer, the more do both see well.
     """
 
     def __init__(self, frames: Sequence[Frame], index: int, settings: Settings, noise: Noise) -> None:
-        self._frames, self._index, self._settings, self._noise = frames, index, settings, noise
+        self.frames, self.index, self.noise = frames, index, noise
+        self._settings = settings
         self._keys = [self._key(frame) for frame in frames]
         self._aligners: dict[tuple[int, Key], tuple[Pair, Aligner]] = {}
         self._robustness: dict[Key, tuple[Pair, RobustnessModel]] = {}
@@ -70,12 +71,12 @@ class PairModels:
     @property
     def order(self) -> list[int]:
         """Return the indices of the frames in the order in which they must be aligned: from the reference's exposure outwards."""
-        return sorted(range(len(self._frames)), key=lambda i: (i != self._index, abs(self._ev(i)), i))
+        return sorted(range(len(self.frames)), key=lambda i: (i != self.index, abs(self._ev(i)), i))
 
     def _key(self, frame: Frame) -> Key:
         """Return what frames of one exposure and sensitivity have in common."""
-        exposure = round(_STEPS_PER_EV * float(np.log2(frame.info.levels.saturation / self._frames[self._index].info.levels.saturation)))
-        return exposure, round(_STEPS_PER_EV * float(np.log2(max(float(frame.noise(self._noise).beta.mean()), 1e-30))))
+        exposure = round(_STEPS_PER_EV * float(np.log2(frame.info.levels.saturation / self.frames[self.index].info.levels.saturation)))
+        return exposure, round(_STEPS_PER_EV * float(np.log2(max(float(frame.noise(self.noise).beta.mean()), 1e-30))))
 
     def _ev(self, i: int) -> float:
         return self._keys[i][0] / _STEPS_PER_EV
@@ -84,18 +85,22 @@ class PairModels:
         """Return the index of the frame with which frame i is aligned: the reference, or the nearest in exposure of those between."""
         own = self._ev(i)
         if abs(own) <= _FAR_EV:
-            return self._index
+            return self.index
         between = [j for j in self._flows if 0 < self._ev(j) / own < 1 and abs(self._ev(j)) <= abs(own) - 0.5]
-        return min(between, key=lambda j: (abs(own - self._ev(j)), self._flows[j].error_px, j), default=self._index)
+        return min(between, key=lambda j: (abs(own - self._ev(j)), self._flows[j].error_px, j), default=self.index)
+
+    def pair(self, anchor: int, i: int) -> Pair:
+        """Return the frames of frame i's exposure compared with an anchor."""
+        return self._pair(anchor, self._keys[i])
 
     def _pair(self, anchor: int, key: Key) -> Pair:
         """Return the frames of an exposure compared with an anchor."""
-        first, members = self._frames[anchor], [frame for frame, k in zip(self._frames, self._keys, strict=True) if k == key]
+        first, members = self.frames[anchor], [frame for frame, k in zip(self.frames, self._keys, strict=True) if k == key]
         top = CLIPPED * min(f.info.levels.saturation for f in (first, *members))
-        own, *others = (scaled_noise(f.noise(self._noise), 1 / top) for f in (first, *members))
+        own, *others = (scaled_noise(f.noise(self.noise), 1 / top) for f in (first, *members))
         alpha, beta = (np.mean([getattr(n, name) for n in others], axis=0) for name in ("alpha", "beta"))
-        louder = Noise(np.maximum(own.alpha, alpha), np.maximum(own.beta, beta), self._noise.gain)
-        return Pair(limited(first, top), top, louder, Noise((own.alpha + alpha) / 2, (own.beta + beta) / 2, self._noise.gain))
+        louder = Noise(np.maximum(own.alpha, alpha), np.maximum(own.beta, beta), self.noise.gain)
+        return Pair(limited(first, top), top, louder, Noise((own.alpha + alpha) / 2, (own.beta + beta) / 2, self.noise.gain))
 
     def estimate_flow(self, i: int) -> Flow:
         """Return the flow of frame i against the reference; called in `order`."""
@@ -104,15 +109,15 @@ class PairModels:
             pair = self._pair(anchor, key)
             self._aligners[anchor, key] = pair, Aligner(pair.reference, pair.louder, self._settings.align)
         pair, aligner = self._aligners[anchor, key]
-        flow = aligner.estimate_flow(pair.reference if i == anchor else pair.limited(self._frames[i]))
-        self._flows[i] = flow if anchor == self._index else _composed(self._flows[anchor], flow)
+        flow = aligner.estimate_flow(pair.reference if i == anchor else pair.limited(self.frames[i]))
+        self._flows[i] = flow if anchor == self.index else _composed(self._flows[anchor], flow)
         return self._flows[i]
 
     def robustness_map(self, frame: Frame, flow: Flow) -> Floats:
         """Return the robustness, (H/2, W/2), of a frame."""
-        key, reference = self._key(frame), self._frames[self._index]
+        key, reference = self._key(frame), self.frames[self.index]
         if key not in self._robustness:
-            pair = self._pair(self._index, key)
+            pair = self._pair(self.index, key)
             self._robustness[key] = pair, RobustnessModel(pair.reference, pair.mean, self._settings.robustness)
         pair, model = self._robustness[key]
         return model.robustness_map(pair.reference if frame is reference else pair.limited(frame), flow)

@@ -143,7 +143,7 @@ def _pairs(reference: Blocks, frame: Blocks, colour: int, guess: float) -> _Pair
     places = np.stack([np.ones(level.shape), *centred(level.shape)])
     motion = np.stack([(slope * place)[known] for slope in slopes for place in places])
     shifts = [model.shift(ratio * level)[known] for model, ratio in zip(of, ratios, strict=True)]
-    return _Pairs(*(v[known] for v in (x, y, level, *variance)), *shifts, motion)
+    return _Pairs(x[known], y[known], level[known], variance[0][known], variance[1][known], shifts[0], shifts[1], motion)
 
 
 def _mean(values: Doubles, known: Mask, side: int) -> Doubles:

@@ -8,10 +8,11 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from burstsr.bracket.blur import bracket_blur
 from burstsr.bracket.extended_reference import extended, imputed
 from burstsr.bracket.guide import UpperBound, guide_of
 from burstsr.bracket.pairs import PairModels
-from burstsr.bracket.precision import precision_map
+from burstsr.bracket.precision import precision_map, relative_precision, smooth_level
 from burstsr.core.burst import Frame
 from burstsr.core.flow import Flow
 from burstsr.core.noise import Noise
@@ -19,11 +20,13 @@ from burstsr.core.quantise import packed, unpacked
 from burstsr.demosaic import demosaic
 from burstsr.merge import SamePhaseMean
 from burstsr.reconstruct import RegisteredFrame
-from burstsr.registration import Registered, observe
+from burstsr.registration import DETAIL, Registered, observe, with_blur
 from burstsr.report import Record
 from burstsr.settings import Settings
 
 Floats = NDArray[np.float32]
+_SHARP = 0.5  # weight of a longer exposure, for its blur, from which it limits the image
+_UNCLIPPED = 0.9  # share of saturation
 
 
 def register_bracket(frames: Sequence[Frame], index: int, noise: Noise, tuned: Settings, flows: Sequence[Flow] | None, record: Record) -> Registered:
@@ -40,6 +43,10 @@ def register_bracket(frames: Sequence[Frame], index: int, noise: Noise, tuned: S
     record.stage("robustness")
     seen = [(view.frame, view.flow, unpacked(view.robustness)) for view in views]
     highlights = extended(seen, index)
+    if tuned.weigh_blur:
+        flow_of = [view.flow for view in views]
+        views = with_blur(views, bracket_blur(models, flow_of, DETAIL[tuned.mode], _precisions(frames, index, highlights.frame, noise)), tuned, record)
+    seen = [(view.frame, view.flow, unpacked(view.robustness) * np.float32(view.weight)) for view in views]
     guide = guide_of(seen, index, highlights, noise)
     views = [replace(view, precision=precision_map(view.frame, view.flow, guide.level, noise)) for view in views]
     image = demosaic(highlights.frame, guide.samples)
@@ -53,5 +60,16 @@ def register_bracket(frames: Sequence[Frame], index: int, noise: Noise, tuned: S
                 weights[guide.longer[i]] = 0  # in the guide already
             if i != index:
                 record.timed("merge", same_phase.add, view.filled or view.frame, view.flow, weights)
-    limits = [UpperBound.of(*seen[i], frames[index], noise) for i in guide.longer]
+    limits = [UpperBound.of(*seen[i], frames[index], noise) for i in guide.longer if views[i].weight >= _SHARP]
     return Registered(views, index, noise, same_phase, highlights.frame, guide.samples, limits)
+
+
+def _precisions(frames: Sequence[Frame], index: int, reference: Frame, noise: Noise) -> NDArray[np.float64]:
+    """Return the precision of every frame's samples relative to that of frames[index], at the median of the levels that it does not clip."""
+    level = smooth_level(reference)
+    found = []
+    for frame in frames:
+        seen = level[level < np.float32(_UNCLIPPED * frame.info.levels.saturation)]
+        at = np.full((1, 1), np.median(seen) if seen.size else 0, np.float32)
+        found.append(float(relative_precision(frame, at, noise)[0, 0] / relative_precision(frames[index], at, noise)[0, 0]))
+    return np.array(found)

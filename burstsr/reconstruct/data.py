@@ -32,6 +32,7 @@ _ONLY_NOISE = 1e-12
 _CLIPPED_SIGMAS = 2.0  # below saturation, in noise sigmas: levels at which what is not clipped is so by chance
 _LIGHT_PX = 2.0  # radius, raw pixels, of the box (applied twice) within which flux is preserved
 _LEAST_OF_A_SAMPLE = 0.01
+_DOUBTED = 3  # power of the reliability of blur in brackets
 _FEWEST = 0.1  # of the tile's mean: lower limit of the number of samples
 
 
@@ -68,7 +69,7 @@ class TileData:
         self._certainties = [self._certainty_of(view.frame, noise, level) for view in views]
         grids = [grid if c is None else grid._replace(certainty=c) for c in self._certainties]
         self._spots = [footprints(*crop, self._cfa, self._scale, inverse, g) for crop, inverse, g in zip(crops, inverses, grids, strict=True)]
-        self._weights = [np.float32(view.weight if view.blur is None else view.blur.reliability) for view in views]
+        self._weights = [np.float32(view.weight if view.blur is None else _trust(view)) for view in views]
         self._blurred = [
             None if view.blur is None else BlurredFrame.of(spot.where, spot.how, tile.shape, view.blur, float(scale))
             for view, spot in zip(views, self._spots, strict=True)
@@ -261,6 +262,12 @@ class TileData:
         out = np.empty_like(image)
         normal_matrix_loops.blur(image, self._taps, np.empty_like(image), out)
         return out
+
+
+def _trust(view: RegisteredFrame) -> float:
+    """Return the weight of a blurred view; longer exposures of a bracket, whose noise is lower, have less where their blur is not well known."""
+    reliability = view.blur.reliability if view.blur else 1.0
+    return reliability if view.frame.info.own_noise is None else reliability**_DOUBTED
 
 
 def _add_residuals(spot: Footprints, frame: BlurredFrame, expected: Floats, sums: Residuals) -> None:
