@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from burstsr.align import Aligner, FrameBlur, frame_blur
+from burstsr.core import large_arrays
 from burstsr.core.burst import Frame
 from burstsr.core.flow import Flow
 from burstsr.core.noise import Noise
@@ -125,7 +126,7 @@ def _observed(
         if same_phase:
             record.timed("merge", same_phase.add, frame, flow, robustness)
         record.frame(i, flow, robustness, reference=i == index)
-        views.append(RegisteredFrame(frame, flow, packed(robustness)))
+        views.append(RegisteredFrame(frame, flow, large_arrays.kept(packed(robustness))))
     return views
 
 

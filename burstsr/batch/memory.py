@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from burstsr.io.discover import BurstFiles
 
 # of formats whose files are encoded as a whole, per output pixel: pixels and file
-_WHOLE_BYTES = {"png": 12.0, "exr": 24.0, "fits": 36.0}
+_WHOLE_BYTES = {"png": 12.0, "exr": 24.0, "fits": 36.0, REPORT: 3.0}
 SHARE = 0.85  # of the free memory that may be used
 _CGROUPS = (  # a container's limit, and what of it is used: versions 2 and 1
     ("memory.max", "memory.current"),

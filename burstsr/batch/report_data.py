@@ -23,7 +23,8 @@ def write(path: Path, result: Result, job: Job) -> None:
     """Write the data of a result with maps (`keep_maps`). Raises OSError, and InputFileError where the reference frame is gone."""
     import numpy as np
 
-    from burstsr.io.report_data import ReportData, jpeg_bytes, write_report_data
+    from burstsr.io.jpeg_strips import jpeg_pieces
+    from burstsr.io.report_data import ReportData, write_report_data
 
     info = result.reference
     maps = result.robustness or tuple(None for _ in result.flows)
@@ -32,7 +33,7 @@ def write(path: Path, result: Result, job: Job) -> None:
     mean = sum(others[1:], others[0].astype(np.float32)) / np.float32(len(others)) if others else np.zeros((1, 1), np.float32)
     flow, grid_y, grid_x = _sampled(result.flows, info.shape)
     data = ReportData(
-        jpeg_bytes(_reference_alone(result, job), _QUALITY),
+        b"".join(jpeg_pieces(path, _reference_alone(result, job), _QUALITY)),
         info.shape,
         int(info.cfa.period[0]),
         info.orientation,
@@ -50,6 +51,7 @@ def _reference_alone(result: Result, job: Job) -> NDArray[np.uint8]:
     """Return the reference frame, demosaiced, upscaled by bicubic interpolation and rendered as the preview is."""
     import numpy as np
 
+    from burstsr.core import large_arrays
     from burstsr.core.burst import Burst
     from burstsr.core.mono import with_equal_channels
     from burstsr.demosaic import demosaic, upscale
@@ -57,8 +59,11 @@ def _reference_alone(result: Result, job: Job) -> NDArray[np.uint8]:
     from burstsr.finish import finish_uint8
 
     frame = with_equal_channels(Burst(job.name, (_reference(result, job),))).frames[0]
-    image = np.minimum(upscale(demosaic(frame), result.scale), np.float32(1))
-    image = image[..., : result.image.shape[2]]
+    image = upscale(demosaic(frame), result.scale)
+    for rows in large_arrays.strips(image):
+        np.minimum(image[rows], np.float32(1), out=image[rows])
+    if image.shape[2] != result.image.shape[2]:
+        image = large_arrays.copied(image[..., : result.image.shape[2]])
     return finish_uint8(as_rgb(replace(result, image=image)), job.settings.finish)
 
 

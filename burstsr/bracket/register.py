@@ -13,6 +13,7 @@ from burstsr.bracket.extended_reference import extended, imputed
 from burstsr.bracket.guide import UpperBound, guide_of
 from burstsr.bracket.pairs import PairModels
 from burstsr.bracket.precision import precision_map, relative_precision, smooth_level
+from burstsr.core import large_arrays
 from burstsr.core.burst import Frame
 from burstsr.core.flow import Flow
 from burstsr.core.noise import Noise
@@ -38,7 +39,7 @@ def register_bracket(frames: Sequence[Frame], index: int, noise: Noise, tuned: S
         flow = record.timed("align", models.estimate_flow, i) if flows is None else flows[i]
         robustness = observe(models, frames[i], flow, record)
         record.frame(i, flow, robustness, reference=i == index)
-        found[i] = RegisteredFrame(frames[i], flow, packed(robustness))
+        found[i] = RegisteredFrame(frames[i], flow, large_arrays.kept(packed(robustness)))
     views = [found[i] for i in range(len(frames))]
     record.stage("robustness")
     seen = [(view.frame, view.flow, unpacked(view.robustness)) for view in views]

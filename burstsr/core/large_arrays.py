@@ -67,6 +67,11 @@ def copied(array: NDArray[Any], dtype: DTypeLike | None = None) -> NDArray[Any]:
     return out
 
 
+def kept(array: NDArray[Any]) -> NDArray[Any]:
+    """Return an array that is not to be changed any more; within `arrays_on_disk` moved there."""
+    return array if _folders.get() is None else copied(array)
+
+
 def strips(array: NDArray[Any]) -> Iterator[slice]:
     """Yield slices of rows that cover an array, whose pages are given back after each: all rows at once where it is in memory."""
     if not mapped_pages.there_are():
