@@ -15,8 +15,9 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -39,7 +40,8 @@ def write_bursts(folder: Path, count: int, side: int) -> None:
     rng = np.random.default_rng(0)
     y, x = np.mgrid[: 2 * side, : 2 * side].astype(np.float32)
     waves = sum(np.sin(a * y + b * x + c) for a, b, c in rng.uniform(-0.7, 0.7, (10, 3)))
-    image = np.uint8(np.clip(110 + 20 * waves + 40 * ((x // 37 + y // 29) % 2), 3, 250)[..., None] * np.array([0.9, 1.0, 0.8], np.float32))
+    grey = np.clip(110 + 20 * waves + 40 * ((x // 37 + y // 29) % 2), 3, 250)
+    image = (grey[..., None] * np.array([0.9, 1.0, 0.8], np.float32)).astype(np.uint8)
     burst = simulate_burst(image, SimulateSettings(frames=FRAMES, iso=200), rng).burst
     first = folder / "burst_000"
     first.mkdir(parents=True)
@@ -52,10 +54,9 @@ def write_bursts(folder: Path, count: int, side: int) -> None:
 @contextmanager
 def scheduler(workers: int) -> Iterator[list[str]]:
     """Start a cluster of processes; yield options for it. The cores are shared between its workers."""
-    from distributed import LocalCluster
-
+    distributed: Any = import_module("distributed")
     os.environ["DASK_LOGGING__DISTRIBUTED"] = "error"
-    with LocalCluster(n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None) as cluster:
+    with distributed.LocalCluster(n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None) as cluster:
         yield ["--scheduler", cluster.scheduler_address, "--threads", str(max(1, (os.cpu_count() or 1) // workers))]
 
 

@@ -29,7 +29,7 @@ def write_bursts(folder: Path, count: int, share: float, seed: int) -> set[str]:
     for scene in range(SCENES):
         y, x = np.mgrid[: 2 * SHAPE[0], : 2 * SHAPE[1]]
         waves = sum(np.sin(rng.uniform(-0.5, 0.5) * y + rng.uniform(-0.5, 0.5) * x + rng.uniform(0, 6)) for _ in range(6))
-        image = np.uint8(np.clip(110 + 25 * waves, 5, 250)[..., None] * np.array([0.9, 1.0, 0.8]))
+        image = (np.clip(110 + 25 * waves, 5, 250)[..., None] * np.array([0.9, 1.0, 0.8])).astype(np.uint8)
         (folder / "scenes" / str(scene)).mkdir(parents=True)
         for number, frame in enumerate(simulate_burst(image, SimulateSettings(frames=FRAMES, iso=400), np.random.default_rng(scene)).burst):
             write_cfa_dng(folder / "scenes" / str(scene) / f"frame_{number}.dng", frame)
@@ -38,8 +38,8 @@ def write_bursts(folder: Path, count: int, share: float, seed: int) -> set[str]:
         place = folder / "in" / f"burst_{number:04d}"
         shutil.copytree(folder / "scenes" / str(number % SCENES), place)
         if place.name in bad:
-            for frame in sorted(place.glob("*.dng"))[:: 1 if number % 2 else FRAMES]:
-                frame.write_bytes(frame.read_bytes()[: int(rng.integers(10, frame.stat().st_size - 500))])
+            for file in sorted(place.glob("*.dng"))[:: 1 if number % 2 else FRAMES]:
+                file.write_bytes(file.read_bytes()[: int(rng.integers(10, file.stat().st_size - 500))])
     return bad
 
 

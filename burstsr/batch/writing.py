@@ -59,7 +59,8 @@ def _write(job: Job, wanted: dict[str, Path], image: Result, folder: Path) -> No
 
     first, *others = wanted.items()
     with ThreadPoolExecutor(1, thread_name_prefix="burstsr-write") as pool:
-        begun = pool.submit(copy_context().run, write, *first)  # large arrays on disk, there too
+        context = copy_context()  # large arrays on disk, there too
+        begun = pool.submit(lambda: context.run(write, *first))
         for kind, path in others:
             write(kind, path)
         begun.result()
