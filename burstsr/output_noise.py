@@ -23,6 +23,7 @@ from burstsr.core.coords import tile_centre, tile_count
 from burstsr.core.flow import Flow
 from burstsr.core.mono import cell_channels
 from burstsr.core.noise import MERGED_SHARE, Noise
+from burstsr.core.parallel import in_parallel
 from burstsr.core.quantise import unpacked
 from burstsr.core.sensor import CLIPPED
 from burstsr.develop import develop
@@ -80,7 +81,8 @@ def output_noise(burst: Registered, tuned: Settings, outcome: Reconstruction | N
     saturation = burst.views[burst.reference].frame.info.levels.saturation
     greys = [saturation * intensity * neutral / neutral.max() for intensity in _INTENSITIES]
     boxes = _boxes(burst.views, side, len(greys))
-    variances, weights = zip(*(_variance_on(_flat(burst, grey, box, rng), tuned, outcome) for grey, box in zip(greys, boxes, strict=True)), strict=True)
+    flats = [_flat(burst, grey, box, rng) for grey, box in zip(greys, boxes, strict=True)]
+    variances, weights = zip(*in_parallel(lambda flat: _variance_on(flat, tuned, outcome), flats), strict=True)  # each alone is too small for all cores
     fitted = [_fit(np.array([grey[c] for grey in greys]), np.array([v[c] for v in variances])) for c in range(len(variances[0]))]
     return OutputNoise(Noise(*np.array(fitted).T), np.mean(weights, axis=0))
 

@@ -16,6 +16,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from scipy.special import gammaln, ndtr
 
+from burstsr.core.parallel import in_parallel
 from burstsr.noise.structure import Split
 
 Doubles = NDArray[np.float64]
@@ -75,8 +76,9 @@ def floors(channels: Sequence[Sequence[Split]], low: float, most_blocks: int = 1
     start = _GRID * np.floor((np.log(everything.min()) - _BELOW) / _GRID)
     steps = _COARSE * int(np.ceil((np.log(everything.max()) + _ABOVE - start) / _GRID)) + 1
     level, ceiling, spread, likelihood = [], [], [], []
+    computed = in_parallel(lambda group: _floor(group, start, steps), [group for groups in grouped for group in groups])
     for groups in grouped:
-        found = [_floor(group, start, steps) for group in groups]
+        found = [next(computed) for _ in groups]
         level.append(np.array([float(group.level.mean()) for group in groups]))
         ceiling.append(np.array([f[0] for f in found]))
         spread.append(np.array([f[1] for f in found]))
