@@ -12,6 +12,7 @@ from burstsr.core.burst import Frame
 from burstsr.core.coords import output_length, tile_centre, tile_count
 from burstsr.core.flow import Flow
 from burstsr.core.lateral import LateralAberration
+from burstsr.core.parallel import in_parallel
 from burstsr.core.report import LateralReport
 from burstsr.merge import KernelMerge
 from burstsr.reconstruct import RegisteredFrame
@@ -75,7 +76,7 @@ def measure_lateral(burst: Registered) -> MeasuredLateral | None:
     if frame.info.cfa.is_mono or len(views) < _FEWEST:
         return None
     shape = frame.info.shape
-    patches = [_patch(views, corner, part) for corner, part in _parts(shape)]
+    patches = list(in_parallel(lambda part: _patch(views, *part), _parts(shape)))
     red, blue = magnifications(patches, (output_length(shape[0], _SCALE), output_length(shape[1], _SCALE)), _SCALE)
     kept = [(m.k0, m.k1) if significant(m) else (0.0, 0.0) for m in (red, blue)]
     found = LateralAberration.of_frame(shape, kept[0], kept[1]) if any(map(any, kept)) else None

@@ -8,11 +8,14 @@ magnification found, and the same repeated, finer each time, so that the fits en
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from burstsr.core.parallel import in_parallel
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
@@ -73,8 +76,10 @@ def magnifications(patches: Sequence[Patch], shape: tuple[int, int], scale: floa
 
     `NOTHING` where too few squares tell.
     """
-    prepared = [_Planes.of(patch, shape) for patch in patches]
-    return _magnification(prepared, 0, shape, scale), _magnification(prepared, 2, shape, scale)
+    prepared = list(in_parallel(lambda patch: _Planes.of(patch, shape), patches))
+    each = in_parallel if len(patches) == 1 else map  # else the patches of a channel run on all cores
+    red, blue = each(lambda channel: _magnification(prepared, channel, shape, scale), (0, 2))
+    return red, blue
 
 
 class _Planes:
@@ -107,10 +112,7 @@ def _magnification(patches: Sequence[_Planes], channel: int, shape: tuple[int, i
     found, radius = 0.0, float(np.hypot(*shape)) / 2
     squares = line = None
     for sigma in _SIGMAS_PX:
-        parts = []
-        for patch in patches:
-            plane = patch.roots[channel]
-            parts.append(_squares(patch, _magnified(plane, found, patch.centre) if found else plane, sigma))
+        parts = in_parallel(partial(_displaced, channel=channel, k=found, sigma=sigma), patches)
         squares = _Squares(*(np.concatenate(values) for values in zip(*parts, strict=True)))
         if len(squares.place) < _FEWEST:
             return NOTHING
@@ -124,6 +126,12 @@ def _magnification(patches: Sequence[_Planes], channel: int, shape: tuple[int, i
     size = radius / scale
     error = float(np.sqrt(line.covariance[:terms, :terms].sum()))
     return Magnification(k[0], k[1], -sum(k) * size, error * size, float(line.values[terms]) * size, len(squares.place))
+
+
+def _displaced(patch: _Planes, channel: int, k: float, sigma: float) -> _Squares:
+    """Return the displacements of a patch's channel, magnified by 1 + k, against its green."""
+    plane = patch.roots[channel]
+    return _squares(patch, _magnified(plane, k, patch.centre) if k else plane, sigma)
 
 
 def _squares(patch: _Planes, plane: Floats, sigma: float) -> _Squares:
