@@ -33,22 +33,26 @@ def generic_code(name: str) -> str:
 
 
 def _emit(name: str) -> str:
-    from numba import float32, float64, int64, types, uint64
+    import numba
 
     from burstsr.merge import frame_loops, weigh_loops
+
+    types: Any = numba.types
+    float32, float64, int64, uint64 = types.float32, types.float64, types.int64, types.uint64
 
     def array(kind: Any, axes: int) -> Any:  # noqa: ANN401  numba has no types
         return types.Array(kind, axes, "C")
 
     line, cells, red = array(float32, 1), array(float32, 2), types.UniTuple(int64, 2)
-    loop, of = {
+    loops: dict[str, tuple[Any, Any]] = {
         "weigh": (weigh_loops.weigh, (line, line, uint64, line, *[int64] * 5, line, uint64, types.none)),
         "kernels_of": (weigh_loops.kernels_of, (array(float32, 3), *[int64] * 4, array(float32, 3))),
         "residual_row": (
             frame_loops.residual_row,
             (line, int64, red, array(float32, 3), line, float64, line, line, array(int64, 1), cells, line, types.none, float32),
         ),
-    }[name]
+    }
+    loop, of = loops[name]
     loop.compile(of)
     return str(loop.inspect_llvm(loop.signatures[0]))
 
@@ -137,7 +141,8 @@ def main(arguments: list[str] | None = None) -> int:
             if c["4 lanes"] + c["2 lanes"] + c["scalar"] >= 4:
                 kinds = ", ".join(f"{n} {k}" for k, n in c.most_common() if k not in ("4 lanes", "2 lanes", "scalar", "gathered"))
                 rows.append((name, str(len(body)), str(c["4 lanes"]), str(c["2 lanes"]), str(c["scalar"]), str(c["gathered"]), kinds))
-    echo(table(("loop", "instructions", "4 lanes", "2 lanes", "scalar", "gathered", "of which"), rows, right=(1, 2, 3, 4, 5)))
+    head = ("loop", "instructions", "4 lanes", "2 lanes", "scalar", "gathered", "of which")
+    echo(table(head, rows, right=head[1:-1]))
     return 0
 
 

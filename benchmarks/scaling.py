@@ -117,7 +117,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--frames", type=int, default=7)
     args = parser.parse_args(arguments)
     stages = measure((args.height, args.width), args.frames, args.mode)
-    echo(table(("stage", "one core, s", "serial", *(f"{n} cores" for n in CORES)), rows(stages), right=range(1, 3 + len(CORES))))
+    head = ("stage", "one core, s", "serial", *(f"{n} cores" for n in CORES))
+    echo(table(head, rows(stages), right=head[1:]))
     return 0
 
 
