@@ -17,7 +17,7 @@ from burstsr.io.copies import copies
 from burstsr.io.fits_header import is_own_fits
 from burstsr.io.folders import Problem, Unit, Walk
 from burstsr.io.folders import natural_order as natural_order
-from burstsr.io.grey_tiff import pages_of
+from burstsr.io.frames_of_file import frames_of
 from burstsr.io.grouping import Grouping, belonging, group_frames, names_of, sets_of
 from burstsr.io.lazy_frames import read_frames
 from burstsr.io.raw import read_info
@@ -49,7 +49,7 @@ def _infos(file: Path) -> list[FrameInfo | Problem]:
     """Return the description of each frame in a file, or the problem."""
     found: list[FrameInfo | Problem] = []
     try:
-        for page in pages_of(file):
+        for page in frames_of(file):
             found.append(read_info(page))
     except InputFileError as error:
         found.append(Problem(file, str(error)))
@@ -129,7 +129,7 @@ def read_burst(paths: str | Path | Iterable[str | Path]) -> Burst:
     else:
         files = sorted(map(Path, paths), key=natural_order)
         name = _folder_name(files[0].parent) if files else ""
-    return Burst(name, read_frames([page for file in files for page in pages_of(file)]))
+    return Burst(name, read_frames([page for file in files for page in frames_of(file)]))
 
 
 def _frames_in(folder: Path) -> list[Path]:

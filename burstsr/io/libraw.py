@@ -16,6 +16,7 @@ from burstsr.core.errors import InputFileError
 from burstsr.io import libraw_process
 from burstsr.io.dng_info import bayer, even_shape, inner_crop
 from burstsr.io.libraw_file import LibRawFile
+from burstsr.io.pages import file_of
 from burstsr.io.plausible import check_levels_apart, shot_values
 from burstsr.io.tags import FileTags, camera_name, capture_time
 
@@ -81,7 +82,7 @@ def libraw_info(path: Path, tags: FileTags, raw: Any) -> FrameInfo:  # noqa: ANN
         exposure_s=shot["exposure_s"],
         aperture=shot["aperture"],
         focal_mm=shot["focal_mm"],
-        time=capture_time(tags) or _time_of(other),
+        time=None if file_of(path) != path else capture_time(tags) or _time_of(other),  # that of the file, not of one of its frames
         crop=inner_crop(_libraw_crop(sizes), shape),
     )
 

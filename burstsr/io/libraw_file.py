@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from burstsr.core.errors import InputFileError
 from burstsr.io.libraw_lines import LibRawLines
+from burstsr.io.pages import split
 
 _SIZES = ("height", "width", "top_margin", "left_margin", "pixel_aspect", "flip", "crop_height", "crop_width", "crop_top_margin", "crop_left_margin")
 _OTHER = ("iso_speed", "shutter_speed", "aperture", "focal_length")
@@ -119,13 +120,19 @@ def _facts(raw: Any) -> dict[str, Any]:  # noqa: ANN401  rawpy has no types
 
 
 def opened_by_libraw(path: Path) -> Any:  # noqa: ANN401  rawpy has no types
-    """Open a file with rawpy, which passes names as UTF-8; files with other names are read here."""
+    """Open a file with rawpy, which passes names as UTF-8; files with other names are read here. Of a page (`io.pages`) the raw image with its index."""
+    name, shot = split(path)
     try:
-        str(path).encode("utf-8")
+        str(name).encode("utf-8")
     except UnicodeEncodeError:
-        with path.open("rb") as file:
+        with name.open("rb") as file:
             return rawpy.imread(file)
-    return rawpy.imread(str(path))
+    if name == path:
+        return rawpy.imread(str(path))
+    raw = rawpy.RawPy()
+    raw.set_unpack_params(shot_select=shot)  # before the file is opened: LibRaw then chooses among images of one size
+    raw.open_file(str(name))
+    return raw
 
 
 def _version() -> str:

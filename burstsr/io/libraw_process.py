@@ -21,6 +21,7 @@ import numpy as np
 
 from burstsr.core.errors import InputFileError
 from burstsr.io.libraw_file import LibRawFile, decoded_here, opens_here
+from burstsr.io.pages import file_of
 
 LONGEST_S = 10.0  # of computing, for a small file
 BYTES_PER_S = 2_000_000  # of a file, that any machine decodes
@@ -45,7 +46,7 @@ class _Worker:
         """Return what the process says of a file, and its pixels. Raises EOFError where it ended instead."""
         pipe, back = self._process.stdin, self._process.stdout
         assert pipe is not None and back is not None
-        size = path.stat().st_size
+        size = file_of(path).stat().st_size
         watch = threading.Timer(_PATIENCE * _seconds(size), self._process.kill)
         watch.daemon = True
         watch.start()

@@ -23,10 +23,11 @@ from burstsr.io.grey_tiff import is_grey_tiff, open_grey_tiff
 from burstsr.io.libraw import decoded_by_libraw, libraw_info, libraw_mosaic
 from burstsr.io.pages import file_of
 from burstsr.io.rescaling import Rescaling
-from burstsr.io.tags import FileTags, lacks_pixels, missing_bytes, read_tags
+from burstsr.io.tags import SAMPLES, FileTags, lacks_pixels, missing_bytes, read_tags
 
 log = logging.getLogger(__name__)
 Mosaic = NDArray[np.uint16]
+_OF_A_SET = 4  # samples in a pixel
 _VIDEO = (".ser", ".avi", ".mov", ".mp4")
 
 
@@ -62,13 +63,18 @@ def open_raw(path: str | Path) -> tuple[FrameInfo, Mosaic | Callable[[], Mosaic]
         raise InputFileError(f"{file}: video is not supported; convert its frames to FITS, TIFF or DNG")
     if is_grey_tiff(file):
         return _not_blank(*open_grey_tiff(file))
-    tags = _checked_tags(file)
+    tags = _checked_tags(file_of(file))
     if tags.is_dng:
         info, scaling = dng_info(file, tags)
         return info, partial(_dng_mosaic, file, tags, info, scaling)
     known = decoded.take(file)
     if known is not None:
         return known
+    if tags.raw.get(SAMPLES) and tags.numbers(SAMPLES)[0] == _OF_A_SET:
+        raise InputFileError(
+            f"{file}: has four samples in each pixel (ARQ): a pixel-shift set that is merged already; process the camera's own four files, "
+            "with --motion pixel-shift-4"
+        )
     raw = decoded_by_libraw(file)
     info = libraw_info(file, tags, raw)
     mosaic = libraw_mosaic(raw, info, raw.sizes.top_margin, raw.sizes.left_margin)
