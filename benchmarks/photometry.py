@@ -1,10 +1,12 @@
 """Photometry: what a merged burst makes of the flux of stars, against the truth.
 
-    python -m benchmarks.photometry [--mode fast|best] [--scale 2] [--fwhm 2.5] [--frames 10] [--seeds 4] [--moffat BETA] [--set stage.key=value]...
+    python -m benchmarks.photometry [--mode fast|best] [--scale 2] [--fwhm 2.5] [--frames 10] [--seeds 4] [--moffat BETA] [--hot PERCENT]
+        [--set stage.key=value]...
 
 Stars of known flux on a flat sky, moved by random parts of a pixel from frame to frame, with shot and read noise. Their flux is measured in apertures of 3 FWHM
 radius less the mean of the ring around, in the result and in the noise-free scene at its scale. Shares nothing with the simulator of photographs: pixels
 integrate the star's profile itself.
+With --hot that share of the pixels is hot in every frame, and known: what their repair costs is the difference from a run without.
 """
 
 from __future__ import annotations
@@ -30,6 +32,7 @@ NEUTRAL = np.array([0.5, 1.0, 0.625])  # camera RGB of a white star, and of the 
 SNRS = (10.0, 20.0, 50.0, 120.0)  # of a star's flux in green, by a matched filter on the whole burst
 _LEVELS = Levels(np.full((2, 2), 1024.0), 65535.0)
 _REACH = 4.5  # FWHM around a star within which it has light
+_HOT_LEVEL = 60000
 _OVERSAMPLING = 8  # of pixels that integrate a Moffat profile
 
 
@@ -157,6 +160,17 @@ def flux_errors(field: Field, image: NDArray[np.floating], direct: Array, scale:
     return {snr: np.stack(errors)[:, field.snrs == snr] for snr in SNRS if (field.snrs == snr).any()}
 
 
+def with_hot_pixels(burst: Burst, share: float, rng: np.random.Generator) -> tuple[Burst, NDArray[np.int64] | None]:
+    """Return a burst with a share of its pixels near saturation in every frame, and their places (n, 2); None without any."""
+    if share == 0:
+        return burst, None
+    hot = np.argwhere(rng.random(burst.info.shape) < share)
+    mosaics = [frame.mosaic.copy() for frame in burst]
+    for mosaic in mosaics:
+        mosaic[tuple(hot.T)] = _HOT_LEVEL
+    return Burst(burst.name, tuple(frame.with_mosaic(mosaic) for frame, mosaic in zip(burst, mosaics, strict=True))), hot
+
+
 def measured(settings: Settings, args: argparse.Namespace) -> dict[float, Array]:
     """Return per SNR (3, n) errors over all seeds."""
     found: dict[float, list[Array]] = {snr: [] for snr in SNRS}
@@ -165,7 +179,8 @@ def measured(settings: Settings, args: argparse.Namespace) -> dict[float, Array]
         rng = np.random.default_rng(seed)
         field = field_of(rng, noise, args.frames, args.fwhm, args.sky, (args.side, args.side), args.moffat)
         burst, shifts = burst_of(field, noise, args.frames, rng)
-        image = super_resolve(burst, settings).image
+        shown, hot = with_hot_pixels(burst, args.hot / 100, rng)
+        image = super_resolve(shown, settings, bad_pixels=hot).image
         for snr, errors in flux_errors(field, image, direct_fluxes(field, burst, shifts), settings.scale).items():
             found[snr].append(errors)
     return {snr: np.concatenate(errors, axis=1) for snr, errors in found.items() if errors}
@@ -175,8 +190,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Print the mean flux error per SNR of stars, with its standard error."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.photometry", description="Flux of stars after a merge, against the truth.")
     parser.add_argument("--mode", choices=("fast", "best"), default="fast")
-    for name, kind, default in (("scale", float, 2.0), ("fwhm", float, 2.5), ("moffat", float, 0.0), ("sky", float, 0.02), ("iso", float, 400.0)):
-        parser.add_argument(f"--{name}", type=kind, default=default)
+    for name, default in (("scale", 2.0), ("fwhm", 2.5), ("moffat", 0.0), ("hot", 0.0), ("sky", 0.02), ("iso", 400.0)):
+        parser.add_argument(f"--{name}", type=float, default=default)
     for name, default in (("frames", 10), ("seeds", 4), ("side", 240)):
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--set", action="append", default=[], metavar="STAGE.KEY=VALUE")

@@ -17,7 +17,6 @@ _OFFSETS = ((0, 0), (2, 2), (0, 2), (2, 0), (1, 1), (3, 3), (1, 3), (3, 1))  # o
 _STEP, _DENSE_STEP = 4, 2  # pixels between blocks
 _COLOUR_STEP = 4  # the same for colour differences, if luma's blocks are dense
 _MONO_DENSE_STEP = 1  # of one plane, whose iterations take a third of the time: +0.05 dB
-_MONO_WIENER, _MONO_THRESHOLD = 0.5, 1.1  # of `wiener_noise_factor` and `dct_threshold`: a plane of its own holds no aliasing of colours; +0.1 to 0.15 dB
 _SMOOTH = (5, 5)
 
 
@@ -25,14 +24,14 @@ class Prior:
     """Shrinkage of a tile's image, the proximal map of the prior.
 
     start: (p, h, w), a first estimate, for the derivative of the square root: of three planes, or of one, which has no colour differences.
-    neutral: (p,) camera RGB of a neutral object.
+    neutral: (p,) camera RGB of a neutral object. least_offset: of `sqrt_offset`.
     """
 
-    def __init__(self, start: Floats, neutral: NDArray[np.float64], settings: ReconstructSettings) -> None:
+    def __init__(self, start: Floats, neutral: NDArray[np.float64], settings: ReconstructSettings, least_offset: float = 0.0) -> None:
         self._settings = settings
         self._neutral = neutral.astype(np.float32)
         self._scratch = dct_shrinkage_loops.scratch_for(start.shape[1:])
-        self._offset = np.float32(settings.sqrt_offset)
+        self._offset = np.float32(max(settings.sqrt_offset, least_offset))
         smooth = np.stack([cv2.blur(cv2.blur(plane, _SMOOTH), _SMOOTH) for plane in start])
         balance = self._neutral[:, None, None]
         self._slope2 = 0.25 / ((np.maximum(smooth / balance, 0) + self._offset) * balance**2)  # (d root / d x)^2
@@ -41,23 +40,20 @@ class Prior:
         """Denoise x (p, h, w), linear camera RGB with noise of `variance` (p, h, w).
 
         Luma and the two colour differences of square roots of white-balanced values are filtered twice each, see `dct_shrinkage_loops`; luma only once if
-        `before` (p, h, w), an image denoised earlier, serves as the pilot. turn: selects the offset of the lattice of blocks; dense: twice as many blocks.
+        `before` (p, h, w), an image denoised earlier, serves as the pilot. turn: selects the offset of the lattice of blocks; dense: more blocks.
         """
         s = self._settings
         planes, noise = self._planes(x, variance)
         out, pilot = aligned(x.shape), np.empty_like(planes[0])
         count = len(x)
-        steps: tuple[int, ...] = (_DENSE_STEP, _COLOUR_STEP, _COLOUR_STEP) if dense else (_STEP, _STEP, _STEP)
-        wiener: tuple[float, ...] = (s.wiener_noise_factor, 1.0, 1.0)
-        threshold = s.dct_threshold
-        if count == 1:
-            threshold *= _MONO_THRESHOLD
-            steps, wiener = (_MONO_DENSE_STEP if dense else _STEP,), (s.wiener_noise_factor * _MONO_WIENER,)
+        finest = _DENSE_STEP if count > 1 else _MONO_DENSE_STEP
+        steps = ((finest, _COLOUR_STEP, _COLOUR_STEP) if dense else (_STEP, _STEP, _STEP))[:count]
         guides = (None if before is None else self._planes(before, variance)[0][0], None, None)[:count]
+        wiener = (s.wiener_noise_factor, 1.0, 1.0)[:count]
         for plane, v, guide, result, step, strength in zip(planes, noise, guides, out, steps, wiener, strict=True):
             down, along = (o % step for o in _OFFSETS[turn % len(_OFFSETS)])
             if guide is None:
-                dct_shrinkage_loops.shrink(plane, v, plane, False, np.float32(threshold), down, along, step, self._scratch, pilot)
+                dct_shrinkage_loops.shrink(plane, v, plane, False, np.float32(s.dct_threshold), down, along, step, self._scratch, pilot)
             dct_shrinkage_loops.shrink(plane, v, pilot if guide is None else guide, True, np.float32(strength), down, along, step, self._scratch, result)
         if count == 1:
             return self._of_root(out)

@@ -170,12 +170,13 @@ class _Solver:
         self._inverses = [view.flow.inverse() for view in task.views]
         self._taps = _gaussian(PSF_FRACTION * task.settings.psf_sigma_px * task.scale)
         self._neutral = task.neutral[: task.planes.shape[2]]
+        self._least_offset = _stabilising(task.noise) if len(self._neutral) == 1 else 0.0
         self._balance = None if len(self._neutral) == 1 else self._neutral.astype(np.float32)  # no colour differences
 
     def solve(self, tile: Tile, probe: bool = False) -> _Solved:
         """Return the tile's image, margins included."""
         start = tile.cut(self._task.planes)
-        prior = Prior(start, self._neutral, self._settings)
+        prior = Prior(start, self._neutral, self._settings, self._least_offset)
         data = self._data(tile, start)
         robustness_maps, rechecked = self._robustness_maps(data, prior, start)
         equations = data.equations(robustness_maps)
@@ -286,6 +287,11 @@ class _Solver:
                 break
         z = prior.prox(x, np.reciprocal(pull), done, not recheck, z if done >= _KNOWN * s.outer_iterations else None)
         return np.float32(s.denoised_fraction) * z + np.float32(1 - s.denoised_fraction) * x, done
+
+
+def _stabilising(noise: Noise) -> float:
+    """Return the offset, at most 1, that gives square roots the same noise at every level: beta / alpha (Anscombe 1948). One plane has one; colours differ."""
+    return float(min(noise.beta[0] / max(noise.alpha[0], 1e-12), 1.0))
 
 
 def robustness_of_share(accepted: float) -> float:

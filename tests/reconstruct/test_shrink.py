@@ -141,8 +141,8 @@ def test_prior_of_one_plane_denoises_what_luma_of_three_equal_ones_would_be(rng)
     """Luma of three planes with independent noise has (1 + 4 + 1) / 16 of its variance; its filter only differs in step and strength."""
     x = (0.3 + 0.1 * (np.arange(24) > 11) + 0.01 * rng.standard_normal((1, 24, 24))).astype(np.float32)
     start, variance = np.full_like(x, 0.35), np.full_like(x, 1e-4)
-    one = of_one_plane(start, wiener_noise_factor=1.0, dct_threshold=2.0).prox(x, variance, 0, False)
-    three = Prior(np.repeat(start, 3, 0), np.ones(3), ReconstructSettings(wiener_noise_factor=0.5, dct_threshold=2.2)).prox(
+    one = of_one_plane(start, wiener_noise_factor=1.0).prox(x, variance, 0, False)
+    three = Prior(np.repeat(start, 3, 0), np.ones(3), ReconstructSettings(wiener_noise_factor=1.0)).prox(
         np.repeat(x, 3, 0), np.repeat(variance, 3, 0) / np.float32(0.375), 0, False
     )
     np.testing.assert_allclose(one[0], three[1], atol=1e-5)
