@@ -53,19 +53,21 @@ class OutputNoise:
 
 
 def variance_map(image: Floats, weight: Floats, output: OutputNoise | None, samples: Noise, scale: float) -> Floats:
-    """Return the (H', W', 3) float32 noise variance of every pixel.
+    """Return the float32 noise variance of every pixel, in the shape of the image.
 
     The variance measured on flat fields, at the pixel's level, scaled inversely with its weight, and limited to that of a raw sample. Without a measurement:
     that of the kernel merge alone, without sharpening. samples: the noise of raw samples.
     """
     flat = output.weight.astype(np.float32) if output else np.ones(3, np.float32)
     out: Floats = large_arrays.empty(image.shape)
+    planes = slice(image.shape[2])  # of monochrome frames the reconstruction has one, of equal ones that the merge has
     for rows in large_arrays.strips(out):
         raw_alpha, raw_beta = samples.of_output(range(rows.start, rows.stop), range(image.shape[1]), scale)
         level = np.maximum(image[rows], 0)
         raw = raw_alpha * level + raw_beta
         measured = output.model.alpha.astype(np.float32) * level + output.model.beta.astype(np.float32) if output else np.float32(MERGED_SHARE) * raw
-        out[rows] = np.minimum(measured * flat / np.maximum(weight[rows], np.float32(1e-6)), np.maximum(raw, measured))
+        variance = np.minimum(measured * flat / np.maximum(weight[rows], np.float32(1e-6)), np.maximum(raw, measured))
+        out[rows] = variance[..., planes]
     return out
 
 

@@ -132,8 +132,8 @@ def test_a_rendering_is_grey(result):
 
 def test_the_reconstruction_is_better_than_the_merge(shot, result):
     burst, truth = shot
-    best = super_resolve(burst, Settings(scale=SCALE, reference=0, mode="best"))
-    assert best.image.shape == (144, 192, 1)
+    best = super_resolve(burst, Settings(scale=SCALE, reference=0, mode="best"), keep_maps=True)
+    assert best.image.shape == best.noise.shape == best.weight.shape == (144, 192, 1) and (best.noise > 0).all()
     assert psnr(best.image[..., 0], truth) > psnr(result.image[..., 0], truth) + 1
     assert best.report.to_dict()["reconstruction"]["residual"] == pytest.approx(1, abs=0.2)  # explained to the noise
     assert 0 < best.noise_model.variance(0.5, 0) < result.noise_model.variance(0.5, 0)
