@@ -111,7 +111,7 @@ class Place:
 
 def _stopped(place: Place, rng: np.random.Generator, tries: int, number: int) -> Iterator[str]:
     """Kill or interrupt runs at random moments, each going on where the last was stopped; yield what is wrong after each. A finished one begins anew."""
-    for _ in range(tries):
+    for stop in range(tries):
         process = subprocess.Popen(command(place.inputs, place.out), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         with suppress(subprocess.TimeoutExpired):
             process.wait(float(rng.uniform(0.3, 1.05)) * place.takes_s)
@@ -119,12 +119,9 @@ def _stopped(place: Place, rng: np.random.Generator, tries: int, number: int) ->
         process.send_signal(number)
         process.wait()
         wrong = place.broken()
-        if len(list(place.out.glob("*.json"))) == BURSTS or ended:
+        if len(list(place.out.glob("*.json"))) == BURSTS or ended or stop == tries - 1:
             wrong = wrong or place.repeated()
             shutil.rmtree(place.out)
-        yield wrong
-    wrong = place.problem()
-    if wrong:
         yield wrong
 
 
@@ -214,6 +211,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.faults", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--kills", type=int, default=50, metavar="N", help="runs killed (default 50)")
     parser.add_argument("--tries", type=int, default=10, metavar="N", help="of each other kind (default 10)")
+    parser.add_argument("--seconds", type=float, default=float("inf"), metavar="S", help="go on to the next kind after that long")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--kind", action="append", choices=tuple(KINDS), default=[], help="only these; repeatable")
     args = parser.parse_args()
@@ -223,12 +221,14 @@ def main() -> int:
         place = Place(Path(folder))
         _echo(f"{'fault':18} {'tried':>6} {'survived':>9} {'lost':>6}")
         for kind in args.kind or KINDS:
-            tries, failed = args.kills if kind == "killed" else args.tries, 0
+            tries, tried, failed, begun = args.kills if kind == "killed" else args.tries, 0, 0, time.monotonic()
             for wrong in KINDS[kind](place, rng, tries):
-                failed += bool(wrong)
+                tried, failed = tried + 1, failed + bool(wrong)
                 if wrong:
                     _echo(f"{kind}: {wrong}")
-            _echo(f"{kind:18} {tries:6} {tries - failed:9} {failed:6}")
+                if time.monotonic() - begun > args.seconds:
+                    break
+            _echo(f"{kind:18} {tried:6} {tried - failed:9} {failed:6}")
             lost += failed
     return int(lost > 0)
 
