@@ -36,13 +36,14 @@ _STRIP = 64  # output rows
 class Guide:
     """samples: (H, W). precision: (H/2, W/2) of them, relative to the burst's noise. level: (H/2, W/2) of green, with little noise.
 
-    longer: (H/2, W/2) whether a longer exposure is in it, by the exposure's index in the views.
+    longer: (H/2, W/2) whether a longer exposure is in it, by the exposure's index in the views; shown: (H, W) what it shows at the reference's samples.
     """
 
     samples: Floats
     precision: Floats
     level: Floats
     longer: dict[int, NDArray[np.bool_]]
+    shown: dict[int, Floats]
 
 
 def guide_of(views: Views, reference: int, highlights: ExtendedReference, noise: Noise) -> Guide:
@@ -64,7 +65,7 @@ def guide_of(views: Views, reference: int, highlights: ExtendedReference, noise:
         values /= _sites(total)
         if left:
             level = np.maximum(cv2.medianBlur(green_cells(_of_samples(highlights.frame, values)), 3), 0)
-    return Guide(np.asarray(values, np.float32), total, np.asarray(level, np.float32), {i: u > 0 for i, u in usable.items()})
+    return Guide(np.asarray(values, np.float32), total, np.asarray(level, np.float32), {i: u > 0 for i, u in usable.items()}, shown)
 
 
 def _usable(frame: Frame, flow: Flow, robustness: Floats) -> Floats:
@@ -91,9 +92,9 @@ class UpperBound:
     noise: Noise
 
     @staticmethod
-    def of(frame: Frame, flow: Flow, robustness: Floats, reference: Frame, noise: Noise) -> UpperBound:
-        """Return the bound by a registered frame. noise: of the burst."""
-        return UpperBound(shown_at_reference(frame, flow), reference, robustness, frame.info.levels.saturation, frame.noise(noise))
+    def of(frame: Frame, flow: Flow, robustness: Floats, reference: Frame, noise: Noise, shown: Floats | None = None) -> UpperBound:
+        """Return the bound by a registered frame. noise: of the burst. shown: `shown_at_reference`, if it is known."""
+        return UpperBound(shown_at_reference(frame, flow) if shown is None else shown, reference, robustness, frame.info.levels.saturation, frame.noise(noise))
 
     def __call__(self, image: Floats, scale: float) -> None:
         """Limit the luma of an image (H', W', 3), in place; what exceeds it is drawn towards the colour of the exposure."""

@@ -122,6 +122,11 @@ class PairModels:
         pair, model = self._robustness[key]
         return model.robustness_map(pair.reference if frame is reference else pair.limited(frame), flow)
 
+    def votes(self) -> tuple[NDArray[np.uint16], NDArray[np.uint16]]:
+        """Return how many of the frames passed to `robustness_map` contradict the reference at each of its CFA cells, and how many cover it, (H/2, W/2)."""
+        models = [model for _, model in self._robustness.values()]
+        return tuple(np.sum([getattr(m, name) for m in models], axis=0, dtype=np.uint16) for name in ("contradicting", "covering"))  # type: ignore[return-value]
+
 
 def _composed(first: Flow, second: Flow) -> Flow:
     """Return p -> first(p) + second(p + first(p)) on the tiles of `second`."""

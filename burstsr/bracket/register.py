@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from burstsr.bracket.blur import bracket_blur
 from burstsr.bracket.extended_reference import extended, imputed
 from burstsr.bracket.guide import UpperBound, guide_of
+from burstsr.bracket.outliers import repaired_reference
 from burstsr.bracket.pairs import PairModels
 from burstsr.bracket.precision import precision_map, relative_precision, smooth_level
 from burstsr.core import large_arrays
@@ -30,23 +31,25 @@ _SHARP = 0.5  # weight of a longer exposure, for its blur, from which it limits 
 _UNCLIPPED = 0.9  # share of saturation
 
 
-def register_bracket(frames: Sequence[Frame], index: int, noise: Noise, tuned: Settings, flows: Sequence[Flow] | None, record: Record) -> Registered:
-    """Register all frames of a bracket, in common units, against frames[index], as `register_frames` does others. noise: of the noisiest frame."""
+def register_bracket(frames: list[Frame], index: int, noise: Noise, tuned: Settings, flows: Sequence[Flow] | None, record: Record) -> Registered:
+    """Register all frames of a bracket, in common units, against frames[index], as `register_frames` does others, and mend it. noise: of the noisiest frame."""
     record.stage("align")
     models = PairModels(frames, index, tuned, noise)
-    found: dict[int, RegisteredFrame] = {}
-    for i in models.order:
-        flow = record.timed("align", models.estimate_flow, i) if flows is None else flows[i]
-        robustness = observe(models, frames[i], flow, record)
-        record.frame(i, flow, robustness, reference=i == index)
-        found[i] = RegisteredFrame(frames[i], flow, large_arrays.kept(packed(robustness)))
-    views = [found[i] for i in range(len(frames))]
+    found = {i: record.timed("align", models.estimate_flow, i) if flows is None else flows[i] for i in models.order}
+    motion = [found[i] for i in range(len(frames))]
+    views = _observed(models, motion, record)
+    repaired = repaired_reference(models, motion, tuned)
+    if repaired is not None:
+        frames[index] = repaired.frame
+        models, motion = PairModels(frames, index, tuned, noise), repaired.flows
+        views = _observed(models, motion, record)
+        views[index] = replace(views[index], robustness=large_arrays.kept(packed(repaired.robustness)))
+        record.reference_repaired(repaired.robustness)
     record.stage("robustness")
     seen = [(view.frame, view.flow, unpacked(view.robustness)) for view in views]
     highlights = extended(seen, index)
     if tuned.weigh_blur:
-        flow_of = [view.flow for view in views]
-        views = with_blur(views, bracket_blur(models, flow_of, DETAIL[tuned.mode], _precisions(frames, index, highlights.frame, noise)), tuned, record)
+        views = with_blur(views, bracket_blur(models, motion, DETAIL[tuned.mode], _precisions(frames, index, highlights.frame, noise)), tuned, record)
     seen = [(view.frame, view.flow, unpacked(view.robustness) * np.float32(view.weight)) for view in views]
     guide = guide_of(seen, index, highlights, noise)
     views = [replace(view, precision=precision_map(view.frame, view.flow, guide.level, noise)) for view in views]
@@ -61,8 +64,18 @@ def register_bracket(frames: Sequence[Frame], index: int, noise: Noise, tuned: S
                 weights[guide.longer[i]] = 0  # in the guide already
             if i != index:
                 record.timed("merge", same_phase.add, view.filled or view.frame, view.flow, weights)
-    limits = [UpperBound.of(*seen[i], frames[index], noise) for i in guide.longer if views[i].weight >= _SHARP]
+    limits = [UpperBound.of(*seen[i], frames[index], noise, guide.shown[i]) for i in guide.longer if views[i].weight >= _SHARP]
     return Registered(views, index, noise, same_phase, highlights.frame, guide.samples, limits)
+
+
+def _observed(models: PairModels, flows: Sequence[Flow], record: Record) -> list[RegisteredFrame]:
+    """Return every frame with its flow and packed robustness."""
+    views = []
+    for i, (frame, flow) in enumerate(zip(models.frames, flows, strict=True)):
+        robustness = observe(models, frame, flow, record)
+        record.frame(i, flow, robustness, reference=i == models.index)
+        views.append(RegisteredFrame(frame, flow, large_arrays.kept(packed(robustness))))
+    return views
 
 
 def _precisions(frames: Sequence[Frame], index: int, reference: Frame, noise: Noise) -> NDArray[np.float64]:

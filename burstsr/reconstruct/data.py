@@ -66,6 +66,7 @@ class TileData:
         crops = [_crop(view.frame, box_in_frame(tile, view.flow, scale, view.frame.info.shape, room), defects) for view in views]
         lens = lateral.table() if lateral else NO_LATERAL
         grid = TileGrid(corner, (len(self._rows), len(self._columns)), certainty, np.array(tile.origin), lens)
+        self._model_error: Floats | None = None
         self._certainties = [self._certainty_of(view.frame, noise, level) for view in views]
         grids = [grid if c is None else grid._replace(certainty=c) for c in self._certainties]
         self._spots = [footprints(*crop, self._cfa, self._scale, inverse, g) for crop, inverse, g in zip(crops, inverses, grids, strict=True)]
@@ -93,13 +94,19 @@ class TileData:
         alpha, beta = self._noise_at_pixels(own, float(self._scale))
         level = np.maximum(level, 0)
         noise_variance = alpha * level + beta
-        side = 2 * round(float(self._scale)) + 1
-        brightest = np.stack([cv2.dilate(plane, np.ones((side, side), np.uint8)) for plane in level])
-        variance = np.maximum(noise_variance + np.square(np.float32(MODEL_ERROR) * brightest), np.float32(_ONLY_NOISE))
+        variance = np.maximum(noise_variance + self._model_variance(level), np.float32(_ONLY_NOISE))
         saturation = np.float32(frame.info.levels.saturation)
         if saturation < 1:
             variance[level + np.float32(_CLIPPED_SIGMAS) * np.sqrt(noise_variance) > saturation] = np.inf
         return np.ascontiguousarray(1 / variance, np.float32)
+
+    def _model_variance(self, level: Floats) -> Floats:
+        """Return the variance of model errors, (3, h, w), the same for all frames of a bracket."""
+        if self._model_error is None:
+            side = 2 * round(float(self._scale)) + 1
+            brightest = np.stack([cv2.dilate(plane, np.ones((side, side), np.uint8)) for plane in level])
+            self._model_error = np.asarray(np.square(np.float32(MODEL_ERROR) * brightest), np.float32)
+        return self._model_error
 
     @cached_property
     def is_bracket(self) -> bool:

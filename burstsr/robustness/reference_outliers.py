@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from burstsr.core.burst import Frame
 from burstsr.core.flow import Flow
 from burstsr.core.noise import Noise
+from burstsr.core.sensor import CLIPPED
 from burstsr.robustness.stage import RobustnessModel
 
 Floats = NDArray[np.float32]
@@ -133,7 +134,7 @@ def _fill(reference: Frame, others: Views, region: Mask) -> Frame:
         for y, x in _positions(part, reference.info.cfa.period):
             median = _median(np.stack([_sample(frame, flow, y, x) for frame, flow in others]))
             black = levels.black[y[0] % 2, x[0] % 2]
-            level = np.rint(median * (levels.white - black) + black)
+            level = np.rint(median / levels.saturation * (levels.white - black) + black)
             mosaic[y, x] = np.where(np.isfinite(median), np.clip(np.nan_to_num(level), 0, 65535), mosaic[y, x])
     return reference.with_mosaic(mosaic)
 
@@ -196,7 +197,10 @@ def _sample(frame: Frame, flow: Flow, y: NDArray[np.int64], x: NDArray[np.int64]
     (a, b), (v, u) = first, share
     a1, b1 = np.minimum(a + 1, plane.shape[0] - 1), np.minimum(b + 1, plane.shape[1] - 1)
     value = (1 - v) * ((1 - u) * plane[a, b] + u * plane[a, b1]) + v * ((1 - u) * plane[a1, b] + u * plane[a1, b1])
-    return np.where(inside, (value - black) * scale, np.nan).astype(np.float32)
+    value = (value - black) * scale
+    if frame.info.levels.saturation < 1:  # clipped samples of a bracket's longer exposures show nothing
+        inside &= value < CLIPPED * frame.info.levels.saturation
+    return np.where(inside, value, np.nan).astype(np.float32)
 
 
 def _dilate(mask: Mask, reach: int) -> Mask:

@@ -207,3 +207,19 @@ def test_the_motion_of_a_bracket_is_registered_in_common_units():
         truth = flow_at(motion, np.array([[80.0, 80.0]]), simulation.burst.info.shape)[0]
         assert np.abs(flow.at(np.array([80.0]), np.array([80.0])).ravel() - truth).max() < 0.3
     assert measure_coverage(simulation.burst).motion_unknown == 0
+
+
+def test_an_outlier_of_the_reference_of_a_bracket_is_mended():
+    """Issue 17: a satellite or a cosmic ray in the reference stayed."""
+    simulation = simulated((0, -1, 1, 2, -2), 200)
+    y, x = np.mgrid[:160, :160]
+    trail = np.abs(y - 0.5 * x - 70) < 1.5
+    first = simulation.burst.frames[0]
+    spoilt = first.with_mosaic(np.where(trail, np.minimum(first.mosaic + 6000, 16383), first.mosaic).astype(np.uint16))
+    burst = Burst("b", (spoilt, *simulation.burst.frames[1:]))
+    settings = Settings(reference=0, measure_noise=False)
+    with_trail, clean = super_resolve(burst, settings), super_resolve(simulation.burst, settings)
+    seen = cv2.resize(trail.astype(np.uint8), (320, 320), interpolation=cv2.INTER_NEAREST) > 0
+    seen &= simulation.truth[..., 1] < 0.3
+    errors = [float(np.abs(v.image - simulation.truth)[seen].mean()) for v in (with_trail, clean)]
+    assert errors[0] < 1.5 * errors[1] + 0.003 < 0.1
