@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from benchmarks.figures import border_of
 from benchmarks.rows import menon_frame
-from benchmarks.shots import Shot, settings_of
+from benchmarks.shots import Mode, Shot, settings_of
 from burstsr import super_resolve
 from burstsr.core.burst import Frame
 from burstsr.core.cfa import GREEN
@@ -37,7 +37,8 @@ from burstsr.simulate import SimulateSettings, simulate_burst
 Floats = NDArray[np.float32]
 ISO, FRAMES, SCALE = 400.0, 13, 2.0
 SENSORS = ("RGGB", "mono", "X-Trans", "quad RGGB")
-ROWS = ("single", "fast", "best")
+MODES: tuple[Mode, ...] = ("fast", "best")
+ROWS = ("single", *MODES)
 _LEAST_SIDE = 516  # of what LibRaw demosaics of X-Trans, a multiple of its period
 _LEAST = {"mono": (2.0, None), "X-Trans": (2.5, 4.5), "quad RGGB": (2.5, 4.5)}  # dB of fast and of best over the single frame that are asked for
 _LEAST_OVER_GREEN = 1.0  # the same of mono best over the green channel of Bayer best
@@ -58,11 +59,13 @@ def measure(case: Case) -> list[dict[str, Any]]:
     records = []
     for sensor in SENSORS:
         shot = _shot(image, case, sensor)
-        for row in ROWS:
+        for mode in (None, *MODES):
             begin = time.process_time()
-            shown = single(shot) if row == "single" else super_resolve(shot.burst, settings_of(SCALE, row)).image
+            shown = single(shot) if mode is None else super_resolve(shot.burst, settings_of(SCALE, mode)).image
             seconds = time.process_time() - begin
-            records.append({"picture": case.image.stem, "iso": case.iso, "sensor": sensor, "row": row, **figures(shown, shot), "cpu_seconds": seconds})
+            records.append(
+                {"picture": case.image.stem, "iso": case.iso, "sensor": sensor, "row": mode or "single", **figures(shown, shot), "cpu_seconds": seconds}
+            )
     return records
 
 

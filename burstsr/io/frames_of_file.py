@@ -26,7 +26,7 @@ def frames_of(path: Path) -> list[Path]:
     if split(path)[0] != path or not _is_set(path):
         return [path]
     if not SELECTS:
-        raise InputFileError(f"{path}: holds a set of {_SHOTS} raw images, which rawpy {rawpy.__version__} cannot select; a newer one is needed")
+        raise InputFileError(f"{path}: holds a set of {_SHOTS} raw images, which this version of rawpy cannot select; a newer one is needed")
     return [page_path(path, shot) for shot in range(_SHOTS)]
 
 
