@@ -62,7 +62,7 @@ def bracket_blur(models: PairModels, flows: Sequence[Flow], detail: float = 1.0,
 
     found = list(in_parallel(compared, range(count)))
     moments, errors = np.stack([m for m, _, _ in found]), np.array([e for _, e, _ in found])
-    for i in np.flatnonzero(errors == _UNKNOWN):  # at least as blurred as shorter exposures
+    for i in (int(k) for k in np.flatnonzero(errors == _UNKNOWN)):  # at least as blurred as shorter exposures
         known = [k for k in range(count) if errors[k] < _UNKNOWN and _exposure(frames[k]) < _exposure(frames[i])]
         if known:
             longest = max(known, key=lambda k: (_exposure(frames[k]), k))
