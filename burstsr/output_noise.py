@@ -97,9 +97,10 @@ def _variance_on(flat: Registered, tuned: Settings, outcome: Reconstruction | No
         robustness_maps: list[Floats] = [
             np.full(view.robustness.shape, robustness_of_share(b), np.float32) for view, b in zip(flat.views, outcome.accepted, strict=True)
         ]
-        views = [replace(view, robustness=robustness) for view, robustness in zip(flat.views, robustness_maps, strict=True)]
+        known = zip(flat.views, robustness_maps, outcome.blurs, strict=True)
+        views = [replace(view, robustness=robustness, blur=blur) for view, robustness, blur in known]
         neutral = flat.views[flat.reference].frame.info.colour.as_shot_neutral
-        settings = replace(tuned.reconstruct, recheck_rejected_frames=False, flow_refinements=0)  # rechecks are in the robustness; no motion to refine
+        settings = replace(tuned.reconstruct, recheck_rejected_frames=False, flow_refinements=0, blur_refinements=0)  # rechecks are in the robustness
         iterations = round(outcome.iterations)  # noise decreases with each iteration
         task = Task(image, views, flat.reference, flat.noise, neutral, tuned.scale, settings, _NO_DEFECTS, iterations)
         image = reconstruct(task, lambda done, total: None).image

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from burstsr import __version__
 from burstsr.align import certain, coverage, expected_gain_db, rigid_motion, sampling_uniformity, shifts, subpixel_phases, unknown_motion
 from burstsr.core import jit_events
+from burstsr.core.blur import BlurKernel
 from burstsr.core.burst import Burst
 from burstsr.core.errors import Cancelled
 from burstsr.core.flow import Flow
@@ -147,7 +148,8 @@ class Record:
         """Record the blur, RMS raw pixels, of the scene's frames, and the weights derived from it."""
         for index, blur, weight in zip(self._scenes[0], blur_px, weights, strict=True):
             facts = self._frames[index]
-            why = facts.unused_because or (_BLURRED if weight == 0 else None)
+            other = None if facts.unused_because == _BLURRED else facts.unused_because
+            why = other or (_BLURRED if weight == 0 else None)
             self._frames[index] = replace(facts, blur_px=round(float(blur), 3), weight=round(float(weight), 3), unused_because=why)
 
     def exposures(self, ratios: Sequence[ExposureRatio]) -> None:
@@ -201,8 +203,10 @@ class Record:
             self._progress("reconstruct", done, total)
 
     def reconstructed(self, outcome: Reconstruction) -> None:
-        """Record the outcome of the reconstruction."""
+        """Record the outcome of the reconstruction; the blur of frames is that of their kernels, if it estimated them."""
         self._outcome = outcome
+        if any(isinstance(blur, BlurKernel) for blur in outcome.blurs):
+            self.blurred(*(np.array(column) for column in zip(*((b.rms_px, b.reliability) if b else (0.0, 1.0) for b in outcome.blurs), strict=True)))
 
     def report(self, shape: tuple[int, int], run: Finished) -> Report:
         """End the last stage and return the report. shape: (H', W') of the result."""

@@ -126,6 +126,7 @@ class ReconstructSettings:
     denoised_fraction: float = setting(0.6, "fraction of the denoised image in the result; the rest is the data fit", (0, 1))
     light: float = setting(0.0, "fraction of the flux removed from faint stars that is restored: 1 for photometry, at the cost of colour noise", (0, 1))
     flow_refinements: int = setting(0, "times the flow is refined against the reconstruction, which is then repeated; each doubles the time", (0, 5))
+    blur_refinements: int = setting(3, "times the blur kernels of blurred frames are estimated from parts of the image; 0: Gaussians, from spectra", (0, 10))
     recheck_rejected_frames: bool = setting(True, "reconsider rejected frames: use them where a reconstruction from all frames explains them")
 
     def __post_init__(self) -> None:

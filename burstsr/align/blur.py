@@ -191,19 +191,20 @@ def _softness(moments: Array, errors: Array, reference: int) -> tuple[Array, Arr
     """Return moments (n, 3) minus those typical among sharp frames, and minus what is not significant, too; both with non-negative eigenvalues.
 
     The reference can be the sharpest by chance, and by where its samples lie on edges: what the two sharpest of the others have in common, with its
-    direction, is no blur of theirs.
+    direction, is no blur of theirs. Where both are significantly sharper than the reference, it is the reference that is blurred.
     """
-    moments = moments - _common(np.delete(moments, reference, axis=0))
+    moments = moments - _common(np.delete(moments, reference, axis=0), np.delete(errors, reference))
     others = np.linalg.eigvalsh(np.delete(moments, reference, axis=0)[:, [0, 1, 1, 2]].reshape(-1, 2, 2))[:, 1]
     typical = float(np.clip(np.quantile(others, 0.75), 0, _SAME_PX2)) if np.median(others) <= _SAME_PX2 else 0.0
     return _reduced(moments, np.full(len(moments), typical)), _reduced(moments, typical + _DEAD_PX2 + _SIGNIFICANT * errors)
 
 
-def _common(others: Array) -> Array:
-    """Return the mean moments (3,) of the two sharpest frames; eigenvalues from 0 to a limit."""
+def _common(others: Array, errors: Array) -> Array:
+    """Return the mean moments (3,) of the two sharpest frames; eigenvalues from 0, or from -infinity where they are significantly negative, to a limit."""
     sharpest = np.argsort(others[:, 0] + others[:, 2])[:2]
     values, vectors = np.linalg.eigh(others[sharpest].mean(axis=0)[[0, 1, 1, 2]].reshape(2, 2))
-    common = (vectors * np.clip(values, 0, _COMMON_PX2)) @ vectors.T
+    negative = values < -_SAME_PX2 - _SIGNIFICANT * errors[sharpest].mean()
+    common = (vectors * np.where(negative, values, np.clip(values, 0, _COMMON_PX2))) @ vectors.T
     return np.array([common[0, 0], common[0, 1], common[1, 1]])
 
 

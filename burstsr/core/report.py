@@ -36,7 +36,8 @@ class FrameReport:
 
     motion_px: median (dy, dx) relative to the reference, raw pixels; motion_error_px: its standard error; rotation_deg: from +x towards +y.
     All None where the frame was not registered; the error also where the motion cannot be determined.
-    robustness: mean over the frame, 0 to 1. blur_px: RMS length of its blur against the reference's, raw pixels; None where it was not compared.
+    robustness: mean over the frame, 0 to 1. blur_px: RMS length of its blur against the reference's, or in
+    mode best that of its kernel, raw pixels; None where it was not compared.
     weight: what its samples count, 0 to 1, for its blur. unused_because: None where it was used. constant: all samples are equal (blank), or
     all but one in a thousand saturated. exposure: of a bracket's frame, else None.
     """

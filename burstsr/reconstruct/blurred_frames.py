@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from burstsr.core.blur import Blur
+from burstsr.core.blur import AnyBlur
 from burstsr.reconstruct import footprint_loops
 from burstsr.reconstruct.footprint_loops import LANES
 
@@ -60,7 +60,7 @@ class BlurredFrame:
     shape: tuple[int, int]
 
     @staticmethod
-    def of(where: Ints, how: Floats, shape: tuple[int, int], blur: Blur, scale: float) -> BlurredFrame:
+    def of(where: Ints, how: Floats, shape: tuple[int, int], blur: AnyBlur, scale: float) -> BlurredFrame:
         """Return the frame whose samples, were they not blurred, would be `where` and `how` of `loops.locate`."""
         tables = footprints(blur, scale)
         rows = tables.shape[2]
@@ -106,18 +106,18 @@ def joined(frames: Sequence[tuple[BlurredFrame, Floats]], planes: int = 3) -> Wi
 
 
 @lru_cache(maxsize=64)
-def footprints(blur: Blur, scale: float) -> Floats:
+def footprints(blur: AnyBlur, scale: float) -> Floats:
     """Return the footprints (P, P, T, V) of samples for P x P sub-pixel phases (y, x) of the pixel's corner, phase p at (p + 0.5) / P.
 
-    The pixel's area, `scale` output pixels wide, convolved with a Gaussian, integrated over output pixels; the sum of each is 1. T x T values, then zeros up to
+    The pixel's area, `scale` output pixels wide, convolved with the blur, integrated over output pixels; the sum of each is 1. T x T values, then zeros up to
     V, whole vectors; the first belongs to the output pixel (T - ceil(scale) - 1) / 2 before the corner's, in both directions.
     """
-    corner = math.ceil(scale) + 1  # output pixels that an unblurred sample may touch
-    most = (_MOST_VECTORS * LANES - corner) // 2
+    corner, most = math.ceil(scale) + 1, largest_reach(scale)
     pixels, fine = corner + 2 * most, _PHASES
     cell = np.arange(fine * pixels) - fine * most
+    frequencies = np.fft.fftfreq(len(cell)) * scale * fine  # cycles per raw pixel
     length = np.clip(np.minimum(cell + 1, 0.5 + fine * scale) - np.maximum(cell, 0.5), 0, 1)
-    spectrum = np.fft.fft2(np.outer(length, length)) * _transfer(blur, scale * fine, len(cell))
+    spectrum = np.fft.fft2(np.outer(length, length)) * blur.transfer(frequencies, frequencies)
     seen = np.fft.ifft2(spectrum).real
     out = np.empty((fine, fine, pixels, pixels))
     for y in range(fine):
@@ -131,16 +131,14 @@ def footprints(blur: Blur, scale: float) -> Floats:
     return padded
 
 
+def largest_reach(scale: float) -> int:
+    """Return by how many output pixels a footprint may extend beyond those that an unblurred sample may touch, on each side."""
+    return (_MOST_VECTORS * LANES - math.ceil(scale) - 1) // 2
+
+
 def _reach(mass: NDArray[np.float64], corner: int, most: int) -> int:
     """Return by how many pixels footprints extend beyond an unblurred sample's: what one vector per row holds, if that is nearly all."""
     outside = [1 - mass[most - r : most + corner + r, most - r : most + corner + r].sum() / mass.sum() for r in range(most + 1)]
     one_vector = (LANES - corner) // 2
     limit = one_vector if outside[one_vector] < _ENOUGH else most
     return next((r for r in range(limit) if outside[r] < _OUTSIDE), limit)
-
-
-def _transfer(blur: Blur, per_raw_pixel: float, size: int) -> NDArray[np.float64]:
-    """Return the Gaussian's transfer function exp(-2 pi^2 f^T M f), (size, size), on a grid of so many cells per raw pixel."""
-    f = np.fft.fftfreq(size) * per_raw_pixel
-    y, x = f[:, None], f[None]
-    return np.asarray(np.exp(-2 * np.pi**2 * (blur.yy * y * y + 2 * blur.yx * y * x + blur.xx * x * x)))

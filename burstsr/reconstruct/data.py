@@ -108,6 +108,11 @@ class TileData:
             self._model_error = np.asarray(np.square(np.float32(MODEL_ERROR) * brightest), np.float32)
         return self._model_error
 
+    @property
+    def positions(self) -> list[Footprints]:
+        """Return, per view, the positions of its samples, as if they were not blurred."""
+        return self._spots
+
     @cached_property
     def is_bracket(self) -> bool:
         """Whether views have noise of their own."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from burstsr.core.blur import Blur
+from burstsr.core.blur import AnyBlur
 from burstsr.core.burst import Frame
 from burstsr.core.flow import Flow
 from burstsr.core.quantise import scaled, unpacked
@@ -19,8 +19,8 @@ Floats = NDArray[np.float32]
 class RegisteredFrame:
     """A frame with its flow and its robustness, (H/2, W/2) per CFA cell of the reference, 0 to 1 or packed.
 
-    weight: additional weight of its samples in the merge, 0 to 1: less than 1 for a blurred frame. blur: against the reference, for the reconstruction's
-    forward model; None: as sharp as the reference.
+    weight: additional weight of its samples in the merge, 0 to 1: less than 1 for a blurred frame. blur: for the reconstruction's
+    forward model; None: as sharp as the reference, or as the sharpest frames.
     precision: (H/2, W/2) what its samples count in the merge of a bracket, per CFA cell of the reference; None: as all others.
     filled: the frame of a bracket with its clipped samples estimated, for the merge; None: the frame.
     """
@@ -29,7 +29,7 @@ class RegisteredFrame:
     flow: Flow
     robustness: Floats | NDArray[np.uint8]
     weight: float = 1.0
-    blur: Blur | None = None
+    blur: AnyBlur | None = None
     precision: Floats | None = None
     filled: Frame | None = None
 

@@ -17,11 +17,12 @@ from numpy.typing import NDArray
 from scipy import special
 
 from burstsr.core import large_arrays
+from burstsr.core.blur import AnyBlur
 from burstsr.core.lateral import LateralAberration
 from burstsr.core.mono import plane_count
 from burstsr.core.noise import Noise
 from burstsr.core.parallel import in_parallel
-from burstsr.reconstruct import cg_loops, normal_matrix_loops
+from burstsr.reconstruct import blur_kernels, cg_loops, normal_matrix_loops
 from burstsr.reconstruct.agreement import FEWEST_CELLS, contradicted, excess, falling, mean_misfit, rising
 from burstsr.reconstruct.aligned import aligned
 from burstsr.reconstruct.data import Sampling, TileData
@@ -64,7 +65,7 @@ class Reconstruction:
 
     iterations: outer iterations, mean over tiles. residual: squared residual over variance, mean over the accepted samples of probed tiles.
     rechecked: share of tiles in which rejected frames were rechecked. accepted: (N,) final robustness of each frame, mean over a tile, median over tiles.
-    moved: share of tiles whose motion was refined, mean over frames and passes; 0 without passes.
+    moved: share of tiles whose motion was refined, mean over frames and passes; 0 without passes. blurs: of the frames, as the forward model had them.
     """
 
     image: Floats
@@ -73,6 +74,7 @@ class Reconstruction:
     rechecked: float
     accepted: NDArray[np.float64]
     moved: float = 0.0
+    blurs: tuple[AnyBlur | None, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -111,6 +113,7 @@ class Task:
 def reconstruct(task: Task, progress: Callable[[int, int], None]) -> Reconstruction:
     """Reconstruct an image from all frames. progress is called with (tiles done, tiles)."""
     shares: list[float] = []
+    task = _with_blur_kernels(task)
     outcome = _solved(task, progress)
     for _ in range(task.settings.flow_refinements):
         sigma = PSF_FRACTION * task.settings.psf_sigma_px * task.scale
@@ -123,7 +126,18 @@ def reconstruct(task: Task, progress: Callable[[int, int], None]) -> Reconstruct
                 shares.append(share)
         task = replace(task, views=moved)
         outcome = _solved(task, progress)
+    outcome = replace(outcome, blurs=tuple(view.blur for view in task.views))
     return replace(outcome, moved=float(np.mean(shares))) if shares else outcome
+
+
+def _with_blur_kernels(task: Task) -> Task:
+    """Return the task with the blur of its frames as kernels, estimated from parts of the image; the same task if no frame is known to be blurred."""
+    size = (task.image.shape[0], task.image.shape[1])
+    for _ in range(task.settings.blur_refinements if any(view.blur is not None for view in task.views) else 0):
+        probes = list(in_parallel(_Solver(task).probe, blur_kernels.structured(list(tiles(size, SIDE, MARGIN)), task.planes)))
+        blurs = blur_kernels.estimated(probes, [view.blur for view in task.views], task.scale)
+        task = replace(task, views=[replace(view, blur=blur) for view, blur in zip(task.views, blurs, strict=True)])
+    return task
 
 
 @dataclass(frozen=True)
@@ -189,6 +203,15 @@ class _Solver:
             return solved
         misfit = np.concatenate([m[(t > 0.5) & np.isfinite(m)] for m, t in zip(data.misfits(x), robustness_maps, strict=True)])
         return replace(solved, residual=float(misfit.mean()) if misfit.size else 0.0)
+
+    def probe(self, tile: Tile) -> blur_kernels.Probe:
+        """Return the tile's image as the lens blurs it, without the checks of `solve`, and the positions of all samples on it."""
+        start = tile.cut(self._task.planes)
+        prior = Prior(start, self._neutral, self._settings)
+        data = self._data(tile, start)
+        robustness_maps, _ = self._robustness_maps(data, prior, start)
+        x, _ = self._conjugate_gradient(data, data.equations(robustness_maps), prior, start, recheck=True)
+        return blur_kernels.Probe(data.blurred(x), data.positions)
 
     def _data(self, tile: Tile, start: Floats) -> TileData:
         t = self._task

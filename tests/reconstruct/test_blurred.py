@@ -9,10 +9,11 @@ from scipy import sparse
 from scipy.sparse.linalg import spsolve
 
 from burstsr import Settings, super_resolve
-from burstsr.core.blur import Blur
+from burstsr.core.blur import Blur, BlurKernel
 from burstsr.core.noise import Noise
 from burstsr.reconstruct import cg_loops, naive, normal_matrix_loops
 from burstsr.reconstruct.blurred_frames import NO_SAMPLES, BlurredFrame, footprints, joined
+from burstsr.settings import ReconstructSettings
 from reconstruct.conftest import case_of
 from reconstruct.test_solve import BALANCE, Problem
 
@@ -122,27 +123,64 @@ def seen_along(spectrum, shift, path, noise, rng):
     return raw + np.sqrt(noise.variance(np.maximum(raw, 0), 1)) * rng.standard_normal(SHAPE)
 
 
-def test_blurred_frames_add_detail(rng):
-    """Three sharp frames alone, and with six more that the hand moved by 0.5 raw pixels RMS: these are not to be left out."""
-    noise, fine = Noise.of_iso(100), (SCALE * SHAPE[0], SCALE * SHAPE[1])
+def textured(rng):
+    """(H, W) at twice the resolution: periodic, with the power law of photographs."""
+    fine = (SCALE * SHAPE[0], SCALE * SHAPE[1])
     fy, fx = np.fft.fftfreq(fine[0])[:, None], np.fft.rfftfreq(fine[1])[None]
     spectrum = np.fft.rfft2(rng.standard_normal(fine)) / np.maximum(np.hypot(fy, fx), 0.01) ** 1.3
     texture = np.fft.irfft2(spectrum, fine)
-    truth = np.clip(0.35 + 0.08 * (texture - texture.mean()) / texture.std(), 0.02, 0.9)
-    spectrum = np.fft.rfft2(truth)
-    line = np.linspace(-0.85, 0.85, 21)[:, None]
-    paths = [np.zeros((1, 2))] * 3 + [line * (np.sin(a), np.cos(a)) for a in rng.uniform(0, np.pi, 6)]
-    shifts = np.concatenate([np.zeros((1, 2)), rng.uniform(-2, 2, (8, 2))])
-    images = [seen_along(spectrum, shift, path, noise, rng) for shift, path in zip(shifts, paths, strict=True)]
-    settings = Settings(mode="best", reference=0, measure_noise=False)
+    return np.clip(0.35 + 0.08 * (texture - texture.mean()) / texture.std(), 0.02, 0.9)
 
-    def error(result):
-        inner = np.s_[32:-32, 32:-32]
-        return np.sqrt(np.mean((result.image[inner][..., 1] - truth[inner]) ** 2))
 
-    everything = super_resolve(burst_of(images, noise=noise), settings)
+def burst_along(truth, paths, rng):
+    """One frame per path, displaced by up to 2 raw pixels against the first."""
+    noise, spectrum = Noise.of_iso(100), np.fft.rfft2(truth)
+    shifts = np.concatenate([np.zeros((1, 2)), rng.uniform(-2, 2, (len(paths) - 1, 2))])
+    return burst_of([seen_along(spectrum, shift, path, noise, rng) for shift, path in zip(shifts, paths, strict=True)], noise=noise)
+
+
+def error(result, truth):
+    inner = np.s_[32:-32, 32:-32]
+    return np.sqrt(np.mean((result.image[inner][..., 1] - truth[inner]) ** 2))
+
+
+def line(length_px, angle):
+    return np.linspace(-length_px / 2, length_px / 2, 21)[:, None] * (np.sin(angle), np.cos(angle))
+
+
+BEST = Settings(mode="best", reference=0, measure_noise=False)
+
+
+def test_blurred_frames_add_detail(rng):
+    """Three sharp frames alone, and with six more that the hand moved by 0.5 raw pixels RMS: these are not to be left out."""
+    truth, paths = textured(rng), [np.zeros((1, 2))] * 3 + [line(1.7, a) for a in rng.uniform(0, np.pi, 6)]
+    burst = burst_along(truth, paths, rng)
+    everything = super_resolve(burst, BEST)
     weights = [frame.weight for frame in everything.report.frames]
     assert min(weights[1:3]) == 1 and min(weights[3:]) > 0.5
-    assert error(everything) < 0.93 * error(super_resolve(burst_of(images[:3], noise=noise), settings))
-    ignored = super_resolve(burst_of(images, noise=noise), replace(settings, weigh_blur=False))
-    assert error(everything) < error(ignored)
+    assert error(everything, truth) < 0.93 * error(super_resolve(replace(burst, frames=burst.frames[:3]), BEST), truth)
+    assert error(everything, truth) < error(super_resolve(burst, replace(BEST, weigh_blur=False)), truth)
+
+
+def test_kernels_of_all_frames_are_found_the_references_too(rng):
+    """Two frames are sharp, the reference and four others are not: what each saw is known from the image that all of them give."""
+    truth = textured(rng)
+    lengths = np.array([2.2, 0, 0, 3, 3, 3, 3])
+    burst = burst_along(truth, [line(*pair) for pair in zip(lengths, rng.uniform(0, np.pi, len(lengths)), strict=True)], rng)
+    result = super_resolve(burst, BEST)
+    np.testing.assert_allclose([frame.blur_px for frame in result.report.frames], lengths / np.sqrt(12), atol=0.12)
+    gaussians = super_resolve(burst, replace(BEST, reconstruct=ReconstructSettings(blur_refinements=0)))
+    assert error(result, truth) < 0.98 * error(gaussians, truth)
+
+
+def test_footprints_of_a_kernel_are_displaced_areas():
+    values = np.zeros((13, 13))
+    values[6, 6], values[4, 9] = 0.75, 0.25
+    blur = BlurKernel(tuple(values.ravel().tolist()), 0.5)
+    assert blur.rms_px == pytest.approx(0.5 * np.sqrt(0.75 * 0.25 * (2**2 + 3**2)))
+    tables, plain = footprints(blur, 2.0), footprints(SHARP, 2.0)[..., :3, :3]
+    assert tables.shape[2] == 9  # 3 beyond the area on each side
+    expected = np.zeros_like(tables)
+    expected[:, :, 3:6, 3:6] = 0.75 * plain
+    expected[:, :, 1:4, 6:9] += 0.25 * plain
+    np.testing.assert_allclose(tables, expected, atol=1e-5)
