@@ -115,7 +115,7 @@ def footprints(blur: AnyBlur, scale: float) -> Floats:
     corner, most = math.ceil(scale) + 1, largest_reach(scale)
     pixels, fine = corner + 2 * most, _PHASES
     cell = np.arange(fine * pixels) - fine * most
-    frequencies = np.fft.fftfreq(len(cell)) * scale * fine  # cycles per raw pixel
+    frequencies = np.asarray(np.fft.fftfreq(len(cell)), np.float64) * scale * fine  # cycles per raw pixel
     length = np.clip(np.minimum(cell + 1, 0.5 + fine * scale) - np.maximum(cell, 0.5), 0, 1)
     spectrum = np.fft.fft2(np.outer(length, length)) * blur.transfer(frequencies, frequencies)
     seen = np.fft.ifft2(spectrum).real
