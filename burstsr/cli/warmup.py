@@ -24,13 +24,13 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:  # noqa: ANN401  argpa
 
 def run(args: argparse.Namespace) -> int:
     """Run the command; return the exit status."""
-    from burstsr.batch import warmup
+    from burstsr.batch import warmup, warmup_parts
 
     folder = warmup.cache_folder()
     if folder is None:
         warn("no folder can be written to keep machine code in; NUMBA_CACHE_DIR names one")
         return 1
-    names = warmup.parts("best")
+    names = warmup_parts.parts("best")
     needed = args.force or not warmup.is_compiled("best")
     seconds = dict(warmup.compile_all(names, thread_count())) if needed else {}
     failed = [name for name, took in seconds.items() if math.isnan(took)]

@@ -86,7 +86,7 @@ class BlurKernel:
     def transfer(self, y: Array, x: Array) -> NDArray[np.complex128]:
         """Return the transfer function for (n,) frequencies y and x in cycles per raw pixel: (n, n)."""
         waves = [np.exp(-2j * np.pi * np.outer(f, self._places)) for f in (y, x)]
-        return np.asarray(waves[0] @ self.grid @ waves[1].T)
+        return np.asarray(waves[0] @ self.grid @ waves[1].T, np.complex128)
 
 
 AnyBlur = Blur | BlurKernel
