@@ -63,7 +63,7 @@ class BlurKernel:
     @property
     def _places(self) -> Array:
         reach = math.isqrt(len(self.values)) // 2
-        return np.arange(-reach, reach + 1) * self.step_px
+        return np.asarray(np.arange(-reach, reach + 1) * self.step_px, np.float64)
 
     @cached_property
     def moments(self) -> Blur:
