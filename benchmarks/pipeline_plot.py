@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from benchmarks.pipeline_cost import PipelineCost, exponents
 from burstsr.core.errors import SettingsError
+from burstsr.core.optional_packages import is_installed
 from burstsr.io.atomic import atomic
 
 KINDS = (".png", ".svg")
@@ -18,7 +18,7 @@ def check(path: Path) -> None:
     """Raise SettingsError where a plot could not be written to `path`, before anything is measured."""
     if path.suffix.lower() not in KINDS:
         raise SettingsError(f"--plot {path}: allowed is a name that ends in {' or '.join(KINDS)}")
-    if find_spec("matplotlib") is None:
+    if not is_installed("matplotlib"):
         raise SettingsError("--plot needs the matplotlib package: pip install 'burstsr[plots]'")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import partial
 from threading import Lock
@@ -25,6 +26,7 @@ from burstsr.settings import Settings
 
 Floats = NDArray[np.float32]
 Weights = NDArray[np.floating]
+_BESIDE_PX = 3.0  # raw pixels around highlights within which the reconstruction rings
 _NEAR_PX, _ROOM = 1.0, 0.2  # radius, raw pixels, and share by which sharpening may exceed the extremes within it
 
 
@@ -149,7 +151,25 @@ def reconstructed(task: Task, record: Record) -> tuple[Floats, Reconstruction]:
     record.stage("reconstruct")
     outcome = reconstruct(task, record.tiles)
     record.reconstructed(outcome)
+    saturation = task.views[task.reference].frame.info.levels.saturation
+    if saturation < 1:
+        raise_beside_highlights(outcome.image, task.image, saturation, task.scale)
     return outcome.image, outcome
+
+
+def raise_beside_highlights(image: Floats, merged: Floats, saturation: float, scale: float) -> None:
+    """Raise, in place, what is darker than the merged image anywhere near, beside highlights above the reference's saturation: edges of many stops ring.
+
+    image, merged: (H', W', 3). saturation: of the reference, in their units.
+    """
+    reach = math.ceil(_BESIDE_PX * scale)
+    kernel = np.ones((2 * reach + 1,) * 2, np.uint8)
+    low, _ = extremes(merged, scale)
+    for rows in large_arrays.strips(image):
+        first = max(rows.start - reach, 0)
+        bright = (merged[first : rows.stop + reach].max(axis=2) > saturation).astype(np.uint8)
+        beside = cv2.dilate(bright, kernel)[rows.start - first : rows.stop - first] > 0
+        np.maximum(image[rows], low[rows], out=image[rows], where=beside[..., None])
 
 
 def safeguarded(task: Task, record: Record) -> Floats:

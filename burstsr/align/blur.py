@@ -30,6 +30,7 @@ _ALIKE = 2.25  # neighbouring frequencies of windows with a Hann taper that vary
 _LOW = 0.12  # cycles per raw pixel, the same of the first round: below the first zeros of a path of 2 px RMS
 _SAME_PX2 = 0.1  # moments relative to the reference that count as equally sharp: of equally sharp frames one is always the sharpest by chance
 _COMMON_PX2 = 0.25  # the same along a direction, where the sharpest of the others share them
+_OTHER_CONTENT_PX2 = 0.6  # moments by which all others are sharper than the reference: beyond, they show something else
 _DEAD_PX2 = 0.02
 _SIGNIFICANT = 2.0  # standard errors
 _FINEST = 1.0  # cycles per raw pixel up to which detail is weighted
@@ -200,11 +201,11 @@ def _softness(moments: Array, errors: Array, reference: int) -> tuple[Array, Arr
 
 
 def _common(others: Array, errors: Array) -> Array:
-    """Return the mean moments (3,) of the two sharpest frames; eigenvalues from 0, or from -infinity where they are significantly negative, to a limit."""
+    """Return the mean moments (3,) of the two sharpest frames; eigenvalues up to a limit, and negative only if the reference is significantly more blurred."""
     sharpest = np.argsort(others[:, 0] + others[:, 2])[:2]
     values, vectors = np.linalg.eigh(others[sharpest].mean(axis=0)[[0, 1, 1, 2]].reshape(2, 2))
-    negative = values < -_SAME_PX2 - _SIGNIFICANT * errors[sharpest].mean()
-    common = (vectors * np.where(negative, values, np.clip(values, 0, _COMMON_PX2))) @ vectors.T
+    sharper = (values < -_SAME_PX2 - _SIGNIFICANT * errors[sharpest].mean()).any() and values.min() > -_OTHER_CONTENT_PX2
+    common = (vectors * np.clip(values, -_OTHER_CONTENT_PX2 if sharper else 0, _COMMON_PX2)) @ vectors.T
     return np.array([common[0, 0], common[0, 1], common[1, 1]])
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from burstsr.cli.common import add_common
 from burstsr.cli.options import choice
 from burstsr.core.errors import SettingsError
+from burstsr.core.optional_packages import is_installed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,7 +36,7 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:  # noqa: ANN401  argpa
 def run(args: argparse.Namespace) -> int:
     """Run the command; return the exit status."""
     if getattr(args, "plot", None) is not None:
-        if not _has_matplotlib():
+        if not is_installed("matplotlib"):
             raise SettingsError("--plot requires the matplotlib package: pip install 'burstsr[plots]'")
     if getattr(args, "output", None) is not None:
         from burstsr.batch.locks import check_writable
@@ -159,13 +160,3 @@ def _roi(text: str) -> tuple[int, int, int, int]:
     if min(x, y) < 0 or min(width, height) < 16:
         raise argparse.ArgumentTypeError(f"{text!r}: X and Y must be 0 or more, W and H 16 or more")
     return x, y, width, height
-
-
-def _has_matplotlib() -> bool:
-    """Whether matplotlib is installed; other packages may have left a stub of its name in `sys.modules`."""
-    from importlib.util import find_spec
-
-    try:
-        return find_spec("matplotlib") is not None
-    except ValueError:
-        return False

@@ -16,6 +16,7 @@ from burstsr.bracket.guide import UpperBound, guide_of
 from burstsr.core.burst import Burst
 from burstsr.core.flow import Flow
 from burstsr.core.sensor import samples
+from burstsr.develop import raise_beside_highlights
 from burstsr.report import Record
 from burstsr.simulate import SimulateSettings, flow_at, simulate_burst
 from calibration.coverage import measure_coverage
@@ -223,3 +224,15 @@ def test_an_outlier_of_the_reference_of_a_bracket_is_mended():
     seen &= simulation.truth[..., 1] < 0.3
     errors = [float(np.abs(v.image - simulation.truth)[seen].mean()) for v in (with_trail, clean)]
     assert errors[0] < 1.5 * errors[1] + 0.003 < 0.1
+
+
+def test_dark_ringing_is_raised_beside_highlights_alone():
+    merged = np.full((40, 60, 3), 0.1, np.float32)
+    merged[:, :10] = 3.0
+    image = merged.copy()
+    image[20, [12, 40]] = -0.05  # black specks, one beside the highlight
+    raise_beside_highlights(image, merged, saturation=1 / 4, scale=2.0)
+    np.testing.assert_allclose(image[20, 12], 0.08, atol=1e-6)  # a fifth below what is near
+    np.testing.assert_allclose(image[20, 40], -0.05)
+    image[20, [12, 40]] = 0.1
+    np.testing.assert_array_equal(image, merged)

