@@ -56,6 +56,7 @@ _AGREEMENT = (1.0, 2.0)  # the same of a frame relative to the reference alone, 
 _COARSE_ERROR_PX = 0.1
 _SUPPORT = (0.5, 1.5)  # effective number of agreeing frames besides the reference: from none to enough
 _ALONE = 0.5  # share of the reference's own image where none agrees
+_BLURRED_PX = 0.4  # RMS length, raw pixels, up to which a Gaussian describes any blur
 _PROBES = 6  # tiles whose residuals are reported
 
 
@@ -131,9 +132,10 @@ def reconstruct(task: Task, progress: Callable[[int, int], None]) -> Reconstruct
 
 
 def _with_blur_kernels(task: Task) -> Task:
-    """Return the task with the blur of its frames as kernels, estimated from parts of the image; the same task if no frame is known to be blurred."""
+    """Return the task with the blur of its frames as kernels, estimated from parts of the image; the same task if no frame is clearly blurred."""
     size = (task.image.shape[0], task.image.shape[1])
-    for _ in range(task.settings.blur_refinements if any(view.blur is not None for view in task.views) else 0):
+    blurred = any(view.blur is not None and view.blur.rms_px > _BLURRED_PX for view in task.views)
+    for _ in range(task.settings.blur_refinements if blurred else 0):
         probes = list(in_parallel(_Solver(task).probe, blur_kernels.structured(list(tiles(size, SIDE, MARGIN)), task.planes)))
         blurs = blur_kernels.estimated(probes, [view.blur for view in task.views], task.scale)
         task = replace(task, views=[replace(view, blur=blur) for view, blur in zip(task.views, blurs, strict=True)])
