@@ -119,7 +119,7 @@ def _begun() -> subprocess.Popen[bytes]:
     """Start a process that compiles the parts whose names it reads."""
     path = os.pathsep.join(part for part in (str(_PACKAGE.parent), os.environ.get("PYTHONPATH")) if part)
     return subprocess.Popen(
-        [sys.executable, "-m", "burstsr.batch.warmup_parts"],
+        [sys.executable, "-P", "-m", "burstsr.batch.warmup_parts"],  # -P: of this package, not of a checkout in the current folder, whose cache is another
         env={**os.environ, "PYTHONPATH": path},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

@@ -92,3 +92,13 @@ def test_another_processor_or_source_needs_compiling(monkeypatch, tmp_path):
 @pytest.mark.parametrize("mode", ["fast", "best"])
 def test_modes_have_parts(mode):
     assert set(warmup.parts("fast")) <= set(warmup.parts(mode))
+
+
+def test_another_package_in_the_current_folder_is_not_taken(tmp_path, monkeypatch):
+    """A checkout: its loops have a cache of their own, which an installed package does not read."""
+    (tmp_path / "burstsr").mkdir()
+    (tmp_path / "burstsr" / "__init__.py").write_text("raise ImportError('the wrong package')")
+    monkeypatch.chdir(tmp_path)
+    process = warmup._begun()
+    answer, _ = process.communicate(b"none\n")
+    assert b"KeyError" in answer  # it runs, and knows no such part
