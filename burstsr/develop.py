@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from functools import partial
 from threading import Lock
+from typing import Any
 
 import cv2
 import numpy as np
@@ -118,16 +119,21 @@ def _sharpen(image: Floats, weight: Weights, burst: Registered, tuned: Settings,
 
 def extremes(image: Floats, scale: float) -> tuple[Floats, Floats]:
     """Return the lowest and the highest values near each pixel, with some room: sharpening the edges of a bracket's highlights by more is ringing."""
+    return _lowest(image, scale), _extreme(image, scale, cv2.dilate, 1 + _ROOM)
+
+
+def _lowest(image: Floats, scale: float) -> Floats:
+    return _extreme(image, scale, cv2.erode, 1 - _ROOM)
+
+
+def _extreme(image: Floats, scale: float, of: Callable[[Floats, NDArray[np.uint8]], Any], factor: float) -> Floats:
+    """Return `of` the values near each pixel, times a factor."""
     reach = round(_NEAR_PX * scale)
-    kernel = np.ones((2 * reach + 1,) * 2, np.uint8)
-    low, high = large_arrays.empty(image.shape), large_arrays.empty(image.shape)
+    kernel, out = np.ones((2 * reach + 1,) * 2, np.uint8), large_arrays.empty(image.shape)
     for rows in large_arrays.strips(image):
         first = max(rows.start - reach, 0)
-        around = image[first : rows.stop + reach]
-        inner = slice(rows.start - first, rows.stop - first)
-        for out, extreme, factor in ((low, cv2.erode, 1 - _ROOM), (high, cv2.dilate, 1 + _ROOM)):
-            out[rows] = extreme(around, kernel)[inner] * np.float32(factor)
-    return low, high
+        out[rows] = of(image[first : rows.stop + reach], kernel)[rows.start - first : rows.stop - first] * np.float32(factor)
+    return out
 
 
 def _is_mono(burst: Registered) -> bool:
@@ -160,11 +166,11 @@ def reconstructed(task: Task, record: Record) -> tuple[Floats, Reconstruction]:
 def raise_beside_highlights(image: Floats, merged: Floats, saturation: float, scale: float) -> None:
     """Raise, in place, what is darker than the merged image anywhere near, beside highlights above the reference's saturation: edges of many stops ring.
 
-    image, merged: (H', W', 3). saturation: of the reference, in their units.
+    image: (H', W', 3), or (H', W', 1) of monochrome frames. merged: (H', W', 3). saturation: of the reference, in their units.
     """
     reach = math.ceil(_BESIDE_PX * scale)
     kernel = np.ones((2 * reach + 1,) * 2, np.uint8)
-    low, _ = extremes(merged, scale)
+    low = _lowest(merged, scale)[..., : image.shape[2]]
     for rows in large_arrays.strips(image):
         first = max(rows.start - reach, 0)
         bright = (merged[first : rows.stop + reach].max(axis=2) > saturation).astype(np.uint8)

@@ -15,6 +15,7 @@ from burstsr.bracket.extended_reference import extended
 from burstsr.bracket.guide import UpperBound, guide_of
 from burstsr.core.burst import Burst
 from burstsr.core.flow import Flow
+from burstsr.core.noise import Noise
 from burstsr.core.sensor import samples
 from burstsr.develop import raise_beside_highlights
 from burstsr.report import Record
@@ -236,3 +237,13 @@ def test_dark_ringing_is_raised_beside_highlights_alone():
     np.testing.assert_allclose(image[20, 40], -0.05)
     image[20, [12, 40]] = 0.1
     np.testing.assert_array_equal(image, merged)
+
+
+def test_a_monochrome_bracket_is_reconstructed():
+    """Its result has one plane, its merge three."""
+    grey = scene(side=96, top=3.0)[..., 1]
+    rng = np.random.default_rng(2)
+    mosaics = [np.uint16(np.clip(64 + 960 * (grey[:96, :96] * gain + 0.002 * rng.standard_normal((96, 96))), 0, 1023)) for gain in (1.0, 0.125, 4.0)]
+    made = Burst.from_arrays(mosaics, "mono", black=64, white=1023, noise=Noise(np.array([1e-5]), np.array([4e-6])))
+    result = super_resolve(made, Settings(mode="best", reference=0, measure_noise=False))
+    assert result.image.shape == (192, 192, 1) and np.isfinite(result.image).all() and result.peak > 1
