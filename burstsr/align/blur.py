@@ -92,6 +92,13 @@ def windows(shape: tuple[int, int]) -> NDArray[np.int64]:
     return np.asarray(corners[chosen], np.int64)
 
 
+def moved_windows(corners: NDArray[np.int64], flow: Flow, shape: tuple[int, int]) -> NDArray[np.int64]:
+    """Return the first pixels (k, 2) of the windows of another frame that show the same scene content as those at `corners` of the reference."""
+    middle = corners + WINDOW / 2
+    moved = corners + np.rint(flow.at(middle[:, 0], middle[:, 1])).astype(int)
+    return np.asarray(np.clip(moved, 0, (shape[0] - WINDOW, shape[1] - WINDOW)), np.int64)
+
+
 def taper() -> Array:
     """Return the weights (64, 64) of a window's pixels."""
     edge = np.hanning(WINDOW + 2)[1:-1]
@@ -110,11 +117,8 @@ def low_pass(y: Array, x: Array) -> Array:
 
 def _power(frame: Frame, flow: Flow, corners: NDArray[np.int64], noise: Noise) -> Array:
     """Return the mean power of luma, (64, 33), in windows of the same scene content as the reference's, minus that of noise."""
-    height, width = frame.info.shape
     tapered, total = taper(), np.zeros((WINDOW, WINDOW // 2 + 1))
-    middle = corners + WINDOW / 2
-    moved = corners + np.rint(flow.at(middle[:, 0], middle[:, 1])).astype(int)
-    for y, x in np.clip(moved, 0, (height - WINDOW, width - WINDOW)):
+    for y, x in moved_windows(corners, flow, frame.info.shape):
         window = luma(frame, noise, slice(y, y + WINDOW), slice(x, x + WINDOW)).astype(np.float64)
         total += np.abs(np.fft.rfft2((window - window.mean()) * tapered)) ** 2
     return np.asarray(total / len(corners) - low_pass(*frequencies()) * (tapered**2).sum())

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from burstsr.align import FrameBlur
-from burstsr.align.blur import WINDOW, blur_of_moments, frequencies, low_pass, moments_of, taper, windows
+from burstsr.align.blur import WINDOW, blur_of_moments, frequencies, low_pass, moments_of, moved_windows, taper, windows
 from burstsr.align.luma import luma
 from burstsr.bracket.pairs import PairModels
 from burstsr.bracket.units import scaled_noise
@@ -50,7 +50,7 @@ def bracket_blur(models: PairModels, flows: Sequence[Flow], detail: float = 1.0,
         """Return the moments (3,) of a frame, the standard error of their trace, and the power of the reference, compared with the frame."""
         pair = models.pair(reference, i)
         noises = [scaled_noise(frames[k].noise(noise), 1 / pair.top) for k in (reference, i)]
-        places = [corners, corners if i == reference else _moved(corners, flows[i], shape)]
+        places = [corners, corners if i == reference else moved_windows(corners, flows[i], shape)]
         images = [pair.reference, pair.reference if i == reference else pair.limited(frames[i])]
         power, noise_power, share = _powers(images, noises, pair.louder, places)
         if share < _FEWEST or np.median((power[0] / noise_power[1])[_low_band()]) < _LEAST_SNR:
@@ -78,13 +78,6 @@ def _exposure(frame: Frame) -> float:
 def _low_band() -> NDArray[np.bool_]:
     radius = np.hypot(*frequencies())
     return np.asarray((radius > _LOW[0]) & (radius < _LOW[1]))
-
-
-def _moved(corners: NDArray[np.int64], flow: Flow, shape: tuple[int, int]) -> NDArray[np.int64]:
-    """Return the first pixels of windows of the same scene content in a frame."""
-    middle = corners + WINDOW / 2
-    moved = corners + np.rint(flow.at(middle[:, 0], middle[:, 1])).astype(int)
-    return np.asarray(np.clip(moved, 0, (shape[0] - WINDOW, shape[1] - WINDOW)), np.int64)
 
 
 def _powers(images: Sequence[Frame], noises: Sequence[Noise], common: Noise, places: Sequence[NDArray[np.int64]]) -> tuple[Array, Array, float]:

@@ -101,7 +101,7 @@ class TileData:
         return np.ascontiguousarray(1 / variance, np.float32)
 
     def _model_variance(self, level: Floats) -> Floats:
-        """Return the variance of model errors, (3, h, w), the same for all frames of a bracket."""
+        """Return the variance of model errors, (p, h, w), the same for all frames of a bracket."""
         if self._model_error is None:
             side = 2 * round(float(self._scale)) + 1
             brightest = np.stack([cv2.dilate(plane, np.ones((side, side), np.uint8)) for plane in level])
