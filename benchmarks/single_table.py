@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from benchmarks.single import Record, Result
+from benchmarks.single import Result
+from benchmarks.single_models import Record
 from benchmarks.table import markdown
 
 PUBLISHED = {  # (set, scale, start of the model's name): dB on luma; Dong 2016, Wang 2018; SRGAN's own are on RGB and not comparable
@@ -32,27 +33,41 @@ TILES = 1 / 255
 def as_json(result: Result) -> dict[str, Any]:
     """Return the result ready for JSON."""
     goals = [{"target": description, "found": found, "met": met} for description, found, met in targets(result)]
-    return {"benchmark": "single", "sets": result.sets, "zoom": result.zoom, "tiles": result.tiles, "targets": goals, "notes": result.notes}
+    return {
+        "benchmark": "single",
+        "sets": result.sets,
+        "zoom": result.zoom,
+        "fallbacks": result.fallbacks,
+        "tiles": result.tiles,
+        "targets": goals,
+        "notes": result.notes,
+    }
 
 
 def as_text(result: Result) -> str:
     """Format the result as tables."""
-    head = ["set", "scale", "model", "PSNR, dB", "SSIM", "published, dB", "gradients / truth", "s / megapixel"]
-    rows = [[r["set"], f"x{r['scale']}", r["model"], *_numbers(r)] for r in result.sets]
-    parts = [markdown(head, rows)]
+    parts = []
+    if result.sets:
+        head = ["set", "scale", "model", "PSNR, dB", "SSIM", "published, dB", "gradients / truth", "CPU s / megapixel"]
+        parts.append(markdown(head, [[r["set"], f"x{r['scale']}", r["model"], *_numbers(r)] for r in result.sets]))
     if result.zoom:
-        methods = list(dict.fromkeys(title for record in result.zoom for title in record["psnr_srgb"]))
-        zoom = [
-            [r["picture"], f"x{r['scale']}", f"{r['iso']:g}", *(f"{r['psnr_srgb'][m]:.2f}" if m in r["psnr_srgb"] else "" for m in methods)]
-            for r in result.zoom
-        ]
-        parts.append(markdown(["raw frame", "scale", "ISO", *(f"{m}, dB" for m in methods)], zoom))
+        parts.append(_by_method(["raw frame", "scale", "ISO"], [([r["picture"], f"x{r['scale']}", f"{r['iso']:g}"], r["psnr_srgb"]) for r in result.zoom]))
+    if result.fallbacks:
+        parts.append(_by_method(["burst", "picture", "ISO"], [([r["kind"], r["picture"], f"{r['iso']:g}"], r["psnr_srgb"]) for r in result.fallbacks]))
     if result.tiles:
         tiles = [[r["model"], str(r["tile"]), f"{255 * r['difference']:.2f}", f"{255 * r['difference_as_run']:.2f}"] for r in result.tiles]
         parts.append(markdown(["model", "tile, px", "largest difference, of 255, in 32 bits", "as run"], tiles))
     goals = [[description, found, "yes" if met else "NO"] for description, found, met in targets(result)]
-    parts.append(markdown(["target", "found", "met"], goals))
+    if goals:
+        parts.append(markdown(["target", "found", "met"], goals))
     return "\n\n".join([*parts, *result.notes]) + "\n"
+
+
+def _by_method(head: list[str], rows: list[tuple[list[str], dict[str, float]]]) -> str:
+    """Format figures in dB, a column for every method, empty where it has none."""
+    methods = list(dict.fromkeys(title for _, figures in rows for title in figures))
+    lines = [[*cells, *(f"{figures[m]:.2f}" if m in figures else "" for m in methods)] for cells, figures in rows]
+    return markdown([*head, *(f"{m}, dB" for m in methods)], lines)
 
 
 def _numbers(record: Record) -> list[str]:

@@ -27,13 +27,15 @@ def single_frame(path: str | Path, neutral: NDArray[np.float64], scale: float) -
     return np.asarray(np.maximum(large, 0) ** np.float32(_GAMMA) * (neutral / neutral.min()).astype(np.float32), np.float32)
 
 
-def developed(path: str | Path, neutral: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Develop one raw file with LibRaw's DHT to (H, W, 3) float32, linear, 0 .. 1, white-balanced by gains of at most 1. Raises InputFileError."""
+def developed(path: str | Path, neutral: NDArray[np.float64], demosaicing: str = "DHT") -> NDArray[np.float32]:
+    """Develop one raw file with LibRaw to (H, W, 3) float32, linear, 0 .. 1, white-balanced by gains of at most 1. demosaicing: a name of LibRaw's, "DHT" or
+    "AHD". Raises InputFileError.
+    """
     balance = neutral.max() / neutral
     try:
         with opened_by_libraw(Path(path)) as raw:
             rgb = raw.postprocess(
-                demosaic_algorithm=rawpy.DemosaicAlgorithm.DHT,
+                demosaic_algorithm=rawpy.DemosaicAlgorithm[demosaicing],
                 user_wb=[balance[0], balance[1], balance[2], balance[1]],
                 output_color=rawpy.ColorSpace.raw,
                 highlight_mode=rawpy.HighlightMode.Ignore,  # multipliers at most 1: nothing is clipped

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from cli.conftest import scene
 
-from benchmarks import single, single_table
+from benchmarks import single, single_raw, single_table
+from benchmarks.single_models import HELD_BACK
 from burstsr.io.images import write_jpeg, write_png
 
 torch = pytest.importorskip("torch")
@@ -24,7 +25,7 @@ def small_data(tmp_path, monkeypatch):
         write_png(tmp_path / "testsets" / name / "a.png", scene(1, 62, 65))
     (tmp_path / "testsets" / "Kodak24").mkdir()
     (tmp_path / "photos").mkdir()
-    for name in single.HELD_BACK:
+    for name in HELD_BACK:
         write_jpeg(tmp_path / "photos" / f"{name}.jpg", scene(2, 160, 200))
     models = tmp_path / "models"
     models.mkdir()
@@ -39,15 +40,28 @@ def small_data(tmp_path, monkeypatch):
 def test_the_table_names_what_is_there_and_what_is_not(small_data, capsys):
     from burstsr.cli import main
 
-    assert main(["benchmark", "single", "--quick", "--models", "bicubic,srresnet,srcnn", "--data", str(small_data), "--json"]) == 0
+    assert main(["benchmark", "single", "--quick", "--models", "bicubic,srresnet,srcnn", "--sections", "sets,raw", "--data", str(small_data), "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert [(r["set"], r["model"]) for r in found["sets"]] == [("Set5", "bicubic"), ("Set5", "srresnet-lite-x4")]
     assert all(np.isfinite(r["psnr_y"]) and 0 < r["ssim_y"] <= 1 and r["gradient"] > 0 for r in found["sets"])
-    assert [set(r["psnr_srgb"]) for r in found["zoom"]] == [{"DHT + bicubic", "burstsr + Lanczos", "zoom"}] * 2
+    assert [set(r["psnr_srgb"]) for r in found["zoom"]] == [{*single_raw.CLASSICAL, single_raw.OURS, "zoom"}] * 2
     assert found["tiles"][0]["difference"] < 1 / 255 and any("srcnn" in note for note in found["notes"])
     assert {"srresnet-lite-x4, Set5: at least 30.8 dB", "srresnet-lite-x4: tiled equals untiled to 1/255 in 32 bits"} <= {g["target"] for g in found["targets"]}
-    assert main(["benchmark", "single", "--quick", "--models", "bicubic", "--data", str(small_data)]) == 0
+    assert main(["benchmark", "single", "--quick", "--models", "bicubic", "--sections", "sets", "--data", str(small_data)]) == 0
     assert "| Set5" in capsys.readouterr().out
+
+
+def test_every_fallback_that_is_there_is_measured(small_data, capsys):
+    """At x2, where the networks of the folder serve bursts that have one sub-pixel phase, or one frame."""
+    from burstsr.cli import main
+
+    assert main(["benchmark", "single", "--quick", "--sections", "fallback", "--data", str(small_data), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [r["kind"] for r in found["fallbacks"]] == ["one frame", "tripod"]
+    assert {"Lanczos", "merge", "zoom", "srresnet"} <= set(found["fallbacks"][0]["psnr_srgb"]) and found["sets"] == found["zoom"] == []
+    one, tripod = (r["psnr_srgb"] for r in found["fallbacks"])
+    assert one["Lanczos"] == tripod["Lanczos"] and all(np.isfinite(value) for value in tripod.values())
+    assert main(["benchmark", "single", "--sections", "other", "--data", str(small_data)]) == 2
 
 
 def test_gradients_measure_sharpness():
