@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from burstsr.core.errors import BurstsrError, SettingsError
 from burstsr.core.parallel import thread_count
-from single.inference.tiles import tiled
+from single.inference.tiles import tiled, whole
 from single.loading.stage import Loaded
 
 log = logging.getLogger("burstsr.single")
@@ -25,6 +25,7 @@ _OVERLAP_PX = 16  # at least
 _SMALLEST_TILE = 16
 _TILE_OUTPUT_PX = 1024  # automatic tile size: 270 MB per layer of 64 channels in 32 bits; doubled where much memory is free
 _MUCH_MEMORY = 8 << 30
+_ONE_PIECE_OUTPUT_PX = 4 << 20  # of networks that had better not be tiled
 _HEAVY = ("rrdb", "srresnet", "zoom")  # in 16 bits where the hardware multiplies them; srcnn is fast anyway, and others have not been tested
 
 
@@ -39,6 +40,7 @@ class Runner:
         self.factor = self.descriptor.scale * (2 if self.descriptor.raw else 1)
         self.tile = tile or max(_SMALLEST_TILE, (2 if _free_memory(self.device) >= _MUCH_MEMORY else 1) * _TILE_OUTPUT_PX // self.factor)
         self.overlap = max(_OVERLAP_PX, self.descriptor.reach_px)
+        self.tiling, self._asked = loaded.tiling, bool(tile)
         network: Any = loaded.network
         self._network: nn.Module = network.to(self.device, memory_format=torch.channels_last)
         if self.bf16:
@@ -49,9 +51,12 @@ class Runner:
 
         Raises BurstsrError where even the smallest tile does not fit into memory.
         """
+        planes = np.ascontiguousarray(planes, np.float32)
+        if self._in_one_piece(planes.shape[1] * planes.shape[2]):
+            return self._whole(planes)
         while True:
             try:
-                return tiled(np.ascontiguousarray(planes, np.float32), self.factor, self.tile, self.overlap, self.descriptor.multiple, self._one, progress)
+                return tiled(planes, self.factor, self.tile, self.overlap, self.descriptor.multiple, self._whole, progress)
             except (MemoryError, RuntimeError) as error:
                 if not out_of_memory(error):
                     raise
@@ -61,6 +66,18 @@ class Runner:
             log.info("%s: out of memory; retrying with tiles of %d pixels", self.descriptor.name, self.tile)
             if self.device.type == "cuda":
                 torch.cuda.empty_cache()
+
+    def _in_one_piece(self, pixels: int) -> bool:
+        """Whether an image must not be tiled, or better not: those networks look at all of it."""
+        small = pixels * self.factor**2 <= _ONE_PIECE_OUTPUT_PX
+        if self.tiling == "discouraged" and not small and not self._asked:
+            log.warning("%s: the image is too large for one piece; tiles may differ in brightness: the network looks at all it is given", self.descriptor.name)
+        return self.tiling == "internal" or (self.tiling == "discouraged" and small and not self._asked)
+
+    def _whole(self, planes: Floats) -> Floats:
+        """Run on (C, H, W) in one piece. Foreign networks are padded by their own descriptor."""
+        multiple = 1 if self.descriptor.architecture == "foreign" else self.descriptor.multiple
+        return whole(planes, self.factor, multiple, self._one)
 
     def _one(self, planes: Floats) -> Floats:
         with torch.inference_mode(), _autocast(self.device, self.bf16):

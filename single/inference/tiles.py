@@ -61,7 +61,10 @@ def whole(planes: Floats, factor: int, multiple: int, call: Call) -> Floats:
 
 
 def tiled(planes: Floats, factor: int, tile: int, overlap: int, multiple: int, call: Call, progress: Callable[[int, int], None] | None = None) -> Floats:
-    """`whole`, in tiles of about `tile` input pixels, each with `overlap` more around it, cross-faded inside that overlap."""
+    """`call`, of (C, h, w) to (C', factor h, factor w), in tiles of about `tile` input pixels, each with `overlap` more around it, cross-faded inside that.
+
+    Borders of tiles are at multiples of `multiple`.
+    """
     height, width = planes.shape[1:]
     overlap = min(overlap, tile)
     rows, columns = (spans(n, tile, overlap, multiple) for n in (height, width))
@@ -71,7 +74,7 @@ def tiled(planes: Floats, factor: int, tile: int, overlap: int, multiple: int, c
             if progress:
                 progress(i * len(columns) + j, len(rows) * len(columns))
             seen = planes[:, row.first : row.last, column.first : column.last]
-            made = whole(np.ascontiguousarray(seen), factor, multiple, call)
+            made = call(np.ascontiguousarray(seen))
             if len(rows) == len(columns) == 1:
                 return made
             if result is None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pickle
 from dataclasses import dataclass
-from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -26,11 +25,12 @@ _LARGEST_WEIGHT = 1e5  # those of trained networks are below 100, statistics of 
 
 @dataclass(frozen=True)
 class Loaded:
-    """A network in evaluation mode, on the CPU. sha256: of its weights file."""
+    """A network in evaluation mode, on the CPU. sha256: of its weights file. tiling: "supported", "discouraged", or "internal": never to be tiled."""
 
     descriptor: Descriptor
     network: nn.Module
     sha256: str
+    tiling: str = "supported"
 
 
 def loaded(weights: Weights) -> Loaded:
@@ -89,21 +89,14 @@ def _filled(descriptor: Descriptor, tensors: dict[str, Any], weights: Weights) -
 
 
 def _foreign(weights: Weights, tensors: dict[str, Any]) -> Loaded:
-    """Load by spandrel, which recognises some forty architectures by the names of their weights."""
+    """Load by spandrel."""
     names = ", ".join(list(tensors)[:4])
     known = "RRDB (ESRGAN in any of its key styles), SRMD, SRVGG-compact, or a file that burstsr train wrote"
     if find_spec("spandrel") is None:
         raise InputFileError(
             f"{weights.path}: weights of an unknown network ({names} ...); known architectures are {known}; others require pip install 'burstsr[spandrel]'"
         )
-    spandrel: Any = import_module("spandrel")
-    try:
-        model = spandrel.ModelLoader(device="cpu").load_from_state_dict(tensors)
-    except Exception as error:  # of spandrel's own classes
-        raise InputFileError(f"{weights.path}: weights of a network that is unknown to spandrel too ({names} ...: {error})") from error
-    if model.input_channels != 3 or model.output_channels != 3 or not 1 <= model.scale <= 8:
-        allowed = f"{model.input_channels} to {model.output_channels} channels at x{model.scale}; must be 3 to 3 channels at x1 to x8"
-        raise InputFileError(f"{weights.path}: {model.architecture.name}, {allowed}")
-    multiple = int(model.size_requirements.multiple_of)
-    descriptor = Descriptor(weights.name, "foreign", int(model.scale), "rgb", {"spandrel": model.architecture.name}, 32, multiple, True)
-    return Loaded(descriptor, model.model.eval(), weights.sha256())
+    from single.loading.foreign import foreign
+
+    descriptor, network, tiling = foreign(tensors, weights.name, weights.path)
+    return Loaded(descriptor, network, weights.sha256(), tiling)

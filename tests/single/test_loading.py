@@ -332,32 +332,6 @@ def test_the_weights_of_the_extra_match_their_description():
         assert (loaded.network(flat)[:, :, 24:-24, 24:-24] - 0.5).abs().max() < 0.05, "constant in, constant out"
 
 
-def test_other_networks_go_through_spandrel(tmp_path, monkeypatch):
-    """What spandrel is asked, and what is made of its answer."""
-    import sys
-    import types
-
-    class Loader:
-        def __init__(self, device):
-            assert device == "cpu"
-
-        def load_from_state_dict(self, tensors):
-            if "known.weight" not in tensors:
-                raise ValueError("unsupported")
-            needs = types.SimpleNamespace(multiple_of=8)
-            named = {"input_channels": 3, "output_channels": 3, "scale": 2, "architecture": types.SimpleNamespace(name="SwinIR"), "size_requirements": needs}
-            return types.SimpleNamespace(model=torch.nn.Upsample(scale_factor=2), **named)
-
-    monkeypatch.setitem(sys.modules, "spandrel", types.SimpleNamespace(ModelLoader=Loader))
-    monkeypatch.setattr("single.loading.stage.find_spec", lambda name: name)
-    torch.save({"params": {"known.weight": torch.zeros(2, 2)}}, tmp_path / "swin.pth")
-    torch.save({"other.weight": torch.zeros(2, 2)}, tmp_path / "odd.pth")
-    loaded = load(find(tmp_path / "swin.pth"))
-    assert (loaded.descriptor.architecture, loaded.descriptor.scale, loaded.descriptor.multiple, loaded.descriptor.gan) == ("foreign", 2, 8, True)
-    with pytest.raises(InputFileError, match="unknown to spandrel"):
-        load(find(tmp_path / "odd.pth"))
-
-
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), 1e30])
 def test_weights_that_are_no_weights_are_refused(tmp_path, value):
     """They were loaded, and the image was NaN."""
