@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -16,6 +16,7 @@ from burstsr.batch.single_provenance import describe
 from burstsr.core.errors import BurstsrError, BusyError, InputFileError, SettingsError
 from burstsr.core.schema import SCHEMA_VERSION, with_both_names
 from burstsr.io.owned import ResultFiles
+from burstsr.profiles.apply import CalibrationInputs
 
 if TYPE_CHECKING:
     from single.inference import Request, Upscaler
@@ -31,7 +32,7 @@ Progress = Callable[[int, int], None]
 class Task:
     """An image to upscale. name: of its source, for messages. outputs: by format. clash: why it cannot be processed, or ''.
 
-    overwrite: replace existing results.
+    overwrite: replace existing results. known: calibration of raw files.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Task:
     outputs: dict[str, Path]
     clash: str = ""
     overwrite: bool = False
+    known: CalibrationInputs = field(default_factory=CalibrationInputs)
 
     @property
     def record(self) -> Path:
@@ -148,11 +150,12 @@ def _clash(source: Path, raw: bool, outputs: dict[str, Path], taken: dict[str, P
     return ""
 
 
-def asked(request: Request) -> dict[str, Any]:
+def asked(request: Request, known: CalibrationInputs) -> dict[str, Any]:
     """Return the options that determine the image."""
     found: dict[str, Any] = {"model": request.model, "scale": request.scale, "blend": request.blend, "partner": request.partner}
     more = {"back_projection": request.back_projection, "noise": request.noise, "blur": request.blur}
-    return found | {name: value for name, value in more.items() if value not in ("", None, 0.0) or (name == "noise" and value == 0)}
+    named = {name: value for name, value in more.items() if value not in ("", None, 0.0) or (name == "noise" and value == 0)}
+    return found | named | known.to_dict()
 
 
 def settled(task: Task, wanted: dict[str, Any], *, thorough: bool = False) -> Outcome | None:
@@ -177,7 +180,7 @@ def upscale(task: Task, request: Request, upscaler: Upscaler, progress: Progress
     start = time.perf_counter()
     try:
         with claimed(task.files) as claim:
-            there = settled(task, asked(request), thorough=True)  # another run may have finished it
+            there = settled(task, asked(request, task.known), thorough=True)  # another run may have finished it
             if there is not None:
                 return there
             record = _upscale(task, request, upscaler, progress, claim)
@@ -206,19 +209,23 @@ def _upscale(task: Task, request: Request, upscaler: Upscaler, progress: Progres
     with claim.staged([path.name for path in wanted.values()], adds=not task.overwrite) as staging:
         outputs = {kind: staging.folder / path.name for kind, path in wanted.items()}
         try:
-            done = (upscale_raw if task.raw else upscale_display)(task.source, outputs, upscaler, progress)
+            if task.raw:
+                done = upscale_raw(task.source, outputs, upscaler, progress, task.known)
+            else:
+                done = upscale_display(task.source, outputs, upscaler, progress)
         except SettingsError as error:
             raise InputFileError(f"{task.source}: {error}") from error
         facts = {
             "schema_version": SCHEMA_VERSION,
             "source": task.mark,
-            "asked": asked(request),
+            "asked": asked(request, task.known),
             "model": upscaler.model.to_dict(),
             "scale": upscaler.scale,
             "shape": list(done.shape),
             "frames_left": done.frames_left,
             "back_projection": upscaler.back_projection,
             "provenance": done.provenance.to_dict() if done.provenance else None,
+            **({"known": done.known} if done.known else {}),
             "seconds": round(time.perf_counter() - start, 3),
             "versions": versions() | ({"torch": version("torch")} if upscaler.model.learned else {}),
         }

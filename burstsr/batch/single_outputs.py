@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,9 +12,11 @@ from burstsr.batch.single_provenance import provenance_of
 from burstsr.core.errors import InputFileError, OutputError
 
 if TYPE_CHECKING:
+    from burstsr.core.burst import Frame
     from burstsr.core.provenance import Provenance
     from burstsr.core.result import Result
     from burstsr.io.display import Display
+    from burstsr.profiles.apply import CalibrationInputs
     from single.inference import Upscaler
 
 log = logging.getLogger(__name__)
@@ -24,11 +26,15 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Upscaled:
-    """What was written. shape: (height, width). frames_left: further pages or frames of the source, which were not upscaled."""
+    """What was written. shape: (height, width). frames_left: further pages or frames of the source, which were not upscaled.
+
+    known: calibration that was used, and from where.
+    """
 
     shape: tuple[int, int]
     provenance: Provenance | None
     frames_left: int = 0
+    known: Mapping[str, str] = field(default_factory=dict)
 
 
 def upscale_display(source: Path, outputs: Mapping[str, Path], upscaler: Upscaler, progress: Progress | None) -> Upscaled:
@@ -71,15 +77,15 @@ def _linear(
     return made.shape[0], made.shape[1]
 
 
-def upscale_raw(source: Path, outputs: Mapping[str, Path], upscaler: Upscaler, progress: Progress | None) -> Upscaled:
-    """Upscale a raw file, or a linear DNG of process, to a linear DNG, or rendered as process does. Raises BurstsrError."""
+def upscale_raw(source: Path, outputs: Mapping[str, Path], upscaler: Upscaler, progress: Progress | None, known: CalibrationInputs) -> Upscaled:
+    """Upscale a raw file, or a linear DNG of process, to a linear DNG, or rendered as process does. known: its calibration. Raises BurstsrError."""
     from burstsr.batch.outputs import write_result
     from burstsr.settings import FinishSettings
 
-    image = _upscaled(source, outputs, upscaler, progress)
+    image, used = _upscaled(source, outputs, upscaler, progress, known)
     for kind, path in outputs.items():
         write_result(path, kind, image, FinishSettings())
-    return Upscaled((image.image.shape[0], image.image.shape[1]), image.provenance)
+    return Upscaled((image.image.shape[0], image.image.shape[1]), image.provenance, known=used)
 
 
 def _check_room(source: Path, outputs: Mapping[str, Path], needed: float) -> None:
@@ -89,7 +95,9 @@ def _check_room(source: Path, outputs: Mapping[str, Path], needed: float) -> Non
     check_space(next(iter(outputs.values())).parent, round(needed), str(source))
 
 
-def _upscaled(source: Path, outputs: Mapping[str, Path], upscaler: Upscaler, progress: Progress | None) -> Result:
+def _upscaled(
+    source: Path, outputs: Mapping[str, Path], upscaler: Upscaler, progress: Progress | None, known: CalibrationInputs
+) -> tuple[Result, Mapping[str, str]]:
     from burstsr import __version__
     from burstsr.core.provenance import Provenance
     from burstsr.core.result import Result
@@ -103,10 +111,27 @@ def _upscaled(source: Path, outputs: Mapping[str, Path], upscaler: Upscaler, pro
         linear = read_linear_dng(source)
         _check_room(source, outputs, upscaler.scale**2 * linear.rgb.size * _SAMPLE_BYTES * len(outputs))
         made = upscale_image(Result(linear.rgb, linear_info(source, linear), 1.0), upscaler, progress)
-        return replace(made, provenance=provenance_of(upscaler.model, upscaler.scale, None))
+        return replace(made, provenance=provenance_of(upscaler.model, upscaler.scale, None)), {}
     how = f"Developed from one raw frame and upscaled {upscaler.scale:g} times by burstsr {__version__} ({upscaler.model.name})"
     origin = Provenance("digitalCapture", how)
     frame = read_frame(source)
     _check_room(source, outputs, upscaler.scale**2 * frame.mosaic.size * 3 * _SAMPLE_BYTES * len(outputs))
+    frame, used = _calibrated(frame, known)
     made = upscale_frame(frame, upscaler, progress)
-    return replace(made, provenance=provenance_of(upscaler.model, upscaler.scale, origin))
+    return replace(made, provenance=provenance_of(upscaler.model, upscaler.scale, origin)), used
+
+
+def _calibrated(frame: Frame, known: CalibrationInputs) -> tuple[Frame, Mapping[str, str]]:
+    """Return the frame with its calibrated noise and black, its known defects repaired, and the sources of what was used.
+
+    The lens's blur is not: sharpening what demosaicing made of it does harm (docs/single.md).
+    """
+    from burstsr.core.burst import Burst
+    from burstsr.defects import repair_pixels
+    from burstsr.profiles.apply import prepared
+    from burstsr.settings import Settings
+
+    ready = prepared(known, Burst(frame.info.path.name, (frame,)), Settings())
+    used = {name: source for name, source in ready.sources.items() if name != "lens"}
+    frame = ready.burst.frames[0]
+    return frame if ready.defects is None else repair_pixels(frame, ready.defects), used

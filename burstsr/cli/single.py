@@ -14,6 +14,7 @@ from burstsr.cli.console import echo, echo_json, warn
 from burstsr.cli.options import FORMAT_ALIASES, choice
 from burstsr.cli.progress import Bars
 from burstsr.core.errors import SettingsError
+from burstsr.profiles.apply import known_of
 
 if TYPE_CHECKING:
     from single.inference import Request
@@ -51,7 +52,21 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:  # noqa: ANN401  argpa
         "than noise (default: full for models that invent detail, low for the others)",
     )
     parser.add_argument("--noise", type=float, metavar="S", help="srmd-noise: noise of the images, sigma, of a range of 0 to 1 (default: estimated from each)")
-    parser.add_argument("--blur", type=float, default=0.0, metavar="S", help="srmd: Gaussian blur of the images, sigma in pixels of the result (default 0)")
+    parser.add_argument(
+        "--blur",
+        metavar="S|FILE",
+        type=_blur,
+        default=0.0,
+        help="srmd: blur of the images: of a Gaussian, sigma in pixels of the result; or a file of a kernel in pixels of the result: .npy, .csv, .txt, or an "
+        "image (default 0)",
+    )
+    parser.add_argument(
+        "--profile",
+        metavar="FILE|none",
+        action="append",
+        default=[],
+        help="raw files: calibration record of burstsr calibrate (noise, defects); repeatable. none: ignore the user's profiles too",
+    )
     parser.add_argument("--list", action="store_true", help="list the models that are installed, and those that are not")
     parser.add_argument("--tile", type=int, default=0, metavar="N", help="tile size in input pixels (default: automatic; halved when out of memory)")
     parser.add_argument(
@@ -79,7 +94,8 @@ def run(args: argparse.Namespace) -> int:
     if missing:
         raise SettingsError(f"no such file or folder: {', '.join(missing)}")
     check(request)
-    tasks = plan(args.input, args.output, args.format)
+    known = known_of(args.profile, None)
+    tasks = [replace(task, known=known) for task in plan(args.input, args.output, args.format)]
     outcomes = _do(args, request, tasks)
     failed = [o.name for o in outcomes if o.status == "failed"]
     if args.json:
@@ -115,7 +131,7 @@ def _do(args: argparse.Namespace, request: Request, tasks: list[Task]) -> list[O
     from single.inference import make_upscaler
 
     outcomes: list[Outcome] = []
-    wanted = asked(request)
+    wanted = asked(request, tasks[0].known)
     ready = None
     with Bars(len(tasks), show=not args.json, title="images") as bars:
         for each in tasks:
@@ -138,6 +154,13 @@ def _tell(outcome: Outcome, *, quiet: bool) -> None:
         echo(f"{outcome.name}: skipped, {outcome.reason}")
     elif not quiet:
         echo(f"{outcome.name}: {outcome.model} -> {outcome.outputs[0]} ({outcome.seconds:.1f} s)")
+
+
+def _blur(text: str) -> float | str:
+    try:
+        return float(text)
+    except ValueError:
+        return text
 
 
 def _blend(text: str) -> tuple[float, str | None]:

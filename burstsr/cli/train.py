@@ -69,6 +69,9 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:  # noqa: ANN401  argpa
     parser.add_argument("--seed", type=int, metavar="N", help="random seed (default 0); training is reproducible on the same machine")
     parser.add_argument("--device", metavar="NAME", help="cpu (default), auto, cuda, cuda:N, mps")
     parser.add_argument("--bf16", **choice(("auto", "on", "off")), default="auto", help="train in bfloat16; auto: where the device supports it")
+    parser.add_argument(
+        "--channels-last", **choice(("auto", "on", "off")), default="auto", help="order of images in memory; auto: what is faster by a tenth, measured first"
+    )
     parser.add_argument("--tensorboard", action="store_true", help="also write TensorBoard events (requires the tensorboard package)")
     return parser
 
@@ -130,7 +133,8 @@ def _training(args: argparse.Namespace) -> Training:
     descriptor = CATALOGUE[args.model]
     chosen = preset(args.preset, descriptor) if args.preset else {}
     asked = chosen | {field.name: getattr(args, field.name) for field in fields(Plan) if getattr(args, field.name, None) is not None}
-    asked |= {"descriptor": descriptor, "gan": descriptor.gan, "bf16": {"auto": None, "on": True, "off": False}[args.bf16]}
+    switch = {"auto": None, "on": True, "off": False}
+    asked |= {"descriptor": descriptor, "gan": descriptor.gan, "bf16": switch[args.bf16], "channels_last": switch[args.channels_last]}
     asked |= ({"before_activation": False} if args.after_activation else {}) | ({"relativistic": False} if args.not_relativistic else {})
     plan = Plan(**asked)
     out = args.output or Path(args.model)

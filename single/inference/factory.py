@@ -14,6 +14,7 @@ from single.classical import METHODS
 from single.inference.back_projection import MODES
 from single.inference.upscaler import Model, Upscaler
 from single.loading import find
+from single.srmd_blur import components, components_of, read_kernel
 
 if TYPE_CHECKING:
     from single.descriptor import Descriptor
@@ -29,8 +30,8 @@ class Request:
 
     blend: weight, 0 to 1, of the model in an interpolation with `partner` (None: the network from which the model was fine-tuned, if known).
     device: one of `runner.DEVICES`. tile: tile size in input pixels, 0 = automatic. back_projection: one of `back_projection.MODES`; "": the model's default
-    (`default_back_projection`). noise: standard deviation of the noise of display images, 0 to 1, for models that take it; None: estimated. blur: sigma of the
-    Gaussian blur of the images, in pixels of the result, for SRMD; 0: none.
+    (`default_back_projection`). noise: standard deviation of the noise of display images, 0 to 1, for models that take it; None: estimated.
+    blur: of the images, for SRMD: sigma of a Gaussian in pixels of the result, or a file of a kernel (`single.srmd_blur.read_kernel`); 0: none.
     """
 
     model: str
@@ -41,7 +42,7 @@ class Request:
     tile: int = 0
     back_projection: str = ""
     noise: float | None = None
-    blur: float = 0.0
+    blur: float | str = 0.0
 
     def __post_init__(self) -> None:
         if self.scale is not None and not (np.isfinite(self.scale) and 0 < self.scale <= 16):
@@ -52,7 +53,8 @@ class Request:
             check_choice("back_projection", self.back_projection, MODES)
         if self.noise is not None:
             check_range("noise", self.noise, 0, 0.5)
-        check_range("blur", self.blur, 0, 4)
+        if not isinstance(self.blur, str):
+            check_range("blur", self.blur, 0, 4)
         if self.tile and not 16 <= self.tile <= 65536:
             raise RangeError("tile", f"must be 0 (automatic) or between 16 and 65536 input pixels, not {self.tile}")
 
@@ -112,10 +114,8 @@ def _told(request: Request, loaded: Loaded) -> None:
     if descriptor.raw and request.noise is not None:
         raise SettingsError(f"--noise: {descriptor.name} takes that of the raw file")
     if descriptor.architecture == "srmd":
-        from single.srmd_blur import components
-
         network: Any = loaded.network
-        network.code = components(request.blur)
+        network.code = components_of(read_kernel(request.blur)) if isinstance(request.blur, str) else components(request.blur)
     elif request.blur:
         raise SettingsError(f"--blur: {descriptor.name} does not take the blur of its input; srmd does")
 

@@ -30,6 +30,7 @@ from single.losses.perceptual import COBI_LAYERS, VGG19, cobi_loss
 from single.networks import build
 from single.networks.srresnet import Discriminator
 from single.training.begin import begin
+from single.training.memory_format import faster_in_channels_last, laid_out
 from single.training.plan import Plan
 from single.training.validation import VALIDATION, Validation
 from single.weights_file import read_header, read_weights, write_weights
@@ -37,6 +38,7 @@ from single.weights_file import read_header, read_weights, write_weights
 log = logging.getLogger("burstsr.single")
 CHECKPOINT, LOG, BEST = "checkpoint.pt", "log.csv", "best.safetensors"
 Report = Callable[[dict[str, float]], None]
+_WORTH_STEPS = 200  # of a training, for which six passes are spent on measuring
 FIELDS = ("step", "seconds", "rate", "loss", "discriminator", "val_psnr", "val_ssim")
 
 
@@ -74,6 +76,7 @@ class Training:
         self.cobi_features = VGG19.load(plan.vgg, tuple(COBI_LAYERS), True).to(self.device) if on_features else None
         self.features = _features(plan).to(self.device) if plan.perceptual_weight else None
         self.bf16 = multiplies_bf16(self.device) if plan.bf16 is None else plan.bf16
+        self.channels_last = plan.channels_last
         self.step, self.seconds, self.best = 0, 0.0, -math.inf
         writable(out)
         if (out / CHECKPOINT).is_file():
@@ -93,11 +96,13 @@ class Training:
             raise BurstsrError(f"not enough memory for {asked} on {self.device}; try smaller ones") from error
 
     def _run(self, report: Report | None) -> float:
-        start, losses, judged = time.perf_counter() - self.seconds, [], []
+        start, losses, judged, first = time.perf_counter() - self.seconds, [], [], self.step
         while self.step < self.plan.steps:
             rng = np.random.default_rng((self.plan.seed, self.step))  # seeded by the step, so that a resumed run is identical to an uninterrupted one
             given, wanted = (part.to(self.device) for part in self.pairs.batch(self.plan.batch, self.plan.patch_px, rng))
-            loss, discriminator = self._advance(given, wanted)
+            if self.step == first:
+                self._choose_memory_format(given)
+            loss, discriminator = self._advance(laid_out(given, bool(self.channels_last)), wanted)
             if not math.isfinite(loss):
                 raise BurstsrError(f"step {self.step}: the loss is {loss}; try a smaller --rate")
             losses.append(loss)
@@ -112,6 +117,16 @@ class Training:
                 if report:
                     report(line)
         return self.best
+
+    def _choose_memory_format(self, given: Tensor) -> None:
+        """Choose the order of images in memory with the first batch, and lay out the networks in it."""
+        if self.channels_last is None:
+            worth = self.plan.steps - self.step >= _WORTH_STEPS
+            self.channels_last = worth and faster_in_channels_last(self.net, given, self._precision)
+            log.info("%s: images in memory: channels %s", self.plan.descriptor.name, "last" if self.channels_last else "first")
+        if self.channels_last:
+            for net in (self.net, self.average):
+                net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     @property
     def rate(self) -> float:
@@ -168,6 +183,7 @@ class Training:
         state = {
             "plan": _plain(self.plan), "step": self.step, "seconds": self.seconds, "best": self.best, "net": self.net.state_dict(),
             "average": self.average.state_dict(), "optimiser": self.optimiser.state_dict(),
+            "channels_last": self.channels_last,
             "judge": self.discriminator.state_dict() if self.discriminator else {},
             "judge_optimiser": self.judge_optimiser.state_dict() if self.judge_optimiser else {},
         }  # fmt: skip
@@ -192,6 +208,7 @@ class Training:
                 "threads",
                 "device",
                 "bf16",
+                "channels_last",
                 "validate_every",
             }
         except Exception as error:
@@ -200,6 +217,8 @@ class Training:
             raise SettingsError(f"{path} was started with different settings ({', '.join(sorted(other))}); choose another folder")
         try:
             self.step, self.seconds, self.best = int(state["step"]), float(state["seconds"]), float(state["best"])
+            if self.channels_last is None:
+                self.channels_last = bool(state.get("channels_last", False))
             self.net.load_state_dict(state["net"])
             self.average.load_state_dict(state["average"])
             self.optimiser.load_state_dict(state["optimiser"])

@@ -187,6 +187,30 @@ def test_raw_frames_become_linear_dngs(run_json, made, tmp_path, model):
     assert np.abs(image.rgb.mean((0, 1)) / truth.mean((0, 1)) - 1).max() < 0.25, "the colours are the camera's"
 
 
+def test_a_raw_file_is_upscaled_with_what_calibration_knows(run_json, made, tmp_path, monkeypatch):
+    """Its noise and its defects, as `process` does; before, only what the file says. The lens's blur, with which SRMD does harm, is not used."""
+    import single.inference
+    from burstsr.profiles.files import write_record
+    from burstsr.profiles.records import DefectRecord, LensRecord, NoiseRecord
+
+    frame, seen = made / "apple" / "frame_000.dng", []
+    there = read_frame(frame)
+    y, x = 20, 31
+    write_record(tmp_path / "n.json", NoiseRecord("", 0.0, "", "flat fields", (2e-3,) * 3, (1e-5,) * 3))
+    write_record(tmp_path / "d.json", DefectRecord("", 0.0, "", "darks", there.info.shape, ((y, x),), ()))
+    write_record(tmp_path / "l.json", LensRecord("", 0.0, "", "slanted edge", 0.6, 0.1))
+    upscale_frame = single.inference.upscale_frame
+    monkeypatch.setattr(single.inference, "upscale_frame", lambda given, *more: seen.append(given) or upscale_frame(given, *more))
+    profiles = [part for name in ("n", "d", "l") for part in ("--profile", tmp_path / f"{name}.json")]
+    status, result = run_json("single", frame, "-o", tmp_path / "out", "--scale", 2, *profiles)
+    assert status == 0 and seen[0].info.noise.alpha[0] == 2e-3 and seen[0].mosaic[y, x] != there.mosaic[y, x]
+    record = json.loads((tmp_path / "out" / "frame_000.dng.json").read_text())
+    assert set(record["known"]) == {"noise", "defects"} and len(record["asked"]["profile"]) == 3
+    again = run_json("single", frame, "-o", tmp_path / "out", "--scale", 2, *profiles)[1]["images"][0]
+    assert again["status"] == "skipped"
+    assert run_json("single", frame, "-o", tmp_path / "out", "--scale", 2)[1]["images"][0]["status"] == "done", "another result, of another name"
+
+
 def test_a_linear_dng_of_process_can_be_upscaled(run, run_json, made, tmp_path):
     assert run("process", made / "apple", "-o", tmp_path / "merged", "--scale", 1)[0] == 0
     status, _ = run_json("single", tmp_path / "merged" / "apple.dng", "-o", tmp_path / "out", "--model", "lanczos", "--scale", 2)

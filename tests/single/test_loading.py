@@ -332,6 +332,62 @@ def test_the_weights_of_the_extra_match_their_description():
         assert (loaded.network(flat)[:, :, 24:-24, 24:-24] - 0.5).abs().max() < 0.05, "constant in, constant out"
 
 
+def _gaussian(wide, narrow, degrees, side=15):
+    y, x = np.mgrid[:side, :side] - (side - 1) / 2
+    c, s = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+    kernel = np.exp(-(((c * x + s * y) / wide) ** 2 + ((c * y - s * x) / narrow) ** 2) / 2)
+    return kernel / kernel.sum()
+
+
+def test_any_kernel_has_components_in_which_the_round_ones_are_those_of_their_sigma():
+    from single.srmd_blur import components, components_of
+
+    for sigma in (0.5, 1.0, 2.3, 4.0):
+        np.testing.assert_allclose(components_of(_gaussian(sigma, sigma, 0)), components(sigma), atol=2e-4 if sigma < 4 else 4e-3)
+    np.testing.assert_allclose(components_of(np.eye(1)), components(0), atol=0.01)
+    turned = np.array(components_of(_gaussian(2, 1, 30)))
+    np.testing.assert_allclose(components_of(np.pad(_gaussian(2, 1, 30), ((0, 4), (2, 0)))), turned, atol=1e-6, err_msg="its place does not count")
+    assert np.abs(turned - components_of(_gaussian(2, 1, 120))).max() > 0.05, "but its angle does"
+
+
+@pytest.mark.parametrize(
+    ("kernel", "words"),
+    [
+        (np.eye(11), "like Gaussians.*but must 90%"),
+        (np.full((25, 25), 1.0), "lie outside 15 x 15"),
+        (np.zeros((5, 5)), "not all 0"),
+        (-np.ones((5, 5)), "none negative"),
+        (np.ones(5), "a plane"),
+    ],
+)
+def test_kernels_that_do_harm_are_refused(kernel, words):
+    """A line, which is half outside of what SRMD knows, cost 9 dB."""
+    from single.srmd_blur import components_of
+
+    with pytest.raises(SettingsError, match=words):
+        components_of(kernel)
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".csv", ".txt", ".png"])
+def test_a_kernel_is_read_from_a_file(tmp_path, suffix):
+    from burstsr.io.images import write_png
+    from single.inference import Request, make_upscaler
+    from single.srmd_blur import components_of
+
+    kernel, path = _gaussian(2, 1, 30), tmp_path / f"kernel{suffix}"
+    if suffix == ".npy":
+        np.save(path, kernel)
+    elif suffix == ".png":
+        write_png(path, np.rint(255 * kernel / kernel.max()).astype(np.uint8)[:, :, None].repeat(3, 2))
+    else:
+        np.savetxt(path, kernel, delimiter="," if suffix == ".csv" else " ")
+    descriptor, tail = COMPACT["srmd"]
+    upscaler = make_upscaler(Request(str(graph(tmp_path, network(descriptor), tail, "m-x3")), blur=str(path)))
+    np.testing.assert_allclose(upscaler.run._network.code, components_of(kernel), atol=0.02 if suffix == ".png" else 1e-6)
+    with pytest.raises(InputFileError, match="not a blur kernel"):
+        make_upscaler(Request(str(tmp_path / "m-x3.param"), blur=str(tmp_path / f"none{suffix}")))
+
+
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), 1e30])
 def test_weights_that_are_no_weights_are_refused(tmp_path, value):
     """They were loaded, and the image was NaN."""

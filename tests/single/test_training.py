@@ -62,6 +62,44 @@ def test_a_stopped_training_ends_as_an_unbroken_one(folder, tmp_path):
         assert [int(row["step"]) for row in csv.DictReader(file)] == [2, 4, 6]
 
 
+def test_the_order_in_memory_changes_rounding_alone_and_is_kept(folder, tmp_path, monkeypatch):
+    """Channels last is as fast or faster by network and device; a training that goes on keeps what it measured."""
+    ends = [_training(folder, tmp_path / f"{order}", TINY_RGB, channels_last=order) for order in (False, True)]
+    for training in ends:
+        training.run()
+    for a, b in zip(*(t.average.state_dict().values() for t in ends), strict=True):
+        torch.testing.assert_close(a, b, atol=1e-5, rtol=1e-4)
+    weights = ends[1].net.blocks[0].body[0].weight
+    assert weights.is_contiguous(memory_format=torch.channels_last) and not weights.is_contiguous()
+    monkeypatch.setattr("single.training.loop.faster_in_channels_last", lambda *_: pytest.fail("measured"))
+    again = _training(folder, tmp_path / "True", TINY_RGB, steps=1000)
+    assert again.step == 6 and again.channels_last is True
+    short = _training(folder, tmp_path / "short", TINY_RGB)
+    short.run()
+    assert short.channels_last is False, "six passes more are no gain"
+
+
+@pytest.mark.parametrize(("last", "expected"), [(0.5, True), (0.95, False), (2.0, False)])
+def test_the_order_in_memory_is_that_which_is_faster_by_a_tenth(monkeypatch, last, expected):
+    from contextlib import nullcontext
+
+    from single.networks import build
+    from single.training import memory_format
+
+    clock = [0.0]
+
+    def passes(images, order):
+        clock[0] += last if order else 1.0
+        return images
+
+    monkeypatch.setattr(memory_format, "laid_out", passes)
+    monkeypatch.setattr(memory_format.time, "perf_counter", lambda: clock[0])
+    net = build(TINY_RGB)
+    before = {key: value.clone() for key, value in net.state_dict().items()}
+    assert memory_format.faster_in_channels_last(net, torch.rand(1, 3, 8, 8), nullcontext) is expected
+    assert all(torch.equal(value, before[key]) for key, value in net.state_dict().items()) and all(p.grad is None for p in net.parameters())
+
+
 def test_a_checkpoint_of_another_plan_is_refused(folder, tmp_path):
     _training(folder, tmp_path, steps=2).run()
     with pytest.raises(SettingsError, match=r"checkpoint.pt.*different settings \(batch"):
