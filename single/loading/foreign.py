@@ -49,7 +49,7 @@ def foreign(tensors: dict[str, Any], name: str, path: Path) -> tuple[Descriptor,
             warnings.simplefilter("ignore")  # of torch to the networks' authors
             model = spandrel.ModelLoader(device="cpu").load_from_state_dict(spandrel.canonicalize_state_dict(tensors))
     except Exception as error:  # of spandrel's own classes, and whatever its networks raise for odd sizes
-        raise InputFileError(f"{path}: weights of a network that is unknown to spandrel too ({names} ...: {error or type(error).__name__})") from error
+        raise InputFileError(f"{path}: weights of a network that is unknown to spandrel too ({names} ...: {error})") from error
     title = model.architecture.name
     if model.purpose in _REFUSED:
         raise InputFileError(f"{path}: {title}, {_REFUSED[model.purpose]}")
