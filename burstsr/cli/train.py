@@ -54,6 +54,7 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:  # noqa: ANN401  argpa
     parser.add_argument("--l1-weight", type=float, metavar="W", help="weight of L1 in addition to another pixel loss (default 0)")
     parser.add_argument("--discriminator-width", type=int, metavar="N", help="channels of the discriminator's first layer (default 64; lite: 24)")
     parser.add_argument("--discriminator-dense", type=int, metavar="N", help="units of its dense layer (default 1024; lite: 256)")
+    parser.add_argument("--discriminator-pairs", type=int, metavar="N", help="pairs of its convolutions, 1 to 6 (default 4, as published)")
     parser.add_argument("--pixel-weight", type=float, metavar="W", help="weight of the pixel loss in GAN training (default 1)")
     parser.add_argument("--adversarial-weight", type=float, metavar="W", help="weight of the adversarial loss (default 0.005)")
     parser.add_argument("--perceptual-weight", type=float, metavar="W", help="weight of the perceptual loss on VGG-19 features; needs --vgg")

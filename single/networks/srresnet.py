@@ -80,21 +80,22 @@ class SRResNet(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Discriminator: logits (N, 1) of (N, 3, H, W) images. Eight convolutions, alternating strides, channels doubled to 8 times, two dense layers.
+    """Discriminator: logits (N, 1) of (N, 3, H, W) images. Pairs of convolutions of strides 1 and 2, each with twice the channels, up to 8
+    times; then two dense layers.
 
-    The published size: channels 64, dense 1024, images of 96 x 96. Departs: features are pooled to 6 x 6 (as for 96 x 96), so that any size of at
+    The published size: channels 64, dense 1024, 4 pairs, images of 96 x 96. Departs: features are pooled to 6 x 6 (as for 96 x 96), so that any size of at
     least 16 is possible. ESRGAN uses the same architecture.
     """
 
-    def __init__(self, channels: int = 64, dense: int = 1024) -> None:
+    def __init__(self, channels: int = 64, dense: int = 1024, pairs: int = 4) -> None:
         super().__init__()
         layers: list[nn.Module] = [nn.Conv2d(3, channels, 3, padding=1), nn.LeakyReLU(0.2)]
-        widths = (channels, channels, 2 * channels, 2 * channels, 4 * channels, 4 * channels, 8 * channels, 8 * channels)
+        widths = [channels * min(2**pair, 8) for pair in range(pairs) for _ in range(2)]
         for i, (inside, outside) in enumerate(zip(widths, widths[1:], strict=False)):
             stride = 2 if i % 2 == 0 else 1
             layers += [nn.Conv2d(inside, outside, 3, stride, padding=1, bias=False), nn.BatchNorm2d(outside), nn.LeakyReLU(0.2)]
         self.features = nn.Sequential(*layers)
-        self.judge = nn.Sequential(nn.AdaptiveAvgPool2d(6), nn.Flatten(), nn.Linear(8 * channels * 36, dense), nn.LeakyReLU(0.2), nn.Linear(dense, 1))
+        self.judge = nn.Sequential(nn.AdaptiveAvgPool2d(6), nn.Flatten(), nn.Linear(widths[-1] * 36, dense), nn.LeakyReLU(0.2), nn.Linear(dense, 1))
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, 3, H, W), 0 to 1 -> (N, 1)."""

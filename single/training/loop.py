@@ -67,7 +67,7 @@ class Training:
             _load(self.net, start, plan)
         self.average = copy.deepcopy(self.net).eval().requires_grad_(False)
         self.optimiser = torch.optim.Adam(self.net.parameters(), plan.rate, betas=(0.9, 0.99))
-        self.discriminator = Discriminator(plan.discriminator_width, plan.discriminator_dense).to(self.device) if plan.gan else None
+        self.discriminator = _discriminator(plan).to(self.device) if plan.gan else None
         if self.discriminator is not None:
             self.discriminator.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # twice as fast on a CPU
         self.judge_optimiser = torch.optim.Adam(self.discriminator.parameters(), plan.rate, betas=(0.9, 0.99)) if self.discriminator else None
@@ -285,6 +285,10 @@ def _as_published(net: nn.Module) -> None:
         if isinstance(layer, nn.Conv2d) and layer.bias is not None:
             nn.init.normal_(layer.weight, 0, 0.001)
             nn.init.zeros_(layer.bias)
+
+
+def _discriminator(plan: Plan) -> Discriminator:
+    return Discriminator(plan.discriminator_width, plan.discriminator_dense, plan.discriminator_pairs)
 
 
 def _features(plan: Plan) -> nn.Module:

@@ -20,7 +20,8 @@ class Plan:
     what is saved. loss: one of PIXEL_LOSSES. gan: train against a discriminator, starting from a trained network. pixel_weight, adversarial_weight,
     perceptual_weight: weights of the losses of a GAN.
     discriminator_width, discriminator_dense: channels of its first layer, and units of its dense one; 0: 64 and 1024 as published, for lite networks 24 and
-    256. spatial_weight: of the loss cobi. l1_weight: of L1 in addition to another pixel loss. paper_start: SRCNN from small random weights, not the identity.
+    256. discriminator_pairs: of its convolutions. spatial_weight: of the loss cobi. l1_weight: of L1 in addition to another pixel loss.
+    paper_start: SRCNN from small random weights, not the identity.
     vgg: file of VGG-19 weights for the perceptual loss, "" for none. validate_every: steps between validations, checkpoints and lines of the log.
     bf16: None = where the device supports it. channels_last: order of images in memory; None = as is faster, measured before a training of at least 200 steps.
     """
@@ -42,6 +43,7 @@ class Plan:
     before_activation: bool = True
     discriminator_width: int = 0
     discriminator_dense: int = 0
+    discriminator_pairs: int = 4
     spatial_weight: float = 0.5
     l1_weight: float = 0.0
     paper_start: bool = False
@@ -56,7 +58,7 @@ class Plan:
         limits = (
             ("steps", 1, 10_000_000), ("batch", 1, 1024), ("patch_px", 8, 1024), ("rate", 0, 1), ("final_rate", 0, 1), ("ema", 0, 0.99999),
             ("pixel_weight", 0, 1000), ("adversarial_weight", 0, 1000), ("perceptual_weight", 0, 1000), ("discriminator_width", 0, 512),
-            ("discriminator_dense", 0, 4096), ("spatial_weight", 0, 100), ("l1_weight", 0, 1000),
+            ("discriminator_dense", 0, 4096), ("discriminator_pairs", 1, 6), ("spatial_weight", 0, 100), ("l1_weight", 0, 1000),
             ("validate_every", 1, 1_000_000), ("seed", 0, 2**63 - 1), ("threads", 0, 1024),
         )  # fmt: skip
         for name, low, high in limits:

@@ -62,6 +62,12 @@ def test_a_bicubic_skip_is_there_before_any_training():
         assert float((net(x) - 0.5).abs().mean()) < 0.5
 
 
+@pytest.mark.parametrize(("pairs", "widths"), [(4, [4, 4, 8, 8, 16, 16, 32, 32]), (2, [4, 4, 8, 8]), (5, [4, 4, 8, 8, 16, 16, 32, 32, 32, 32])])
+def test_the_discriminator_is_as_deep_as_asked(pairs, widths):
+    layers = [layer for layer in Discriminator(4, 16, pairs).features if isinstance(layer, torch.nn.Conv2d)]
+    assert [layer.out_channels for layer in layers] == widths and [layer.stride[0] for layer in layers] == [1, 2] * pairs
+
+
 def test_the_discriminator_takes_any_size():
     discriminator = Discriminator(4, 16).eval()
     with torch.no_grad():
