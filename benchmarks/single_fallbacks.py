@@ -22,7 +22,7 @@ KINDS = {"one frame": 1, "tripod": 6}  # title: frames
 LANCZOS = "Lanczos"  # one frame, demosaiced: what the fallbacks must beat
 ISOS = (100.0, 800.0)
 SCALE = 2.0  # the default of `process`
-_CROP, _BORDER = 512, 32  # pixels of the truth
+_CROP, _BORDER = 320, 32  # pixels of the truth
 
 
 def measure(plan: Plan, notes: list[str]) -> list[Record]:

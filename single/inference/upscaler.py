@@ -14,6 +14,7 @@ from burstsr.core.errors import SettingsError
 from single.classical import resize
 from single.inference.alpha import without_transparent
 from single.inference.back_projection import back_projected
+from single.inference.colour_guard import within_colours
 from single.inference.noise_level import noise_level
 
 Floats = NDArray[np.float32]
@@ -100,7 +101,8 @@ class Upscaler:
         if noise_map is None:
             noise_map = np.full(colours.shape[:2], level, np.float32)
         made = self._network(colours, noise_map, progress)
-        return back_projected(made, colours, self.native, self.back_projection, max(level, float(noise_map.mean())))
+        made = back_projected(made, colours, self.native, self.back_projection, max(level, float(noise_map.mean())))
+        return within_colours(made, colours) if self.native > 1 and made.shape[2] == 3 and self.kind != "y" else made
 
     def _network(self, colours: Floats, noise_map: Floats, progress: Progress | None) -> Floats:
         assert self.run is not None
