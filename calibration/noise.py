@@ -16,13 +16,14 @@ from burstsr.core.noise import Noise
 from burstsr.core.remosaic import as_bayer
 from burstsr.core.sensor import cells
 from burstsr.io.raw import read_frame
-from burstsr.noise import estimate, measure
+from burstsr.noise import NoiseFit, estimate, measure
 from burstsr.profiles.records import BURST, NoiseRecord, now, triple
 from burstsr.settings import AlignSettings
 from burstsr.simulate.noise_profiles import camera_line
 from calibration.checks import check_burst_light
 from calibration.photon_transfer import photon_transfer
 
+_UNKNOWN = (("alpha", 0.1), ("beta", 0.5))  # relative errors beyond which a value is called unknown
 _GRID = 12  # sampled positions per side of a frame for the test of flatness
 _FLAT = 0.05  # tolerated relative standard deviation from a smooth surface
 
@@ -56,11 +57,18 @@ def noise_from_burst(burst: Burst) -> NoiseRecord:
         beta=triple(found.noise.beta),
         alpha_error=triple(found.alpha_error),
         beta_error=triple(found.beta_error),
+        unknown=hardly_known(found),
         white_dn=burst.info.levels.white,
         black_dn=((float(black[0, 0]), float(black[0, 1])), (float(black[1, 0]), float(black[1, 1]))),
         level=tuple(tuple(map(float, p.level)) for p in found.points),
         variance=tuple(tuple(map(float, p.variance - p.structure)) for p in found.points),
     )
+
+
+def hardly_known(found: NoiseFit) -> tuple[str, ...] | None:
+    """Return which of alpha and beta have a channel whose relative error is too large; None for neither."""
+    values = {name: getattr(found, f"{name}_error") / np.maximum(getattr(found.noise, name), 1e-30) for name, _ in _UNKNOWN}
+    return tuple(name for name, most in _UNKNOWN if values[name].max() > most) or None
 
 
 def noise_from_flats(flats: Flats, darks: Sequence[FrameInfo] = ()) -> NoiseRecord:

@@ -218,6 +218,8 @@ def _noise_text(r: NoiseRecord) -> str:
     lines = [f"{r.camera or 'unknown camera'}, ISO {r.iso:g}: variance = alpha x + beta, 1 = saturation ({r.method}); R G B"]
     lines.append(f"alpha  {_numbers(r.alpha)}   +- {_numbers(r.alpha_error, 2)}")
     lines.append(f"beta   {_numbers(r.beta)}   +- {_numbers(r.beta_error, 2)}")
+    if r.unknown:
+        lines.append(f"{' and '.join(r.unknown)} hardly determined by these frames")
     if r.method == "photon transfer" and r.black_dn is not None:
         black = _numbers([*r.black_dn[0], *r.black_dn[1]], 6)
         lines.append(f"black {black}, white {r.white_dn:g}; read noise {_numbers(r.read_noise_dn)} DN, rows {r.row_noise_dn:.2g} DN")

@@ -2,13 +2,14 @@
 
 The variance of a block without structure is the noise variance times a chi-squared variable; other blocks have an additional, unknown part, log-normal
 over blocks (as texture in photographs is). The likelihood of the noise variance is marginalised over the share of such blocks and their structure. Where
-all blocks of a group have structure, its floor is above the noise: a group gives a reliable upper bound only.
+all blocks of a group have structure, its floor is above the noise: a group gives a reliable upper bound only. What remains of structure is a share of what
+the frames have in common: that share is measured, from groups of equal level and different structure (`_share`), and taken off.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from itertools import accumulate
 
 import numpy as np
@@ -34,6 +35,10 @@ _TOP = 6.0  # logarithm of the largest ratio of variance to noise variance consi
 _OUTLIERS, _OUTLIER_DENSITY = 0.01, 0.1
 _TEXTURED, _TEXTURE_ABOVE = 0.7, 1.5  # probability of a group without a flat block, and the mean logarithm of its floor relative to the noise variance
 _UNSURE = 0.05  # systematic relative error of a group's variance: flicker, pixel non-uniformity
+_CALMER, _MOST_STRUCTURE = 0.25, 5.0  # quantile of the blocks' structure, and, in noise variances, where it counts half: there calm blocks make the floor
+_USUAL_SHARE = 0.3  # of structure that remains: standard deviation of the prior about 0, where groups hardly differ
+_SHARE_ROUNDS, _SHARE_OUTLIER = 8, 3.0  # of the robust fit, and standard errors beyond which a pair of groups counts less
+_USUAL_READ_E = 5.0  # electrons
 _BELOW, _ABOVE = 6.0, 1.2  # extent of the grid beyond the blocks' variances
 _STEEP = 30.0  # decrease of the log-likelihood beyond it
 
@@ -43,7 +48,8 @@ class Floors:
     """Groups of blocks of one level, by channel.
 
     level, ceiling, spread: per channel (groups,): mean level; the floor of the group, an upper bound of the noise variance; its relative error.
-    likelihood: per channel (groups, steps): log-likelihood of the noise variance exp(start + STEP i). low: lower clipping level of the sensor.
+    likelihood: per channel (groups, steps): log-likelihood of the variance exp(start + STEP i) of noise and remaining structure. low: lower clipping level
+    of the sensor. structure: per channel (groups,): structure that the frames share (`_structure`). share: of it that remains.
     """
 
     level: tuple[Doubles, ...]
@@ -52,6 +58,8 @@ class Floors:
     likelihood: tuple[Doubles, ...]
     start: float
     low: float
+    structure: tuple[Doubles, ...]
+    share: float
 
     @property
     def known(self) -> bool:
@@ -59,8 +67,8 @@ class Floors:
         return any(level.size for level in self.level)
 
     def of(self, channel: int, variance: Doubles) -> float:
-        """Return the log-likelihood of `variance` (groups,)."""
-        table = self.likelihood[channel]
+        """Return the log-likelihood of the noise variance `variance` (groups,)."""
+        table, variance = self.likelihood[channel], variance + self.share * self.structure[channel]
         at = (np.log(np.maximum(variance, 1e-30)) - self.start) / STEP
         index = np.clip(at.astype(int), 0, table.shape[1] - 2)
         rest, groups = np.clip(at - index, 0.0, 1.0), np.arange(len(table))
@@ -83,21 +91,59 @@ def floors(channels: Sequence[Sequence[Split]], low: float, most_blocks: int = 1
         ceiling.append(np.array([f[0] for f in found]))
         spread.append(np.array([f[1] for f in found]))
         likelihood.append(np.array([f[2] for f in found]).reshape(len(found), steps))
-    return Floors(tuple(level), tuple(ceiling), tuple(spread), tuple(likelihood), float(start), low)
+    structure = [_structure(groups, ceilings) for groups, ceilings in zip(grouped, ceiling, strict=True)]
+    share = _share(ceiling, spread, structure, level)
+    return Floors(tuple(level), tuple(ceiling), tuple(spread), tuple(likelihood), float(start), low, tuple(structure), share)
+
+
+def _structure(groups: Sequence[Split], ceiling: Doubles) -> Doubles:
+    """Return (groups,) the structure of the calmer blocks of each group, as far as floors rise with it."""
+    found = np.array([max(float(np.quantile(group.structure, _CALMER)), 0.0) for group in groups])
+    return np.asarray(found / (1 + found / (_MOST_STRUCTURE * ceiling)))
+
+
+def _share(ceiling: Sequence[Doubles], spread: Sequence[Doubles], structure: Sequence[Doubles], level: Sequence[Doubles]) -> float:
+    """Return the share of structure that remains in the floors: their rise from the calmest group of a level to the next, over that of structure.
+
+    Robust least squares over all levels and channels, with a prior about 0.
+    """
+    rise, more = [], []
+    for c, found in enumerate(ceiling):
+        pair = np.flatnonzero(np.isclose(level[c][1:], level[c][:-1], rtol=1e-9, atol=0))  # of one bin
+        error = np.hypot(found[pair] * np.hypot(spread[c][pair], _UNSURE), found[pair + 1] * np.hypot(spread[c][pair + 1], _UNSURE))
+        rise.append((found[pair + 1] - found[pair]) / error)
+        more.append((structure[c][pair + 1] - structure[c][pair]) / error)
+    y, x = np.concatenate(rise), np.concatenate(more)
+    share = 0.0
+    for _ in range(_SHARE_ROUNDS):
+        weight = 1 / (1 + ((y - share * x) / _SHARE_OUTLIER) ** 2)
+        share = float(weight @ (x * y)) / (float(weight @ (x * x)) + 1 / _USUAL_SHARE**2)
+    return max(share, 0.0)
 
 
 def _groups(sites: Sequence[Split], most_blocks: int) -> list[Split]:
-    """Group blocks of similar level and rank."""
-    blocks = Split(*(np.concatenate([getattr(site, name) for site in sites] or [np.zeros(0)]) for name in ("level", "variance", "freedom", "rank")))
+    """Group blocks of similar level and rank; variances are those at the mean level of their bin."""
+    blocks = Split(*(np.concatenate([getattr(site, f.name) for site in sites] or [np.zeros(0)]) for f in fields(Split)))
     blocks = replace(blocks, variance=blocks.variance / _LOW)[np.flatnonzero(blocks.variance > 0)]
     found = []
     for part in np.array_split(np.argsort(blocks.level, kind="stable"), int(np.clip(blocks.level.size // _BIN_BLOCKS, 1, _BINS))):
+        middle = blocks.level[part].mean()
+        blocks.variance[part] *= _usual(middle, blocks) / _usual(blocks.level[part], blocks)
+        blocks.level[part] = middle
         order = part[np.argsort(blocks.rank[part], kind="stable")]
         edges = [round(share * order.size) for share in _CALM]
         for a, b in zip(edges, edges[1:], strict=False):
             if b - a >= _FEWEST:
                 found.append(blocks[order[np.linspace(a, b - 1, min(b - a, most_blocks)).astype(int)]])
     return found
+
+
+def _usual(level: NDArray[np.floating], blocks: Split) -> Doubles:
+    """Return how noise usually depends on the level: alpha x + beta with read noise of 5 electrons, of the median variance at the median level."""
+    middle, variance = max(float(np.median(blocks.level)), 0.0), float(np.median(blocks.variance))
+    square = _USUAL_READ_E**2
+    alpha = (np.sqrt(middle**2 + 4 * square * variance) - middle) / (2 * square)  # alpha middle + square alpha^2 = variance
+    return np.asarray(alpha * np.maximum(level, 0.0) + square * alpha**2)
 
 
 def _mixtures() -> Doubles:

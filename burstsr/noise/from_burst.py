@@ -30,6 +30,7 @@ Doubles = NDArray[np.float64]
 MakeAligner = Callable[[Frame, Noise], Callable[[Frame], Flow]]  # a reference and its noise, to a function that estimates flows
 FEWEST_FRAMES = 3
 _BLOCK = 4
+_SHARE_ERROR = 0.5  # relative standard error of what is taken off for remaining structure
 _WINDOW = 512  # side of the windows of a large frame that are used, raw pixels
 _MOST_BLOCKS = 600  # per group, for a calibration measurement
 _CLIPPED_HIGH, _CLIPPED_LOW = 0.05, 0.4  # share of a block's samples that may be clipped
@@ -44,11 +45,21 @@ def measure(burst: Burst, rough: Noise, make_aligner: MakeAligner, most_windows:
     if len(burst) < FEWEST_FRAMES:
         raise BurstError(f"burst {burst.name!r} has {len(burst)} frames: at least {FEWEST_FRAMES} are required to separate noise from structure")
     bayer, factor = as_bayer_burst(burst)
-    return of_samples(line_below(floors_of(bayer, times(rough, factor), make_aligner, most_windows, _MOST_BLOCKS)), factor)
+    found = floors_of(bayer, times(rough, factor), make_aligner, most_windows, _MOST_BLOCKS)
+    return of_samples(_with_share_error(line_below(found), found), factor)
+
+
+def _with_share_error(fitted: NoiseFit, found: Floors) -> NoiseFit:
+    """Return the fit with errors that include that of the structure taken off: half of what it changes."""
+    if not found.share:
+        return fitted
+    noise = line_below(replace(found, share=0.0)).noise
+    alpha, beta = (_SHARE_ERROR * (a - b) for a, b in ((noise.alpha, fitted.noise.alpha), (noise.beta, fitted.noise.beta)))
+    return replace(fitted, alpha_error=np.hypot(fitted.alpha_error, alpha), beta_error=np.hypot(fitted.beta_error, beta))
 
 
 def floors_of(burst: Burst, rough: Noise, make_aligner: MakeAligner, most_windows: int, most_blocks: int = 100) -> Floors:
-    """Compute the likelihood of noise variances at the levels of a burst of at least two frames, per channel."""
+    """Compute the likelihood of noise variances at the levels of a burst of at least two frames, per channel. rough: an initial estimate."""
     cfa, seen = burst.info.cfa, []
     if not cfa.is_mono:
         cfa.require_bayer("noise of a burst")

@@ -7,7 +7,7 @@ Combinations of frames with zero mean that suppress similar content show noise; 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cache
 
 import numpy as np
@@ -42,16 +42,18 @@ class Split:
     """Blocks of one CFA site.
 
     level, variance, freedom: (n,) mean level; noise variance including remaining structure; its degrees of freedom. rank: (n,) small where the mean of
-    the frames and the other sites, whose noise is independent, show little structure.
+    the frames and the other sites, whose noise is independent, show little structure. structure: (n,) estimated variance of the structure that the frames
+    share; without bias, and negative by chance.
     """
 
     level: Doubles
     variance: Doubles
     freedom: Doubles
     rank: Doubles
+    structure: Doubles
 
     def __getitem__(self, chosen: NDArray[np.int64]) -> Split:
-        return Split(self.level[chosen], self.variance[chosen], self.freedom[chosen], self.rank[chosen])
+        return Split(*(getattr(self, field.name)[chosen] for field in fields(self)))
 
 
 def split(sites: Sequence[Blocks], reach: float) -> list[Split]:
@@ -66,7 +68,8 @@ def split(sites: Sequence[Blocks], reach: float) -> list[Split]:
         others = np.delete(rest, k, axis=0)[:, blocks.index]
         seen = np.maximum(np.isfinite(others).sum(axis=0), 1)
         rank = np.nanmean(shared[:, blocks.index], axis=0) + np.nansum(others, axis=0) / seen / len(blocks.level) if blocks.index.size else np.zeros(0)
-        found.append(Split(blocks.level.mean(axis=0), rest[k, blocks.index], freedoms[k], rank))
+        structure = shared[k, blocks.index] - rest[k, blocks.index] / len(blocks.level)
+        found.append(Split(blocks.level.mean(axis=0), rest[k, blocks.index], freedoms[k], rank, structure))
     return found
 
 

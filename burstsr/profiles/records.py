@@ -60,6 +60,7 @@ class NoiseRecord:
     beta: Triple = _measured(f"{_VARIANCE}; negative in some published tables")
     alpha_error: Triple | None = _optional("standard error of alpha")
     beta_error: Triple | None = _optional("standard error of beta")
+    unknown: tuple[str, ...] | None = _optional("what the measurement hardly determines, of alpha and beta: their relative errors exceed 0.1 and 0.5")
     black_dn: tuple[Pair, Pair] | None = _optional("raw numbers at no light, by site (y % 2, x % 2)")
     white_dn: float | None = _optional("raw number at saturation")
     read_noise_dn: Triple | None = _optional("standard deviation at no light, raw numbers; R, G, B")
