@@ -31,7 +31,9 @@ from burstsr.noise import check_noise_profile, measure
 from burstsr.quality.image_error import psnr_srgb
 from burstsr.settings import ReconstructSettings
 from burstsr.simulate import FrameMotion, SimulatedBurst, SimulateSettings, flows_from_motions, motions_from_record, simulate_burst
+from calibration.held_out import HeldOut
 from calibration.jiggle import jiggle_offsets
+from calibration.lens_check import judged
 from calibration.noise import make_aligner, noise_from_burst
 from calibration.photon_transfer import photon_transfer
 from calibration.psf_from_burst import psf_from_burst
@@ -55,6 +57,7 @@ NOISE_SCENES = (  # and output pixels per raw pixel
     ("photos/mate_Dune.jpg", 2.0),
 )
 NOISE_ISOS, NOISE_SEEDS, NOISE_PART = (100, 400, 1600, 6400), 1, (1280, 1600)
+HARM_SEEDS, HARM_PART, HARM_FRAMES, EDGE_ERROR_PX = 1, (384, 384), 8, 0.01
 _BORDER = 16
 
 
@@ -141,20 +144,24 @@ def lens(plan: Plan) -> list[Row]:
 
 
 def harm(plan: Plan) -> list[Row]:
-    """Measure what mode best gains by the lens that is found from the burst itself, less its error, in dB; true blurs of 0, 0.2 and 0.4 px."""
+    """Measure what mode best gains, dB, by lenses less their errors: found from the burst itself; of an edge, checked; and whether 0.5 px too much pass."""
     rows = []
     for name in DETAILED[: plan.images]:
         for iso in plan.isos or (100, 1600):
             for sigma in (0.0, 0.2, 0.4):
                 found = []
-                for seed in range(plan.seeds):
-                    made = _made(plan.data / name, seed, iso=iso, blur_sigma_px=sigma)
-                    record = psf_from_burst(made.burst)
-                    without, used = (_psnr(made, made.burst, _best(s)) for s in (0.0, min(record.certain_px, 1.5)))
-                    found.append([record.psf_sigma_px, record.psf_sigma_error_px or 0.0, record.certain_px, without, used - without])
-                values = np.array(found).mean(axis=0)
-                names = ("found px", "error px", "used px", "best dB", "with it, dB more")
-                rows.append({"picture": Path(name).stem, "iso": iso, "sigma px": sigma, **dict(zip(names, map(float, values), strict=True))})
+                for seed in range(min(plan.seeds, HARM_SEEDS)):
+                    made = _made(plan.data / name, seed, part=HARM_PART, iso=iso, blur_sigma_px=sigma, frames=HARM_FRAMES)
+                    record, held_out = psf_from_burst(made.burst), HeldOut(made.burst, HARM_PART[0])
+                    known = {s: _psnr(made, made.burst, _best(s)) for s in {0.0, min(record.certain_px, 1.5), max(sigma - EDGE_ERROR_PX, 0.0)}}
+                    edge_px = max(sigma - EDGE_ERROR_PX, 0.0)
+                    passed, wrong = (s > 0 and judged(held_out, s).passed for s in (edge_px, sigma + 0.5))
+                    values = [record.psf_sigma_px, record.psf_sigma_error_px or 0.0, record.certain_px, known[0.0]]
+                    gains = [known[min(record.certain_px, 1.5)] - known[0.0], known[edge_px] - known[0.0]]
+                    found.append([*values, *gains, passed, wrong])
+                values = np.array(found, np.float64).mean(axis=0).tolist()
+                names = ("found px", "error px", "used px", "best dB", "with found, dB", "with edge's, dB", "edge's passes", "0.5 px too wide passes")
+                rows.append({"picture": Path(name).stem, "iso": iso, "sigma px": sigma, **dict(zip(names, values, strict=True))})
                 _echo(str(rows[-1]))
     return rows
 

@@ -16,14 +16,14 @@ from burstsr.core.noise import Noise
 from burstsr.core.remosaic import as_bayer
 from burstsr.core.sensor import cells
 from burstsr.io.raw import read_frame
-from burstsr.noise import NoiseFit, estimate, measure
-from burstsr.profiles.records import BURST, NoiseRecord, now, triple
+from burstsr.noise import NoiseFit, estimate, measure, measure_frame
+from burstsr.profiles.records import BURST, FRAME, NoiseRecord, now, triple
 from burstsr.settings import AlignSettings
 from burstsr.simulate.noise_profiles import camera_line
 from calibration.checks import check_burst_light
 from calibration.photon_transfer import photon_transfer
 
-_UNKNOWN = (("alpha", 0.1), ("beta", 0.5))  # relative errors beyond which a value is called unknown
+_UNKNOWN = (("alpha", 0.08), ("beta", 0.5))  # relative errors beyond which a value is called unknown
 _GRID = 12  # sampled positions per side of a frame for the test of flatness
 _FLAT = 0.05  # tolerated relative standard deviation from a smooth surface
 
@@ -46,19 +46,28 @@ def noise_from_burst(burst: Burst) -> NoiseRecord:
     """Measure noise from a burst of any scene, hand-held or not (`burstsr.noise.measure`). Raises BurstError for fewer than three frames."""
     check_burst_light(burst)
     rough = estimate(burst.frames[len(burst) // 2])
-    found = measure(burst, rough, make_aligner, most_windows=8)
-    black = burst.info.levels.black
+    return _record(burst.info, BURST, measure(burst, rough, make_aligner, most_windows=8))
+
+
+def noise_from_frame(frame: Frame) -> NoiseRecord:
+    """Measure noise from the calmest parts of a single frame (`burstsr.noise.measure_frame`): an upper bound where none of a level is flat."""
+    check_burst_light(Burst("frame", (frame,)))
+    return _record(frame.info, FRAME, measure_frame(frame))
+
+
+def _record(info: FrameInfo, method: str, found: NoiseFit) -> NoiseRecord:
+    black = info.levels.black
     return NoiseRecord(
-        camera=burst.info.camera,
-        iso=burst.info.iso,
+        camera=info.camera,
+        iso=info.iso,
         date=now(),
-        method=BURST,
+        method=method,
         alpha=triple(found.noise.alpha),
         beta=triple(found.noise.beta),
         alpha_error=triple(found.alpha_error),
         beta_error=triple(found.beta_error),
         unknown=hardly_known(found),
-        white_dn=burst.info.levels.white,
+        white_dn=info.levels.white,
         black_dn=((float(black[0, 0]), float(black[0, 1])), (float(black[1, 0]), float(black[1, 1]))),
         level=tuple(tuple(map(float, p.level)) for p in found.points),
         variance=tuple(tuple(map(float, p.variance - p.structure)) for p in found.points),

@@ -57,6 +57,11 @@ def _noise(figure: Any, record: NoiseRecord) -> None:  # noqa: ANN401
 
 def _lens(figure: Any, record: LensRecord) -> None:  # noqa: ANN401
     axes = figure.subplots()
+    if record.places is not None:
+        x, y, sigma = ([place[name] for place in record.places] for name in ("x_px", "y_px", "psf_sigma_px"))
+        figure.colorbar(axes.scatter(x, y, c=sigma), label="sigma of the blur, raw pixels")
+        axes.set(ylim=(max(y) * 1.05, 0), xlim=(0, max(x) * 1.05), aspect="equal", title=f"{record.camera}: median {record.psf_sigma_px:.2f} px")
+        return
     if record.frequency is not None and record.mtf is not None:
         axes.plot(record.frequency, record.mtf, "k", label="measured")
         f = np.array(record.frequency)

@@ -8,7 +8,7 @@ edge spread function of a Gaussian lens with square pixels to all samples.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +25,7 @@ from calibration.edge_search import find_line
 Doubles = NDArray[np.float64]
 _REACH_PX = 12.0  # from the edge
 _OVERSAMPLED = 4  # bins per pixel across the edge
-_ANGLES = (2.0, 43.0)  # degrees off the nearer axis
+ANGLES_DEG = (2.0, 43.0)  # degrees off the nearer axis
 _LEAST_STEP = 0.02  # between the two sides, 1 = saturation
 _STRAIGHT = 0.1  # of the step: residual beyond noise above which it is not a single straight edge
 _OUTLIER = 0.2, 3.0  # residuals above which samples count less: of the step, and in noise sigmas
@@ -36,11 +36,14 @@ _THINNEST = 1e-3  # pixels: narrower boxes are points
 
 @dataclass(frozen=True)
 class Edge:
-    """One channel of one frame. angle_rad and offset_px: x = offset + tan(angle) y about the centre of the part. sigma_px and its error. distance and share:
-    of samples, share 0 on one side and 1 on the other.
+    """One channel of one frame. angle_rad and offset_px: x = offset + tan(angle) y about the centre of the part, or of the transposed part; offset_error_px:
+    of the offset. sigma_px and its error. distance and share: of samples, share 0 on one side and 1 on the other.
     """
 
     angle_rad: float
+    offset_px: float
+    offset_error_px: float
+    transposed: bool
     sigma_px: float
     error_px: float
     distance: Doubles
@@ -57,12 +60,12 @@ def psf_from_edge(frames: Sequence[Frame], roi: tuple[int, int, int, int] | None
     info = frames[0].info
     found: list[list[Edge]] = [[], [], []]
     for frame in frames:
-        for channel, edge in enumerate(_edges(frame, roi)):
+        for channel, edge in enumerate(edges_of(frame, roi)):
             found[channel].append(edge)
     sigmas = np.array([[edge.sigma_px for edge in channel] for channel in found])
     errors = np.array([[edge.error_px for edge in channel] for channel in found])
     green = found[1]
-    frequency, mtf, mtf50 = _mtf(np.concatenate([e.distance for e in green]), np.concatenate([e.share for e in green]))
+    frequency, mtf, mtf50 = mtf_of(green)
     spread = float(sigmas[1].std(ddof=1)) / np.sqrt(len(frames)) if len(frames) > 2 else 0.0
     return LensRecord(
         camera=info.camera,
@@ -106,8 +109,8 @@ def _second(x: Doubles, sigma: float) -> Doubles:
     return np.asarray(0.5 * ((x * x + sigma * sigma) * ndtr(x / sigma) + x * sigma * density))
 
 
-def _edges(frame: Frame, roi: tuple[int, int, int, int] | None) -> list[Edge]:
-    """Fit red, green and blue; of a monochrome sensor its one channel, thrice."""
+def edges_of(frame: Frame, roi: tuple[int, int, int, int] | None) -> list[Edge]:
+    """Fit the edge in red, green and blue; of a monochrome sensor its one channel, thrice. Raises SettingsError where there is no single straight edge."""
     height, width = frame.info.shape
     asked = roi or (0, 0, width, height)
     x0, y0, w, h = (v // 2 * 2 for v in asked)
@@ -125,7 +128,10 @@ def _edges(frame: Frame, roi: tuple[int, int, int, int] | None) -> list[Edge]:
     across -= (x.shape[1] - 1) / 2
     near = np.abs((across - line[0] * y - line[1]) * (1 / np.hypot(1, line[0]))) <= _REACH_PX
     channels = (0,) if frame.info.cfa.is_mono else (0, 1, 2)
-    edges = [_fitted(x[mine], y[mine], across[mine], line, frame) for mine in (near & (colours == channel) for channel in channels)]
+    edges = [
+        replace(_fitted(x[mine], y[mine], across[mine], line, frame), transposed=found.transposed)
+        for mine in (near & (colours == channel) for channel in channels)
+    ]
     return edges * (3 // len(edges))
 
 
@@ -157,13 +163,13 @@ def _fitted(values: Doubles, rows: Doubles, columns: Doubles, line: tuple[float,
     unexplained = _unexplained(result.fun, distance(result.x), rows)
     if unexplained > _STRAIGHT:
         raise SettingsError(f"{frame.info.path}: not a single straight edge (residual {unexplained:.2f} of the step); select one with --roi")
-    if not _ANGLES[0] <= abs(np.degrees(angle)) <= _ANGLES[1]:
-        raise SettingsError(
-            f"{frame.info.path}: the edge is {abs(np.degrees(angle)):.1f} degrees off the rows or columns; must be between {_ANGLES[0]:g} and {_ANGLES[1]:g}"
-        )
+    if not ANGLES_DEG[0] <= abs(np.degrees(angle)) <= ANGLES_DEG[1]:
+        found = f"the edge is {abs(np.degrees(angle)):.1f} degrees off the rows or columns"
+        raise SettingsError(f"{frame.info.path}: {found}; must be between {ANGLES_DEG[0]:g} and {ANGLES_DEG[1]:g}")
     covariance = np.linalg.pinv(result.jac.T @ result.jac) * deviation**2
     share = (values - result.x[3]) / result.x[4]
-    return Edge(angle, float(result.x[2]), float(np.sqrt(covariance[2, 2])), distance(result.x) * np.sign(result.x[4]), share)
+    errors = np.sqrt(np.diag(covariance))
+    return Edge(angle, float(result.x[1]), float(errors[1]), False, float(result.x[2]), float(errors[2]), distance(result.x) * np.sign(result.x[4]), share)
 
 
 def _unexplained(residual: Doubles, distance: Doubles, rows: Doubles) -> float:
@@ -179,8 +185,9 @@ def _unexplained(residual: Doubles, distance: Doubles, rows: Doubles) -> float:
     return float(np.sqrt(max(float(np.average(mean**2 - chance, weights=count[use])), 0.0)))
 
 
-def _mtf(distance: Doubles, share: Doubles) -> tuple[Doubles, Doubles, float | None]:
-    """Return frequencies (cycles per raw pixel, to 1), contrast at them, and the frequency of half contrast."""
+def mtf_of(edges: Sequence[Edge]) -> tuple[Doubles, Doubles, float | None]:
+    """Return frequencies (cycles per raw pixel, to 1), contrast at them, and the frequency of half contrast, from all samples of edges."""
+    distance, share = np.concatenate([e.distance for e in edges]), np.concatenate([e.share for e in edges])
     count = int(2 * _REACH_PX * _OVERSAMPLED)
     index = np.floor((distance + _REACH_PX) * _OVERSAMPLED).astype(int)
     inside = (index >= 0) & (index < count)

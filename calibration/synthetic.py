@@ -11,6 +11,7 @@ from scipy.special import ndtr
 
 from burstsr.core.burst import Colour, Frame, FrameInfo, Levels
 from burstsr.core.cfa import Cfa
+from burstsr.core.lateral import LateralAberration
 from burstsr.core.noise import Noise
 from burstsr.simulate.sensor import quantised, with_noise
 
@@ -75,3 +76,38 @@ def edge_frames(
             share += wy * wx * (ndtr(distance / sigma_px) if sigma_px > 0 else (distance > 0))
     light = (levels[0] + (levels[1] - levels[0]) * share) * neutral[info.cfa.channel_map(shape)]
     return [Frame(info, quantised(with_noise(light.astype(np.float32), noise, info.cfa, 0.0, rng), info.levels)) for _ in range(frames)]
+
+
+def chart_frame(
+    sigma_px: float,
+    noise: Noise,
+    rng: np.random.Generator,
+    *,
+    shape: tuple[int, int] = (480, 640),
+    lateral: LateralAberration | None = None,
+    pitch_px: float = 144.0,
+    angle_deg: float = 8.0,
+) -> Frame:
+    """Simulate a chart of dark squares, half of `pitch_px` wide and turned by angle_deg, all over the frame, behind a Gaussian lens of sigma_px raw pixels.
+
+    sigma_px: at the centre; it grows by half towards the corners. lateral: chromatic aberration. RGGB; red and blue get 0.5 and 0.6 of the exposure of green.
+    """
+    neutral = np.array([0.5, 1.0, 0.6])
+    levels = Levels(np.full((2, 2), 512.0), 16383.0)
+    info = FrameInfo(Path("chart.dng"), shape, Cfa.parse("RGGB"), levels, Colour(neutral), camera=CAMERA, iso=100)
+    channel, centre, radius = info.cfa.channel_map(shape), (np.array(shape) - 1) / 2, float(np.hypot(*shape)) / 2
+    k = np.zeros((3, 2)) if lateral is None else np.array([lateral.red, (0.0, 0.0), lateral.blue])
+    nodes, weights = np.polynomial.legendre.leggauss(6)
+    cos, sin, half = float(np.cos(np.deg2rad(angle_deg))), float(np.sin(np.deg2rad(angle_deg))), pitch_px / 4
+    y, x = np.meshgrid(*(np.arange(n, dtype=np.float64) - c for n, c in zip(shape, centre, strict=True)), indexing="ij")
+    share: NDArray[np.float64] = np.zeros(shape)
+    for dy, wy in zip(nodes / 2, weights / 2, strict=True):
+        for dx, wx in zip(nodes / 2, weights / 2, strict=True):
+            rho2 = ((y + dy) ** 2 + (x + dx) ** 2) / radius**2
+            grown = 1 + k[channel, 0] + k[channel, 1] * rho2
+            v, u = ((axis * grown + pitch_px / 2) % pitch_px - pitch_px / 2 for axis in (y + dy, x + dx))
+            sigma = sigma_px * (1 + 0.5 * rho2)
+            along, across = u * cos + v * sin, v * cos - u * sin
+            share += wy * wx * np.prod([ndtr((half - d) / sigma) - ndtr((-half - d) / sigma) for d in (along, across)], axis=0)
+    light = (0.6 - 0.5 * share) * neutral[channel]
+    return Frame(info, quantised(with_noise(light.astype(np.float32), noise, info.cfa, 0.0, rng), info.levels))

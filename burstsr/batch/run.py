@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from burstsr.core.burst import Burst
     from burstsr.core.report import Report
     from burstsr.core.result import Result
+    from burstsr.profiles.apply import LensCheck
 
 log = logging.getLogger(__name__)
 
@@ -137,10 +138,11 @@ def _image(sound: Sound, read: Callable[[], Burst], progress: Progress | None) -
     from burstsr.pipeline import super_resolve
 
     start = time.perf_counter()
-    ready = prepared(sound.job.known, read(), sound.job.settings, sound.omitted, calibration_of(sound.job.known))
+    ready = prepared(sound.job.known, read(), sound.job.settings, sound.omitted, calibration_of(sound.job.known), _check_lens)
     seconds = time.perf_counter() - start
     doubt = check_order(ready.burst.frames[0])
     burst, settings, flows, defects, sources = [ready.burst], ready.settings, ready.flows, ready.defects, ready.sources
+    facts = {} if ready.lens is None else {"lens": ready.lens.to_dict()}
     kept = ready if fallback.is_learned(sound.job.fallback) else None
     del ready
     maps = not {"fits", REPORT}.isdisjoint(sound.job.formats)  # which hold them
@@ -152,7 +154,13 @@ def _image(sound: Sound, read: Callable[[], Burst], progress: Progress | None) -
     report = _with_sources(image.report, sources) if sources else image.report
     if doubt:
         report = report.with_facts(advice="; ".join(text for text in (doubt, report["advice"]) if text))
-    return replace(image, report=report.with_facts(damaged_frames=list(sound.reasons))), seconds
+    return replace(image, report=report.with_facts(damaged_frames=list(sound.reasons), **facts)), seconds
+
+
+def _check_lens(burst: Burst, sigma_px: float) -> LensCheck:
+    from calibration.lens_check import check_lens
+
+    return check_lens(burst, sigma_px)
 
 
 def _with_sources(report: Report, sources: dict[str, str]) -> Report:

@@ -23,12 +23,12 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:  # noqa: ANN401  argpa
     """Add the command's arguments, and those of its sub-commands."""
     parser: argparse.ArgumentParser = commands.add_parser(
         "calibrate",
-        help="measure the camera and hand motion: noise, defects, lens blur, motion",
+        help="measure the camera and hand motion: noise, defects, lens, colour, motion",
         description="Measure what the program otherwise estimates from each burst. A result is a file (JSON, or TOML by its suffix); without -o, camera "
         "records are saved in the user's profile folder, where process finds those that match a burst's camera and ISO; motion and jiggle are only printed.",
     )
     kinds = parser.add_subparsers(title="what to measure", metavar="WHAT", dest="what", required=True)
-    for add in (_add_noise, _add_defects, _add_lens, _add_motion, _add_jiggle, _add_list):
+    for add in (_add_noise, _add_defects, _add_lens, _add_colour, _add_motion, _add_jiggle, _add_list):
         add(kinds)
     return parser
 
@@ -53,7 +53,7 @@ def _add_noise(kinds: Any) -> None:  # noqa: ANN401
         help="noise model, variance = alpha x + beta, from flat fields, any burst, or a table of cameras",
         description="Measure noise. Several exposures of a flat field (two or more frames each, out of focus, from dark to nearly saturated), and "
         "darks, give the photon-transfer curve: black level, read and row noise, gain, full well, PRNU. Without them any burst of three or more frames "
-        "can be used.",
+        "can be used; of fewer, each frame's flat areas, which give an upper bound.",
     )
     noise.add_argument("path", metavar="PATH", nargs="*", type=Path, help="frames, or folders of them: flat fields, or bursts")
     noise.add_argument("--darks", metavar="PATH", nargs="+", type=Path, default=[], help="dark frames (lens covered), at the same ISO; optional")
@@ -87,8 +87,30 @@ def _add_lens(kinds: Any) -> None:  # noqa: ANN401
     )
     lens.add_argument("path", metavar="PATH", nargs="+", type=Path, help="frames of an edge (several are averaged), or a burst with --burst")
     lens.add_argument("--roi", metavar="X,Y,W,H", type=_roi, help="region of interest in raw pixels, containing a single edge (default: the whole frame)")
+    lens.add_argument(
+        "--field", action="store_true", help="from a chart with slanted edges all over the frame: blur, MTF50 by place, and lateral chromatic aberration"
+    )
+    lens.add_argument("--window", metavar="N", type=_window, default=48, help="with --field: side of the parts with one edge each, raw pixels (default 48)")
     lens.add_argument("--burst", action="store_true", help="from a burst of any scene, by cross-validation; takes minutes")
     _common(lens, lambda args: _work().lens(args))
+
+
+def _add_colour(kinds: Any) -> None:  # noqa: ANN401
+    colour: argparse.ArgumentParser = kinds.add_parser(
+        "colour",
+        help="colour matrix from a chart of 24 patches",
+        description="Measure the matrix from XYZ to camera RGB from a chart of 24 patches (ColorChecker Classic) in daylight, evenly lit. Results then have it "
+        "as ColorMatrix1 in place of the files' own.",
+    )
+    colour.add_argument("path", metavar="PATH", type=Path, help="a frame of the chart")
+    colour.add_argument(
+        "--corners",
+        metavar="X,Y,...",
+        type=_corners,
+        required=True,
+        help="centres of the patches in its corners, eight numbers, raw pixels of the unrotated sensor: dark skin, bluish green, black, white",
+    )
+    _common(colour, lambda args: _work().colour(args), plot=False)
 
 
 def _add_motion(kinds: Any) -> None:  # noqa: ANN401
@@ -130,13 +152,15 @@ def _add_list(kinds: Any) -> None:  # noqa: ANN401
     _verbosity(listed, lambda args: _work().listed(args))
 
 
-def _common(parser: argparse.ArgumentParser, work: Work, *, profiles: bool = True) -> None:
-    """Add the options of every measurement. profiles: whether it is saved in the user's profile folder without -o."""
+def _common(parser: argparse.ArgumentParser, work: Work, *, profiles: bool = True, plot: bool = True) -> None:
+    """Add the options of every measurement. profiles: whether it is saved in the user's profile folder without -o. plot: whether it can be plotted."""
     default = "(default: in the user's profile folder)" if profiles else "(default: none; the result is printed)"
     parser.add_argument("-o", "--output", metavar="FILE", type=Path, help=f"{'record' if profiles else 'motion file'}, .json or .toml {default}")
-    parser.add_argument(
-        "--plot", nargs="?", const="png", **choice(PLOTS), help="plot the result beside it, as PNG or SVG; requires pip install 'burstsr[plots]'"
-    )
+    if plot:
+        parser.add_argument(
+            "--plot", nargs="?", const="png", **choice(PLOTS), help="plot the result beside it, as PNG or SVG; requires pip install 'burstsr[plots]'"
+        )
+    parser.set_defaults(plot=None)
     _verbosity(parser, work)
 
 
@@ -150,6 +174,26 @@ def _work() -> Any:  # noqa: ANN401  a module, imported lazily
     from burstsr.cli import calibrate_work
 
     return calibrate_work
+
+
+def _window(text: str) -> int:
+    try:
+        value = int(text)
+    except ValueError:
+        value = 0
+    if not 24 <= value <= 1024:
+        raise argparse.ArgumentTypeError(f"{text!r}: must be an integer between 24 and 1024")
+    return value
+
+
+def _corners(text: str) -> tuple[tuple[float, float], ...]:
+    try:
+        values = [float(part) for part in text.split(",")]
+    except ValueError:
+        values = []
+    if len(values) != 8 or not all(0 <= value <= 1e6 for value in values):
+        raise argparse.ArgumentTypeError(f"{text!r}: expected eight numbers of 0 or more, X,Y of four patches")
+    return tuple(zip(values[::2], values[1::2], strict=True))
 
 
 def _roi(text: str) -> tuple[int, int, int, int]:

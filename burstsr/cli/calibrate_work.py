@@ -65,17 +65,29 @@ def lens(args: argparse.Namespace) -> int:
         from burstsr.cli.progress import Bars
         from calibration.psf_from_burst import psf_from_burst
 
-        if args.roi is not None:
-            raise SettingsError("--roi requires a slanted edge and cannot be combined with --burst")
+        if args.roi is not None or args.field:
+            raise SettingsError("--field and --roi require slanted edges and cannot be combined with --burst")
         burst = _one(args.path)
         with Bars(1, show=not args.json) as bars:
             record = psf_from_burst(burst, lambda done, total: bars.stage(burst.name, "cross-validate", done, total))
     else:
         from burstsr.io.raw import read_frame
+        from calibration.edge_field import lens_over_field
         from calibration.slanted_edge import psf_from_edge
 
-        record = psf_from_edge([read_frame(info.path) for burst in _found(args.path) for info in burst.infos], args.roi)
+        if args.field and args.roi is not None:
+            raise SettingsError("--roi selects one edge and cannot be combined with --field")
+        frames = [read_frame(info.path) for burst in _found(args.path) for info in burst.infos]
+        record = lens_over_field(frames, args.window) if args.field else psf_from_edge(frames, args.roi)
     return _finish(args, [record], _lens_text)
+
+
+def colour(args: argparse.Namespace) -> int:
+    """`calibrate colour`."""
+    from burstsr.io.raw import read_frame
+    from calibration.colour_chart import colour_from_chart
+
+    return _finish(args, [colour_from_chart(read_frame(args.path), args.corners)], _colour_text)
 
 
 def motion(args: argparse.Namespace) -> int:
@@ -176,9 +188,11 @@ def _read(burst: BurstFiles) -> Burst:
 
 
 def _noise_of(burst: BurstFiles) -> NoiseRecord:
-    from calibration.noise import noise_from_burst
+    from burstsr.noise import FEWEST_FRAMES
+    from calibration.noise import combined, noise_from_burst, noise_from_frame
 
-    return noise_from_burst(_read(burst))
+    frames = _read(burst)
+    return noise_from_burst(frames) if len(frames) >= FEWEST_FRAMES else combined([noise_from_frame(frame) for frame in frames])
 
 
 def _of_iso(darks: Sequence[FrameInfo], iso: float) -> Sequence[FrameInfo]:
@@ -215,9 +229,13 @@ def _numbers(values: Sequence[float] | None, digits: int = 4) -> str:
 
 
 def _noise_text(r: NoiseRecord) -> str:
+    from burstsr.profiles.records import FRAME
+
     lines = [f"{r.camera or 'unknown camera'}, ISO {r.iso:g}: variance = alpha x + beta, 1 = saturation ({r.method}); R G B"]
     lines.append(f"alpha  {_numbers(r.alpha)}   +- {_numbers(r.alpha_error, 2)}")
     lines.append(f"beta   {_numbers(r.beta)}   +- {_numbers(r.beta_error, 2)}")
+    if r.method == FRAME:
+        lines.append("from single frames: an upper bound, as texture counts as noise; used only where --profile names it")
     if r.unknown:
         lines.append(f"{' and '.join(r.unknown)} hardly determined by these frames")
     if r.method == "photon transfer" and r.black_dn is not None:
@@ -235,9 +253,17 @@ def _defects_text(r: Any) -> str:  # noqa: ANN401
 
 def _lens_text(r: Any) -> str:  # noqa: ANN401
     text = f"{r.camera or 'unknown camera'}: lens blur sigma {r.psf_sigma_px:.3f} px +- {r.psf_sigma_error_px or 0:.3f} ({r.method})"
-    if r.mtf50 is not None:
+    if r.places is not None:
+        text += f"; median of {len(r.places)} places; R G B {_numbers(r.psf_sigma_rgb_px, 3)}; MTF50 {r.mtf50 or 0:.3f} cycles per pixel"
+        text += "".join(f"; {name} k0 {k[0]:.2e}, k1 {k[1]:.2e}" for name, k in (("red", r.lateral_red), ("blue", r.lateral_blue)) if k is not None)
+    elif r.mtf50 is not None:
         text += f"; R G B {_numbers(r.psf_sigma_rgb_px, 3)}; MTF50 {r.mtf50:.3f} cycles per pixel; edge at {r.edge_deg:.1f} degrees"
     return text
+
+
+def _colour_text(r: Any) -> str:  # noqa: ANN401
+    rows = "\n".join(_numbers(row, 5) for row in r.xyz_to_camera)
+    return f"{r.camera or 'unknown camera'}: XYZ (D65) to camera RGB, colour differences {r.delta_e_mean:.1f}, at most {r.delta_e_max:.1f}\n{rows}"
 
 
 def _motion_text(r: Any) -> str:  # noqa: ANN401

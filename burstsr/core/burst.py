@@ -43,10 +43,12 @@ class Colour(EqualByContent):
 
     as_shot_neutral: (3,) camera RGB of a neutral object; its inverse is the white balance.
     xyz_to_camera: (3, 3) from CIE XYZ (D65 white unless the file says otherwise) to camera RGB; None where the camera is unknown.
+    measured: whether that is from a calibration, and replaces that of the file in results too.
     """
 
     as_shot_neutral: NDArray[np.float64]
     xyz_to_camera: NDArray[np.float64] | None = None
+    measured: bool = False
 
 
 @dataclass(frozen=True, eq=False)

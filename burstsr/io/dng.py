@@ -24,7 +24,7 @@ from burstsr.io import tiff
 from burstsr.io.atomic import atomic
 from burstsr.io.dng_previews import preview_image, thumbnail_image
 from burstsr.io.exif import camera_tags, exposure_tags, with_version
-from burstsr.io.inherited_tags import inherited
+from burstsr.io.inherited_tags import inherited, without_colour
 from burstsr.io.segments import cfa_tiles, linear_tiles
 from burstsr.io.tiff import BYTE, LONG, RATIONAL, SHORT, SRATIONAL, Directory, Entry, Image, doubles, integers, rationals, text
 from burstsr.io.xmp import packet
@@ -51,6 +51,7 @@ def write_dng(path: str | Path, result: Result, preview: NDArray[np.uint8] | Non
     """
     (height, width, samples), coloured = result.image.shape, not result.reference.cfa.is_mono
     first, exif, gps = inherited(result.reference.path, (width / result.reference.shape[1], height / result.reference.shape[0]))
+    first = without_colour(first) if result.reference.colour.measured else first
     camera = {
         **_description(result.reference, with_colour=coloured and t.MATRIX_1 not in first, with_neutral=coloured and not {t.NEUTRAL, t.WHITE_XY} & set(first)),
         **first,

@@ -32,6 +32,7 @@ DNG_KEPT = {
     *(51107, 51108, 51109, 51110),  # profile encodings, BaselineExposureOffset, DefaultBlackRender
 }
 _COLOUR_TAGS = {t.MATRIX_1, t.MATRIX_2, t.CALIBRATION_1, t.CALIBRATION_2, 50725, 50726, t.ANALOG_BALANCE, t.ILLUMINANT_1, t.ILLUMINANT_2, 50964, 50965}
+_PROFILE_TAGS = {t.NEUTRAL, t.WHITE_XY, 50831, 50832, 50833, 50834, 50879, 50931, 50932, *range(50934, 50943), 50981, 50982, 51107, 51108}
 _UNKNOWN_IF_ZERO = {t.EXPOSURE, t.F_NUMBER, t.ISO, t.FOCAL}
 _UNKNOWN_IS_ZERO_BY_ZERO = {50736, 42034}  # lens descriptions
 
@@ -61,6 +62,11 @@ def inherited(path: Path, gain: tuple[float, float] = (1.0, 1.0)) -> Inherited:
             with suppress(OutputError):  # more pixels per inch than a file can say
                 exif[code] = rationals([value * times for value in exif.pop(code).numbers()])
     return Inherited(_sound(first), exif, _sound(tags.gps))
+
+
+def without_colour(first: Directory) -> Directory:
+    """Return a first directory without what describes the camera's colour: matrices, illuminants, profiles and white point."""
+    return {code: entry for code, entry in first.items() if code not in _COLOUR_TAGS | _PROFILE_TAGS}
 
 
 def _sound(directory: Directory) -> Directory:

@@ -68,7 +68,7 @@ def floors_of(burst: Burst, rough: Noise, make_aligner: MakeAligner, most_window
         index = len(frames) // 2
         estimate_flow = make_aligner(frames[index], rough)
         flows = [None if i == index else estimate_flow(frame) for i, frame in enumerate(frames)]
-        seen.append([_blocks(frames, flows, site) for site in np.ndindex(2, 2)])
+        seen.append([blocks_of_site(frames, flows, site) for site in np.ndindex(2, 2)])
     reach = reach_of([blocks for sites in seen for blocks in sites])
     channels: list[list[Split]] = [[], [], []]
     for sites in seen:
@@ -112,7 +112,8 @@ def without_gain(plane: NDArray[np.float32], frame: Frame, site: tuple[int, ...]
     return np.asarray(plane / gain.cells(frame.info.shape)[int(frame.info.cfa[site])], np.float32)
 
 
-def _blocks(frames: Sequence[Frame], flows: Sequence[Flow | None], site: tuple[int, ...]) -> Blocks:
+def blocks_of_site(frames: Sequence[Frame], flows: Sequence[Flow | None], site: tuple[int, ...]) -> Blocks:
+    """Return the blocks of a CFA site in the frames that all of them show, unclipped; flows: against one of them, whose flow is None."""
     height, width = (length // 2 for length in frames[0].info.shape)
     top, left = (2 + _BLOCK * np.arange((length - 4) // _BLOCK) for length in (height, width))
     y0, x0 = (v.ravel() for v in np.meshgrid(top, left, indexing="ij"))

@@ -73,6 +73,21 @@ def split(sites: Sequence[Blocks], reach: float) -> list[Split]:
     return found
 
 
+def unsplit(sites: Sequence[Blocks]) -> list[Split]:
+    """Return the blocks of the four sites of one window of a single frame, structure included, each ranked by the other three sites."""
+    count = max((int(blocks.index.max(initial=-1)) + 1 for blocks in sites), default=0)
+    variance = np.full((len(sites), count), np.nan)
+    for k, blocks in enumerate(sites):
+        variance[k, blocks.index] = (blocks.residual[0].astype(np.float64) ** 2).mean(axis=1)
+    found = []
+    for k, blocks in enumerate(sites):
+        others = np.delete(variance, k, axis=0)[:, blocks.index]
+        rank = np.nansum(others, axis=0) / np.maximum(np.isfinite(others).sum(axis=0), 1)
+        flat = np.zeros(blocks.index.size)
+        found.append(Split(blocks.level[0], variance[k, blocks.index], flat + _freedom_of_samples(), rank, flat))
+    return found
+
+
 def reach_of(seen: Sequence[Blocks]) -> float:
     """Estimate the correlation length of structure, raw pixels, that best explains the products of frames."""
     gained = np.zeros(len(_REACHES_PX))

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 NONE = "none"  # --profile none: not even what the user's folder has
 _SAME_BLACK_DN = 0.05
+_WIDEST_PX = 1.5  # blur that is used at most
 
 
 @dataclass(frozen=True)
@@ -67,14 +68,45 @@ class Frames(Protocol):
 
 
 @dataclass(frozen=True)
+class LensCheck:
+    """Whether a burst bears the blur of a lens out, and why, ready for a sentence.
+
+    change, error: of the mean squared residual of held-out frames over noise variance, with the blur less without it, and its standard error; None: not
+    measured.
+    """
+
+    passed: bool
+    reason: str
+    change: float | None = None
+    error: float | None = None
+
+
+@dataclass(frozen=True)
+class LensDecision:
+    """What is used of a lens record's blur, and why. used_px: standard deviation, raw pixels; 0 for none. check: None where the record was not checked."""
+
+    used_px: float
+    record: LensRecord
+    reason: str
+    check: LensCheck | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the decision ready for JSON."""
+        numbers = {"psf_sigma_px": self.used_px, "record_px": self.record.psf_sigma_px, "record_error_px": self.record.psf_sigma_error_px}
+        numbers |= {"misfit_change": self.check and self.check.change, "misfit_change_error": self.check and self.check.error}
+        return {**{name: value if value is None else round(value, 4) for name, value in numbers.items()}, "reason": self.reason}
+
+
+@dataclass(frozen=True)
 class CalibratedBurst:
-    """A burst with what is known of it. sources: what was used, and from where, ready for JSON."""
+    """A burst with what is known of it. sources: what was used, and from where, ready for JSON. lens: what is used of a lens record's blur."""
 
     burst: Burst
     settings: Settings
     flows: Sequence[Flow] | None
     defects: NDArray[np.int64] | None
     sources: dict[str, str]
+    lens: LensDecision | None = None
 
 
 def known_of(profiles: Sequence[str], motion: Path | None) -> CalibrationInputs:
@@ -100,11 +132,17 @@ def known_of(profiles: Sequence[str], motion: Path | None) -> CalibrationInputs:
 
 
 def prepared(
-    known: CalibrationInputs, burst: Burst, settings: Settings, omitted: Sequence[int] = (), calibrate: Callable[[Burst], Frames] | None = None
+    known: CalibrationInputs,
+    burst: Burst,
+    settings: Settings,
+    omitted: Sequence[int] = (),
+    calibrate: Callable[[Burst], Frames] | None = None,
+    check_lens: Callable[[Burst, float], LensCheck] | None = None,
 ) -> CalibratedBurst:
     """Apply what is known. omitted: indices of damaged frames, which the burst lacks and a motion file has.
 
     calibrate: applies calibration frames, which then take the place of a profile's black level, and row and column offsets.
+    check_lens: tells whether the burst bears out the blur, raw pixels, of a lens record that is not named; None: it is used unchecked.
 
     Raises InputFileError for a motion file with another number of frames, BurstError for frames that are no sensor-shift set, SettingsError for a profile
     that does not fit.
@@ -123,10 +161,10 @@ def prepared(
             burst = _with_black(burst, black, matched.noise.white_dn, sources)
     if matched.lens is not None:
         burst = _with_lateral(burst, matched.lens)
-        if settings.reconstruct.psf_sigma_px == 0:
-            settings = replace(settings, reconstruct=replace(settings.reconstruct, psf_sigma_px=min(matched.lens.certain_px, 1.5)))
-        elif not _has_lateral(matched.lens):
-            sources.pop("lens", None)
+    if matched.colour is not None and not burst.info.cfa.is_mono:
+        matrix = np.array(matched.colour.xyz_to_camera, np.float64)
+        owned = [replace(frame.info, colour=replace(frame.info.colour, xyz_to_camera=matrix, measured=True)) for frame in burst]
+        burst = replace(burst, frames=tuple(frame.with_info(info) for frame, info in zip(burst, owned, strict=True)))
     defects = None
     if matched.defects is not None:
         defects = matched.defects.positions
@@ -135,6 +173,14 @@ def prepared(
         frames = calibrate(burst)
         burst, sources = frames.burst, sources | frames.sources
         defects = frames.bad if defects is None else np.unique(np.concatenate([defects, frames.bad]), axis=0)
+    lens = None
+    if matched.lens is not None and settings.reconstruct.psf_sigma_px == 0:
+        named = sources["lens"] in map(str, known.profiles)
+        lens = _decided(matched.lens, burst, None if named or settings.mode != "best" else check_lens)
+        settings = replace(settings, reconstruct=replace(settings.reconstruct, psf_sigma_px=lens.used_px))
+        log.info("%s: lens blur %.3f px of a record's %.3f px: %s", burst.name, lens.used_px, matched.lens.psf_sigma_px, lens.reason)
+    if matched.lens is not None and not (_has_lateral(matched.lens) or (lens and lens.used_px)):
+        sources.pop("lens", None)
     flows = None
     if known.motion is not None:
         settings = replace(settings, reference=settings.reference or 0)
@@ -143,14 +189,25 @@ def prepared(
         sources["motion"] = str(known.motion)
     for name, source in sources.items():
         log.info("%s: %s from %s", burst.name, name, source)
-    return CalibratedBurst(burst, settings, flows, defects, sources)
+    return CalibratedBurst(burst, settings, flows, defects, sources, lens)
+
+
+def _decided(record: LensRecord, burst: Burst, check_lens: Callable[[Burst, float], LensCheck] | None) -> LensDecision:
+    """Decide what is used of a lens record: its blur less its error, unless the burst contradicts it."""
+    certain = min(record.certain_px, _WIDEST_PX)
+    if certain == 0:
+        return LensDecision(0.0, record, "not larger than its error")
+    if check_lens is None:
+        return LensDecision(certain, record, "not checked: named by --profile, or not needed to merge")
+    check = check_lens(burst, certain)
+    return LensDecision(certain if check.passed else 0.0, record, check.reason, check)
 
 
 def _matched(known: CalibrationInputs, burst: Burst) -> Matched:
     """Records for the burst: those that are named, whatever camera they are of, then the folder's. Raises SettingsError for defects of another size."""
     from burstsr.profiles.files import read_record
     from burstsr.profiles.folder import Matched, match, read_profiles
-    from burstsr.profiles.records import DefectRecord, LensRecord, NoiseRecord
+    from burstsr.profiles.records import ColourRecord, DefectRecord, LensRecord, NoiseRecord
 
     if not known.profiles and known.folder is None:
         return Matched(None, None, None, {})
@@ -165,6 +222,8 @@ def _matched(known: CalibrationInputs, burst: Burst) -> Matched:
             found = replace(found, noise=record)
         elif isinstance(record, LensRecord):
             found = replace(found, lens=record)
+        elif isinstance(record, ColourRecord):
+            found = replace(found, colour=record)
         elif isinstance(record, DefectRecord):
             if record.shape != burst.info.shape:
                 height, width = record.shape

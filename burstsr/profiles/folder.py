@@ -15,7 +15,7 @@ import numpy as np
 from burstsr.core.burst import FrameInfo
 from burstsr.core.errors import InputFileError, SettingsError
 from burstsr.profiles.files import SUFFIXES, read_record
-from burstsr.profiles.records import BURST, EDGE, DefectRecord, LensRecord, NoiseRecord, Record, now, triple
+from burstsr.profiles.records import BURST, EDGE, FRAME, ColourRecord, DefectRecord, LensRecord, NoiseRecord, Record, now, triple
 
 _LOG = logging.getLogger("burstsr.calibration")
 FOLDER_VARIABLE = "BURSTSR_PROFILES"
@@ -25,12 +25,13 @@ _FARTHEST_ISO = 4.0  # maximum extrapolation factor of a fit over ISO
 
 @dataclass(frozen=True)
 class Matched:
-    """Calibration of a burst's camera; None where unknown. sources: the file of each of `noise`, `lens` and `defects`."""
+    """Calibration of a burst's camera; None where unknown. sources: the file of each of `noise`, `lens`, `defects` and `colour`."""
 
     noise: NoiseRecord | None
     lens: LensRecord | None
     defects: DefectRecord | None
     sources: Mapping[str, str]
+    colour: ColourRecord | None = None
 
 
 def profile_folder(environment: Mapping[str, str] = os.environ, platform: str = sys.platform) -> Path:
@@ -53,7 +54,7 @@ def file_name(record: Record) -> str:
     if isinstance(record, LensRecord):
         last = "".join([f"-{record.focal_mm:g}mm" if record.focal_mm else "", f"-f{record.aperture:g}" if record.aperture else ""])
     else:
-        last = f"-iso{record.iso:g}"
+        last = "" if isinstance(record, ColourRecord) else f"-iso{record.iso:g}"
     return f"{camera}-{record.kind}{last}.json"
 
 
@@ -73,11 +74,11 @@ def match(records: Iterable[tuple[Path, Record]], info: FrameInfo) -> Matched:
     """Select the records for a frame's camera: noise at its ISO, or fitted over ISO; the lens at its aperture and focal length; defects of its size.
 
     A lens measured from a burst may be of blur that is not there, and is only used where it is named (`--profile`). Noise measured from a burst is
-    less certain than the file's own NoiseProfile, which it does not replace, and than flat fields.
+    less certain than the file's own NoiseProfile, which it does not replace, and than flat fields. Noise measured from a single frame is never selected.
     """
     own = [(path, record) for path, record in records if _same_camera(record.camera, info.camera)]
     exact_profile = info.noise is not None and bool(np.all(info.noise.alpha + info.noise.beta > 0))
-    noises = [(path, r) for path, r in own if isinstance(r, NoiseRecord) and not (exact_profile and r.method == BURST)]
+    noises = [(path, r) for path, r in own if isinstance(r, NoiseRecord) and r.method != FRAME and not (exact_profile and r.method == BURST)]
     if any(r.method != BURST for _, r in noises):
         noises = [(path, r) for path, r in noises if r.method != BURST]
     exact = [(path, r) for path, r in noises if abs(r.iso - info.iso) <= _SAME_ISO * info.iso]
@@ -90,7 +91,11 @@ def match(records: Iterable[tuple[Path, Record]], info: FrameInfo) -> Matched:
         sources["noise"] = f"{', '.join(path.name for path, _ in noises)} in {noises[0][0].parent}, at ISO {info.iso:g}"
     lens = _latest([(p, r) for p, r in own if isinstance(r, LensRecord) and r.method == EDGE and _same_lens(r, info)], sources, "lens")
     defects = _latest([(p, r) for p, r in own if isinstance(r, DefectRecord) and r.shape == info.shape], sources, "defects")
-    return Matched(noise, lens if isinstance(lens, LensRecord) else None, defects if isinstance(defects, DefectRecord) else None, sources)
+    colour = _latest([(p, r) for p, r in own if isinstance(r, ColourRecord)], sources, "colour")
+    assert lens is None or isinstance(lens, LensRecord)
+    assert defects is None or isinstance(defects, DefectRecord)
+    assert colour is None or isinstance(colour, ColourRecord)
+    return Matched(noise, lens, defects, sources, colour)
 
 
 def over_iso(records: Sequence[NoiseRecord], iso: float) -> NoiseRecord:

@@ -41,7 +41,8 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-BURST = "burst"  # a noise record's method that is the least certain
+BURST = "burst"  # a noise record's method that does not replace the NoiseProfile of files
+FRAME = "single frame"  # one that is never used by itself: texture counts as noise
 
 
 @dataclass(frozen=True)
@@ -55,12 +56,12 @@ class NoiseRecord:
     camera: str = _measured("make and model, as the files name them")
     iso: float = _measured("ISO")
     date: str = _measured("ISO 8601, UTC")
-    method: str = _measured("photon transfer, burst, darktable, or interpolated over ISO")
+    method: str = _measured("photon transfer, burst, single frame (an upper bound), darktable, or interpolated over ISO")
     alpha: Triple = _measured(_NORMALISED)
     beta: Triple = _measured(f"{_VARIANCE}; negative in some published tables")
     alpha_error: Triple | None = _optional("standard error of alpha")
     beta_error: Triple | None = _optional("standard error of beta")
-    unknown: tuple[str, ...] | None = _optional("what the measurement hardly determines, of alpha and beta: their relative errors exceed 0.1 and 0.5")
+    unknown: tuple[str, ...] | None = _optional("what the measurement hardly determines, of alpha and beta: their relative errors exceed 0.08 and 0.5")
     black_dn: tuple[Pair, Pair] | None = _optional("raw numbers at no light, by site (y % 2, x % 2)")
     white_dn: float | None = _optional("raw number at saturation")
     read_noise_dn: Triple | None = _optional("standard deviation at no light, raw numbers; R, G, B")
@@ -129,6 +130,7 @@ class DefectRecord:
 
 
 _MOST_LATERAL = 0.05
+_LARGEST_OF_MATRIX, _LEAST_DETERMINANT = 1000.0, 1e-6
 EDGE = "slanted edge"  # a lens's method that is reliable
 
 
@@ -149,6 +151,10 @@ class LensRecord:
     mtf50: float | None = _optional("frequency at which contrast has fallen to a half, pixels included; cycles per raw pixel; green")
     frequency: tuple[float, ...] | None = _optional("frequencies of the curve, cycles per raw pixel")
     mtf: tuple[float, ...] | None = _optional("contrast at these frequencies, 1 at none; green")
+    places: tuple[dict[str, float], ...] | None = _optional(
+        "places of a chart: y_px, x_px, raw pixels of the sensor; psf_sigma_px and error_px of green; mtf50, cycles per raw pixel; edge_deg; red_displaced_px "
+        "and blue_displaced_px against green along the edge's normal (normal_y, normal_x)"
+    )
     edge_deg: float | None = _optional("angle of the edge against the nearer of the axes, degrees")
     aperture: float | None = _optional("f-number")
     focal_mm: float | None = _optional("focal length, mm")
@@ -164,6 +170,27 @@ class LensRecord:
             for value in getattr(self, name) or ():
                 check_range(name, value, -_MOST_LATERAL, _MOST_LATERAL)
         check_range("iso", self.iso, 0, _LARGEST_ISO)
+
+
+@dataclass(frozen=True)
+class ColourRecord:
+    """Colour of a camera in daylight: takes the place of the files' own matrix."""
+
+    kind: ClassVar[str] = "colour"
+    camera: str = _measured("make and model, as the files name them")
+    iso: float = _measured("ISO")
+    date: str = _measured("ISO 8601, UTC")
+    method: str = _measured("24 patches")
+    xyz_to_camera: tuple[Triple, Triple, Triple] = _measured("rows: from CIE XYZ, D65 white, to camera RGB (DNG: ColorMatrix1, CalibrationIlluminant1 D65)")
+    neutral: Triple | None = _optional("camera RGB of the chart's greys, green 1")
+    delta_e_mean: float | None = _optional("mean colour difference of the patches after the fit, CIE 1976")
+    delta_e_max: float | None = _optional("largest colour difference of the patches")
+
+    def __post_init__(self) -> None:
+        check_range("iso", self.iso, 0, _LARGEST_ISO)
+        matrix = np.array(self.xyz_to_camera, np.float64)
+        if not np.isfinite(matrix).all() or np.abs(matrix).max() > _LARGEST_OF_MATRIX or abs(np.linalg.det(matrix)) < _LEAST_DETERMINANT:
+            raise RangeError("xyz_to_camera", f"must be a matrix that has an inverse, not {self.xyz_to_camera}")
 
 
 @dataclass(frozen=True)
@@ -196,8 +223,8 @@ class MotionRecord:
         motions_from_record([dict(motion) for motion in self.motions])
 
 
-Record = NoiseRecord | DefectRecord | LensRecord | MotionRecord
-KINDS: dict[str, type[Record]] = {c.kind: c for c in (NoiseRecord, DefectRecord, LensRecord, MotionRecord)}
+Record = NoiseRecord | DefectRecord | LensRecord | ColourRecord | MotionRecord
+KINDS: dict[str, type[Record]] = {c.kind: c for c in (NoiseRecord, DefectRecord, LensRecord, ColourRecord, MotionRecord)}
 
 
 def triple(values: NDArray[np.floating]) -> Triple:

@@ -2,6 +2,6 @@
 
 from burstsr.reconstruct.registered_frame import RegisteredFrame
 from burstsr.reconstruct.safeguard import replace_contradicted
-from burstsr.reconstruct.stage import PSF_FRACTION, Reconstruction, Task, reconstruct, robustness_of_share
+from burstsr.reconstruct.stage import Reconstruction, Task, reconstruct, robustness_of_share, through_lens
 
-__all__ = ["PSF_FRACTION", "Reconstruction", "RegisteredFrame", "Task", "reconstruct", "replace_contradicted", "robustness_of_share"]
+__all__ = ["Reconstruction", "RegisteredFrame", "Task", "reconstruct", "replace_contradicted", "robustness_of_share", "through_lens"]

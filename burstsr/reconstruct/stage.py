@@ -117,8 +117,7 @@ def reconstruct(task: Task, progress: Callable[[int, int], None]) -> Reconstruct
     task = _with_blur_kernels(task)
     outcome = _solved(task, progress)
     for _ in range(task.settings.flow_refinements):
-        sigma = PSF_FRACTION * task.settings.psf_sigma_px * task.scale
-        seen = cv2.GaussianBlur(outcome.image, (0, 0), sigma).reshape(outcome.image.shape) if sigma > 0 else outcome.image
+        seen = through_lens(outcome.image, task.settings.psf_sigma_px, task.scale)
         moved = list(task.views)
         for i, view in enumerate(task.views):
             if i != task.reference:
@@ -184,7 +183,7 @@ class _Solver:
     def __init__(self, task: Task) -> None:
         self._task, self._settings = task, task.settings
         self._inverses = [view.flow.inverse() for view in task.views]
-        self._taps = _gaussian(PSF_FRACTION * task.settings.psf_sigma_px * task.scale)
+        self._taps = _lens_taps(task.settings.psf_sigma_px, task.scale)
         self._neutral = task.neutral[: task.planes.shape[2]]
         self._least_offset = _stabilising(task.noise) if len(self._neutral) == 1 else 0.0
         self._balance = None if len(self._neutral) == 1 else self._neutral.astype(np.float32)  # no colour differences
@@ -322,6 +321,16 @@ def _stabilising(noise: Noise) -> float:
 def robustness_of_share(accepted: float) -> float:
     """Return the robustness that counts as `accepted`, 0 to 1, after `_ACCEPTANCE`."""
     return _ACCEPTANCE[0] + (_ACCEPTANCE[1] - _ACCEPTANCE[0]) * accepted if accepted > 0 else 0.0
+
+
+def through_lens(image: Floats, psf_sigma_px: float, scale: float) -> Floats:
+    """Return an image (h, w, channels) as the forward model has it before the pixel's area: blurred by a lens of that sigma, raw pixels."""
+    taps = _lens_taps(psf_sigma_px, scale)
+    return image if taps.size == 1 else np.asarray(cv2.sepFilter2D(image, cv2.CV_32F, taps, taps).reshape(image.shape), np.float32)
+
+
+def _lens_taps(psf_sigma_px: float, scale: float) -> Floats:
+    return _gaussian(PSF_FRACTION * psf_sigma_px * scale)
 
 
 def _gaussian(sigma: float) -> Floats:

@@ -1,7 +1,9 @@
 """Noise is found again: from flats, from bursts, from a table."""
 
 import json
+from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 
@@ -9,12 +11,12 @@ from burstsr.core.burst import Burst
 from burstsr.core.censored_normal import clipped_moments, unclipped_moments
 from burstsr.core.errors import BurstError, SettingsError
 from burstsr.core.noise import Noise
-from burstsr.noise import Points, check_noise_profile, estimate_noise, fit, measure
+from burstsr.noise import NoiseFit, Points, check_noise_profile, estimate_noise, fit, measure
 from burstsr.profiles.records import NoiseRecord
 from burstsr.robustness.noise_curves import STEPS, noise_curves
 from burstsr.simulate import SimulateSettings, simulate_burst
 from calibration.curves import monte_carlo
-from calibration.noise import combined, make_aligner, noise_from_burst, noise_from_table
+from calibration.noise import combined, hardly_known, make_aligner, noise_from_burst, noise_from_frame, noise_from_table
 from calibration.photon_transfer import photon_transfer
 from calibration.synthetic import flat_frames
 
@@ -80,6 +82,34 @@ def test_a_burst_tells_noise_from_structure(iso):
         assert record.beta[channel] == pytest.approx(simulated.noise.beta[channel], rel=0.3)
 
 
+def test_structure_that_remains_everywhere_is_taken_off():
+    """Item 10 of issue 21: photographs without a flat place gave alpha 20 % too high at ISO 100 (Kodak 13), five of its own sigmas."""
+    y, x = np.mgrid[:400, :512]
+    texture = cv2.GaussianBlur(np.random.default_rng(1).standard_normal((400, 512)), (0, 0), 1.0)
+    grey = 0.5 + 0.3 * np.sin(x / 60) + 0.1 * np.cos(y / 45) + texture / texture.std() * (0.01 + 0.07 * x / 512)
+    photograph = np.clip(grey, 0.02, 0.98)[..., None] * [1.0, 0.9, 0.8]
+    simulated = simulate_burst(photograph, SimulateSettings(frames=9, iso=100), np.random.default_rng(0))
+    record = noise_from_burst(simulated.burst)
+    assert record.alpha == pytest.approx(tuple(simulated.noise.alpha), rel=0.1)
+    assert record.beta == pytest.approx(tuple(simulated.noise.beta), rel=0.5)
+    assert np.all(np.abs(record.alpha - simulated.noise.alpha) <= 3 * np.array(record.alpha_error))
+
+
+def test_a_single_frame_bounds_its_noise():
+    """Item 12: from flat areas, with honest errors."""
+    simulated = made(400, frames=1)
+    record = noise_from_frame(simulated.burst.frames[0])
+    assert record.method == "single frame"
+    for name in ("alpha", "beta"):
+        found, error, true = np.array(getattr(record, name)), np.array(getattr(record, f"{name}_error")), getattr(simulated.noise, name)
+        assert np.all(np.abs(found - true) <= 3 * error) and np.all(error < 0.5 * true)
+
+
+def test_what_is_hardly_determined_is_called_unknown():
+    fitted = NoiseFit(Noise.of_iso(100), Noise.of_iso(100).alpha * [0.02, 0.2, 0.02], Noise.of_iso(100).beta * 0.1, ())
+    assert hardly_known(fitted) == ("alpha",) and hardly_known(replace(fitted, alpha_error=fitted.beta_error)) is None
+
+
 def test_movers_and_hot_pixels_do_not_count(rng):
     from burstsr.simulate import MovingObject
 
@@ -96,8 +126,6 @@ def test_the_order_of_frames_hardly_matters():
 
 
 def test_without_a_profile_the_pipeline_measures():
-    from dataclasses import replace
-
     simulated = made(800)
     burst = Burst("b", tuple(f.with_info(replace(f.info, noise=None)) for f in simulated.burst))
     noise, source = estimate_noise(burst, make_aligner)

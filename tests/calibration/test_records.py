@@ -13,7 +13,7 @@ from burstsr.core.errors import InputFileError, OutputError, SettingsError
 from burstsr.core.noise import Noise
 from burstsr.profiles.files import read_record, to_dict, write_record
 from burstsr.profiles.folder import file_name, match, over_iso, profile_folder, read_profiles
-from burstsr.profiles.records import DefectRecord, LensRecord, NoiseRecord
+from burstsr.profiles.records import ColourRecord, DefectRecord, LensRecord, NoiseRecord
 from calibration.jiggle import jiggle_offsets
 
 DATE = "2026-01-01T00:00:00+00:00"
@@ -21,7 +21,9 @@ NOISE = NoiseRecord('a "maker" \\ model é', 400.0, DATE, "burst", (1e-4, 2e-4, 
 NOISE = replace(NOISE, black_dn=((1.5, 2.0), (3.0, 4.0)), white_dn=16383.0)
 DEFECTS = DefectRecord("camera", 0.0, DATE, "darks", (40, 60), ((1, 2), (3, 4)), (), row_offset_dn=(0.5, -0.5) * 20)
 LENS = LensRecord("camera", 100.0, DATE, "slanted edge", 0.5, mtf50=0.3, frequency=(0.0, 0.5), mtf=(1.0, 0.2), aperture=2.8)
-RECORDS = (NOISE, DEFECTS, LENS, jiggle_offsets(16, 2.0, focal_px=3000.0))
+PLACE = {"y_px": 10.0, "x_px": 20.5, "psf_sigma_px": 0.4}
+COLOUR = ColourRecord("camera", 100.0, DATE, "24 patches", ((1.0, 0.1, -0.2), (-0.4, 1.2, 0.1), (0.0, 0.2, 0.7)), delta_e_mean=1.5)
+RECORDS = (NOISE, DEFECTS, replace(LENS, places=(PLACE, PLACE)), COLOUR, jiggle_offsets(16, 2.0, focal_px=3000.0))
 
 
 @pytest.mark.parametrize("suffix", [".json", ".toml"])
@@ -171,3 +173,8 @@ def test_negative_betas_of_a_table_are_kept(tmp_path):
     again = read_record(tmp_path / "r.json")
     assert again == record and again.noise.beta.min() >= 0
     assert min(over_iso([again, replace(again, iso=2 * again.iso)], 1.5 * again.iso).beta) >= 0
+
+
+def test_noise_of_a_single_frame_is_used_only_where_it_is_named():
+    info = replace(frame_of(np.full((40, 60), 0.2)).info, camera=NOISE.camera, iso=NOISE.iso, noise=None)
+    assert match([(Path("f.json"), replace(NOISE, method="single frame"))], info).noise is None

@@ -13,7 +13,7 @@ from burstsr.core.srgb import SRGB_TO_XYZ
 from burstsr.io.dng import write_cfa_dng
 from burstsr.profiles.files import read_record, write_record
 from burstsr.profiles.records import DefectRecord, LensRecord, NoiseRecord
-from calibration.synthetic import edge_frames, flat_frames
+from calibration.synthetic import chart_frame, edge_frames, flat_frames
 
 DATE = "2026-01-01T00:00:00+00:00"
 
@@ -178,6 +178,9 @@ def test_motion_that_is_given_is_used(run, bursts, folder, tmp_path):
         (("process", "nowhere", "-o", "out", "--profile", "none", "--profile", "x"), "--profile none"),
         (("process", "nowhere", "-o", "out", "--profile", "x"), "x: no such file"),
         (("calibrate", "lens", "x", "--roi", "1,2,3"), "X,Y,W,H"),
+        (("calibrate", "lens", "x", "--field", "--burst"), "--field"),
+        (("calibrate", "lens", "x", "--field", "--window", "2"), "--window"),
+        (("calibrate", "colour", "x", "--corners", "1,2,3"), "eight numbers"),
     ],
 )
 def test_wrong_usage(run, folder, argv, message, tmp_path, monkeypatch):
@@ -191,6 +194,12 @@ def test_lens_from_an_edge(run_json, folder, tmp_path):
     status, found = run_json("calibrate", "lens", *paths, "-o", tmp_path / "lens.toml")
     assert status == 0 and found["psf_sigma_px"] == pytest.approx(0.5, rel=0.05)
     assert read_record(tmp_path / "lens.toml").psf_sigma_px == found["psf_sigma_px"]
+
+
+def test_lens_over_the_field(run_json, folder, tmp_path):
+    (path,) = written([chart_frame(0.5, Noise.of_iso(100), np.random.default_rng(1), shape=(256, 320))], tmp_path / "chart", "chart")
+    status, found = run_json("calibrate", "lens", "--field", path, "-o", tmp_path / "lens.json")
+    assert status == 0 and len(found["places"]) >= 3 and read_record(tmp_path / "lens.json").psf_sigma_px == found["psf_sigma_px"]
 
 
 def test_defects_from_darks(run_json, flats, folder):
