@@ -6,8 +6,9 @@ displaced along their normal by what the aberration displaces: two numbers per c
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import cv2
@@ -25,7 +26,8 @@ Doubles = NDArray[np.float64]
 Window = tuple[int, int, int, int]
 WINDOW_PX = 48
 _ZONES = (5, 7)  # of the frame, along y and x, in each of which edges are sought
-_TRIES = 3  # windows that are tried in a zone
+_LEAST_ZONE = 1.5  # of a window: least side of a zone
+_TRIES, _PER_ZONE = 4, 2  # windows that are tried in a zone, and edges that suffice
 _LEAST_CONTRAST = 0.1  # of the steepest windows
 _LEAST_COHERENCE = 0.8  # of gradients: 1 where all have one direction
 _FEWEST = 3  # places
@@ -61,11 +63,15 @@ def lens_over_field(frames: Sequence[Frame], window_px: int = WINDOW_PX) -> Lens
     """
     if not frames:
         raise BurstError("no frames of a chart")
-    places = [place for frame in frames for window in _windows(frame, window_px) if (place := _place(frame, window)) is not None]
+    places: list[Place] = []
+    for frame in frames:
+        for windows in _windows(frame, window_px):
+            found = (place for window in windows if (place := _place(frame, window)) is not None)
+            places += itertools.islice(found, _PER_ZONE)
     places = _separate(places, window_px)
     if len(places) < _FEWEST:
-        found = f"{len(places)} places with a single slanted edge, of at least {_FEWEST}"
-        raise SettingsError(f"{frames[0].info.path}: {found}; the chart needs edges at {ANGLES_DEG[0]:g} to {ANGLES_DEG[1]:g} degrees all over the frame")
+        shown = f"{len(places)} places with a single slanted edge, of at least {_FEWEST}"
+        raise SettingsError(f"{frames[0].info.path}: {shown}; the chart needs edges at {ANGLES_DEG[0]:g} to {ANGLES_DEG[1]:g} degrees all over the frame")
     info, sigma = frames[0].info, np.array([place.sigma for place in places])
     middle = np.median(sigma, axis=0)
     spread = 1.4826 * float(np.median(np.abs(sigma[:, 1] - middle[1])))
@@ -116,8 +122,8 @@ def lateral_of(places: Sequence[Place], colour: int, shape: tuple[int, int]) -> 
     return float(k[0]), float(k[1]) if terms > 1 else 0.0
 
 
-def _windows(frame: Frame, window_px: int) -> list[Window]:
-    """Return windows x, y, width, height that seem to show one slanted edge: in each zone those with the strongest gradients of one direction."""
+def _windows(frame: Frame, window_px: int) -> Iterator[list[Window]]:
+    """Yield, by zone, windows x, y, width, height that seem to show one slanted edge: those with the strongest gradients of one direction."""
     green = cells(as_bayer(frame))[..., 1]
     side = window_px // 2
     dy, dx = (cv2.Sobel(cv2.GaussianBlur(green, (0, 0), 1.5), cv2.CV_32F, *order, ksize=3) for order in ((0, 1), (1, 0)))
@@ -130,9 +136,10 @@ def _windows(frame: Frame, window_px: int) -> list[Window]:
     score[energy < _LEAST_CONTRAST * float(energy.max(initial=0))] = 0
     half = side // 2
     score[:half], score[-half:], score[:, :half], score[:, -half:] = 0, 0, 0, 0
-    found: list[Window] = []
-    for rows in np.array_split(np.arange(score.shape[0]), _ZONES[0]):
-        for columns in np.array_split(np.arange(score.shape[1]), _ZONES[1]):
+    zones = [max(1, min(most, int(length / (_LEAST_ZONE * side)))) for most, length in zip(_ZONES, score.shape, strict=True)]
+    for rows in np.array_split(np.arange(score.shape[0]), zones[0]):
+        for columns in np.array_split(np.arange(score.shape[1]), zones[1]):
+            found: list[Window] = []
             zone = score[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1].copy()
             for _ in range(_TRIES):
                 y, x = np.unravel_index(int(np.argmax(zone)), zone.shape)
@@ -140,7 +147,7 @@ def _windows(frame: Frame, window_px: int) -> list[Window]:
                     break
                 found.append((2 * (int(columns[0] + x) - half), 2 * (int(rows[0] + y) - half), 2 * side, 2 * side))
                 zone[max(y - half, 0) : y + half, max(x - half, 0) : x + half] = 0
-    return found
+            yield found
 
 
 def _place(frame: Frame, window: Window) -> Place | None:

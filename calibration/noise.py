@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from burstsr.align import Aligner
 from burstsr.core.burst import Burst, Frame, FrameInfo
@@ -23,6 +24,7 @@ from burstsr.simulate.noise_profiles import camera_line
 from calibration.checks import check_burst_light
 from calibration.photon_transfer import photon_transfer
 
+Pair = tuple[ArrayLike, ArrayLike]
 _UNKNOWN = (("alpha", 0.08), ("beta", 0.5))  # relative errors beyond which a value is called unknown
 _GRID = 12  # sampled positions per side of a frame for the test of flatness
 _FLAT = 0.05  # tolerated relative standard deviation from a smooth surface
@@ -66,7 +68,7 @@ def _record(info: FrameInfo, method: str, found: NoiseFit) -> NoiseRecord:
         beta=triple(found.noise.beta),
         alpha_error=triple(found.alpha_error),
         beta_error=triple(found.beta_error),
-        unknown=hardly_known(found),
+        unknown=hardly_known((found.noise.alpha, found.alpha_error), (found.noise.beta, found.beta_error)),
         white_dn=info.levels.white,
         black_dn=((float(black[0, 0]), float(black[0, 1])), (float(black[1, 0]), float(black[1, 1]))),
         level=tuple(tuple(map(float, p.level)) for p in found.points),
@@ -74,10 +76,10 @@ def _record(info: FrameInfo, method: str, found: NoiseFit) -> NoiseRecord:
     )
 
 
-def hardly_known(found: NoiseFit) -> tuple[str, ...] | None:
-    """Return which of alpha and beta have a channel whose relative error is too large; None for neither."""
-    values = {name: getattr(found, f"{name}_error") / np.maximum(getattr(found.noise, name), 1e-30) for name, _ in _UNKNOWN}
-    return tuple(name for name, most in _UNKNOWN if values[name].max() > most) or None
+def hardly_known(alpha: Pair, beta: Pair) -> tuple[str, ...] | None:
+    """Return which of alpha and beta, each (values, standard errors) of R, G, B, have a channel whose relative error is too large; None for neither."""
+    worst = [float((np.array(error) / np.maximum(value, 1e-30)).max()) for value, error in (alpha, beta)]
+    return tuple(name for (name, most), found in zip(_UNKNOWN, worst, strict=True) if found > most) or None
 
 
 def noise_from_flats(flats: Flats, darks: Sequence[FrameInfo] = ()) -> NoiseRecord:
@@ -113,7 +115,8 @@ def combined(records: Sequence[NoiseRecord]) -> NoiseRecord:
         found.append(triple((values * weight).sum(axis=0) / weight.sum(axis=0)))
         errors.append(triple(1 / np.sqrt(weight.sum(axis=0))))
     r = records[0]
-    return NoiseRecord(r.camera, r.iso, now(), r.method, found[0], found[1], errors[0], errors[1], r.black_dn, r.white_dn)
+    unknown = None if all(r.unknown is None for r in records) else hardly_known((found[0], errors[0]), (found[1], errors[1]))
+    return NoiseRecord(r.camera, r.iso, now(), r.method, found[0], found[1], errors[0], errors[1], r.black_dn, r.white_dn, unknown=unknown)
 
 
 def as_flats(infos: Sequence[FrameInfo]) -> list[Flats]:

@@ -61,7 +61,6 @@ class NoiseRecord:
     beta: Triple = _measured(f"{_VARIANCE}; negative in some published tables")
     alpha_error: Triple | None = _optional("standard error of alpha")
     beta_error: Triple | None = _optional("standard error of beta")
-    unknown: tuple[str, ...] | None = _optional("what the measurement hardly determines, of alpha and beta: their relative errors exceed 0.08 and 0.5")
     black_dn: tuple[Pair, Pair] | None = _optional("raw numbers at no light, by site (y % 2, x % 2)")
     white_dn: float | None = _optional("raw number at saturation")
     read_noise_dn: Triple | None = _optional("standard deviation at no light, raw numbers; R, G, B")
@@ -72,6 +71,7 @@ class NoiseRecord:
     prnu: Triple | None = _optional("standard deviation of pixels' sensitivity over its mean; R, G, B")
     level: tuple[tuple[float, ...], ...] | None = _optional("levels of the points behind the fit, normalised units; R, G, B")
     variance: tuple[tuple[float, ...], ...] | None = _optional("variances of the points behind the fit, normalised units; R, G, B")
+    unknown: tuple[str, ...] | None = _optional("what the measurement hardly determines, of alpha and beta: their relative errors exceed 0.08 and 0.5")
 
     def __post_init__(self) -> None:
         for name in ("alpha", "beta"):

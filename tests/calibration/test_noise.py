@@ -11,7 +11,7 @@ from burstsr.core.burst import Burst
 from burstsr.core.censored_normal import clipped_moments, unclipped_moments
 from burstsr.core.errors import BurstError, SettingsError
 from burstsr.core.noise import Noise
-from burstsr.noise import NoiseFit, Points, check_noise_profile, estimate_noise, fit, measure
+from burstsr.noise import Points, check_noise_profile, estimate_noise, fit, measure
 from burstsr.profiles.records import NoiseRecord
 from burstsr.robustness.noise_curves import STEPS, noise_curves
 from burstsr.simulate import SimulateSettings, simulate_burst
@@ -106,8 +106,9 @@ def test_a_single_frame_bounds_its_noise():
 
 
 def test_what_is_hardly_determined_is_called_unknown():
-    fitted = NoiseFit(Noise.of_iso(100), Noise.of_iso(100).alpha * [0.02, 0.2, 0.02], Noise.of_iso(100).beta * 0.1, ())
-    assert hardly_known(fitted) == ("alpha",) and hardly_known(replace(fitted, alpha_error=fitted.beta_error)) is None
+    noise = Noise.of_iso(100)
+    beta = noise.beta, 0.1 * noise.beta
+    assert hardly_known((noise.alpha, noise.alpha * [0.02, 0.2, 0.02]), beta) == ("alpha",) and hardly_known((noise.alpha, noise.alpha * 0.05), beta) is None
 
 
 def test_movers_and_hot_pixels_do_not_count(rng):

@@ -197,7 +197,7 @@ def test_lens_from_an_edge(run_json, folder, tmp_path):
 
 
 def test_lens_over_the_field(run_json, folder, tmp_path):
-    (path,) = written([chart_frame(0.5, Noise.of_iso(100), np.random.default_rng(1), shape=(256, 320))], tmp_path / "chart", "chart")
+    (path,) = written([chart_frame(0.5, Noise.of_iso(100), np.random.default_rng(1), shape=(192, 240))], tmp_path / "chart", "chart")
     status, found = run_json("calibrate", "lens", "--field", path, "-o", tmp_path / "lens.json")
     assert status == 0 and len(found["places"]) >= 3 and read_record(tmp_path / "lens.json").psf_sigma_px == found["psf_sigma_px"]
 
