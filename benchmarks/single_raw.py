@@ -19,7 +19,7 @@ from single.inference import Request, Upscaler, make_upscaler, upscale_frame
 CLASSICAL = {"DHT + bicubic": ("DHT", "bicubic"), "AHD + Lanczos": ("AHD", "lanczos")}  # LibRaw's demosaicing, and interpolation
 OURS = "burstsr + Lanczos"  # our demosaicing
 NETWORKS = {"srresnet": "burstsr + srresnet", "srmd": "burstsr + srmd", "srmd-noise": "burstsr + srmd-noise", "zoom": "zoom"}
-_CROP, _BORDER = 1024, 32  # pixels of the truth
+_CROP, _BORDER = 640, 32  # pixels of the truth
 
 
 def measure(plan: Plan, notes: list[str]) -> list[Record]:

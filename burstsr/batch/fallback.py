@@ -83,7 +83,7 @@ def applied(result: Result, job: Job, why: str, ready: CalibratedBurst | None, p
 
 
 def _upscaled(ready: CalibratedBurst, job: Job, why: str, index: int, progress: Progress | None) -> Result:
-    """Upscale by a network what the frames show at their own size: a tripod burst merged; a single frame demosaiced, or directly from its mosaic."""
+    """Upscale by a network what the frames show at their own size: a tripod burst merged; of a single frame its mosaic; demosaiced; or merged alone."""
     from burstsr.core.burst import Burst
     from burstsr.core.window import region_of_interest
     from burstsr.defects import repair_pixels
@@ -95,7 +95,7 @@ def _upscaled(ready: CalibratedBurst, job: Job, why: str, index: int, progress: 
     if why != _TRIPOD:
         bad_pixels = _bad_pixels(ready)
         burst, index, flows = Burst(burst.name, (burst.frames[index],)), 0, None
-        if upscaler.kind == "bayer":
+        if upscaler.kind == "bayer" or upscaler.noise_map:  # told the noise, it does better than a merge of one frame, which smooths
             frame, settings = repair_pixels(burst.frames[0], bad_pixels), ready.settings
             region = region_of_interest(settings.crop, settings.zoom, frame.info.shape)
             return upscale_frame(region.frame(frame) if region else frame, upscaler)
