@@ -125,7 +125,9 @@ def _groups(sites: Sequence[Split], most_blocks: int) -> list[Split]:
     """Group blocks of similar level and rank; variances are those at the mean level of their bin."""
     blocks = Split(*(np.concatenate([getattr(site, f.name) for site in sites] or [np.zeros(0)]) for f in fields(Split)))
     blocks = replace(blocks, variance=blocks.variance / _LOW)[np.flatnonzero(blocks.variance > 0)]
-    found = []
+    found: list[Split] = []
+    if not blocks.level.size:  # frames without any noise
+        return found
     for part in np.array_split(np.argsort(blocks.level, kind="stable"), int(np.clip(blocks.level.size // _BIN_BLOCKS, 1, _BINS))):
         middle = blocks.level[part].mean()
         blocks.variance[part] *= _usual(middle, blocks) / _usual(blocks.level[part], blocks)
@@ -142,8 +144,8 @@ def _usual(level: NDArray[np.floating], blocks: Split) -> Doubles:
     """Return how noise usually depends on the level: alpha x + beta with read noise of 5 electrons, of the median variance at the median level."""
     middle, variance = max(float(np.median(blocks.level)), 0.0), float(np.median(blocks.variance))
     square = _USUAL_READ_E**2
-    alpha = (np.sqrt(middle**2 + 4 * square * variance) - middle) / (2 * square)  # alpha middle + square alpha^2 = variance
-    return np.asarray(alpha * np.maximum(level, 0.0) + square * alpha**2)
+    alpha = 2 * variance / (np.sqrt(middle**2 + 4 * square * variance) + middle)  # alpha middle + square alpha^2 = variance
+    return np.asarray(np.maximum(alpha * np.maximum(level, 0.0) + square * alpha**2, 1e-40))
 
 
 def _mixtures() -> Doubles:

@@ -6,12 +6,14 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
+from conftest import burst_of
 
 from burstsr.core.burst import Burst
 from burstsr.core.censored_normal import clipped_moments, unclipped_moments
 from burstsr.core.errors import BurstError, SettingsError
 from burstsr.core.noise import Noise
 from burstsr.noise import Points, check_noise_profile, estimate_noise, fit, measure
+from burstsr.noise.from_burst import floors_of
 from burstsr.profiles.records import NoiseRecord
 from burstsr.robustness.noise_curves import STEPS, noise_curves
 from burstsr.simulate import SimulateSettings, simulate_burst
@@ -143,6 +145,14 @@ def test_a_profile_wrong_by_four_is_reported_and_a_right_one_not(iso):
     assert " times the NoiseProfile" in check_noise_profile(simulated.burst, simulated.noise.scaled(0.25), make_aligner)
     assert "noise is 1/" in check_noise_profile(simulated.burst, simulated.noise.scaled(4), make_aligner)
     assert check_noise_profile(Burst("b", simulated.burst.frames[:2]), simulated.noise.scaled(4), make_aligner) == ""
+
+
+def test_frames_without_noise_have_no_floors():
+    """The mean level of no blocks was taken, with a warning."""
+    burst = burst_of([np.full((64, 64), 0.25)] * 3)
+    found = floors_of(burst, Noise.of_iso(100), make_aligner, 1)
+    assert all(ceiling.size == 0 or ceiling.max() < 1e-12 for ceiling in found.ceiling)
+    assert np.isfinite(noise_from_frame(burst.frames[0]).alpha).all()
 
 
 def test_two_frames_are_too_few_to_measure():
