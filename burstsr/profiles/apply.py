@@ -93,7 +93,8 @@ class LensDecision:
     def to_dict(self) -> dict[str, Any]:
         """Return the decision ready for JSON."""
         numbers = {"psf_sigma_px": self.used_px, "record_px": self.record.psf_sigma_px, "record_error_px": self.record.psf_sigma_error_px}
-        numbers |= {"misfit_change": self.check and self.check.change, "misfit_change_error": self.check and self.check.error}
+        change, error = (None, None) if self.check is None else (self.check.change, self.check.error)
+        numbers |= {"misfit_change": change, "misfit_change_error": error}
         return {**{name: value if value is None else round(value, 4) for name, value in numbers.items()}, "reason": self.reason}
 
 
