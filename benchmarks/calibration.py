@@ -238,7 +238,7 @@ def _psnr(made: SimulatedBurst, frames: Burst, settings: Settings) -> float:
 
 
 def _best(sigma: float) -> Settings:
-    return Settings(mode="best", reference=0, measure_noise=False, reconstruct=ReconstructSettings(psf_sigma_px=sigma))
+    return Settings(mode="best", reference=0, measure_noise=False, reconstruct=ReconstructSettings(psf_sigma_px=sigma, measure_lens_blur=False))
 
 
 def _made(image: Path, seed: int, part: tuple[int, int] | None = None, **more: Any) -> SimulatedBurst:  # noqa: ANN401  fields of SimulateSettings

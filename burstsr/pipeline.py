@@ -21,6 +21,7 @@ from burstsr.core.result import Result
 from burstsr.core.window import region_of_interest
 from burstsr.develop import SingleFrameImage, develop, reconstructed, safeguarded
 from burstsr.lateral import choose_lateral
+from burstsr.lens import with_lens_blur
 from burstsr.noise import estimate_snr
 from burstsr.output_noise import output_noise, variance_map
 from burstsr.prepare import choose_reference, choose_scene, repair_defects, resolve_noise
@@ -80,6 +81,7 @@ def super_resolve(
         registered = (register_frames if bracket is None else register_bracket)(frames, index, noise.model, tuned, flows, record)
         registered = without_repaired_samples(registered, frames, defects) if bracket is None else registered
         lateral = choose_lateral(registered, tuned, record) if tuned.mode == "best" else None
+        tuned = with_lens_blur(registered, defects, tuned, lateral, record)
         motion = [view.flow for view in registered.views]
         registered, defects, region = cut_to_region(registered, defects, settings)
         lateral = lateral and lateral.cropped(region.window.top, region.window.left)

@@ -62,10 +62,15 @@ def cut_to_region(registered: Registered, defects: NDArray[np.int64], settings: 
     whole = Window(0, 0, *shape)
     if wanted is None:
         return registered, defects, Region(None, whole, settings.scale)
-    window = _window(registered, wanted, settings.scale)
+    window = window_around(registered, wanted, settings.scale)
+    return cut_to_window(registered, window), window.positions(defects), Region(wanted, window, settings.scale)
+
+
+def cut_to_window(registered: Registered, window: Window) -> Registered:
+    """Return a window of a registered burst; it begins at tiles of all flows."""
     views = [_view(view, window) for view in registered.views]
     gain = registered.noise.gain and registered.noise.gain.cropped(window.top, window.left)
-    cut = replace(
+    return replace(
         registered,
         views=views,
         noise=replace(registered.noise, gain=gain),
@@ -73,17 +78,16 @@ def cut_to_region(registered: Registered, defects: NDArray[np.int64], settings: 
         extended=registered.extended and window.frame(registered.extended),
         extended_samples=None if registered.extended_samples is None else np.ascontiguousarray(registered.extended_samples[window.area]),
     )
-    return cut, window.positions(defects), Region(wanted, window, settings.scale)
 
 
-def _window(registered: Registered, wanted: Window, scale: float) -> Window:
-    """Return the window that the wanted region depends on: it begins at tiles of all flows, at the CFA's period, and at output pixels."""
+def window_around(registered: Registered, wanted: Window, scale: float, margin_px: float = _MARGIN_PX) -> Window:
+    """Return the wanted region with `margin_px` and the motion around it; it begins at tiles of all flows, at the CFA's period, and at output pixels."""
     info = registered.views[0].frame.info
     multiple = math.lcm(2, *info.cfa.period, *(view.flow.tile_px for view in registered.views))
     denominator = Fraction(scale).limit_denominator(_LARGEST_DENOMINATOR).denominator
-    near = wanted.around(_MARGIN_PX, multiple, info.shape)
+    near = wanted.around(margin_px, multiple, info.shape)
     motion = max(float(np.percentile(np.abs(view.flow.tiles[near.parts(view.flow.tile_px)]), _MOTION_PERCENT)) for view in registered.views)
-    return wanted.around(_MARGIN_PX + motion, math.lcm(multiple, denominator), info.shape)
+    return wanted.around(margin_px + motion, math.lcm(multiple, denominator), info.shape)
 
 
 def _view(view: RegisteredFrame, window: Window) -> RegisteredFrame:

@@ -25,7 +25,7 @@ from burstsr.core.flow import Flow
 from burstsr.core.jit_events import COMPILING as COMPILING
 from burstsr.core.noise import Noise
 from burstsr.core.provenance import Provenance
-from burstsr.core.report import ExposureRatio, FrameReport, LateralReport, NoiseReport, ReconstructionReport, Report
+from burstsr.core.report import ExposureRatio, FrameReport, LateralReport, LensBlurReport, NoiseReport, ReconstructionReport, Report
 from burstsr.core.sensor import shows_nothing
 from burstsr.noise import estimate_snr
 from burstsr.reconstruct import Reconstruction
@@ -75,6 +75,7 @@ class Record:
         self._exposures: dict[int, ExposureRatio] = {}
         self._outcome: Reconstruction | None = None
         self._lateral: LateralReport | None = None
+        self._lens_blur: LensBlurReport | None = None
         self._scenes = [list(range(len(burst)))]
         self._noise_warning = ""
         self._raised = 1.0
@@ -192,6 +193,10 @@ class Record:
         self._raised = factor
         self.noise_warning(why)
 
+    def lens_blur(self, facts: LensBlurReport) -> None:
+        """Record the blur of the lens."""
+        self._lens_blur = facts
+
     def lateral(self, facts: LateralReport) -> None:
         """Record the lateral chromatic aberration."""
         self._lateral = facts
@@ -234,6 +239,7 @@ class Record:
             output_noise=run.output_noise,
             reconstruction=_facts(self._outcome),
             lateral=self._lateral,
+            lens_blur=self._lens_blur,
             settings=asdict(run.tuned),
             shape=shape,
             seconds=dict(self._seconds),

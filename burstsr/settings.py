@@ -109,10 +109,11 @@ class ReconstructSettings:
 
     psf_sigma_px: float = setting(
         0.0,
-        "sigma of the lens's Gaussian PSF, in addition to the pixel area; multiplied by 0.9, since too wide a PSF causes ringing",
+        "sigma of the lens's Gaussian PSF, in addition to the pixel area; multiplied by 0.9, since too wide a PSF causes ringing; 0: see measure_lens_blur",
         (0, 1.5),
         unit="raw pixels",
     )
+    measure_lens_blur: bool = setting(True, "without psf_sigma_px: measure the lens's blur in the burst, and correct what is certain of it")
     outer_iterations: int = setting(10, "maximum number of outer iterations (denoising and data fit)", (1, 50))
     cg_iterations: int = setting(12, "maximum number of conjugate-gradient iterations in each of them", (1, 50))
     sigma_start: float = setting(18.0, "denoising strength of the first outer iteration", (0.1, 1000), unit="noise sigma of an output pixel")

@@ -38,7 +38,8 @@ _BLOCKS = 4  # per axis and frame, whose misfits are compared
 
 def best_settings(sigma: float, reference: int | None) -> Settings:
     """Return settings of mode best for a lens of that blur, raw pixels."""
-    return Settings(scale=_SCALE, mode="best", reference=reference, measure_noise=False, reconstruct=ReconstructSettings(psf_sigma_px=sigma))
+    lens = ReconstructSettings(psf_sigma_px=sigma, measure_lens_blur=False)
+    return Settings(scale=_SCALE, mode="best", reference=reference, measure_noise=False, reconstruct=lens)
 
 
 class HeldOut:

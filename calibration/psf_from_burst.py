@@ -1,4 +1,4 @@
-"""Lens blur from a burst of any scene, by two estimators: prediction of held-out frames, and the image's spectrum (`spectrum.py`).
+"""Lens blur from a burst of any scene, by two estimators: prediction of held-out frames, and the image's spectrum (`burstsr.reconstruct.spectrum`).
 
 For each of a few blurs, the remaining frames are reconstructed with it (`burstsr` mode best), and the image predicts the held-out frames (`held_out`): the
 blur that does so best is one estimate. The spectrum is the other, which fails at high noise. Both are weighted by their certainty. A soft scene looks like
@@ -17,11 +17,11 @@ from burstsr.core.errors import BurstError
 from burstsr.noise import estimate_noise
 from burstsr.pipeline import super_resolve
 from burstsr.profiles.records import LensRecord, now
+from burstsr.reconstruct.spectrum import blur_from_spectrum
 from calibration.checks import check_burst_light
 from calibration.crop import crop_middle
 from calibration.held_out import HeldOut, best_settings
 from calibration.noise import make_aligner
-from calibration.spectrum import blur_from_spectrum
 
 Doubles = NDArray[np.float64]
 SIGMAS_PX = (0.0, 0.2, 0.35, 0.5, 0.7, 1.0)

@@ -25,6 +25,7 @@ FLOORS = {
     "export": PIPELINE,
     "develop": PIPELINE,
     "lateral": PIPELINE,
+    "lens": PIPELINE,
     "bracket": PIPELINE,
     "output_noise": PIPELINE,
     "profiles": PROFILES,

@@ -114,6 +114,19 @@ class LateralReport:
 
 
 @dataclass(frozen=True)
+class LensBlurReport:
+    """Blur of the lens as the burst shows it, standard deviation of a Gaussian, raw pixels. corrected_px: what of it was certain, and is corrected."""
+
+    sigma_px: float
+    error_px: float
+    corrected_px: float
+
+    def to_dict(self) -> dict[str, float]:
+        """Return the report ready for JSON."""
+        return {name: round(value, 3) for name, value in vars(self).items()}
+
+
+@dataclass(frozen=True)
 class ReconstructionReport:
     """Reconstruction of mode "best". outer_iterations: mean over tiles. residual: squared residual over variance, mean over probed tiles' samples; about 1.
 
@@ -164,6 +177,7 @@ class Report(Mapping[str, Any]):
     versions: Mapping[str, str] = field(default_factory=dict)
     provenance: Provenance | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
+    lens_blur: LensBlurReport | None = None
 
     @property
     def frames_used(self) -> int:
@@ -199,6 +213,7 @@ class Report(Mapping[str, Any]):
             "output_noise": self.output_noise and _noise_dict(self.output_noise),
             "reconstruction": self.reconstruction and self.reconstruction.to_dict(),
             **({} if self.lateral is None else {"lateral": self.lateral.to_dict()}),
+            **({} if self.lens_blur is None else {"lens_blur": self.lens_blur.to_dict()}),
             "settings": dict(self.settings),
             "shape": list(self.shape),
             "seconds": {name: round(s, 3) for name, s in self.seconds.items()},

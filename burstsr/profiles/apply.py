@@ -178,7 +178,8 @@ def prepared(
     if matched.lens is not None and settings.reconstruct.psf_sigma_px == 0:
         named = sources["lens"] in map(str, known.profiles)
         lens = _decided(matched.lens, burst, None if named or settings.mode != "best" else check_lens)
-        settings = replace(settings, reconstruct=replace(settings.reconstruct, psf_sigma_px=lens.used_px))
+        measure = settings.reconstruct.measure_lens_blur and not named and lens.used_px == 0
+        settings = replace(settings, reconstruct=replace(settings.reconstruct, psf_sigma_px=lens.used_px, measure_lens_blur=measure))
         log.info("%s: lens blur %.3f px of a record's %.3f px: %s", burst.name, lens.used_px, matched.lens.psf_sigma_px, lens.reason)
     if matched.lens is not None and not (_has_lateral(matched.lens) or (lens and lens.used_px)):
         sources.pop("lens", None)

@@ -1,7 +1,22 @@
 """Reconstruction: maximum a posteriori estimate of the image from the samples of all frames (mode "best"), and safeguards."""
 
+from burstsr.reconstruct.lens_blur import LensBlur, lens_blur
+from burstsr.reconstruct.lens_taps import through_lens
 from burstsr.reconstruct.registered_frame import RegisteredFrame
 from burstsr.reconstruct.safeguard import replace_contradicted
-from burstsr.reconstruct.stage import Reconstruction, Task, reconstruct, robustness_of_share, through_lens
+from burstsr.reconstruct.solver import robustness_of_share, unsharpened
+from burstsr.reconstruct.stage import Reconstruction, reconstruct
+from burstsr.reconstruct.task import Task
 
-__all__ = ["Reconstruction", "RegisteredFrame", "Task", "reconstruct", "replace_contradicted", "robustness_of_share", "through_lens"]
+__all__ = [
+    "LensBlur",
+    "Reconstruction",
+    "RegisteredFrame",
+    "Task",
+    "lens_blur",
+    "reconstruct",
+    "replace_contradicted",
+    "robustness_of_share",
+    "through_lens",
+    "unsharpened",
+]

@@ -13,7 +13,8 @@ from burstsr.core.parallel import in_parallel
 from burstsr.reconstruct.agreement import FEWEST_CELLS, contradicted
 from burstsr.reconstruct.data import Sampling, TileData
 from burstsr.reconstruct.registered_frame import RegisteredFrame
-from burstsr.reconstruct.stage import MARGIN, SIDE, Task
+from burstsr.reconstruct.stage import MARGIN, SIDE
+from burstsr.reconstruct.task import Task
 from burstsr.reconstruct.tiles import Tile, tiles
 
 Floats = NDArray[np.float32]

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from calibration.spectrum import blur_from_spectrum, radial_power
+from burstsr.reconstruct.spectrum import blur_from_spectrum, radial_power
 
 SHAPE = (320, 384)
 

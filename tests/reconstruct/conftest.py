@@ -10,7 +10,7 @@ from burstsr.core.cfa import Cfa
 from burstsr.core.flow import Flow
 from burstsr.core.lateral import NO_LATERAL
 from burstsr.reconstruct import equations, naive
-from burstsr.reconstruct.stage import _gaussian
+from burstsr.reconstruct.lens_taps import gaussian
 from reconstruct.scenes import BEST, FAST, simulated
 
 SCALES = [1.0, 1.5, 2.0, 3.0, 4.0]
@@ -71,7 +71,7 @@ def case_of(scale, rng, sigma=0.0, shape=(23, 26), flow_px=0.8, **changes):
     cells = np.floor((origin + shape) / scale / 2).astype(int) - corner + 1
     robustness = (rng.uniform(0, 1, cells) * (rng.uniform(0, 1, cells) > 0.1)).astype(np.float32)
     certainty = rng.uniform(50, 2000, (3, *shape)).astype(np.float32)
-    case = Case(samples, place, np.array(Cfa.parse("GRBG"), np.int64), scale, back, robustness, corner, certainty, origin, _gaussian(sigma))
+    case = Case(samples, place, np.array(Cfa.parse("GRBG"), np.int64), scale, back, robustness, corner, certainty, origin, gaussian(sigma))
     return replace(case, **changes)
 
 

@@ -11,7 +11,7 @@ from burstsr.core.coords import raw_position
 from burstsr.core.flow import Flow
 from burstsr.core.lateral import LateralAberration
 from burstsr.reconstruct import equations, loops, naive, normal_matrix_loops
-from burstsr.reconstruct.stage import _gaussian
+from burstsr.reconstruct.lens_taps import gaussian
 from reconstruct.conftest import BLURS, SCALES, case_of
 
 SHAPES = [(23, 26), (9, 31), (30, 12)]
@@ -183,14 +183,14 @@ def test_product_is_linear_and_symmetric(case, rng):
 
 @pytest.mark.parametrize("sigma", [0.0, 0.5, 1.3])
 def test_blur_is_the_matrix(sigma, rng):
-    taps, x = _gaussian(sigma), rng.normal(0, 1, (3, 17, 22)).astype(np.float32)
+    taps, x = gaussian(sigma), rng.normal(0, 1, (3, 17, 22)).astype(np.float32)
     out = np.empty_like(x)
     normal_matrix_loops.blur(x, taps, np.empty_like(x), out)
     close(out.ravel(), naive.blur_matrix(taps.astype(float), (17, 22)) @ x.ravel().astype(float), PRODUCT_RELATIVE)
 
 
 def test_blur_is_self_adjoint_and_keeps_constants():
-    taps = _gaussian(0.8)
+    taps = gaussian(0.8)
     G = naive.blur_matrix(taps.astype(float), (17, 22))
     assert abs(G - G.T).max() == 0
     inside = naive.inside((17, 22), len(taps) // 2) > 0

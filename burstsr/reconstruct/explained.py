@@ -1,0 +1,48 @@
+"""What is done where an image does not explain the samples: contradicting samples (a moving branch, a blinking lamp, a hot pixel) cause ringing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from burstsr.reconstruct.agreement import falling, mean_misfit
+from burstsr.reconstruct.data import TileData
+
+Floats = NDArray[np.float32]
+_UNEXPLAINED = (2.5, 4.0)  # mean squared residual over variance: from explained to unexplained
+_UNIMPROVED = (0.25, 0.5)  # the same relative to that of the first estimate
+_DOUBTED = (1.2, 1.5)  # as _UNEXPLAINED, from certain to doubted
+_HARDLY_IMPROVED = (0.1, 0.3)  # what exceeds the noise, relative to what exceeded it in the first estimate
+_NEAR_PX = 0.5  # radius, raw pixels, of the surroundings
+
+
+def keep_explained(data: TileData, robustness_maps: Sequence[Floats], x: Floats, start: Floats, scale: float) -> Floats:
+    """Return the image x (p, h, w) where it explains the samples, elsewhere the first estimate `start`, and between the two x within the range of `start`.
+
+    Detail that is slightly misaligned is also left unexplained, but far better explained than by the first estimate. Samples of a few frames that contradict
+    each other may be explained all the same, by dots: they are outside the range of the first estimate around them, in which `start` has the frames' mean.
+    """
+    robustness_maps = data.weighted(robustness_maps)
+    left = mean_misfit(data.misfits(x), robustness_maps)
+    if left.max() <= _DOUBTED[0]:
+        return x
+    before = mean_misfit(data.misfits_of_start(), robustness_maps)
+    still = np.asarray((left - 1) / np.maximum(before - 1, np.float32(1e-3)), np.float32)
+    certain = np.maximum(falling(left, *_DOUBTED), falling(still, *_HARDLY_IMPROVED) * falling(left, *_UNEXPLAINED))
+    doubt = data.of_pixels(1 - certain)
+    x = np.asarray(x + doubt * (_within_range(x, start, scale) - x), np.float32)
+    if left.max() <= _UNEXPLAINED[0]:
+        return x
+    remaining = np.asarray(left / np.maximum(before, np.float32(1e-6)), np.float32)
+    share = data.of_pixels(np.maximum(falling(left, *_UNEXPLAINED), falling(remaining, *_UNIMPROVED)))
+    return np.asarray(start + share * (x - start), np.float32)
+
+
+def _within_range(x: Floats, start: Floats, scale: float) -> Floats:
+    """Return x limited to the extremes of `start` around each pixel."""
+    kernel = np.ones((2 * max(1, round(_NEAR_PX * scale)) + 1,) * 2, np.uint8)
+    low, high = (np.stack([of(plane, kernel) for plane in start]) for of in (cv2.erode, cv2.dilate))
+    return np.asarray(np.clip(x, low, high), np.float32)
