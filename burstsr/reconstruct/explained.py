@@ -19,11 +19,10 @@ _HARDLY_IMPROVED = (0.1, 0.3)  # what exceeds the noise, relative to what exceed
 _NEAR_PX = 0.5  # radius, raw pixels, of the surroundings
 
 
-def keep_explained(data: TileData, robustness_maps: Sequence[Floats], x: Floats, start: Floats, scale: float) -> Floats:
-    """Return the image x (p, h, w) where it explains the samples, elsewhere the first estimate `start`, and between the two x within the range of `start`.
+def without_dots(data: TileData, robustness_maps: Sequence[Floats], x: Floats, start: Floats, scale: float) -> Floats:
+    """Return the image x (p, h, w) within the range of the first estimate `start` where it hardly explains the samples better than `start` does.
 
-    Detail that is slightly misaligned is also left unexplained, but far better explained than by the first estimate. Samples of a few frames that contradict
-    each other may be explained all the same, by dots: they are outside the range of the first estimate around them, in which `start` has the frames' mean.
+    Samples of a few frames that contradict each other may be explained all the same, by dots: they are outside the range of `start`, which is the frames' mean.
     """
     robustness_maps = data.weighted(robustness_maps)
     left = mean_misfit(data.misfits(x), robustness_maps)
@@ -32,10 +31,19 @@ def keep_explained(data: TileData, robustness_maps: Sequence[Floats], x: Floats,
     before = mean_misfit(data.misfits_of_start(), robustness_maps)
     still = np.asarray((left - 1) / np.maximum(before - 1, np.float32(1e-3)), np.float32)
     certain = np.maximum(falling(left, *_DOUBTED), falling(still, *_HARDLY_IMPROVED) * falling(left, *_UNEXPLAINED))
-    doubt = data.of_pixels(1 - certain)
-    x = np.asarray(x + doubt * (_within_range(x, start, scale) - x), np.float32)
+    return np.asarray(x + data.of_pixels(1 - certain) * (_within_range(x, start, scale) - x), np.float32)
+
+
+def keep_explained(data: TileData, robustness_maps: Sequence[Floats], x: Floats, start: Floats) -> Floats:
+    """Return the image x (p, h, w) where it explains the samples, elsewhere the first estimate `start`.
+
+    Detail that is slightly misaligned is also left unexplained, but far better explained than by the first estimate.
+    """
+    robustness_maps = data.weighted(robustness_maps)
+    left = mean_misfit(data.misfits(x), robustness_maps)
     if left.max() <= _UNEXPLAINED[0]:
         return x
+    before = mean_misfit(data.misfits_of_start(), robustness_maps)
     remaining = np.asarray(left / np.maximum(before, np.float32(1e-6)), np.float32)
     share = data.of_pixels(np.maximum(falling(left, *_UNEXPLAINED), falling(remaining, *_UNIMPROVED)))
     return np.asarray(start + share * (x - start), np.float32)

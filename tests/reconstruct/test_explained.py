@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from burstsr.reconstruct.explained import keep_explained
+from burstsr.reconstruct.explained import keep_explained, without_dots
 
 
 class Data:
@@ -37,7 +37,8 @@ def images():
 
 def kept(images, before, after):
     x, start = images
-    return keep_explained(Data(before, after), [np.ones((6, 6), np.float32)], x, start, 2.0)
+    data, maps = Data(before, after), [np.ones((6, 6), np.float32)]
+    return keep_explained(data, maps, without_dots(data, maps, x, start, 2.0), start)
 
 
 @pytest.mark.parametrize(("before", "after"), [(1.1, 1.0), (9.0, 1.1), (8.0, 1.6)])
