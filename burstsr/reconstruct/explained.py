@@ -16,11 +16,13 @@ _UNEXPLAINED = (2.5, 4.0)  # mean squared residual over variance: from explained
 _UNIMPROVED = (0.25, 0.5)  # the same relative to that of the first estimate
 _DOUBTED = (1.2, 1.5)  # as _UNEXPLAINED, from certain to doubted
 _HARDLY_IMPROVED = (0.1, 0.3)  # what exceeds the noise, relative to what exceeded it in the first estimate
+_CONTRADICTED = (1.3, 2.0)  # as _UNEXPLAINED, where x is also steeper than the first estimate:
+_STEEPER = (2.0, 3.0)  # squared gradients relative to the first estimate's: from detail to dots
 _NEAR_PX = 0.5  # radius, raw pixels, of the surroundings
 
 
 def without_dots(data: TileData, robustness_maps: Sequence[Floats], x: Floats, start: Floats, scale: float) -> Floats:
-    """Return the image x (p, h, w) within the range of the first estimate `start` where it hardly explains the samples better than `start` does.
+    """Return the image x (p, h, w) within the range of the first estimate `start` where it hardly explains the samples better, or steeply and not in full.
 
     Samples of a few frames that contradict each other may be explained all the same, by dots: they are outside the range of `start`, which is the frames' mean.
     """
@@ -31,6 +33,8 @@ def without_dots(data: TileData, robustness_maps: Sequence[Floats], x: Floats, s
     before = mean_misfit(data.misfits_of_start(), robustness_maps)
     still = np.asarray((left - 1) / np.maximum(before - 1, np.float32(1e-3)), np.float32)
     certain = np.maximum(falling(left, *_DOUBTED), falling(still, *_HARDLY_IMPROVED) * falling(left, *_UNEXPLAINED))
+    steeper = data.steepness(x) / np.maximum(data.steepness_of_start, np.float32(1e-6))
+    certain = np.minimum(certain, np.maximum(falling(left, *_CONTRADICTED), falling(steeper, *_STEEPER)))
     return np.asarray(x + data.of_pixels(1 - certain) * (_within_range(x, start, scale) - x), np.float32)
 
 

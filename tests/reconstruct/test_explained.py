@@ -9,7 +9,8 @@ from burstsr.reconstruct.explained import keep_explained, without_dots
 class Data:
     """Misfits that are the same everywhere."""
 
-    def __init__(self, before, after):
+    def __init__(self, before, after, steeper=1.0):
+        self._steeper = steeper
         self._before, self._after = (np.full((6, 6), v, np.float32) for v in (before, after))
 
     def weighted(self, maps):
@@ -20,6 +21,11 @@ class Data:
 
     def misfits_of_start(self):
         return [self._before]
+
+    steepness_of_start = np.ones((6, 6), np.float32)
+
+    def steepness(self, image):
+        return np.full((6, 6), self._steeper, np.float32)
 
     def of_pixels(self, values):
         return np.kron(values, np.ones((4, 4), np.float32))
@@ -35,9 +41,9 @@ def images():
     return x, start
 
 
-def kept(images, before, after):
+def kept(images, before, after, steeper=1.0):
     x, start = images
-    data, maps = Data(before, after), [np.ones((6, 6), np.float32)]
+    data, maps = Data(before, after, steeper), [np.ones((6, 6), np.float32)]
     return keep_explained(data, maps, without_dots(data, maps, x, start, 2.0), start)
 
 
@@ -50,6 +56,12 @@ def test_dots_that_hardly_explain_more_are_held_within_the_range_around_them(ima
     out, (x, start) = kept(images, 2.4, 1.8), images
     assert (out[:, 12, 12] <= start[:, 11:14, 11:14].max(axis=(1, 2)) + 1e-6).all()
     np.testing.assert_array_equal(out[:, 5, 5], x[:, 5, 5])
+
+
+def test_steep_detail_is_kept_only_where_it_explains_the_samples_in_full(images):
+    out, start = kept(images, 20.0, 2.4, steeper=4.0), images[1]
+    assert (out[:, 12, 12] <= start[:, 11:14, 11:14].max(axis=(1, 2)) + 1e-6).all()
+    np.testing.assert_array_equal(kept(images, 20.0, 1.2, steeper=4.0), images[0])
 
 
 def test_what_explains_nothing_is_the_first_estimate(images):
