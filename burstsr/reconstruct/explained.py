@@ -33,7 +33,7 @@ def without_dots(data: TileData, robustness_maps: Sequence[Floats], x: Floats, s
     before = mean_misfit(data.misfits_of_start(), robustness_maps)
     still = np.asarray((left - 1) / np.maximum(before - 1, np.float32(1e-3)), np.float32)
     certain = np.maximum(falling(left, *_DOUBTED), falling(still, *_HARDLY_IMPROVED) * falling(left, *_UNEXPLAINED))
-    steeper = data.steepness(x) / np.maximum(data.steepness_of_start, np.float32(1e-6))
+    steeper = np.asarray(data.steepness(x) / np.maximum(data.steepness_of_start, np.float32(1e-6)), np.float32)
     certain = np.minimum(certain, np.maximum(falling(left, *_CONTRADICTED), falling(steeper, *_STEEPER)))
     return np.asarray(x + data.of_pixels(1 - certain) * (_within_range(x, start, scale) - x), np.float32)
 
