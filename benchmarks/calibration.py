@@ -29,9 +29,8 @@ from burstsr.core.noise import Noise
 from burstsr.io.images import read_image
 from burstsr.noise import check_noise_profile, measure
 from burstsr.quality.image_error import psnr_srgb
-from burstsr.settings import ReconstructSettings
 from burstsr.simulate import FrameMotion, SimulatedBurst, SimulateSettings, flows_from_motions, motions_from_record, simulate_burst
-from calibration.held_out import HeldOut
+from calibration.held_out import HeldOut, best_settings
 from calibration.jiggle import jiggle_offsets
 from calibration.lens_check import judged
 from calibration.noise import make_aligner, noise_from_burst
@@ -153,7 +152,7 @@ def harm(plan: Plan) -> list[Row]:
                 for seed in range(min(plan.seeds, HARM_SEEDS)):
                     made = _made(plan.data / name, seed, part=HARM_PART, iso=iso, blur_sigma_px=sigma, frames=HARM_FRAMES)
                     record, held_out = psf_from_burst(made.burst), HeldOut(made.burst, HARM_PART[0])
-                    known = {s: _psnr(made, made.burst, _best(s)) for s in {0.0, min(record.certain_px, 1.5), max(sigma - EDGE_ERROR_PX, 0.0)}}
+                    known = {s: _psnr(made, made.burst, best_settings(s, 0)) for s in {0.0, min(record.certain_px, 1.5), max(sigma - EDGE_ERROR_PX, 0.0)}}
                     edge_px = max(sigma - EDGE_ERROR_PX, 0.0)
                     passed, wrong = (s > 0 and judged(held_out, s).passed for s in (edge_px, sigma + 0.5))
                     values = [record.psf_sigma_px, record.psf_sigma_error_px or 0.0, record.certain_px, known[0.0]]
@@ -187,7 +186,7 @@ def cost(plan: Plan) -> list[Row]:
                 calibrated = Burst("b", tuple(f.with_info(replace(f.info, noise=own)) for f in made.burst))
                 blur = psf_from_burst(calibrated).psf_sigma_px
                 fast = [_psnr(made, b, Settings(reference=0)) for b in (made.burst, calibrated)]
-                best = [_psnr(made, b, _best(s)) for b, s in ((made.burst, 0.4), (calibrated, 0.4), (calibrated, blur))]
+                best = [_psnr(made, b, best_settings(s, 0)) for b, s in ((made.burst, 0.4), (calibrated, 0.4), (calibrated, blur))]
                 found.append([fast[0] - fast[1], best[0] - best[1], best[0] - best[2], blur])
             values = np.array(found)
             names = ("fast, own noise", "best, own noise", "best, own noise and blur", "blur px")
@@ -205,7 +204,7 @@ def jiggle(plan: Plan) -> list[Row]:
                 offsets = motions_from_record([dict(m) for m in jiggle_offsets(frames, 2.0).motions])
                 row: Row = {"picture": Path(name).stem, "iso": iso, "frames": frames}
                 for mode in ("fast", "best"):
-                    settings = Settings(reference=0) if mode == "fast" else _best(0.0)
+                    settings = Settings(reference=0) if mode == "fast" else best_settings(0.0, 0)
                     for kind, motion in (("jiggle", offsets), ("hand", "handheld"), ("tripod", "tripod")):
                         values = [_jiggled(plan.data / name, seed, iso, frames, motion, settings) for seed in range(plan.seeds if kind == "hand" else 1)]
                         row[f"{kind}, {mode}"] = f"{np.mean(values):.2f}" + (f" ({min(values):.2f} to {max(values):.2f})" if len(values) > 1 else "")
@@ -235,10 +234,6 @@ def _jiggled(image: Path, seed: int, iso: float, frames: int, motion: str | tupl
 
 def _psnr(made: SimulatedBurst, frames: Burst, settings: Settings) -> float:
     return psnr_srgb(super_resolve(frames, settings).image, made.truth, made.burst.info.colour, _BORDER)
-
-
-def _best(sigma: float) -> Settings:
-    return Settings(mode="best", reference=0, measure_noise=False, reconstruct=ReconstructSettings(psf_sigma_px=sigma, measure_lens_blur=False))
 
 
 def _made(image: Path, seed: int, part: tuple[int, int] | None = None, **more: Any) -> SimulatedBurst:  # noqa: ANN401  fields of SimulateSettings

@@ -32,6 +32,7 @@ def with_lens_blur(burst: Registered, defects: NDArray[np.int64], tuned: Setting
     s = tuned.reconstruct
     if tuned.mode != "best" or not s.measure_lens_blur or s.psf_sigma_px > 0:
         return tuned
+    record.stage("lens")
     found = measure_lens_blur(burst, defects, tuned, lateral)
     if found is None:
         return tuned

@@ -17,7 +17,7 @@ from burstsr.core.errors import BurstError
 from burstsr.noise import estimate_noise
 from burstsr.pipeline import super_resolve
 from burstsr.profiles.records import LensRecord, now
-from burstsr.reconstruct.spectrum import blur_from_spectrum
+from burstsr.reconstruct.spectrum import blur_of_image
 from calibration.checks import check_burst_light
 from calibration.crop import crop_middle
 from calibration.held_out import HeldOut, best_settings
@@ -27,7 +27,6 @@ Doubles = NDArray[np.float64]
 SIGMAS_PX = (0.0, 0.2, 0.35, 0.5, 0.7, 1.0)
 _FEWEST = 5
 _PART_PX, _SPECTRUM_PX = 320, 640  # side of the central part that is predicted, and whose spectrum is used
-_OFFSET = 0.003  # added before the square root
 _SCALE = 2.0
 _UNCERTAIN = 0.3, 0.03  # standard error of prediction, in addition to the spread over frames: relative, and px
 _SYSTEMATIC_PX2 = 0.09  # of the squared blur: a soft scene looks like a sigma of up to 0.3 px where there is none
@@ -73,11 +72,9 @@ def _of_spectrum(burst: Burst) -> tuple[float, float]:
     """Return the same from the spectrum of green, reconstructed without deblurring the lens."""
     part = crop_middle(burst, _SPECTRUM_PX)
     noise, _ = estimate_noise(part, make_aligner)
-    green = np.maximum(super_resolve(part, best_settings(0.0, None)).image[..., 1], 0)
+    green = super_resolve(part, best_settings(0.0, None)).image[..., 1]
     samples_per_pixel = len(part) * float(part.info.cfa.share[1]) / _SCALE**2
-    slope2 = 0.25 / (green + np.float32(_OFFSET))  # (d root / d green)^2
-    variance = float(np.mean((noise.alpha[1] * green + noise.beta[1]) * slope2)) / samples_per_pixel
-    return blur_from_spectrum(np.sqrt(green + np.float32(_OFFSET)), variance, _SCALE)
+    return blur_of_image(green, (noise.alpha[1], noise.beta[1]), samples_per_pixel, _SCALE)
 
 
 def _lowest(sigmas: Doubles, misfits: Doubles) -> float:

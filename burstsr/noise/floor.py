@@ -102,6 +102,11 @@ def _structure(groups: Sequence[Split], ceiling: Doubles) -> Doubles:
     return np.asarray(found / (1 + found / (_MOST_STRUCTURE * ceiling)))
 
 
+def pairs_of_one_bin(level: Doubles) -> NDArray[np.intp]:
+    """Return the indices of groups whose next group has the same level: it is of the same bin, and less calm."""
+    return np.flatnonzero(np.isclose(level[1:], level[:-1], rtol=1e-9, atol=0))
+
+
 def _share(ceiling: Sequence[Doubles], spread: Sequence[Doubles], structure: Sequence[Doubles], level: Sequence[Doubles]) -> float:
     """Return the share of structure that remains in the floors: their rise from the calmest group of a level to the next, over that of structure.
 
@@ -109,7 +114,7 @@ def _share(ceiling: Sequence[Doubles], spread: Sequence[Doubles], structure: Seq
     """
     rise, more = [], []
     for c, found in enumerate(ceiling):
-        pair = np.flatnonzero(np.isclose(level[c][1:], level[c][:-1], rtol=1e-9, atol=0))  # of one bin
+        pair = pairs_of_one_bin(level[c])
         error = np.hypot(found[pair] * np.hypot(spread[c][pair], _UNSURE), found[pair + 1] * np.hypot(spread[c][pair + 1], _UNSURE))
         rise.append((found[pair + 1] - found[pair]) / error)
         more.append((structure[c][pair + 1] - structure[c][pair]) / error)

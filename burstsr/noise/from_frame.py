@@ -8,7 +8,7 @@ import numpy as np
 
 from burstsr.core.burst import Burst, Frame
 from burstsr.noise.fit import NoiseFit
-from burstsr.noise.floor import Floors, floors
+from burstsr.noise.floor import Floors, floors, pairs_of_one_bin
 from burstsr.noise.from_burst import blocks_of_site, cut, windows
 from burstsr.noise.line import line_below
 from burstsr.noise.patterns import as_bayer_burst, of_samples
@@ -46,7 +46,7 @@ def texture_rise(found: Floors) -> float:
     """Return how much higher the floors of less calm blocks are, relative, median over levels and channels; at least 0."""
     rises = []
     for level, ceiling in zip(found.level, found.ceiling, strict=True):
-        pair = np.flatnonzero(np.isclose(level[1:], level[:-1], rtol=1e-9, atol=0))
+        pair = pairs_of_one_bin(level)
         rises.append(ceiling[pair + 1] / ceiling[pair] - 1)
     together = np.concatenate(rises)
     return max(float(np.median(together)), 0.0) if together.size else 1.0

@@ -15,10 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from burstsr.core.noise import Noise
-from burstsr.reconstruct.spectrum import blur_from_spectrum
+from burstsr.reconstruct.spectrum import blur_of_image
 
 Floats = NDArray[np.float32]
-_OFFSET = 0.003  # added before the square root, on which shadows count
 _RANK = 1  # of the part that is used, from the sharpest, 0
 _OWN_PX = 0.15  # sigma that the spectra of sharp scenes show: median of Kodak images, ISO 100 to 1600
 _LARGEST_PX = 0.3  # sigma used: of a scene that is itself soft, more would be harm
@@ -50,10 +49,6 @@ def lens_blur(parts: Sequence[Floats], noise: Noise, scale: float, samples: floa
     """
     if len(parts) <= _RANK:
         return None
-    found = []
-    for part in parts:
-        level = np.maximum(part[len(part) // 2], 0)
-        alpha, beta = (float(v[len(v) // 2]) for v in (noise.alpha, noise.beta))
-        variance = float(np.mean((alpha * level + beta) * (0.25 / (level + np.float32(_OFFSET))))) / samples
-        found.append(blur_from_spectrum(np.sqrt(level + np.float32(_OFFSET)), variance, scale))
+    alpha, beta = (float(v[len(v) // 2]) for v in (noise.alpha, noise.beta))
+    found = [blur_of_image(part[len(part) // 2], (alpha, beta), samples, scale) for part in parts]
     return LensBlur(*sorted(found, key=lambda f: f[0])[_RANK])

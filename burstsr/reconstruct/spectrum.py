@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Doubles = NDArray[np.float64]
+_OFFSET = 0.003  # added before the square root
 _BANDS = 40  # frequency bands, up to half a cycle per pixel
 _LOWEST, _HIGHEST = 0.025, 0.42  # cycles per pixel: beyond are the image size and residues of the pixel area
 _SLOPE = (2.0, 0.3)  # prior of the spectral exponent: mean and standard deviation over scenes
@@ -18,6 +19,17 @@ _BLUR = (0.16, 0.3)  # prior of the squared blur: mean and standard deviation, r
 _SCENES = 0.35  # standard deviation of the log power of a band about that line
 _FEWEST = 4  # bands to fit to
 _HIDDEN = 0.1  # share of the noise power below which a band is not used
+
+
+def blur_of_image(level: NDArray[np.floating], noise: tuple[float, float], samples: float, scale: float) -> tuple[float, float]:
+    """Return the same as `blur_from_spectrum` of one colour of a linear image (h, w).
+
+    noise: alpha and beta of its samples. samples: number of them per pixel.
+    """
+    level = np.maximum(level, 0)
+    slope2 = 0.25 / (level + np.float32(_OFFSET))  # (d root / d level)^2
+    variance = float(np.mean((noise[0] * level + noise[1]) * slope2)) / samples
+    return blur_from_spectrum(np.sqrt(level + np.float32(_OFFSET)), variance, scale)
 
 
 def blur_from_spectrum(plane: NDArray[np.floating], noise_variance: float, scale: float) -> tuple[float, float]:
