@@ -17,9 +17,10 @@ from burstsr.core import large_arrays
 from burstsr.core.burst import Frame
 from burstsr.core.cfa import GREEN
 from burstsr.core.mono import FULL_SHARE
+from burstsr.core.quantise import unpacked
 from burstsr.demosaic import demosaic, upscale, upscale_rows
 from burstsr.kernels import kernels
-from burstsr.merge import KernelMerge, MonoMerge, ReferenceImage, add_wiener_residual, blend_reference_detail, denoise_chroma
+from burstsr.merge import KernelMerge, MonoMerge, ReferenceImage, add_predicted_step, add_wiener_residual, blend_reference_detail, denoise_chroma
 from burstsr.reconstruct import Reconstruction, Task, reconstruct, replace_contradicted
 from burstsr.registration import Registered
 from burstsr.report import Record
@@ -108,13 +109,24 @@ def _sharpen(image: Floats, weight: Weights, burst: Registered, tuned: Settings,
     merge = merge_of(burst.views[burst.reference].frame)
     residual, _ = _accumulated(burst, merge(tuned.scale, kernel, tuned.merge.fallback_weight, explained=image), weighed=False)
     limits = extremes(image, tuned.scale) if burst.extended else None
-    add_wiener_residual(image, residual, weight, burst.noise, tuned.merge, tuned.scale)
+    factor = add_wiener_residual(image, residual, weight, burst.noise, tuned.merge, tuned.scale)
+    if tuned.merge.predicted_step_size > 0:
+        add_predicted_step(image, residual, factor, _agreement(burst), (tuned.merge.step_size, tuned.merge.predicted_step_size), tuned.scale)
     if limits is not None:
         for rows in large_arrays.strips(image):
             np.clip(image[rows], *(limit[rows] for limit in limits), out=image[rows])
     if _is_mono(burst):
         for rows in large_arrays.strips(image):
             image[rows] = image[rows, :, GREEN, None].copy()  # to which alone the mean is given back in full
+
+
+def _agreement(burst: Registered) -> Floats:
+    """Return the mean robustness of the frames that are merged, (h, w) per CFA cell."""
+    used = [view.robustness for view in burst.views if view.weight > 0]
+    total = np.zeros(used[0].shape, np.float32)
+    for robustness in used:
+        total += unpacked(robustness)
+    return np.asarray(total / np.float32(len(used)))
 
 
 def extremes(image: Floats, scale: float) -> tuple[Floats, Floats]:

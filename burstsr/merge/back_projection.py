@@ -9,20 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from burstsr.core import large_arrays, mapped_pages
+from burstsr.core import large_arrays
 from burstsr.core.cfa import GREEN
-from burstsr.core.jit import over_rows
 from burstsr.core.noise import MERGED_SHARE, Noise
 from burstsr.core.resized import resized_rows
 from burstsr.core.sensor import CHANNEL_SHARE
+from burstsr.merge.over_strips import mean_around, over_strips
 from burstsr.settings import MergeSettings
 
 Floats = NDArray[np.float32]
-_STRIP = 64  # output rows at a time
 _REACH = 2.0  # radius, raw pixels, within which energy is averaged; smaller ones take noise for detail (specks)
 
 
@@ -53,7 +51,7 @@ def blend_reference_detail(merged: Floats, weight: NDArray[np.floating], own: Re
     def weigh(inner: slice, outer: slice, crop: slice) -> None:
         level = np.maximum(merged[outer] @ own.share, 0.0)
         single = own.rows(outer.start, outer.stop)
-        energy = _mean_around(((single - merged[outer]) @ own.share) ** 2, reach)
+        energy = mean_around(((single - merged[outer]) @ own.share) ** 2, reach)
         reduction = resized_rows(own.noise_reduction, (merged.shape[0], merged.shape[1]), outer)
         local = noise.of_output(range(outer.start, outer.stop), columns, scale) if noise.gain else None
         luma_alpha, luma_beta = luma if local is None else [v @ own.share**2 for v in local]
@@ -63,11 +61,11 @@ def blend_reference_detail(merged: Floats, weight: NDArray[np.floating], own: Re
     def mix(rows: slice, outer: slice, crop: slice) -> None:
         merged[rows] += share[rows, :, None] * (own.rows(rows.start, rows.stop) - merged[rows])
 
-    _over_strips(weigh, merged.shape[0], reach)
-    _over_strips(mix, merged.shape[0], reach)
+    over_strips(weigh, merged.shape[0], reach)
+    over_strips(mix, merged.shape[0], reach)
 
 
-def add_wiener_residual(image: Floats, residual: Floats, weight: NDArray[np.floating], noise: Noise, settings: MergeSettings, scale: float) -> None:
+def add_wiener_residual(image: Floats, residual: Floats, weight: NDArray[np.floating], noise: Noise, settings: MergeSettings, scale: float) -> Floats:
     """Add `step_size` times the merged residual to the image, in place, where it exceeds its noise.
 
     image, residual, weight (sum of kernel weights, in samples): (H', W', 3). The factor is max(1 - residual_snr_threshold / e, 0), where e is the mean of
@@ -75,6 +73,7 @@ def add_wiener_residual(image: Floats, residual: Floats, weight: NDArray[np.floa
     The local mean of green's residual is preserved: what the factor or the step removes is added back, blurred over a few raw pixels. Otherwise stars, whose
     cores are significant but not their wings, would gain 3 to 5 % flux. Red and blue, with half the samples, err by less than 1 % and are left uncorrected,
     since the noise of that mean would be visible as chroma noise (0.04 dB at ISO 3200).
+    Returns the factor, (H', W').
     """
     gain, threshold = settings.step_size, settings.residual_snr_threshold
     reach = _reach(scale)
@@ -83,36 +82,20 @@ def add_wiener_residual(image: Floats, residual: Floats, weight: NDArray[np.floa
     def weigh(inner: slice, outer: slice, crop: slice) -> None:
         alpha, beta = noise.of_output(range(outer.start, outer.stop), range(image.shape[1]), scale)
         variance = (alpha * np.maximum(image[outer], 0.0) + beta) * np.float32(MERGED_SHARE) / np.maximum(weight[outer].astype(np.float32), MERGED_SHARE)
-        energy = _mean_around((residual[outer] ** 2 / variance) @ CHANNEL_SHARE, reach)
+        energy = mean_around((residual[outer] ** 2 / variance) @ CHANNEL_SHARE, reach)
         share[inner] = np.clip(1.0 - threshold / np.maximum(energy, 1e-6), 0.0, 1.0)[crop]
 
     def add(rows: slice, outer: slice, crop: slice) -> None:
         unfiltered = residual[outer]
         added = (np.float32(gain) * share[outer, :, None]) * unfiltered
         image[rows] += added[crop]
-        image[rows, :, GREEN] += _mean_around(_mean_around(np.float32(min(gain, 1.0)) * unfiltered[..., GREEN] - added[..., GREEN], reach), reach)[crop]
+        image[rows, :, GREEN] += mean_around(mean_around(np.float32(min(gain, 1.0)) * unfiltered[..., GREEN] - added[..., GREEN], reach), reach)[crop]
         np.minimum(image[rows], 1.0, out=image[rows])
 
-    _over_strips(weigh, image.shape[0], reach)
-    _over_strips(add, image.shape[0], 2 * reach)
+    over_strips(weigh, image.shape[0], reach)
+    over_strips(add, image.shape[0], 2 * reach)
+    return share
 
 
 def _reach(scale: float) -> int:
     return round(_REACH * scale)
-
-
-def _mean_around(values: NDArray[np.floating], reach: int) -> Floats:
-    return np.asarray(cv2.blur(np.ascontiguousarray(values, np.float32), (2 * reach + 1, 2 * reach + 1), borderType=cv2.BORDER_REPLICATE))
-
-
-def _over_strips(do: Callable[[slice, slice, slice], None], rows: int, reach: int) -> None:
-    """Call `do` in parallel for each strip, with the rows to write, the rows to read, and the former relative to the latter."""
-
-    def strips(first: int, last: int) -> None:
-        for start in range(first, last, _STRIP):
-            stop = min(start + _STRIP, last)
-            low = max(start - reach, 0)
-            do(slice(start, stop), slice(low, min(stop + reach, rows)), slice(start - low, stop - low))
-            mapped_pages.release()
-
-    over_rows(strips, rows, multiple=_STRIP)

@@ -1,0 +1,33 @@
+"""Stages that go over an image in strips of rows, in parallel, each with the rows around that it depends on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from burstsr.core import mapped_pages
+from burstsr.core.jit import over_rows
+
+Floats = NDArray[np.float32]
+_STRIP = 64  # output rows at a time
+
+
+def mean_around(values: NDArray[np.floating], reach: int) -> Floats:
+    """Return the mean of the square within `reach` pixels of each."""
+    return np.asarray(cv2.blur(np.ascontiguousarray(values, np.float32), (2 * reach + 1, 2 * reach + 1), borderType=cv2.BORDER_REPLICATE))
+
+
+def over_strips(do: Callable[[slice, slice, slice], None], rows: int, reach: int) -> None:
+    """Call `do` in parallel for each strip, with the rows to write, the rows to read, and the former relative to the latter."""
+
+    def strips(first: int, last: int) -> None:
+        for start in range(first, last, _STRIP):
+            stop = min(start + _STRIP, last)
+            low = max(start - reach, 0)
+            do(slice(start, stop), slice(low, min(stop + reach, rows)), slice(start - low, stop - low))
+            mapped_pages.release()
+
+    over_rows(strips, rows, multiple=_STRIP)

@@ -1,0 +1,63 @@
+"""A second step of back-projection, predicted from the first instead of merged from the frames.
+
+Merge and pixels together blur about like a Gaussian G: a step of size g leaves r - g G r of the residual r (Irani & Peleg 1991, eq. 3, iterated).
+Departs: only luma is added, in the colours around it, since red and blue have too few samples; without exceeding its surroundings, and only where the frames
+agree, since wrong motion leaves residuals too.
+"""
+
+from __future__ import annotations
+
+import math
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from burstsr.core.resized import resized_rows
+from burstsr.core.sensor import CHANNEL_SHARE
+from burstsr.merge.over_strips import mean_around, over_strips
+
+Floats = NDArray[np.float32]
+_BLUR_PX = 0.6  # sigma of merge and pixels, raw pixels
+_AGREED = (0.8, 1.0)  # mean robustness at which the step begins, and at which it is taken in full
+_NEAR_PX = 0.5  # radius, raw pixels, within which the step must not exceed the extremes
+_COLOUR_PX = 1.0  # radius, raw pixels, within which colours are averaged
+_DARKEST = 1e-3  # luma below which colours are noise
+
+
+def add_predicted_step(image: Floats, residual: Floats, factor: Floats, robustness: Floats, step_sizes: tuple[float, float], scale: float) -> None:
+    """Add to the image, in place, the luma that a second step of back-projection would add; consumes the residual and the factor.
+
+    image, residual: (H', W', 3), after the first step. factor: (H', W') Wiener factor of that step. robustness: (h, w), any smaller size, mean over the
+    frames. step_sizes: of the first and of this step. Local means of the image, so fluxes of stars, are preserved.
+    """
+    first, second = (np.float32(size) for size in step_sizes)
+    height, width = image.shape[:2]
+    reach, near, around = 2 * round(scale), _side(_NEAR_PX, scale), _side(_COLOUR_PX, scale)
+    blur_reach = math.ceil(3 * _BLUR_PX * scale)
+    kernel = np.ones((near, near), np.uint8)
+
+    def predict(inner: slice, outer: slice, crop: slice) -> None:
+        luma = residual[outer] @ CHANNEL_SHARE
+        blurred = np.asarray(cv2.GaussianBlur(luma, (2 * blur_reach + 1,) * 2, _BLUR_PX * scale, borderType=cv2.BORDER_REPLICATE), np.float32)
+        agreed = np.clip((resized_rows(robustness, (height, width), inner) - _AGREED[0]) / (_AGREED[1] - _AGREED[0]), 0, 1)
+        factor[inner] *= second * agreed * (luma - first * blurred)[crop]
+
+    def colour(inner: slice, outer: slice, crop: slice) -> None:
+        values = image[outer]
+        mean = np.asarray(cv2.blur(np.maximum(values, 0), (around, around), borderType=cv2.BORDER_REPLICATE))[crop]
+        share = factor[inner] / np.maximum(mean @ CHANNEL_SHARE, np.float32(_DARKEST))
+        low, high = (np.asarray(extreme(values, kernel), np.float32)[crop] for extreme in (cv2.erode, cv2.dilate))
+        residual[inner] = np.clip(image[inner] + share[..., None] * mean, low, high) - image[inner]
+
+    def add(inner: slice, outer: slice, crop: slice) -> None:
+        image[inner] += residual[inner] - mean_around(mean_around(residual[outer], reach), reach)[crop]
+        np.minimum(image[inner], 1.0, out=image[inner])
+
+    over_strips(predict, height, blur_reach)
+    over_strips(colour, height, max(near, around) // 2)
+    over_strips(add, height, 2 * reach)
+
+
+def _side(radius_px: float, scale: float) -> int:
+    return 2 * max(round(radius_px * scale), 1) + 1
