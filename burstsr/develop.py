@@ -110,8 +110,8 @@ def _sharpen(image: Floats, weight: Weights, burst: Registered, tuned: Settings,
     residual, _ = _accumulated(burst, merge(tuned.scale, kernel, tuned.merge.fallback_weight, explained=image), weighed=False)
     limits = extremes(image, tuned.scale) if burst.extended else None
     factor = add_wiener_residual(image, residual, weight, burst.noise, tuned.merge, tuned.scale)
-    if tuned.merge.predicted_step_size > 0:
-        add_predicted_step(image, residual, factor, _agreement(burst), (tuned.merge.step_size, tuned.merge.predicted_step_size), tuned.scale)
+    if tuned.merge.predicted_step > 0:
+        add_predicted_step(image, residual, factor, _agreement(burst), tuned.merge, tuned.scale)
     if limits is not None:
         for rows in large_arrays.strips(image):
             np.clip(image[rows], *(limit[rows] for limit in limits), out=image[rows])

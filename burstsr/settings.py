@@ -95,7 +95,7 @@ class MergeSettings:
     reference_detail_threshold: float = setting(4.0, "detail of the demosaiced reference is used above this", (0, 1000), unit="noise sigma")
     back_projection_iterations: int = setting(1, "iterations of back-projecting the frames' residuals; 0 = the plain kernel merge", (0, 5), source="W: 0")
     step_size: float = setting(1.3, "step size of back-projection", (0, 2))
-    predicted_step_size: float = setting(2.2, "step size of a second back-projection, of luma, predicted from the first; 0 = none", (0, 5))
+    predicted_step: float = setting(1.7, "size of a second step of back-projection, of luma, predicted from the first; 0 = none", (0, 4), unit="step_size")
     residual_snr_threshold: float = setting(1.0, "residuals are added above this", (0, 1000), unit="noise variances")
     chroma_snr_threshold: float = setting(12.0, "chroma detail is kept above this; 0 = no chroma denoising", (0, 1000), unit="noise variances")
 

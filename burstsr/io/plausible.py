@@ -18,19 +18,20 @@ _INVERTIBLE = (1e-9, 1e9)  # least and largest determinant of a colour matrix
 
 
 class _Range(NamedTuple):
-    """Name of a tag, and the values that it may have. above: the least is not allowed itself."""
+    """Name of a tag, and the values that it may have. above: the least is not allowed itself. unknown: 0, for what nobody knows, is allowed too."""
 
     name: str
     least: float
     most: float
     above: bool = False
+    unknown: bool = False
 
 
 _SHOT = {
-    "iso": (t.ISO, _Range("ISO", 0, 10_000_000)),
-    "exposure_s": (t.EXPOSURE, _Range("ExposureTime", 0, 1_000_000)),
-    "aperture": (t.F_NUMBER, _Range("FNumber", 0, 10_000)),
-    "focal_mm": (t.FOCAL, _Range("FocalLength", 0, 1_000_000)),
+    "iso": (t.ISO, _Range("ISO", 0.01, 10_000_000, unknown=True)),
+    "exposure_s": (t.EXPOSURE, _Range("ExposureTime", 1e-9, 1_000_000, unknown=True)),
+    "aperture": (t.F_NUMBER, _Range("FNumber", 0.01, 10_000, unknown=True)),
+    "focal_mm": (t.FOCAL, _Range("FocalLength", 0.001, 1_000_000, unknown=True)),
 }
 _COLOUR = {
     t.MATRIX_1: _Range("ColorMatrix1", -1000, 1000),
@@ -98,6 +99,9 @@ def _check_all(path: Path, tags: FileTags, ranges: Mapping[int, _Range]) -> None
 def _check(path: Path, what: str, allowed: _Range, values: Sequence[float]) -> None:
     numbers = np.asarray(values, np.float64)
     wrong = ~((numbers > allowed.least if allowed.above else numbers >= allowed.least) & (numbers <= allowed.most))
+    if allowed.unknown:
+        wrong &= numbers != 0
     if wrong.any():
-        must = f"{'above' if allowed.above else 'between'} {allowed.least:g} and {'at most ' if allowed.above else ''}{allowed.most:g}"
+        least = f"{'0 (unknown) or ' if allowed.unknown else ''}{'above' if allowed.above else 'between'} {allowed.least:g}"
+        must = f"{least} and {'at most ' if allowed.above else ''}{allowed.most:g}"
         raise InputFileError(f"{path}: {what} is {numbers[wrong][0]:g}; must be {must}")

@@ -16,24 +16,26 @@ from numpy.typing import NDArray
 from burstsr.core.resized import resized_rows
 from burstsr.core.sensor import CHANNEL_SHARE
 from burstsr.merge.over_strips import mean_around, over_strips
+from burstsr.settings import MergeSettings
 
 Floats = NDArray[np.float32]
 _BLUR_PX = 0.6  # sigma of merge and pixels, raw pixels
 _AGREED = (0.8, 1.0)  # mean robustness at which the step begins, and at which it is taken in full
 _NEAR_PX = 0.5  # radius, raw pixels, within which the step must not exceed the extremes
 _COLOUR_PX = 1.0  # radius, raw pixels, within which colours are averaged
+_REACH = 2.0  # radius, raw pixels, over which means are preserved
 _DARKEST = 1e-3  # luma below which colours are noise
 
 
-def add_predicted_step(image: Floats, residual: Floats, factor: Floats, robustness: Floats, step_sizes: tuple[float, float], scale: float) -> None:
+def add_predicted_step(image: Floats, residual: Floats, factor: Floats, robustness: Floats, settings: MergeSettings, scale: float) -> None:
     """Add to the image, in place, the luma that a second step of back-projection would add; consumes the residual and the factor.
 
     image, residual: (H', W', 3), after the first step. factor: (H', W') Wiener factor of that step. robustness: (h, w), any smaller size, mean over the
-    frames. step_sizes: of the first and of this step. Local means of the image, so fluxes of stars, are preserved.
+    frames. Local means of the image, so fluxes of stars, are preserved.
     """
-    first, second = (np.float32(size) for size in step_sizes)
+    first, second = np.float32(settings.step_size), np.float32(settings.step_size * settings.predicted_step)
     height, width = image.shape[:2]
-    reach, near, around = 2 * round(scale), _side(_NEAR_PX, scale), _side(_COLOUR_PX, scale)
+    reach, near, around = round(_REACH * scale), _side(_NEAR_PX, scale), _side(_COLOUR_PX, scale)
     blur_reach = math.ceil(3 * _BLUR_PX * scale)
     kernel = np.ones((near, near), np.uint8)
 

@@ -46,7 +46,9 @@ def with_first(value, count):
 @pytest.mark.parametrize(
     ("code", "entry", "said"),
     [
-        (t.ISO, integers(9, -112), ("ISO (34855)", "-112", "between 0 and 1e+07")),
+        (t.ISO, integers(9, -112), ("ISO (34855)", "-112", "0 (unknown) or between 0.01 and 1e+07")),
+        (t.ISO, doubles([1e-300]), ("ISO (34855)", "1e-300")),
+        (t.EXPOSURE, doubles([1e-300]), ("ExposureTime (33434)", "1e-300")),
         (t.ISO, doubles([np.inf]), ("ISO (34855)", "inf")),
         (t.EXPOSURE, doubles([-1e308]), ("ExposureTime (33434)", "-1e+308")),
         (t.EXPOSURE, doubles([np.inf]), ("ExposureTime (33434)", "inf")),
