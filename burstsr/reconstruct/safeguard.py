@@ -18,7 +18,7 @@ from burstsr.reconstruct.task import Task
 from burstsr.reconstruct.tiles import Tile, tiles
 
 Floats = NDArray[np.float32]
-_ERROR_PX = 0.1  # residuals caused by the merge's blur, expressed as a motion error
+_ERROR_PX = 0.07  # residuals caused by the merge's blur, expressed as a motion error
 _CONTRADICTION = (6.0, 9.0)  # squared residuals relative to those expected from noise and such an error: from keeping to replacing
 _OTHERS = 2  # frames, spread over the burst, that are compared besides the reference
 _NO_BLUR = np.ones(1, np.float32)
