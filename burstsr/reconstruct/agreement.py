@@ -22,9 +22,16 @@ def excess(data: TileData, image: Floats, error_px: float) -> list[Floats]:
     return [np.asarray(m / e, np.float32) for m, e in zip(data.misfits(image), expected, strict=True)]
 
 
-def contradicted(data: TileData, weights: Sequence[Floats], image: Floats, error_px: float, limits: tuple[float, float]) -> Floats:
-    """Return the degree of contradiction, (m, n) from 0 to 1, of each cell of the tile, margins excluded: weighted mean excess relative to the limits."""
-    contradiction = rising(mean_misfit(excess(data, image, error_px), weights), *limits) * data.own_cells
+def contradicted(data: TileData, weights: Sequence[Floats], image: Floats, error_px: float, limits: tuple[float, float], *, by_first: bool = False) -> Floats:
+    """Return the degree of contradiction, (m, n) from 0 to 1, of each cell of the tile, margins excluded: weighted mean excess relative to the limits.
+
+    by_first: no more than the first view alone contradicts the image; where it does not cover a cell, the others decide.
+    """
+    each = excess(data, image, error_px)
+    misfit = mean_misfit(each, weights)
+    if by_first:
+        misfit = np.where(np.isfinite(each[0]), np.minimum(misfit, each[0]), misfit)
+    contradiction = rising(misfit, *limits) * data.own_cells
     return np.asarray(cv2.blur(cv2.dilate(contradiction, np.ones((5, 5), np.uint8)), (3, 3)), np.float32)
 
 

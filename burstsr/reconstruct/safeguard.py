@@ -1,4 +1,4 @@
-"""Safeguard of mode "fast": where the merged image contradicts the frames, it is replaced by the reference's own image."""
+"""Safeguard of mode "fast": where the merged image contradicts the frames, the reference among them, it is replaced by the reference's own image."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def _share_to_replace(task: Task, views: Sequence[RegisteredFrame], inverses: Se
     """Return the share to replace, (h, w) 0 to 1, of the tile's own pixels; None if there is none."""
     start = tile.cut(task.planes)
     data = TileData(tile, views, inverses, start, Sampling(task.noise, task.scale, _NO_BLUR, task.defects, task.lateral))
-    contradiction = contradicted(data, data.weighted(data.robustness_maps), start, _ERROR_PX, _CONTRADICTION)
+    contradiction = contradicted(data, data.weighted(data.robustness_maps), start, _ERROR_PX, _CONTRADICTION, by_first=True)
     return data.of_pixels(contradiction)[tile.own[1:]] if np.count_nonzero(contradiction) >= FEWEST_CELLS else None
 
 
