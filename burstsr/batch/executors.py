@@ -24,6 +24,7 @@ from uuid import uuid4
 from burstsr.batch.job import Job, Outcome
 from burstsr.batch.run import Reader, run
 from burstsr.batch.warmup import compile_ahead
+from burstsr.core.allocator import reuse_freed_memory
 from burstsr.core.errors import INTERRUPTED, SettingsError
 from burstsr.core.parallel import limited_threads, thread_count
 
@@ -88,7 +89,7 @@ def _attempted(jobs: Sequence[Job], display: Display, processes: int, scheduler:
         decoded.forget()  # frames are read elsewhere
     if scheduler:
         with _cluster(scheduler) as cluster:
-            yield from (outcome or _lost(job) for job, outcome in _results(cluster, [_placed(job) for job in jobs], run))
+            yield from (outcome or _lost(job) for job, outcome in _results(cluster, [_placed(job) for job in jobs], _on_cluster))
         return
     compile_ahead((job.settings.mode for job in jobs), display)
     processes = min(processes, len(jobs))
@@ -236,6 +237,12 @@ def _listen(events: Any, display: Display) -> None:  # noqa: ANN401  a multiproc
     if events is not None:
         for event in iter(events.get, None):
             display.stage(*event)
+
+
+def _on_cluster(job: Job) -> Outcome:
+    """Run a job in a worker of a cluster."""
+    reuse_freed_memory()
+    return run(job)
 
 
 def _placed(job: Job) -> Job:
