@@ -23,7 +23,7 @@ _BLUR_PX = 0.6  # sigma of merge and pixels, raw pixels
 _AGREED = (0.8, 1.0)  # mean robustness at which the step begins, and at which it is taken in full
 _NEAR_PX = 0.5  # radius, raw pixels, within which the step must not exceed the extremes
 _COLOUR_PX = 1.0  # radius, raw pixels, within which colours are averaged
-_REACH = 2.0  # radius, raw pixels, over which means are preserved
+_REACH = 1.0  # radius, raw pixels, over which means are preserved
 _DARKEST = 1e-3  # luma below which colours are noise
 
 
@@ -31,7 +31,7 @@ def add_predicted_step(image: Floats, residual: Floats, factor: Floats, robustne
     """Add to the image, in place, the luma that a second step of back-projection would add; consumes the residual and the factor.
 
     image, residual: (H', W', 3), after the first step. factor: (H', W') Wiener factor of that step. robustness: (h, w), any smaller size, mean over the
-    frames. Local means of the image, so fluxes of stars, are preserved.
+    frames. Local means of the image, so fluxes and places of stars, are preserved.
     """
     first, second = np.float32(settings.step_size), np.float32(settings.step_size * settings.predicted_step)
     height, width = image.shape[:2]
