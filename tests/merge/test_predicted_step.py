@@ -59,11 +59,12 @@ def test_red_noise_of_the_residual_colours_nothing(scene, rng):
     assert np.abs(out[..., 0] - out[..., 1]).max() < 1e-4
 
 
-def test_overshoot_stays_within_the_surroundings(scene):
+@pytest.mark.parametrize("times", [1, 5])
+def test_overshoot_is_no_more_than_the_local_mean_that_is_given_back(scene, times):
     image, residual = after_first_step(scene)
-    out, kernel = stepped(image, 5 * residual), np.ones((3, 3), np.uint8)
-    room = 0.02  # the local mean that is given back
-    assert (out < cv2.dilate(image, kernel) + room).all() and (out > cv2.erode(image, kernel) - room).all()
+    out, kernel = stepped(image, times * residual), np.ones((3, 3), np.uint8)
+    beyond = max((out - cv2.dilate(image, kernel)).max(), (cv2.erode(image, kernel) - out).max())
+    assert beyond < 0.15 * np.abs(out - image).max()
 
 
 @pytest.mark.parametrize("robustness", [0.0, 0.5, 0.79])
