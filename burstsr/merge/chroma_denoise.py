@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,6 +15,7 @@ from burstsr.core.cfa import BLUE, GREEN, RED
 from burstsr.core.jit import over_rows
 from burstsr.core.noise import MERGED_SHARE, Noise
 from burstsr.core.sensor import CHANNEL_SHARE
+from burstsr.merge.over_strips import mean_around
 
 Floats = NDArray[np.float32]
 _REACH_PX = 2.0  # radius of the guided filter, raw pixels
@@ -87,11 +87,11 @@ def _denoised(image: Floats, weight: Floats, model: tuple[np.float32, Floats, Fl
     variance = (alpha * level + beta) * gain * gain / (4 * np.maximum(shifted, np.float32(_DARKEST)))
     variance *= np.float32(MERGED_SHARE) / np.maximum(weight, np.float32(MERGED_SHARE))
     luma = root @ CHANNEL_SHARE
-    mean_luma = _box(luma, reach)
-    spread = np.maximum(_box(luma * luma, reach) - mean_luma * mean_luma, 0)
+    mean_luma = mean_around(luma, reach)
+    spread = np.maximum(mean_around(luma * luma, reach) - mean_luma * mean_luma, 0)
     guide = _Guide(luma, mean_luma, spread)
     denoise = [
-        _denoise_difference(root[..., c] - root[..., GREEN], guide, _box(variance[..., c] + variance[..., GREEN], reach), reach, significance)
+        _denoise_difference(root[..., c] - root[..., GREEN], guide, mean_around(variance[..., c] + variance[..., GREEN], reach), reach, significance)
         for c in (RED, BLUE)
     ]
     green = luma - np.float32(0.25) * (denoise[0] + denoise[1])
@@ -104,14 +104,10 @@ def _denoised(image: Floats, weight: Floats, model: tuple[np.float32, Floats, Fl
 
 
 def _denoise_difference(difference: Floats, guide: _Guide, variance: Floats, reach: int, significance: float) -> Floats:
-    mean = _box(difference, reach)
-    gradient = (_box(guide.luma * difference, reach) - guide.mean * mean) / (guide.variance + np.float32(_RIDGE) * variance + np.float32(1e-9))
-    fit = _box(gradient, reach) * guide.luma + _box(mean - gradient * guide.mean, reach)
+    mean = mean_around(difference, reach)
+    gradient = (mean_around(guide.luma * difference, reach) - guide.mean * mean) / (guide.variance + np.float32(_RIDGE) * variance + np.float32(1e-9))
+    fit = mean_around(gradient, reach) * guide.luma + mean_around(mean - gradient * guide.mean, reach)
     residual = difference - fit
-    energy = np.maximum(_box(residual * residual, reach), np.float32(1e-12))
-    kept = _box(np.clip(1 - np.float32(significance) * variance / energy, 0, 1), reach)
+    energy = np.maximum(mean_around(residual * residual, reach), np.float32(1e-12))
+    kept = mean_around(np.clip(1 - np.float32(significance) * variance / energy, 0, 1), reach)
     return np.asarray(fit + kept * residual, np.float32)
-
-
-def _box(plane: NDArray[np.floating], reach: int) -> Floats:
-    return np.asarray(cv2.blur(plane, (2 * reach + 1, 2 * reach + 1), borderType=cv2.BORDER_REPLICATE), np.float32)

@@ -35,9 +35,9 @@ def add_predicted_step(image: Floats, residual: Floats, factor: Floats, robustne
     """
     first, second = np.float32(settings.step_size), np.float32(settings.step_size * settings.predicted_step)
     height, width = image.shape[:2]
-    reach, near, around = round(_REACH * scale), _side(_NEAR_PX, scale), _side(_COLOUR_PX, scale)
+    reach, near, around = (max(round(radius * scale), 1) for radius in (_REACH, _NEAR_PX, _COLOUR_PX))
     blur_reach = math.ceil(3 * _BLUR_PX * scale)
-    kernel = np.ones((near, near), np.uint8)
+    kernel = np.ones((2 * near + 1,) * 2, np.uint8)
 
     def predict(inner: slice, outer: slice, crop: slice) -> None:
         luma = residual[outer] @ CHANNEL_SHARE
@@ -47,7 +47,7 @@ def add_predicted_step(image: Floats, residual: Floats, factor: Floats, robustne
 
     def colour(inner: slice, outer: slice, crop: slice) -> None:
         values = image[outer]
-        mean = np.asarray(cv2.blur(np.maximum(values, 0), (around, around), borderType=cv2.BORDER_REPLICATE))[crop]
+        mean = mean_around(np.maximum(values, 0), around)[crop]
         share = factor[inner] / np.maximum(mean @ CHANNEL_SHARE, np.float32(_DARKEST))
         low, high = (np.asarray(extreme(values, kernel), np.float32)[crop] for extreme in (cv2.erode, cv2.dilate))
         residual[inner] = np.clip(image[inner] + share[..., None] * mean, low, high) - image[inner]
@@ -57,9 +57,5 @@ def add_predicted_step(image: Floats, residual: Floats, factor: Floats, robustne
         np.minimum(image[inner], 1.0, out=image[inner])
 
     over_strips(predict, height, blur_reach)
-    over_strips(colour, height, max(near, around) // 2)
+    over_strips(colour, height, max(near, around))
     over_strips(add, height, 2 * reach)
-
-
-def _side(radius_px: float, scale: float) -> int:
-    return 2 * max(round(radius_px * scale), 1) + 1
