@@ -37,6 +37,8 @@ _events: Any = None  # queue to the parent's progress bars
 _stopping = threading.Event()  # set when the parent has stopped or ended
 _busy = False  # running a job
 _limits = ExitStack()  # for as long as the process lives
+_limit = 0  # threads, the last of them
+_limiting = threading.Lock()
 
 
 class Display(Protocol):
@@ -189,7 +191,7 @@ def _begin(watched: Connection, events: Any, prepare: Callable[[], None], thread
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     threading.Thread(target=_watch, args=(watched,), name="burstsr-parent", daemon=True).start()
     prepare()
-    _limits.enter_context(limited_threads(threads))
+    _limit_threads(threads)
 
 
 def _watch(parent: Connection) -> None:
@@ -242,7 +244,17 @@ def _listen(events: Any, display: Display) -> None:  # noqa: ANN401  a multiproc
 def _on_cluster(job: Job) -> Outcome:
     """Run a job in a worker of a cluster."""
     reuse_freed_memory()
+    _limit_threads(job.threads)
     return run(job)
+
+
+def _limit_threads(threads: int) -> None:
+    """Limit loops and libraries to that many cores for as long as the process lives, or until another limit; 0: no change."""
+    global _limit
+    with _limiting:
+        if threads and threads != _limit:
+            _limits.enter_context(limited_threads(threads))
+            _limit = threads
 
 
 def _placed(job: Job) -> Job:
