@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from burstsr.core import large_arrays, mapped_pages
 from burstsr.core.cfa import BLUE, GREEN, RED
 from burstsr.core.jit import over_rows
+from burstsr.core.limits import at_least, at_most
 from burstsr.core.noise import MERGED_SHARE, Noise
 from burstsr.core.sensor import CHANNEL_SHARE
 from burstsr.merge.over_strips import mean_around
@@ -116,26 +117,26 @@ def _denoised(image: Floats, weight: Floats, model: tuple[np.float32, Floats, Fl
     offset, alpha, beta = model
     root, variance = [], []
     for c, (plane, weights) in enumerate(zip(cv2.split(image), cv2.split(weight), strict=True)):
-        root.append(np.sqrt(np.maximum(plane * gain[c] + offset, np.float32(1e-6))))
-        level = np.maximum(grid.shrunk(plane), np.float32(0.0))
+        root.append(np.sqrt(at_least(plane * gain[c] + offset, 1e-6)))
+        level = at_least(grid.shrunk(plane), 0)
         a, b = (grid.shrunk(np.ascontiguousarray(v[..., c], np.float32)) if v.ndim > 1 else v[c] for v in (alpha, beta))
         # error propagation: variance of sqrt(x) = (1 / 2 sqrt(x))^2 variance of x
-        of_root = (a * level + b) * (gain[c] * gain[c] / 4) / np.maximum(level * gain[c] + offset, np.float32(_DARKEST))
-        variance.append(of_root * np.float32(MERGED_SHARE) / np.maximum(grid.shrunk(weights), np.float32(MERGED_SHARE)))
+        of_root = (a * level + b) * (gain[c] * gain[c] / 4) / at_least(level * gain[c] + offset, _DARKEST)
+        variance.append(of_root * np.float32(MERGED_SHARE) / at_least(grid.shrunk(weights), MERGED_SHARE))
     luma = CHANNEL_SHARE[RED] * root[RED] + CHANNEL_SHARE[GREEN] * root[GREEN] + CHANNEL_SHARE[BLUE] * root[BLUE]
     mean_luma = grid.mean(luma)
-    guide = _Guide(luma, mean_luma, np.maximum(grid.mean(luma * luma) - mean_luma * mean_luma, 0))
+    guide = _Guide(luma, mean_luma, at_least(grid.mean(luma * luma) - mean_luma * mean_luma, 0))
     red, blue = (
         _denoise_difference(root[c] - root[GREEN], guide, mean_around(variance[c] + variance[GREEN], grid.reach), grid, significance) for c in (RED, BLUE)
     )
     green = luma - CHANNEL_SHARE[RED] * red - CHANNEL_SHARE[BLUE] * blue
     squares = []
     for plane, factor in zip((green + red, green, green + blue), gain, strict=True):
-        np.maximum(plane, 0, out=plane)
+        at_least(plane, 0, out=plane)
         plane *= plane
         plane -= offset
         plane /= factor
-        squares.append(np.minimum(plane, np.float32(1.0)))
+        squares.append(at_most(plane, 1, out=plane))
     return np.asarray(cv2.merge(squares), np.float32)
 
 
@@ -145,7 +146,7 @@ def _denoise_difference(difference: Floats, guide: _Guide, variance: Floats, gri
     fit = grid.enlarged(mean_around(gradient, grid.reach), difference.shape) * guide.luma
     fit += grid.enlarged(mean_around(mean - gradient * guide.mean, grid.reach), difference.shape)
     residual = difference - fit
-    energy = np.maximum(grid.mean(residual * residual), np.float32(1e-12))
+    energy = at_least(grid.mean(residual * residual), 1e-12)
     kept = mean_around(np.clip(1 - np.float32(significance) * variance / energy, 0, 1), grid.reach)
     residual *= grid.enlarged(kept, difference.shape)
     residual += fit

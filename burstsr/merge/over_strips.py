@@ -13,11 +13,16 @@ from burstsr.core.jit import over_rows
 
 Floats = NDArray[np.float32]
 _STRIP = 64  # output rows at a time
+_SMALL = 9  # pixels, the side up to which single products are faster than running sums
 
 
 def mean_around(values: NDArray[np.floating], reach: int) -> Floats:
     """Return the mean of the square within `reach` pixels of each."""
-    return np.asarray(cv2.blur(np.ascontiguousarray(values, np.float32), (2 * reach + 1, 2 * reach + 1), borderType=cv2.BORDER_REPLICATE))
+    values, side = np.ascontiguousarray(values, np.float32), 2 * reach + 1
+    if values.ndim == 2 and side <= _SMALL:
+        taps = np.full(side, 1 / side, np.float32)
+        return np.asarray(cv2.sepFilter2D(values, -1, taps, taps, borderType=cv2.BORDER_REPLICATE), np.float32)
+    return np.asarray(cv2.blur(values, (side, side), borderType=cv2.BORDER_REPLICATE), np.float32)
 
 
 def over_strips(do: Callable[[slice, slice, slice], None], rows: int, reach: int) -> None:

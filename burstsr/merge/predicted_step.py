@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from burstsr.core.limits import at_least, at_most
 from burstsr.core.resized import resized_rows
 from burstsr.core.sensor import CHANNEL_SHARE
 from burstsr.merge.over_strips import mean_around, over_strips
@@ -46,15 +47,18 @@ def add_predicted_step(image: Floats, residual: Floats, factor: Floats, robustne
         factor[inner] *= second * agreed * (luma - first * blurred)[crop]
 
     def colour(inner: slice, outer: slice, crop: slice) -> None:
-        values = image[outer]
-        mean = mean_around(np.maximum(values, 0), around)[crop]
-        share = factor[inner] / np.maximum(mean @ CHANNEL_SHARE, np.float32(_DARKEST))
-        low, high = (np.asarray(extreme(values, kernel), np.float32)[crop] for extreme in (cv2.erode, cv2.dilate))
-        residual[inner] = np.clip(image[inner] + share[..., None] * mean, low, high) - image[inner]
+        planes = cv2.split(image[outer])
+        means = [mean_around(at_least(plane, 0), around)[crop] for plane in planes]
+        share = factor[inner] / at_least(sum(s * mean for s, mean in zip(CHANNEL_SHARE, means, strict=True)), _DARKEST)
+        for c, (plane, mean) in enumerate(zip(planes, means, strict=True)):
+            stepped = plane[crop] + share * mean
+            for limit, extreme in ((np.maximum, cv2.erode), (np.minimum, cv2.dilate)):
+                limit(stepped, np.asarray(extreme(plane, kernel), np.float32)[crop], out=stepped)
+            np.subtract(stepped, plane[crop], out=residual[inner, :, c])
 
     def add(inner: slice, outer: slice, crop: slice) -> None:
         image[inner] += residual[inner] - mean_around(mean_around(residual[outer], reach), reach)[crop]
-        np.minimum(image[inner], 1.0, out=image[inner])
+        at_most(image[inner], 1, out=image[inner])
 
     over_strips(predict, height, blur_reach)
     over_strips(colour, height, max(near, around))
