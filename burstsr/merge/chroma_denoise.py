@@ -147,7 +147,9 @@ def _denoise_difference(difference: Floats, guide: _Guide, variance: Floats, gri
     fit += grid.enlarged(mean_around(mean - gradient * guide.mean, grid.reach), difference.shape)
     residual = difference - fit
     energy = at_least(grid.mean(residual * residual), 1e-12)
-    kept = mean_around(np.clip(1 - np.float32(significance) * variance / energy, 0, 1), grid.reach)
+    kept = np.clip(1 - np.float32(significance) * variance / energy, 0, 1)
+    near = np.ones((2 * grid.reach + 1,) * 2, np.uint8)
+    kept = mean_around(np.asarray(cv2.dilate(kept, near), np.float32), grid.reach)  # first widened: a mean alone lets colours bleed beside edges
     residual *= grid.enlarged(kept, difference.shape)
     residual += fit
     return residual
