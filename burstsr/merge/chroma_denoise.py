@@ -23,6 +23,8 @@ Floats = NDArray[np.float32]
 _REACH_PX = 2.0  # radius of the guided filter, raw pixels
 _STRIP = 128  # output rows at a time
 _RANGE = 512  # output rows per thread; independent of the number of threads, since rounding depends on where strips begin
+_COARSE = 1  # cells, the radius of the mean that colours outlive and artefacts of aliasing or wrong motion do not
+_AVERAGED = 1 / 12  # noise variance of that mean, relative to a pixel's, whose neighbours have some of the same noise
 _RIDGE = 4.0  # regularisation of the guided filter, in noise variances
 _OFFSET = 3.0  # standard deviations of read noise added before the square root, so that it is nearly linear around black
 _DARKEST = 1e-3  # lower limit of the level at which the square root's derivative is evaluated
@@ -69,7 +71,8 @@ def denoise_chroma(image: Floats, weight: NDArray[np.floating], noise: Noise, ne
     """Smooth the colour differences of `image` (H', W', 3), in place; luma is unchanged.
 
     Operates on square roots of white-balanced values. Each difference, R - G and B - G, is replaced by its guided-filter fit to luma within 2 raw pixels
-    (He et al. 2013, eq. 5 to 8) plus the residual times max(1 - significance * noise variance / mean square residual, 0).
+    (He et al. 2013, eq. 5 to 8; means of cells of a raw pixel, as He & Sun 2015) plus the residual times max(1 - significance * noise variance / mean square, 0),
+    both of the residual's mean over 3 raw pixels: edges of colour without luma are seen in it, wrong colours of aliasing, which alternate, are not.
     weight (H', W', 3): sum of kernel weights, in samples. neutral (3,): camera RGB of a neutral object. significance 0: the image is unchanged.
     """
     if significance <= 0:
@@ -77,7 +80,7 @@ def denoise_chroma(image: Floats, weight: NDArray[np.floating], noise: Noise, ne
     gain = (1.0 / np.maximum(neutral, 1e-3)).astype(np.float32)
     grid = _Grid(step := max(1, int(scale)), max(1, round(_REACH_PX * scale / step)))
     offset = np.float32(_OFFSET * float((gain * np.sqrt(noise.beta)).max()))  # equal in all colours, to preserve neutral tones
-    halo = (4 * grid.reach + 1) * step  # four box means, one after another, and one interpolation
+    halo = (5 * grid.reach + _COARSE + 1) * step  # means, one after another, and an interpolation
     height, span = _STRIP // step * step, _RANGE // step * step
     rows = image.shape[0]
     ranges = [*range(0, max(rows - halo, 1), max(span, halo)), rows]
@@ -146,8 +149,9 @@ def _denoise_difference(difference: Floats, guide: _Guide, variance: Floats, gri
     fit = grid.enlarged(mean_around(gradient, grid.reach), difference.shape) * guide.luma
     fit += grid.enlarged(mean_around(mean - gradient * guide.mean, grid.reach), difference.shape)
     residual = difference - fit
-    energy = at_least(grid.mean(residual * residual), 1e-12)
-    kept = np.clip(1 - np.float32(significance) * variance / energy, 0, 1)
+    coarse = mean_around(grid.shrunk(residual), _COARSE)
+    energy = at_least(mean_around(coarse * coarse, grid.reach), 1e-12)
+    kept = np.asarray(np.clip(1 - np.float32(significance * _AVERAGED) * variance / energy, 0, 1), np.float32)
     near = np.ones((2 * grid.reach + 1,) * 2, np.uint8)
     kept = mean_around(np.asarray(cv2.dilate(kept, near), np.float32), grid.reach)  # first widened: a mean alone lets colours bleed beside edges
     residual *= grid.enlarged(kept, difference.shape)

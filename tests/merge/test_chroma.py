@@ -63,3 +63,21 @@ def test_noise_around_black_keeps_its_mean(iso, rng):
     out = dark.copy()
     denoise_chroma(out, np.full_like(out, 4.0), noise, NEUTRAL, 2.0, 12.0)
     assert np.abs(out.mean((0, 1)) - dark.mean((0, 1))).max() < 0.03 * dark.std()
+
+
+def test_a_colour_edge_without_luma_does_not_bleed(rng):
+    red, blue = np.array([0.30, 0.25, 0.10]), np.array([0.12, 0.25, 0.305])  # roots of the same luma
+    y, x = np.mgrid[:96, :96]
+    share = np.clip((x - 47.5) / 2 + 0.5, 0, 1)[..., None]
+    truth = ((1 - share) * red + share * blue) * NEUTRAL
+    noisy = truth + rng.standard_normal(truth.shape) * np.sqrt(NOISE.variance(0.2, 1) * 0.5 / 10)
+    beside = np.s_[16:-16, 40:56]
+    assert np.abs((denoised(noisy, weight=10.0) - truth)[beside].mean(0)).max() < 0.01
+
+
+def test_colours_that_alternate_are_removed():
+    y, x = np.mgrid[:96, :96]
+    wrong = 0.02 * ((y + x) % 2 * 2 - 1)
+    image = (0.3 + wrong[..., None] * np.array([1.0, -0.5, 1.0])) * NEUTRAL
+    difference = denoised(image, weight=20.0)[16:-16, 16:-16] / NEUTRAL
+    assert (difference[..., 0] - difference[..., 1]).std() < 0.2 * (wrong * 1.5).std()
