@@ -13,31 +13,44 @@ from burstsr.defects.neighbours import around, mirrored, nearest, planes_around
 from burstsr.settings import DefectSettings
 
 _FEWEST_FRAMES = 3  # fewer frames cannot distinguish a defect from the scene
+_CERTAIN_FRAMES = 4  # frames in which a defect must be seen, and two of every three more
 _RING = np.array([[1, 1, 1], [1, 0, 1], [1, 1, 1]], np.uint8)  # the eight nearest samples of the same colour, in that colour's plane
 _SHARE_OF_NEIGHBOURS = 0.05  # the PSF spreads light: where neighbours of other colours rise by more than this share, beyond noise, it is a star
 _SHARE_NOISE = 1.5  # sigma that the mean rise of a neighbourhood may reach by noise alone
+_SHARE_ERRORS = 2.0  # standard errors of that share over the frames by which it may exceed the limit
 
 
 def find_defects(burst: Burst, noise: Noise, settings: DefectSettings) -> NDArray[np.int64]:
-    """Find hot and dead pixels, (n, 2) positions (y, x): they differ from the eight nearest samples of their colour in every frame by `threshold_sigma`.
+    """Find hot and dead pixels, (n, 2) positions (y, x): they differ from the eight nearest samples of their colour by `threshold_sigma`.
 
-    Half the threshold suffices in a single frame; the mean over frames must reach it in full. Empty for bursts of fewer than three frames.
+    Half the threshold suffices in a single frame; the mean over frames must reach it in full. In bursts of seven frames and more, details of a moving scene
+    may hide a defect in less than a third of them. Empty for bursts of fewer than three frames.
     """
     none = np.zeros((0, 2), np.int64)
     if not settings.repair or len(burst) < _FEWEST_FRAMES:
         return none
-    found = _candidates(burst.frames[0], noise, settings.threshold_sigma / 2)
-    total, shares, sign = np.zeros(len(found)), np.zeros(len(found)), np.zeros(len(found))
+    may_hide = max(0, (len(burst) - _CERTAIN_FRAMES) // 3)
+    first = [burst.frames[0], burst.frames[len(burst) // 2]] if may_hide else [burst.frames[0]]
+    found = np.unique(np.concatenate([_candidates(frame, noise, settings.threshold_sigma / 2) for frame in first]), axis=0)
+    total, hidden, sign = np.zeros(len(found)), np.zeros(len(found), int), np.zeros(len(found))
+    shares, squares = np.zeros(len(found)), np.zeros(len(found))
     for frame in burst:
         if len(found) == 0:
             return none
-        excess, spread = _excess(frame, found, noise)
+        excess, share = _excess(frame, found, noise)
         sign = np.where(sign == 0, np.sign(excess), sign)
-        total, shares = total + np.abs(excess), shares + spread
-        keep = (np.sign(excess) == sign) & (np.abs(excess) >= settings.threshold_sigma / 2)
-        found, total, shares, sign = found[keep], total[keep], shares[keep], sign[keep]
+        excess *= sign
+        seen = excess >= settings.threshold_sigma / 2
+        total, hidden = total + excess, hidden + ~seen
+        shares, squares = shares + np.where(seen, share, 0), squares + np.where(seen, share**2, 0)
+        keep = (hidden <= may_hide) & (excess > -settings.threshold_sigma / 2)
+        found, total, hidden, sign, shares, squares = (values[keep] for values in (found, total, hidden, sign, shares, squares))
+    count = np.maximum(len(burst) - hidden, 1)
+    shares, squares = shares / count, squares / count
     allowed = _SHARE_OF_NEIGHBOURS + _SHARE_NOISE / np.maximum(total / np.sqrt(len(burst)), 1e-9)
-    return np.asarray(found[(total / len(burst) >= settings.threshold_sigma) & (shares / len(burst) < allowed)])
+    if may_hide:  # a scene that moves lets neighbours rise and fall: a star's rise together with it in every frame
+        allowed += _SHARE_ERRORS * np.sqrt(np.maximum(squares - shares**2, 0) / count)
+    return np.asarray(found[(total / len(burst) >= settings.threshold_sigma) & (shares < allowed)])
 
 
 def repair_pixels(frame: Frame, defects: NDArray[np.int64]) -> Frame:

@@ -42,6 +42,41 @@ def test_a_still_star_is_no_defect(cfa, rng):
     assert len(find_defects(burst_with([], rng, still=True, cfa=cfa), NOISE, DefectSettings())) == 0
 
 
+@pytest.mark.parametrize("sigma", [0.5, 0.8])
+def test_thirteen_frames_of_stars_that_hardly_drift_have_no_defect(sigma, rng):
+    y, x = np.mgrid[:64, :64]
+    stars = [(at + rng.uniform(-0.5, 0.5, 2), 10 ** rng.uniform(-1.5, -0.2)) for at in np.stack(np.mgrid[8:60:12, 8:60:12], -1).reshape(-1, 2)]
+    images = []
+    for _ in range(13):
+        drift = rng.normal(0, 0.1, 2)
+        scene = np.full((64, 64), 0.05)
+        for at, height in stars:
+            cy, cx = at + drift
+            scene += height * np.exp(-((y - cy) ** 2 + (x - cx) ** 2) / (2 * sigma**2))
+        images.append(scene + np.sqrt(NOISE.variance(scene, 1)) * rng.standard_normal(scene.shape))
+    assert len(find_defects(burst_of(images, noise=NOISE), NOISE, DefectSettings())) == 0
+
+
+def test_defects_are_found_in_texture_that_moves_over_them(rng):
+    texture = np.clip(0.3 + 0.12 * rng.standard_normal((140, 140)), 0.02, 0.9)
+    shifts = rng.integers(0, 40, (13, 2))
+    images = [texture[y : y + 96, x : x + 96] for y, x in shifts]
+    burst = burst_of([image + np.sqrt(NOISE.variance(image, 1)) * rng.standard_normal(image.shape) for image in images], noise=NOISE)
+    hot = [(12, 13), (30, 31), (50, 21), (71, 72), (80, 33), (41, 60), (22, 75), (63, 44)]
+    for frame in burst:
+        frame.mosaic[tuple(np.transpose(hot))] = 48000
+    found = {(int(y), int(x)) for y, x in find_defects(burst, NOISE, DefectSettings())}
+    assert found <= set(hot)
+    assert len(found) >= len(hot) - 1
+
+
+def test_a_defect_may_hide_in_some_of_many_frames(rng):
+    burst = burst_with([(20, 41, 30000)], rng, frames=13)
+    for k in (0, 4, 9):
+        burst.frames[k].mosaic[18, 41] = 40000  # detail of the scene, brighter than the defect
+    assert (20, 41) in {(int(y), int(x)) for y, x in find_defects(burst, NOISE, DefectSettings())}
+
+
 def test_two_frames_or_repair_off_find_nothing(rng):
     assert len(find_defects(burst_with([(10, 11, 65535)], rng, frames=2), NOISE, DefectSettings())) == 0
     assert len(find_defects(burst_with([(10, 11, 65535)], rng), NOISE, DefectSettings(repair=False))) == 0
