@@ -71,8 +71,9 @@ def denoise_chroma(image: Floats, weight: NDArray[np.floating], noise: Noise, ne
     """Smooth the colour differences of `image` (H', W', 3), in place; luma is unchanged.
 
     Operates on square roots of white-balanced values. Each difference, R - G and B - G, is replaced by its guided-filter fit to luma within 2 raw pixels
-    (He et al. 2013, eq. 5 to 8; means of cells of a raw pixel, as He & Sun 2015) plus the residual times max(1 - significance * noise variance / mean square, 0),
-    both of the residual's mean over 3 raw pixels: edges of colour without luma are seen in it, wrong colours of aliasing, which alternate, are not.
+    (He et al. 2013, eq. 5 to 8; means of cells of a raw pixel, as He & Sun 2015) plus the residual times max(1 - significance * noise
+    variance / mean square, 0), both of the residual's mean over 3 raw pixels: it has edges of colour without luma, but not the colours of aliasing, which
+    alternate.
     weight (H', W', 3): sum of kernel weights, in samples. neutral (3,): camera RGB of a neutral object. significance 0: the image is unchanged.
     """
     if significance <= 0:
