@@ -97,7 +97,7 @@ class MergeSettings:
     step_size: float = setting(1.3, "step size of back-projection", (0, 2))
     predicted_step: float = setting(1.7, "size of a second step of back-projection, of luma, predicted from the first; 0 = none", (0, 4), unit="step_size")
     residual_snr_threshold: float = setting(1.0, "residuals are added above this", (0, 1000), unit="noise variances")
-    chroma_snr_threshold: float = setting(12.0, "chroma is kept where its mean over 3 raw pixels exceeds this; 0 = no chroma denoising", (0, 1000), unit="noise variances")
+    chroma_snr_threshold: float = setting(12.0, "chroma is kept where its mean over 3 pixels exceeds this; 0 = keep all", (0, 1000), unit="noise variances")
 
     def __post_init__(self) -> None:
         validate(self, "merge")
