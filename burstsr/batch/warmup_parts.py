@@ -157,6 +157,20 @@ def _reconstruction() -> None:
     reconstruct(_task(_registered(), "best"), lambda done, total: None)
 
 
+def _prior() -> None:
+    """Compile the prior of the reconstruction, which takes as long as the rest of it and gets to it last."""
+    import numpy as np
+
+    from burstsr.reconstruct.aligned import aligned
+    from burstsr.reconstruct.prior import Prior
+    from burstsr.settings import ReconstructSettings
+
+    start, variance = aligned((3, *_SHAPE)), aligned((3, *_SHAPE))
+    start[:], variance[:] = 0.4, 1e-4
+    prior = Prior(start, np.array([0.5, 1.0, 0.6]), ReconstructSettings())
+    prior.prox(start, variance, 0, True, prior.prox(start, variance, 0, False))
+
+
 def _files() -> None:
     from burstsr.core.result import Result
     from burstsr.export import write_dng
@@ -182,6 +196,7 @@ _PARTS: dict[str, tuple[Callable[[], None], tuple[str, ...]]] = {
     "merge": (_merge, ("fast", "best")),
     "motion": (_motion, ("fast", "best")),
     "reconstruction": (_reconstruction, ("best",)),
+    "prior": (_prior, ("best",)),
     "robustness": (_robustness, ("fast", "best")),
     "files": (_files, ("fast", "best")),
 }
