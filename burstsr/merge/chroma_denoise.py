@@ -23,7 +23,8 @@ Floats = NDArray[np.float32]
 _REACH_PX = 2.0  # radius of the guided filter, raw pixels
 _STRIP = 128  # output rows at a time
 _RANGE = 512  # output rows per thread; independent of the number of threads, since rounding depends on where strips begin
-_COARSE = 1  # cells, the radius of the mean that colours outlive and artefacts of aliasing or wrong motion do not
+_COARSE_PX = 1.4  # raw pixels, the radius of the mean that colours outlive and artefacts of aliasing or wrong motion do not
+_USUAL_LEVEL, _QUIET = 0.2, 3e-4  # variance of a sample of that level from which fine colours are lost in noise, and cells suffice: ISO 500 of a small sensor
 _AVERAGED = 1 / 12  # noise variance of that mean, relative to a pixel's, whose neighbours have some of the same noise
 _RIDGE = 4.0  # regularisation of the guided filter, in noise variances
 _OFFSET = 3.0  # standard deviations of read noise added before the square root, so that it is nearly linear around black
@@ -31,10 +32,11 @@ _DARKEST = 1e-3  # lower limit of the level at which the square root's derivativ
 
 
 class _Grid(NamedTuple):
-    """Cells of `step` x `step` pixels, of each of which means are known; averages reach over `reach` cells around."""
+    """Cells of `step` x `step` pixels, of each of which means are known; averages reach over `reach` cells around, those that tell colours over `coarse`."""
 
     step: int
     reach: int
+    coarse: int
 
     def shrunk(self, values: Floats) -> Floats:
         """Return the mean of each cell; edges are repeated."""
@@ -71,7 +73,7 @@ def denoise_chroma(image: Floats, weight: NDArray[np.floating], noise: Noise, ne
     """Smooth the colour differences of `image` (H', W', 3), in place; luma is unchanged.
 
     Operates on square roots of white-balanced values. Each difference, R - G and B - G, is replaced by its guided-filter fit to luma within 2 raw pixels
-    (He et al. 2013, eq. 5 to 8; means of cells of a raw pixel, as He & Sun 2015) plus the residual times max(1 - significance * noise
+    (He et al. 2013, eq. 5 to 8; where noise is high, means of cells of a raw pixel, as He & Sun 2015) plus the residual times max(1 - significance * noise
     variance / mean square, 0), both of the residual's mean over 3 raw pixels: it has edges of colour without luma, but not the colours of aliasing, which
     alternate.
     weight (H', W', 3): sum of kernel weights, in samples. neutral (3,): camera RGB of a neutral object. significance 0: the image is unchanged.
@@ -79,9 +81,10 @@ def denoise_chroma(image: Floats, weight: NDArray[np.floating], noise: Noise, ne
     if significance <= 0:
         return
     gain = (1.0 / np.maximum(neutral, 1e-3)).astype(np.float32)
-    grid = _Grid(step := max(1, int(scale)), max(1, round(_REACH_PX * scale / step)))
+    step = 1 if noise.variance(_USUAL_LEVEL, GREEN) < _QUIET else max(1, int(scale))
+    grid = _Grid(step, *(max(1, round(radius * scale / step)) for radius in (_REACH_PX, _COARSE_PX)))
     offset = np.float32(_OFFSET * float((gain * np.sqrt(noise.beta)).max()))  # equal in all colours, to preserve neutral tones
-    halo = (5 * grid.reach + _COARSE + 1) * step  # means, one after another, and an interpolation
+    halo = (5 * grid.reach + grid.coarse + 1) * step  # means, one after another, and an interpolation
     height, span = _STRIP // step * step, _RANGE // step * step
     rows = image.shape[0]
     ranges = [*range(0, max(rows - halo, 1), max(span, halo)), rows]
@@ -147,7 +150,7 @@ def _denoise_difference(difference: Floats, guide: _Guide, variance: Floats, gri
     fit = grid.enlarged(mean_around(gradient, grid.reach), difference.shape) * guide.luma
     fit += grid.enlarged(mean_around(mean - gradient * guide.mean, grid.reach), difference.shape)
     residual = difference - fit
-    coarse = mean_around(grid.shrunk(residual), _COARSE)
+    coarse = mean_around(grid.shrunk(residual), grid.coarse)
     energy = at_least(mean_around(coarse * coarse, grid.reach), 1e-12)
     kept = np.asarray(np.clip(1 - np.float32(significance * _AVERAGED) * variance / energy, 0, 1), np.float32)
     near = np.ones((2 * grid.reach + 1,) * 2, np.uint8)
