@@ -1,6 +1,6 @@
 """The parts of compilation ahead: each runs stages on a tiny burst, so that the machine code of their loops is in the cache. As a program: what `warmup` runs.
 
-The parts hardly share loops, and take about equally long.
+The parts hardly share loops, but for `prior`, which is a part of `reconstruction`. They take about equally long, but for that one.
 """
 
 from __future__ import annotations
@@ -158,7 +158,7 @@ def _reconstruction() -> None:
 
 
 def _prior() -> None:
-    """Compile the prior of the reconstruction, which takes as long as the rest of it and gets to it last."""
+    """Compile the reconstruction's prior, a fourth of its loops by time: it comes last there, so that another process can compile it meanwhile."""
     import numpy as np
 
     from burstsr.reconstruct.aligned import aligned
