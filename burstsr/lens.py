@@ -21,6 +21,7 @@ from burstsr.settings import Settings
 
 _SIDE_PX, _PARTS = 96, 4  # raw pixels: side of the parts, and their number
 _MARGIN_PX = 6  # around them, beside the motion
+_LEAST_SCALE = 1.25  # output pixels per raw pixel: smaller images lack the frequencies at which a lens differs from a soft scene
 _BIN = 4  # samples along the side of the blocks whose differences tell detail: whole cells of the CFA
 
 
@@ -41,7 +42,9 @@ def with_lens_blur(burst: Registered, defects: NDArray[np.int64], tuned: Setting
 
 
 def measure_lens_blur(burst: Registered, defects: NDArray[np.int64], tuned: Settings, lateral: LateralAberration | None) -> LensBlur | None:
-    """Measure the blur in the parts with most detail; None for brackets and for frames of fewer than two parts."""
+    """Measure the blur in the parts with most detail; None for brackets, for frames of fewer than two parts, and at scales below 1.25."""
+    if tuned.scale < _LEAST_SCALE:
+        return None
     windows = _detailed(burst.guide)
     if burst.extended is not None or any(view.frame.info.own_noise is not None for view in burst.views) or len(windows) < 2:
         return None

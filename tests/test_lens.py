@@ -48,3 +48,7 @@ def test_a_crop_has_the_lens_of_the_whole(blurred):
 
 def test_frames_without_two_parts_are_not_measured():
     assert "lens_blur" not in super_resolve(burst(0.45, side=240).burst, BEST).report
+
+
+def test_at_the_size_of_the_frames_a_soft_scene_is_not_taken_for_a_lens(blurred):
+    assert "lens_blur" not in super_resolve(blurred.burst, replace(BEST, scale=1.0)).report
