@@ -107,8 +107,7 @@ def _add_colour(kinds: Any) -> None:  # noqa: ANN401
         "--corners",
         metavar="X,Y,...",
         type=_corners,
-        required=True,
-        help="centres of the patches in its corners, eight numbers, raw pixels of the unrotated sensor: dark skin, bluish green, black, white",
+        help="centres of the patches in its corners, eight numbers, raw pixels of the unrotated sensor: dark skin, bluish green, black, white (default: found)",
     )
     _common(colour, lambda args: _work().colour(args), plot=False)
 

@@ -263,7 +263,9 @@ def _lens_text(r: Any) -> str:  # noqa: ANN401
 
 def _colour_text(r: Any) -> str:  # noqa: ANN401
     rows = "\n".join(_numbers(row, 5) for row in r.xyz_to_camera)
-    return f"{r.camera or 'unknown camera'}: XYZ (D65) to camera RGB, colour differences {r.delta_e_mean:.1f}, at most {r.delta_e_max:.1f}\n{rows}"
+    head = f"{r.camera or 'unknown camera'}: XYZ (D65) to camera RGB, colour differences {r.delta_e_mean:.1f}, at most {r.delta_e_max:.1f}"
+    corners = ",".join(f"{value:g}" for corner in r.corners_px for value in corner)
+    return f"{head}\ncentres of dark skin, bluish green, black, white: --corners {corners}\n{rows}"
 
 
 def _motion_text(r: Any) -> str:  # noqa: ANN401

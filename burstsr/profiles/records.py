@@ -185,6 +185,7 @@ class ColourRecord:
     neutral: Triple | None = _optional("camera RGB of the chart's greys, green 1")
     delta_e_mean: float | None = _optional("mean colour difference of the patches after the fit, CIE 1976")
     delta_e_max: float | None = _optional("largest colour difference of the patches")
+    corners_px: tuple[Pair, ...] | None = _optional("x, y of the centres of dark skin, bluish green, black, white in the frame, raw pixels of the sensor")
 
     def __post_init__(self) -> None:
         check_range("iso", self.iso, 0, _LARGEST_ISO)

@@ -16,7 +16,8 @@ from burstsr.io.raw import read_frame
 from burstsr.profiles.apply import CalibrationInputs, prepared
 from burstsr.profiles.files import write_record
 from burstsr.simulate.scene import camera_colour
-from calibration.colour_chart import LAB_D50, adaptation, colour_from_chart, lab_of_xyz, xyz_of_lab
+from calibration.chart_reference import LAB_D50, adaptation, lab_of_xyz, xyz_of_lab
+from calibration.colour_chart import colour_from_chart
 
 D50, D65 = np.array([0.96422, 1.0, 0.82521]), SRGB_TO_XYZ.sum(axis=1)
 CORNERS = ((40.0, 30.0), (250.0, 44.0), (240.0, 160.0), (30.0, 150.0))
@@ -47,6 +48,7 @@ def test_the_matrix_is_that_of_the_camera(rng):
     assert found / (found @ D65)[1] == pytest.approx(TRUE, abs=0.02)
     assert record.delta_e_mean < 0.5 and record.delta_e_max < 2
     assert record.neutral == pytest.approx(tuple(TRUE @ D65), rel=0.03)
+    assert record.corners_px == CORNERS
 
 
 def test_other_corners_and_clipped_patches_are_refused(rng):
