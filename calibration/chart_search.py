@@ -123,26 +123,24 @@ def _placed(image: Doubles, centres: Doubles) -> Doubles:
     shown = encode_srgb(image / max(float(np.percentile(image, 99)), 1e-6))
     best = centres[list(_CORNERS)]
     for blur in _PLACED_BLURS:
-        step = _distance(centres)
-        smooth = cv2.GaussianBlur(shown, (0, 0), max(blur * step, 0.5))
-
-        def seen(corners: Doubles, smooth: Any = smooth) -> Doubles:
-            x, y = cv2.perspectiveTransform(points, _from_grid(corners))[0].T.astype(np.float32)
-            return np.asarray(cv2.remap(smooth, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float64).reshape(ROWS * COLUMNS, -1, 3)
-
-        colours = np.median(seen(best), axis=1, keepdims=True)
-        move = least_squares(
-            lambda p, seen=seen, colours=colours, best=best, step=step: (seen(best + step * (p.reshape(4, 2) - 1)) - colours).ravel(),
-            np.ones(8),  # not zeros: steps are relative
-            bounds=(0.5, 1.5),
-            loss="soft_l1",
-            f_scale=0.05,
-            diff_step=0.02,
-            max_nfev=30,
-        ).x
-        best = best + step * (move.reshape(4, 2) - 1)
+        best = _moved(cv2.GaussianBlur(shown, (0, 0), max(blur * _distance(centres), 0.5)), best, points, _distance(centres))
     moved = cv2.perspectiveTransform(_GRID[None], _from_grid(best))[0]
     return moved if _difference(image, moved) < max(_WORST_DIFFERENCE, _difference(image, centres)) else centres
+
+
+def _moved(image: NDArray[Any], corners: Doubles, points: Doubles, step: float) -> Doubles:
+    """Return the corners (4, 2) where samples at the grid's `points` differ the least from the medians of their patches as they are now."""
+
+    def seen(corners: Doubles) -> Doubles:
+        x, y = cv2.perspectiveTransform(points, _from_grid(corners))[0].T.astype(np.float32)
+        return np.asarray(cv2.remap(image, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float64).reshape(ROWS * COLUMNS, -1, 3)
+
+    def misfit(moves: Doubles) -> Doubles:
+        return np.asarray((seen(corners + step * (moves.reshape(4, 2) - 1)) - colours).ravel())
+
+    colours = np.median(seen(corners), axis=1, keepdims=True)
+    moves = least_squares(misfit, np.ones(8), bounds=(0.5, 1.5), loss="soft_l1", f_scale=0.05, diff_step=0.02, max_nfev=30).x  # not from 0: steps are relative
+    return np.asarray(corners + step * (moves.reshape(4, 2) - 1))
 
 
 def _from_grid(corners: Doubles) -> Doubles:
