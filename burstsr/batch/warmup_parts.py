@@ -1,6 +1,6 @@
 """The parts of compilation ahead: each runs stages on a tiny burst, so that the machine code of their loops is in the cache. As a program: what `warmup` runs.
 
-The parts hardly share loops, but for `prior`, which is a part of `reconstruction`. They take about equally long, but for that one.
+The parts hardly share loops, but for those that `reconstruction` puts together: it comes last, and finds the others' in the cache.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _SHIFTS = ((0.0, 0.0), (0.25, 0.5), (0.75, 0.25))  # raw pixels
 
 
 def parts(mode: str) -> tuple[str, ...]:
-    """Return the names of the parts that `mode` needs, the longest first."""
+    """Return the names of the parts that `mode` needs, the longest first, but for the reconstruction, which needs what others compile."""
     return tuple(name for name, (_, modes) in _PARTS.items() if mode in modes)
 
 
@@ -158,7 +158,7 @@ def _reconstruction() -> None:
 
 
 def _prior() -> None:
-    """Compile the reconstruction's prior, a fourth of its loops by time: it comes last there, so that another process can compile it meanwhile."""
+    """Compile the reconstruction's prior, a third of its loops by time."""
     import numpy as np
 
     from burstsr.reconstruct.aligned import aligned
@@ -169,6 +169,27 @@ def _prior() -> None:
     start[:], variance[:] = 0.4, 1e-4
     prior = Prior(start, np.array([0.5, 1.0, 0.6]), ReconstructSettings())
     prior.prox(start, variance, 0, True, prior.prox(start, variance, 0, False))
+
+
+def _conjugate_gradient() -> None:
+    """Compile the reconstruction's conjugate gradients, half of its loops by time."""
+    import numpy as np
+
+    from burstsr.reconstruct import cg_loops, normal_matrix_loops
+    from burstsr.reconstruct.aligned import aligned
+    from burstsr.reconstruct.blurred_frames import NO_SAMPLES
+    from burstsr.reconstruct.lens_taps import lens_taps
+
+    shape = (3, 32, 32)
+    normal, right, x, seen, pull = aligned((3, 32, 3, 5, 32)), *(aligned(shape) for _ in range(4))
+    for array in (normal, right, x, seen, pull):
+        array[:] = 0
+    normal[:, :, 0, 2] = pull[:] = 1  # the identity
+    matrix, scratch = (normal, NO_SAMPLES, lens_taps(0, 2)), normal_matrix_loops.scratch_for(shape)
+    normal_matrix_loops.product(normal, np.ones_like(right), seen)
+    normal_matrix_loops.seen_of(*matrix, x, seen, scratch)
+    cg_loops.conjugate_gradient(*matrix, right, pull, np.float32(1), np.ones(3, np.float32), x.copy(), 1, 0.0, x, seen, scratch)
+    cg_loops.misfit_difference(*matrix, right, x.copy(), x, seen, scratch)
 
 
 def _files() -> None:
@@ -195,10 +216,11 @@ def _files() -> None:
 _PARTS: dict[str, tuple[Callable[[], None], tuple[str, ...]]] = {
     "merge": (_merge, ("fast", "best")),
     "motion": (_motion, ("fast", "best")),
-    "reconstruction": (_reconstruction, ("best",)),
+    "conjugate gradient": (_conjugate_gradient, ("best",)),
     "prior": (_prior, ("best",)),
     "robustness": (_robustness, ("fast", "best")),
     "files": (_files, ("fast", "best")),
+    "reconstruction": (_reconstruction, ("best",)),
 }
 
 
