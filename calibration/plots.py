@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ MARK = "burstsr calibrate"  # in the file's metadata: identifies our plots
 
 
 def draw(record: Record, path: Path) -> None:
-    """Plot a record to `path`, .png or .svg: the photon-transfer curve, the MTF, the positions of defects, or the motion and its sub-pixel phases.
+    """Plot a record to `path`, .png or .svg: the photon-transfer curve, the MTF or the blur by place, the positions of defects, or motion and its phases.
 
     Raises SettingsError for another suffix, or without matplotlib; OutputError.
     """
@@ -56,12 +57,10 @@ def _noise(figure: Any, record: NoiseRecord) -> None:  # noqa: ANN401
 
 
 def _lens(figure: Any, record: LensRecord) -> None:  # noqa: ANN401
-    axes = figure.subplots()
     if record.places is not None:
-        x, y, sigma = ([place[name] for place in record.places] for name in ("x_px", "y_px", "psf_sigma_px"))
-        figure.colorbar(axes.scatter(x, y, c=sigma), label="sigma of the blur, raw pixels")
-        axes.set(ylim=(max(y) * 1.05, 0), xlim=(0, max(x) * 1.05), aspect="equal", title=f"{record.camera}: median {record.psf_sigma_px:.2f} px")
+        _places(figure, record, record.places)
         return
+    axes = figure.subplots()
     if record.frequency is not None and record.mtf is not None:
         axes.plot(record.frequency, record.mtf, "k", label="measured")
         f = np.array(record.frequency)
@@ -72,6 +71,25 @@ def _lens(figure: Any, record: LensRecord) -> None:  # noqa: ANN401
         axes.plot([record.mtf50], [0.5], "o", color="tab:red", label=f"MTF50 {record.mtf50:.3f}")
     axes.set(xlabel="cycles per raw pixel", ylabel="contrast", ylim=(-0.05, 1.1), title=f"{record.camera} ({record.method})")
     axes.legend()
+
+
+def _places(figure: Any, record: LensRecord, places: Sequence[Mapping[str, float]]) -> None:  # noqa: ANN401
+    """Plot the blur by place, and how far red and blue are displaced there along the edge's normal, exaggerated."""
+    blur, shift = figure.subplots(1, 2)
+    column = {name: np.array([place.get(name, 0.0) for place in places]) for name in places[0]}
+    y, x = column["y_px"], column["x_px"]
+    bar = figure.colorbar(blur.scatter(x, y, c=column["psf_sigma_px"]), location="left", shrink=0.6)
+    bar.set_label("sigma of the blur, raw pixels")
+    most = max(float(np.abs(column[f"{name}_displaced_px"]).max()) for name in ("red", "blue"))
+    step = np.hypot(np.ptp(y), np.ptp(x)) / 12  # length of the longest arrow
+    for name in ("red", "blue"):
+        along = column[f"{name}_displaced_px"] * step / max(most, 1e-3)
+        shift.quiver(x, y, along * column["normal_x"], along * column["normal_y"], color=f"tab:{name}", angles="xy", scale_units="xy", scale=1, label=name)
+    figure.legend(loc="outside right upper")
+    blur.set(title=f"{record.camera}: median {record.psf_sigma_px:.2f} px", ylabel="y, raw pixels")
+    shift.set(title=f"displaced across edges, at most {most:.2f} px")
+    for axes in (blur, shift):
+        axes.set(ylim=(max(y) * 1.1, 0), xlim=(0, max(x) * 1.1), aspect="equal", xlabel="x, raw pixels")
 
 
 def _motion(figure: Any, record: MotionRecord) -> None:  # noqa: ANN401

@@ -245,7 +245,8 @@ def test_plots_without_matplotlib_say_what_to_install(run, folder):
 @pytest.mark.parametrize("kind", ["png", "svg"])
 def test_plots(run, flats, folder, tmp_path, kind):
     edges = written(edge_frames(0.5, Noise.of_iso(100), np.random.default_rng(1)), tmp_path / "edge", "edge")
-    runs = (("noise", flats / "flats"), ("lens", *edges), ("defects", flats / "darks"), ("jiggle", "--frames", "16"))
+    chart = written([chart_frame(0.5, Noise.of_iso(100), np.random.default_rng(1), shape=(192, 240))], tmp_path / "chart", "chart")
+    runs = (("noise", flats / "flats"), ("lens", *edges), ("lens", "--field", *chart), ("defects", flats / "darks"), ("jiggle", "--frames", "16"))
     for what in runs:
         path = tmp_path / f"{what[0]}.json"
         status, _, err = run("calibrate", *what, "-o", path, "--plot", kind)
