@@ -16,6 +16,7 @@ from burstsr.align import subpixel_phases
 from burstsr.core import large_arrays
 from burstsr.core.burst import Frame
 from burstsr.core.cfa import GREEN
+from burstsr.core.jit import over_rows
 from burstsr.core.mono import FULL_SHARE
 from burstsr.core.quantise import unpacked
 from burstsr.demosaic import demosaic, upscale, upscale_rows
@@ -29,6 +30,7 @@ from burstsr.settings import Settings
 Floats = NDArray[np.float32]
 Weights = NDArray[np.floating]
 _BESIDE_PX = 3.0  # raw pixels around highlights within which the reconstruction rings
+_STRIP = 64  # output rows that are worked on at a time
 _NEAR_PX, _ROOM = 1.0, 0.2  # radius, raw pixels, and share by which sharpening may exceed the extremes within it
 
 
@@ -108,13 +110,12 @@ def _sharpen(image: Floats, weight: Weights, burst: Registered, tuned: Settings,
     """Back-project the frames' residuals from the image, in place."""
     merge = merge_of(burst.views[burst.reference].frame)
     residual, _ = _accumulated(burst, merge(tuned.scale, kernel, tuned.merge.fallback_weight, explained=image), weighed=False)
-    limits = extremes(image, tuned.scale) if burst.extended else None
+    before = large_arrays.copied(image) if burst.extended else None
     factor = add_wiener_residual(image, residual, weight, burst.noise, tuned.merge, tuned.scale)
     if tuned.merge.predicted_step > 0:
         add_predicted_step(image, residual, factor, _agreement(burst), tuned.merge, tuned.scale)
-    if limits is not None:
-        for rows in large_arrays.strips(image):
-            np.clip(image[rows], *(limit[rows] for limit in limits), out=image[rows])
+    if before is not None:
+        limit_to_neighbours(image, before, tuned.scale)
     if _is_mono(burst):
         for rows in large_arrays.strips(image):
             image[rows] = image[rows, :, GREEN, None].copy()  # to which alone the mean is given back in full
@@ -129,23 +130,27 @@ def _agreement(burst: Registered) -> Floats:
     return np.asarray(total / np.float32(len(used)))
 
 
-def extremes(image: Floats, scale: float) -> tuple[Floats, Floats]:
-    """Return the lowest and the highest values near each pixel, with some room: sharpening the edges of a bracket's highlights by more is ringing."""
-    return _lowest(image, scale), _extreme(image, scale, cv2.dilate, 1 + _ROOM)
+def limit_to_neighbours(image: Floats, before: Floats, scale: float) -> None:
+    """Limit an image, in place, to the extremes near each pixel of what it was before it was sharpened, with some room.
+
+    More than that is ringing of the edges of a bracket's highlights.
+    """
+
+    def limit(first: int, last: int) -> None:
+        for top in range(first, last, _STRIP):
+            rows = slice(top, min(top + _STRIP, last))
+            low, high = (_extreme(before, rows, scale, of, f) for of, f in ((cv2.erode, 1 - _ROOM), (cv2.dilate, 1 + _ROOM)))
+            np.clip(image[rows], low, high, out=image[rows])
+
+    over_rows(limit, len(image), multiple=_STRIP)
 
 
-def _lowest(image: Floats, scale: float) -> Floats:
-    return _extreme(image, scale, cv2.erode, 1 - _ROOM)
-
-
-def _extreme(image: Floats, scale: float, of: Callable[[Floats, NDArray[np.uint8]], Any], factor: float) -> Floats:
-    """Return `of` the values near each pixel, times a factor."""
+def _extreme(image: Floats, rows: slice, scale: float, of: Callable[[Floats, NDArray[np.uint8]], Any], factor: float) -> Floats:
+    """Return `of` the values near each pixel of some rows, times a factor."""
     reach = round(_NEAR_PX * scale)
-    kernel, out = np.ones((2 * reach + 1,) * 2, np.uint8), large_arrays.empty(image.shape)
-    for rows in large_arrays.strips(image):
-        first = max(rows.start - reach, 0)
-        out[rows] = of(image[first : rows.stop + reach], kernel)[rows.start - first : rows.stop - first] * np.float32(factor)
-    return out
+    first = max(rows.start - reach, 0)
+    found = of(image[first : rows.stop + reach], np.ones((2 * reach + 1,) * 2, np.uint8))[rows.start - first : rows.stop - first]
+    return np.asarray(np.multiply(found, np.float32(factor), out=found), np.float32)
 
 
 def _is_mono(burst: Registered) -> bool:
@@ -182,12 +187,19 @@ def raise_beside_highlights(image: Floats, merged: Floats, saturation: float, sc
     """
     reach = math.ceil(_BESIDE_PX * scale)
     kernel = np.ones((2 * reach + 1,) * 2, np.uint8)
-    low = _lowest(merged, scale)[..., : image.shape[2]]
-    for rows in large_arrays.strips(image):
-        first = max(rows.start - reach, 0)
-        bright = (merged[first : rows.stop + reach].max(axis=2) > saturation).astype(np.uint8)
-        beside = cv2.dilate(bright, kernel)[rows.start - first : rows.stop - first] > 0
-        np.maximum(image[rows], low[rows], out=image[rows], where=beside[..., None])
+
+    def lift(begin: int, end: int) -> None:
+        for top in range(begin, end, _STRIP):
+            rows = slice(top, min(top + _STRIP, end))
+            first = max(rows.start - reach, 0)
+            bright = (merged[first : rows.stop + reach].max(axis=2) > saturation).astype(np.uint8)
+            if not bright.any():
+                continue
+            beside = cv2.dilate(bright, kernel)[rows.start - first : rows.stop - first] > 0
+            low = _extreme(merged, rows, scale, cv2.erode, 1 - _ROOM)[..., : image.shape[2]]
+            np.maximum(image[rows], low, out=image[rows], where=beside[..., None])
+
+    over_rows(lift, len(image), multiple=_STRIP)
 
 
 def safeguarded(task: Task, record: Record) -> Floats:

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from burstsr.bracket.precision import clipped_cells, warped
 from burstsr.core.burst import Frame, Levels
 from burstsr.core.flow import Flow
-from burstsr.core.mono import channel_map
+from burstsr.core.limits import at_least, at_most
+from burstsr.core.mono import cell_channels, channel_map
 from burstsr.core.sensor import CLIPPED, clipped_samples, samples
 from burstsr.demosaic import demosaic
 
@@ -42,7 +43,7 @@ def extended(views: Sequence[tuple[Frame, Flow, Floats]], reference: int) -> Ext
     """
     frame = views[reference][0]
     own = frame.info.levels.saturation
-    image = np.minimum(samples(frame.mosaic, frame.info.levels), np.float32(own))
+    image = at_most(samples(frame.mosaic, frame.info.levels), own)
     missing = image >= np.float32(CLIPPED * own)
     source = np.full((image.shape[0] // 2, image.shape[1] // 2), reference)
     shorter = [i for i, view in enumerate(views) if view[0].info.levels.saturation > own]
@@ -85,20 +86,31 @@ def _sites(of_cells: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 def shown_at_reference(frame: Frame, flow: Flow) -> Floats:
     """Return what a frame shows at the positions of the reference's samples, in their colours."""
-    return np.minimum(_moved(demosaic(frame, clipped_samples(frame)), flow, frame), np.float32(frame.info.levels.saturation))
+    shown = RootImage(demosaic(frame, clipped_samples(frame))).at_samples(frame, flow)
+    return at_most(shown, frame.info.levels.saturation, out=shown)
 
 
-def _moved(image: Floats, flow: Flow, frame: Frame) -> Floats:
-    """Return an image (H, W, 3) at p + flow(p) in the colours of a frame's samples, (H, W); interpolated on square roots, where edges ring less."""
-    root = np.sqrt(np.maximum(image, 0))
-    y, x = np.mgrid[: root.shape[0], : root.shape[1]].astype(np.float64)
-    shift = flow.at(y, x)
-    moved = cv2.remap(root, (x + shift[..., 1]).astype(np.float32), (y + shift[..., 0]).astype(np.float32), cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-    return np.square(np.maximum(np.take_along_axis(moved, channel_map(frame)[..., None].astype(np.int64), axis=2)[..., 0], 0))
+class RootImage:
+    """An image (H, W, 3) to interpolate, bicubic, on square roots, where edges ring less."""
+
+    def __init__(self, image: Floats) -> None:
+        self._roots = [np.sqrt(at_least(np.asarray(plane, np.float32), 0)) for plane in cv2.split(image)]
+
+    def at_samples(self, frame: Frame, flow: Flow) -> Floats:
+        """Return it at p + flow(p) in the colours of a frame's samples, (H, W)."""
+        (height, width), channels = frame.info.shape, cell_channels(frame)
+        period_y, period_x = channels.shape
+        out = np.empty((height, width), np.float32)
+        for i, j in np.ndindex(period_y, period_x):
+            site = out[i::period_y, j::period_x]
+            y, x = flow.places((site.shape[0], site.shape[1]), (period_y, period_x), (i, j))
+            moved = cv2.remap(self._roots[channels[i, j]], x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+            site[:] = np.square(at_least(np.asarray(moved, np.float32), 0))
+        return out
 
 
-def imputed(frame: Frame, flow: Flow, image: Floats) -> Frame:
-    """Return a frame with its clipped samples replaced by what `image`, (H, W, 3) of the extended reference, shows there, at least their saturation.
+def imputed(frame: Frame, flow: Flow, image: RootImage) -> Frame:
+    """Return a frame with its clipped samples replaced by what `image` of the extended reference shows there, at least their saturation.
 
     So they neither tint the merge nor leave a hole beside an edge, where longer exposures would otherwise only tell of its dark side. Its mosaic is float32.
     """
@@ -109,5 +121,6 @@ def imputed(frame: Frame, flow: Flow, image: Floats) -> Frame:
     clipped = values >= np.float32(CLIPPED) * saturation
     if not clipped.any():
         return frame
-    values[clipped] = np.maximum(_moved(image, flow.inverse(), frame), saturation)[clipped]
+    shown = image.at_samples(frame, flow.inverse())
+    np.copyto(values, at_least(shown, float(saturation), out=shown), where=clipped)
     return Frame(replace(frame.info, levels=Levels(np.zeros((2, 2)), 1.0)), values)  # type: ignore[arg-type]

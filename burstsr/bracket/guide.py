@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from burstsr.bracket import bound_loops
 from burstsr.bracket.extended_reference import ExtendedReference, shown_at_reference
 from burstsr.bracket.precision import clipped_cells, green_cells, relative_precision, smooth_level, warped
 from burstsr.core.burst import Frame, Levels
@@ -20,7 +21,6 @@ from burstsr.core.flow import Flow
 from burstsr.core.jit import over_rows
 from burstsr.core.noise import Noise
 from burstsr.core.resized import resized_rows
-from burstsr.core.sensor import CHANNEL_SHARE
 from burstsr.demosaic import demosaic, upscale_rows
 
 Floats = NDArray[np.float32]
@@ -99,20 +99,15 @@ class UpperBound:
     def __call__(self, image: Floats, scale: float) -> None:
         """Limit the luma of an image (H', W', 3), in place; what exceeds it is drawn towards the colour of the exposure."""
         single = demosaic(self.reference, self.shown)
-        alpha, beta = (np.float32(v.mean()) for v in (self.noise.alpha, self.noise.beta))
+        noise = (np.float32(v.mean()) for v in (self.noise.alpha, self.noise.beta))
+        constants = (np.float32(_ACCEPTED), np.float32(_UNCLIPPED * self.saturation), np.float32(_ROOM), np.float32(_ROOM_SIGMAS), *noise)
         size = image.shape[0], image.shape[1]
 
         def limit(first: int, last: int) -> None:
             for top in range(first, last, _STRIP):
                 rows = slice(top, min(top + _STRIP, last))
-                own, part = upscale_rows(single, scale, rows.start, rows.stop), image[rows]
-                luma = own @ CHANNEL_SHARE
-                room = np.float32(_ROOM) * luma + np.float32(_ROOM_SIGMAS) * np.sqrt(alpha * luma + beta)
-                above = part @ CHANNEL_SHARE - luma
-                certain = resized_rows(self.robustness, size, rows) > _ACCEPTED
-                valid = certain & (own.max(axis=-1) < np.float32(_UNCLIPPED * self.saturation)) & (above > room)
-                share = np.where(valid, room / np.where(valid, above, np.float32(1)), np.float32(1))[..., None]
-                part[:] = np.where(valid[..., None], own + (part - own) * share, part)
+                own, certain = upscale_rows(single, scale, rows.start, rows.stop), resized_rows(self.robustness, size, rows)
+                bound_loops.limit(image[rows], own, certain, *constants)
 
         over_rows(limit, image.shape[0], multiple=_STRIP)
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from burstsr.bracket.blur import bracket_blur
-from burstsr.bracket.extended_reference import extended, imputed
+from burstsr.bracket.extended_reference import RootImage, extended, imputed
 from burstsr.bracket.guide import UpperBound, guide_of
 from burstsr.bracket.outliers import repaired_reference
 from burstsr.bracket.pairs import PairModels
@@ -53,7 +53,7 @@ def register_bracket(frames: list[Frame], index: int, noise: Noise, tuned: Setti
     seen = [(view.frame, view.flow, unpacked(view.robustness) * np.float32(view.weight)) for view in views]
     guide = guide_of(seen, index, highlights, noise)
     views = [replace(view, precision=precision_map(view.frame, view.flow, guide.level, noise)) for view in views]
-    image = demosaic(highlights.frame, guide.samples)
+    image = RootImage(demosaic(highlights.frame, guide.samples))
     views = [replace(view, filled=imputed(view.frame, view.flow, image)) for view in views]
     same_phase = None
     if tuned.merge.back_projection_iterations > 0:

@@ -54,6 +54,18 @@ def many_flows_at(first, last, tiles, tile, y, x, out):
 
 
 @compiled
+def places_moved(first, last, tiles, tile, step_y, step_x, y0, x0, out_y, out_x):
+    """Add the flow to raw positions (y0, x0) + (step_y i, step_x j), rows i of out_y and out_x (h, w): `double_flow_at`."""
+    for i in range(first, last):
+        y = y0 + step_y * i
+        for j in range(out_y.shape[1]):
+            x = x0 + step_x * j
+            dy, dx = double_flow_at(tiles, tile, y, x)
+            out_y[i, j] = y + dy
+            out_x[i, j] = x + dx
+
+
+@compiled
 def spaced(count, start, step):
     """Return float64 positions start, start + step, ...: of one type for all callers of `between_tiles`, which then is compiled once."""
     positions = np.empty(count)

@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 
 from burstsr import Settings, register, super_resolve
-from burstsr.bracket import bracket_of
+from burstsr.bracket import bound_loops, bracket_of
 from burstsr.bracket.blocks import blocks_of
 from burstsr.bracket.exposure import measure_ratios
-from burstsr.bracket.extended_reference import extended
+from burstsr.bracket.extended_reference import RootImage, extended
 from burstsr.bracket.guide import UpperBound, guide_of
 from burstsr.core.burst import Burst
 from burstsr.core.flow import Flow
 from burstsr.core.noise import Noise
-from burstsr.core.sensor import samples
-from burstsr.develop import raise_beside_highlights
+from burstsr.core.sensor import CHANNEL_SHARE, samples
+from burstsr.develop import limit_to_neighbours, raise_beside_highlights
 from burstsr.report import Record
 from burstsr.simulate import SimulateSettings, flow_at, simulate_burst
 from calibration.coverage import measure_coverage
@@ -199,6 +199,37 @@ def test_a_longer_exposure_limits_the_dark_side_of_a_highlight():
     luma, truth = image @ [0.25, 0.5, 0.25], simulation.truth @ [0.25, 0.5, 0.25] / bracket.peak
     dark, clipped = truth < 0.7 * longer.info.levels.saturation, truth > 1.5 * longer.info.levels.saturation
     assert np.quantile(luma[dark] / truth[dark], 0.9) < 2 and (luma[clipped] == 1).mean() > 0.98
+
+
+def test_the_compiled_bound_is_its_formula(rng):
+    image, own = rng.random((2, 9, 11, 3), np.float32)
+    certain = rng.random((9, 11), np.float32)
+    luma = own @ CHANNEL_SHARE
+    room, above = 0.2 * luma + 1.5 * np.sqrt(0.01 * luma + 0.001), image @ CHANNEL_SHARE - luma
+    limited = (certain > 0.3) & (own.max(axis=-1) < 0.9) & (above > room)
+    expected = np.where(limited[..., None], own + (image - own) * (room / np.where(limited, above, 1))[..., None], image)
+    bound_loops.limit(image, own, certain, *np.float32([0.3, 0.9, 0.2, 1.5, 0.01, 0.001]))
+    assert limited.any() and not limited.all()
+    np.testing.assert_allclose(image, expected, rtol=1e-5)
+
+
+def test_sharpening_is_limited_alike_in_all_strips(rng):
+    before = rng.random((150, 20, 3), np.float32)
+    image, kernel = 3 * rng.random(before.shape, np.float32) - 1, np.ones((5, 5), np.uint8)
+    expected = np.clip(image, 0.8 * cv2.erode(before, kernel), 1.2 * cv2.dilate(before, kernel))
+    limit_to_neighbours(image, before, 2.0)
+    np.testing.assert_allclose(image, expected, rtol=1e-6)
+
+
+def test_what_an_image_shows_at_the_samples_of_a_moved_frame():
+    y, x = np.mgrid[:40, :48].astype(np.float32)
+    image = np.stack([0.1 + 0.01 * y, 0.2 + 0.01 * x, 0.3 + 0.005 * (x + y)], axis=-1)
+    frame = Burst.from_arrays([np.zeros((40, 48), np.uint16)] * 2, black=0.0, white=1000.0).frames[0]
+    flow = Flow(np.full((3, 3, 2), (1.5, -0.75), np.float32), 16)
+    expected = np.stack([0.1 + 0.01 * (y + 1.5), 0.2 + 0.01 * (x - 0.75), 0.3 + 0.005 * (x + y + 0.75)], axis=-1)
+    channels = frame.info.cfa.channel_map((40, 48)).astype(int)[..., None]
+    shown, inner = RootImage(image).at_samples(frame, flow), (slice(6, -6),) * 2
+    np.testing.assert_allclose(shown[inner], np.take_along_axis(expected, channels, 2)[..., 0][inner], rtol=3e-3)
 
 
 def test_the_motion_of_a_bracket_is_registered_in_common_units():
