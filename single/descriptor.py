@@ -62,6 +62,11 @@ class Descriptor:
         """Return the number of input channels."""
         return INPUTS[self.input]
 
+    @property
+    def face_side_px(self) -> int:
+        """Return the side of the images of faces that the network takes; 0 for networks of any image."""
+        return int(self.sizes.get("face_side_px", 0))
+
     def to_json(self) -> str:
         """Serialise to one line of JSON, read back equal by `from_json`."""
         return json.dumps({**asdict(self), "sizes": dict(self.sizes)}, sort_keys=True)

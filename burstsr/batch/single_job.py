@@ -155,7 +155,8 @@ def asked(request: Request, known: CalibrationInputs) -> dict[str, Any]:
     found: dict[str, Any] = {"model": request.model, "scale": request.scale, "blend": request.blend, "partner": request.partner}
     more = {"back_projection": request.back_projection, "noise": request.noise, "blur": request.blur}
     named = {name: value for name, value in more.items() if value not in ("", None, 0.0) or (name == "noise" and value == 0)}
-    return found | named | known.to_dict()
+    faces = {"faces": [list(face) for face in request.faces]} if request.faces else {}
+    return found | named | faces | known.to_dict()
 
 
 def settled(task: Task, wanted: dict[str, Any], *, thorough: bool = False) -> Outcome | None:

@@ -16,6 +16,8 @@ def describe(model: Model) -> str:
     >>> describe(Model("lanczos", learned=False)), describe(Model("srgan-x4", learned=True, gan=True))
     ('lanczos', 'srgan-x4 (invents detail)')
     """
+    if model.faces:
+        return f"{model.name} (faces are made up)"
     return f"{model.name} (invents detail)" if model.gan else f"{model.name} (learned)" if model.learned else model.name
 
 
@@ -26,6 +28,10 @@ def provenance_of(model: Model, scale: float, origin: Provenance | None) -> Prov
 
     if not model.learned:
         return origin
+    if model.faces:
+        where = " and ".join(",".join(map(str, face)) for face in model.faces)
+        how = f"Upscaled {scale:g} times by burstsr {__version__}; made up by the neural network {model.name}: the faces (Y,X,H,W of the original: {where})"
+        return Provenance("compositeWithTrainedAlgorithmicMedia", how, model.name, model.sha256 or "")
     made = "its finest detail is invented" if model.gan else "its finest detail is estimated"
     how = f"Upscaled {scale:g} times by the neural network {model.name} (burstsr {__version__}): {made}, as learned from other images"
     return Provenance("compositeWithTrainedAlgorithmicMedia", how, model.name, model.sha256 or "")

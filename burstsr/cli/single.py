@@ -61,6 +61,15 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:  # noqa: ANN401  argpa
         "image (default 0)",
     )
     parser.add_argument(
+        "--face",
+        metavar="Y,X,H,W",
+        type=_face,
+        action="append",
+        default=[],
+        help="models of faces (GFPGAN, RestoreFormer, with burstsr[spandrel]): first row and column, height and width of a face, in pixels of the image; it "
+        "is drawn anew, so that it is made up, and the rest interpolated (Lanczos); repeatable",
+    )
+    parser.add_argument(
         "--profile",
         metavar="FILE|none",
         action="append",
@@ -122,7 +131,7 @@ def _request(args: argparse.Namespace) -> Request:
     from single.inference import Request
 
     share, partner = args.blend or (None, None)
-    return Request(args.model, args.scale, share, partner, args.device, args.tile, args.back_projection, args.noise, args.blur)
+    return Request(args.model, args.scale, share, partner, args.device, args.tile, args.back_projection, args.noise, args.blur, tuple(args.face))
 
 
 def _do(args: argparse.Namespace, request: Request, tasks: list[Task]) -> list[Outcome]:
@@ -154,6 +163,17 @@ def _tell(outcome: Outcome, *, quiet: bool) -> None:
         echo(f"{outcome.name}: skipped, {outcome.reason}")
     elif not quiet:
         echo(f"{outcome.name}: {outcome.model} -> {outcome.outputs[0]} ({outcome.seconds:.1f} s)")
+
+
+def _face(text: str) -> tuple[int, int, int, int]:
+    from single.inference.faces import check_face
+
+    try:
+        y, x, height, width = (int(part) for part in text.split(","))
+        check_face((y, x, height, width))
+    except ValueError:  # RangeError is one
+        raise argparse.ArgumentTypeError(f"{text!r}: expected four integers, Y,X,H,W, with Y and X of 0 or more, H and W of 16 or more") from None
+    return y, x, height, width
 
 
 def _blur(text: str) -> float | str:

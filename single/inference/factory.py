@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from burstsr.core.errors import RangeError, SettingsError
+from burstsr.core.errors import InputFileError, RangeError, SettingsError
 from burstsr.core.fields import check_choice, check_range
 from single.classical import METHODS
 from single.inference.back_projection import MODES
+from single.inference.faces import Face, Faces, check_face
 from single.inference.upscaler import Model, Upscaler
 from single.loading import find
 from single.srmd_blur import components, components_of, read_kernel
@@ -32,6 +33,7 @@ class Request:
     device: one of `runner.DEVICES`. tile: tile size in input pixels, 0 = automatic. back_projection: one of `back_projection.MODES`; "": the model's default
     (`default_back_projection`). noise: standard deviation of the noise of display images, 0 to 1, for models that take it; None: estimated.
     blur: of the images, for SRMD: sigma of a Gaussian in pixels of the result, or a file of a kernel (`single.srmd_blur.read_kernel`); 0: none.
+    faces: crops Y, X, H, W of the images, for models of faces, which draw a face into each; the rest is interpolated (Lanczos).
     """
 
     model: str
@@ -43,6 +45,7 @@ class Request:
     back_projection: str = ""
     noise: float | None = None
     blur: float | str = 0.0
+    faces: tuple[Face, ...] = ()
 
     def __post_init__(self) -> None:
         if self.scale is not None and not (np.isfinite(self.scale) and 0 < self.scale <= 16):
@@ -55,6 +58,8 @@ class Request:
             check_range("noise", self.noise, 0, 0.5)
         if not isinstance(self.blur, str):
             check_range("blur", self.blur, 0, 4)
+        for face in self.faces:
+            check_face(face)
         if self.tile and not 16 <= self.tile <= 65536:
             raise RangeError("tile", f"must be 0 (automatic) or between 16 and 65536 input pixels, not {self.tile}")
 
@@ -64,6 +69,8 @@ def check(request: Request) -> None:
     if request.model in METHODS:
         if request.blend is not None:
             raise SettingsError(f"--blend: {request.model} has no weights to interpolate")
+        if request.faces:
+            raise SettingsError(f"--face: {request.model} is not a model of faces")
         return
     weights = find(request.model, request.scale)
     if find_spec("torch") is None or find_spec("safetensors") is None:
@@ -91,12 +98,32 @@ def _network(request: Request, weights: Weights) -> Upscaler:
         loaded = blended(loaded, load(_partner(request, weights)), request.blend)
     descriptor = loaded.descriptor
     _told(request, loaded)
+    if descriptor.face_side_px or request.faces:
+        return _of_faces(request, loaded, weights)
     runner = Runner(loaded, request.device, request.tile)
     model = Model(descriptor.name, descriptor.learned, descriptor.gan, loaded.sha256)
     scale = float(descriptor.scale) if request.scale is None else request.scale
     kind = descriptor.input.removesuffix("-noise")
     mode = request.back_projection or default_back_projection(descriptor)
     return Upscaler(model, scale, float(descriptor.scale), kind, runner, "bicubic", descriptor.noise_map, request.noise, mode)
+
+
+def _of_faces(request: Request, loaded: Loaded, weights: Weights) -> Upscaler:
+    """Return interpolation with faces drawn into it. Raises SettingsError for crops without a model of faces, and the reverse."""
+    from single.inference.runner import Runner
+
+    descriptor = loaded.descriptor
+    if not descriptor.face_side_px:
+        raise SettingsError(f"--face: {descriptor.name} is not a model of faces")
+    if not request.faces:
+        made_up = "it draws a face into whatever it is given, so that all of it is made up; state where faces are: burstsr single --face Y,X,H,W"
+        raise InputFileError(f"{weights.path}: {descriptor.sizes['spandrel']}, a model for faces: {made_up}")
+    if request.back_projection:
+        raise SettingsError(f"--back-projection: {descriptor.name} draws faces, which do not agree with the image")
+    scale = float(descriptor.scale) if request.scale is None else request.scale
+    faces = Faces(request.faces, descriptor.face_side_px, Runner(loaded, request.device))
+    model = Model(descriptor.name, descriptor.learned, descriptor.gan, loaded.sha256, request.faces)
+    return Upscaler(model, scale, scale, "rgb", None, "lanczos", faces=faces)
 
 
 def default_back_projection(descriptor: Descriptor) -> str:

@@ -15,6 +15,7 @@ from single.classical import resize
 from single.inference.alpha import without_transparent
 from single.inference.back_projection import back_projected
 from single.inference.colour_guard import within_colours
+from single.inference.faces import Face, Faces
 from single.inference.noise_level import noise_level
 
 Floats = NDArray[np.float32]
@@ -29,16 +30,19 @@ class Model:
     """The model that made an image. name: with the scale of the network ("srgan-lite-x4"). sha256: of the weights file; None without weights.
 
     learned: its detail was learned from other images. gan: trained against a discriminator, so that it invents detail.
+    faces: crops Y, X, H, W of the input into which it has drawn a face, and outside of which the image is interpolated; none: it made all of the image.
     """
 
     name: str
     learned: bool
     gan: bool = False
     sha256: str | None = None
+    faces: tuple[Face, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the model ready for JSON."""
-        return asdict(self)
+        """Return the model ready for JSON; `faces` only where there are."""
+        found = asdict(self)
+        return {**found, "faces": [list(face) for face in self.faces]} if self.faces else {key: found[key] for key in found if key != "faces"}
 
 
 @dataclass(frozen=True)
@@ -48,7 +52,8 @@ class Upscaler:
     scale: of the result, any above 0. native: that of the network; the rest, native to scale, is resized by antialiased bicubic downwards and Lanczos upwards.
     kind: input of `run`: "y", "rgb" (both sRGB, 0 to 1) or "bayer" planes (`single.descriptor`). classical: interpolation of other channels, such as
     alpha; where run is None, of everything. noise_map: `run` takes, after the colours, planes of the standard deviation of their noise. noise: that of display
-    images, 0 to 1; None: estimated from each. back_projection: "off", "low" or "full" (`single.inference.back_projection`).
+    images, 0 to 1; None: estimated from each. back_projection: "off", "low" or "full" (`single.inference.back_projection`). faces: drawn into the
+    result afterwards.
     """
 
     model: Model
@@ -60,6 +65,7 @@ class Upscaler:
     noise_map: bool = False
     noise: float | None = None
     back_projection: str = "off"
+    faces: Faces | None = None
 
     def image(self, pixels: Floats, progress: Progress | None = None, noise_map: Floats | None = None) -> Floats:
         """Upscale a display image (H, W, C), 0 to 1, to (round(s H), round(s W), C) float32, 0 to 1: grey, grey and alpha, RGB, or RGB and alpha.
@@ -75,6 +81,8 @@ class Upscaler:
         alpha = channels % 2 == 0
         colours = without_transparent(pixels) if alpha else pixels
         made = self._at_scale(self._colours(colours, noise_map, progress), pixels.shape[:2])
+        if self.faces is not None:
+            made = self.faces.drawn(made, colours, self.scale)
         if alpha:
             over = resize(np.ascontiguousarray(pixels[:, :, -1:]), self.scale, self.classical, made.shape[:2])
             made = np.concatenate((made, over), axis=2)

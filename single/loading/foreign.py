@@ -19,8 +19,7 @@ from single.descriptor import Descriptor
 
 _REACH_PX = 32  # not known of them
 _TORCHVISION = ("torchvision", "torchvision.transforms", "torchvision.transforms.functional")
-_MADE_UP = "it draws a face into whatever it is given, so that all of it is made up; crop the face, align it, and run it with that model's own program"
-_REFUSED = {"FaceSR": f"a model for faces: {_MADE_UP}", "Inpainting": "a model that fills holes; it needs a mask of them, and upscales nothing"}
+_FACE_SIDE_PX = 512  # of what models of faces are trained with, where the descriptor does not tell
 
 
 class Foreign(nn.Module):
@@ -38,9 +37,10 @@ class Foreign(nn.Module):
 
 
 def foreign(tensors: dict[str, Any], name: str, path: Path) -> tuple[Descriptor, Foreign, str]:
-    """Return the network of weights that spandrel knows, and whether it may be tiled: "supported", "discouraged" or "internal" (it tiles by itself).
+    """Return the network of weights that spandrel knows, and whether it may be tiled: "supported", "discouraged" or "internal" (it tiles by itself, or
+    draws a face, of the descriptor's `face_side_px`).
 
-    Raises InputFileError for weights that it does not know, for models of faces and of holes, and for others than three channels to three at x1 to x8.
+    Raises InputFileError for weights that it does not know, for models that fill holes, and for others than three channels to three at x1 to x8.
     """
     spandrel = imported()
     names = ", ".join(list(tensors)[:4])
@@ -51,14 +51,16 @@ def foreign(tensors: dict[str, Any], name: str, path: Path) -> tuple[Descriptor,
     except Exception as error:  # of spandrel's own classes, and whatever its networks raise for odd sizes
         raise InputFileError(f"{path}: weights of a network that is unknown to spandrel too ({names} ...: {error})") from error
     title = model.architecture.name
-    if model.purpose in _REFUSED:
-        raise InputFileError(f"{path}: {title}, {_REFUSED[model.purpose]}")
+    if model.purpose == "Inpainting":
+        raise InputFileError(f"{path}: {title}, a model that fills holes; it needs a mask of them, and upscales nothing")
     if model.input_channels != 3 or model.output_channels != 3 or not 1 <= model.scale <= 8:
         allowed = f"{model.input_channels} to {model.output_channels} channels at x{model.scale}; must be 3 to 3 channels at x1 to x8"
         raise InputFileError(f"{path}: {title}, {allowed}")
-    sizes = {"spandrel": title, "purpose": model.purpose}
+    sizes, tiling = {"spandrel": title, "purpose": model.purpose}, model.tiling.name.lower()
+    if model.purpose == "FaceSR":
+        sizes["face_side_px"], tiling = model.size_requirements.minimum or _FACE_SIDE_PX, "internal"
     descriptor = Descriptor(name, "foreign", int(model.scale), "rgb", sizes, _REACH_PX, int(model.size_requirements.multiple_of), gan=True)
-    return descriptor, Foreign(model).requires_grad_(False).eval(), model.tiling.name.lower()
+    return descriptor, Foreign(model).requires_grad_(False).eval(), tiling
 
 
 def imported() -> Any:  # noqa: ANN401  a module

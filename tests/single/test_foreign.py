@@ -7,7 +7,7 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 
-from burstsr.core.errors import InputFileError
+from burstsr.core.errors import InputFileError, SettingsError
 from single.inference import Request, make_upscaler
 from single.loading import find, load
 
@@ -100,13 +100,9 @@ def test_a_network_that_looks_at_the_whole_image_is_not_tiled_by_itself(swinir, 
     assert len(seen) > 2 and "too large for one piece" in caplog.text
 
 
-def test_models_of_faces_and_of_holes_are_refused(spandrel, tmp_path):
-    from spandrel.architectures.RestoreFormer import RestoreFormer
-
-    sizes = {"ch": 32, "ch_mult": (1,), "num_res_blocks": 1, "z_channels": 32, "embed_dim": 32, "n_embed": 4}
-    torch.save(RestoreFormer(attn_resolutions=(), **sizes).state_dict(), tmp_path / "face.pth")
-    with pytest.raises(InputFileError, match=r"face\.pth: RestoreFormer, a model for faces: .* made up"):
-        load(find(str(tmp_path / "face.pth")))
+def test_crops_of_faces_are_refused_with_other_models(span):
+    with pytest.raises(SettingsError, match="--face: span.* is not a model of faces"):
+        make_upscaler(Request(str(span[0]), faces=((0, 0, 32, 32),)))
 
 
 def test_weights_that_spandrel_does_not_know_are_named(spandrel, tmp_path):
