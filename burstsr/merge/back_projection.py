@@ -50,14 +50,15 @@ def blend_reference_detail(merged: Floats, weight: NDArray[np.floating], own: Re
     share = large_arrays.empty(merged.shape[:2])
 
     def weigh(inner: slice, outer: slice, crop: slice) -> None:
-        level = np.maximum(merged[outer] @ own.share, 0.0)
         single = own.rows(outer.start, outer.stop)
-        energy = mean_around(((single - merged[outer]) @ own.share) ** 2, reach)
+        luma_of_merged = merged[outer] @ own.share
+        level = at_least(luma_of_merged, 0)
+        energy = mean_around((single @ own.share - luma_of_merged) ** 2, reach)
         reduction = resized_rows(own.noise_reduction, (merged.shape[0], merged.shape[1]), outer)
         local = noise.of_output(range(outer.start, outer.stop), columns, scale) if noise.gain else None
         luma_alpha, luma_beta = luma if local is None else [v @ own.share**2 for v in local]
-        excess = (1.0 - np.minimum(MERGED_SHARE * reduction / np.maximum(weight[outer, :, 1].astype(np.float32), 1e-6), 1.0)) / reduction
-        share[inner] = np.clip(1.0 - threshold * excess * (luma_alpha * level + luma_beta) / np.maximum(energy, 1e-12), 0.0, 1.0)[crop]
+        excess = (1.0 - at_most(MERGED_SHARE * reduction / at_least(weight[outer, :, 1].astype(np.float32), 1e-6), 1)) / reduction
+        share[inner] = np.clip(1.0 - threshold * excess * (luma_alpha * level + luma_beta) / at_least(energy, 1e-12), 0.0, 1.0)[crop]
 
     def mix(rows: slice, outer: slice, crop: slice) -> None:
         merged[rows] += share[rows, :, None] * (own.rows(rows.start, rows.stop) - merged[rows])

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from burstsr.core.limits import at_least
 from burstsr.reconstruct.data import TileData
 
 Floats = NDArray[np.float32]
@@ -42,7 +43,7 @@ def mean_misfit(misfits: Sequence[Floats], weights: Sequence[Floats]) -> Floats:
         valid = np.isfinite(m)
         total[valid] += w[valid] * m[valid]
         weight[valid] += w[valid]
-    return np.asarray(total / np.maximum(weight, np.float32(1e-6)), np.float32)
+    return np.asarray(total / at_least(weight, 1e-6), np.float32)
 
 
 def falling(value: Floats, low: float, high: float) -> Floats:

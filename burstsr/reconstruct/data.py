@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from burstsr.core.burst import Frame
 from burstsr.core.flow import Flow
 from burstsr.core.lateral import NO_LATERAL, LateralAberration
+from burstsr.core.limits import at_least, at_most
 from burstsr.core.mono import sample_channels
 from burstsr.core.noise import MODEL_ERROR, Noise
 from burstsr.core.quantise import unpacked
@@ -61,7 +62,7 @@ class TileData:
         self._cfa = sample_channels(views[0].frame)
         alpha, beta = self._noise_at_pixels(noise, scale)
         level = np.stack([cv2.blur(plane, (3, 3)) for plane in start])
-        self._certainty = certainty = 1 / np.maximum(alpha * np.maximum(level, 0) + beta, np.float32(_ONLY_NOISE))
+        self._certainty = certainty = np.asarray(1 / at_least(alpha * at_least(level, 0) + beta, _ONLY_NOISE), np.float32)
         room = math.ceil(lateral.largest_px(views[0].frame.info.shape)) if lateral else 0
         crops = [_crop(view.frame, box_in_frame(tile, view.flow, scale, view.frame.info.shape, room), defects) for view in views]
         lens = lateral.table() if lateral else NO_LATERAL
@@ -92,9 +93,9 @@ class TileData:
         if own is None:
             return None
         alpha, beta = self._noise_at_pixels(own, float(self._scale))
-        level = np.maximum(level, 0)
+        level = at_least(level, 0)
         noise_variance = alpha * level + beta
-        variance = np.maximum(noise_variance + self._model_variance(level), np.float32(_ONLY_NOISE))
+        variance = at_least(noise_variance + self._model_variance(level), _ONLY_NOISE)
         saturation = np.float32(frame.info.levels.saturation)
         if saturation < 1:
             variance[level + np.float32(_CLIPPED_SIGMAS) * np.sqrt(noise_variance) > saturation] = np.inf
@@ -210,9 +211,9 @@ class TileData:
         """
         means = []
         for (total, count, signed), precision in zip(self._of_start, self.relative_precision, strict=True):
-            n = np.maximum(cv2.blur(count, _NEAR), np.float32(1e-6))
+            n = at_least(np.asarray(cv2.blur(count, _NEAR), np.float32), 1e-6)
             mean = cv2.blur(signed, _NEAR) / n
-            variance = np.maximum(cv2.blur(total, _NEAR) / n - mean * mean, np.float32(1)) / (n * np.float32(_NEAR[0] * _NEAR[1]))
+            variance = at_least(cv2.blur(total, _NEAR) / n - mean * mean, 1) / (n * np.float32(_NEAR[0] * _NEAR[1]))
             means.append((mean, variance) if not self.is_bracket else (mean / np.sqrt(precision), variance / precision))
         own, variance = means[reference]
         return [np.asarray(np.abs(m - own) / np.sqrt(v + variance), np.float32) for m, v in means]
@@ -291,8 +292,8 @@ def _add_residuals(spot: Footprints, frame: BlurredFrame, expected: Floats, sums
 
 
 def _misfit(total: Floats, count: Floats) -> Floats:
-    around, samples_around = cv2.blur(total, _AROUND), cv2.blur(count, _AROUND)
-    return np.where(samples_around > 0, around / np.maximum(samples_around, np.float32(1e-6)), np.float32(np.inf))
+    around, samples_around = (np.asarray(cv2.blur(v, _AROUND), np.float32) for v in (total, count))
+    return np.where(samples_around > 0, around / at_least(samples_around, 1e-6), np.float32(np.inf))
 
 
 def _crop(frame: Frame, box: NDArray[np.int64], defects: NDArray[np.int64]) -> tuple[Floats, NDArray[np.int64]]:
@@ -301,7 +302,7 @@ def _crop(frame: Frame, box: NDArray[np.int64], defects: NDArray[np.int64]) -> t
     Clipped samples of the longer exposures of a bracket are NaN too.
     """
     y0, y1, x0, x1 = box
-    crop = np.minimum(samples(frame.mosaic[y0:y1, x0:x1], frame.info.levels), np.float32(1))
+    crop = at_most(samples(frame.mosaic[y0:y1, x0:x1], frame.info.levels), 1)
     saturation = frame.info.levels.saturation
     if saturation < 1:
         crop[crop >= np.float32(CLIPPED * saturation)] = np.nan

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from burstsr.core import large_arrays
 from burstsr.core.blur import AnyBlur
+from burstsr.core.limits import at_most
 from burstsr.core.parallel import in_parallel
 from burstsr.reconstruct import blur_kernels
 from burstsr.reconstruct.flow_refinement import refined
@@ -90,7 +91,8 @@ def _solved(task: Task, progress: Callable[[int, int], None]) -> Reconstruction:
     def solved(index: int) -> Solved:
         tile = every[index]
         result = solver.solve(tile, probe=index in probed)
-        np.minimum(np.moveaxis(result.image[tile.own], 0, 2), 1, out=out[tile.y0 : tile.y1, tile.x0 : tile.x1])
+        for c, plane in enumerate(result.image[tile.own]):
+            out[tile.y0 : tile.y1, tile.x0 : tile.x1, c] = at_most(plane, 1)
         return replace(result, image=_NOTHING)
 
     facts: list[Solved] = []
