@@ -64,7 +64,7 @@ def make(folder: str, shape: list[int], frames: int) -> dict[str, Any]:
 def run(frames: list[str], warm: list[str], scale: float, mode: Literal["fast", "best"]) -> dict[str, Any]:
     """Process the burst `frames`, after the small burst `warm`, whose time does not count. seconds and peak_bytes (0 = unknown) per stage, in order.
 
-    Stages are those of the report, and the last that the progress callback named: it names a stage when it has ended. "read" is what `read_burst` takes:
+    Stages are those of the report, and the last that the progress callback named: it names a stage when it begins. "read" is what `read_burst` takes:
     frames are decoded in the background meanwhile and afterwards, which counts where a stage waits for them.
     """
     settings = Settings(scale=scale, mode=mode)
@@ -85,7 +85,7 @@ def _process(frames: list[str], settings: Settings, folder: Path, laps: Laps) ->
     laps.lap("read")
     image = super_resolve(burst, settings, laps.progress)
     del burst
-    laps.lap("the rest")
+    laps.progress("finish", 0, 0)
     with ThreadPoolExecutor(1) as pool:  # as `burstsr process` does
         writing = pool.submit(write_dng, folder / "picture.dng", image)
         srgb = finish_uint8(image, settings.finish)
@@ -106,12 +106,13 @@ class Laps:
         self.seconds: dict[str, float] = {}
         self.peaks: dict[str, int] = {}
         self.peak()
-        self._last = time.perf_counter()
+        self._stage, self._last = "read", time.perf_counter()
 
     def progress(self, stage: str, done: int, total: int) -> None:
-        """The pipeline's progress: a stage has ended, or a step of it. That something is being compiled is neither, and told by another thread."""
+        """The pipeline's progress: a stage begins, or a step of it. That something is being compiled is neither, and told by another thread."""
         if stage != COMPILING:
-            self.lap(stage)
+            self.lap(self._stage)
+            self._stage = stage
 
     def lap(self, stage: str) -> None:
         """What was done since the last lap was `stage`."""
