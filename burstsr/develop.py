@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from burstsr.align import subpixel_phases
+from burstsr.bracket.colour_lines import draw_to_colour_lines
 from burstsr.core import large_arrays
 from burstsr.core.burst import Frame
 from burstsr.core.cfa import GREEN
@@ -177,6 +178,7 @@ def reconstructed(task: Task, record: Record) -> tuple[Floats, Reconstruction]:
     saturation = task.views[task.reference].frame.info.levels.saturation
     if saturation < 1:
         raise_beside_highlights(outcome.image, task.image, saturation, task.scale)
+    _without_fringes(outcome.image, task)
     return outcome.image, outcome
 
 
@@ -206,4 +208,12 @@ def safeguarded(task: Task, record: Record) -> Floats:
     """Return the image with areas that the frames contradict replaced by the reference alone."""
     record.stage("check")
     record.safeguarded(replace_contradicted(task))
+    _without_fringes(task.image, task)
     return task.image
+
+
+def _without_fringes(image: Floats, task: Task) -> None:
+    """Remove fringes of colour beside highlights, in place, if the burst is a bracket."""
+    info = task.views[task.reference].frame.info
+    if info.own_noise is not None and not info.cfa.is_mono:
+        draw_to_colour_lines(image, task.neutral, info.levels.saturation, task.scale)
