@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -18,8 +19,10 @@ from burstsr.core.sensor import CLIPPED, clipped_samples, samples
 from burstsr.demosaic import demosaic
 
 Floats = NDArray[np.float32]
+_Value = TypeVar("_Value", np.bool_, np.float32)
 _BLACK = 4096.0  # DN of the extended reference: room for noise below black
 _AROUND = (3, 3)
+_MOST_LEVELLED = 4.0  # factor between what a shorter exposure and the reference show of a CFA cell
 _ACCEPTED = 0.3  # robustness from which a frame fills in
 
 
@@ -39,12 +42,14 @@ def extended(views: Sequence[tuple[Frame, Flow, Floats]], reference: int) -> Ext
     """Return the reference of `views` (frame, flow, robustness), in units in which 1.0 is the saturation of the shortest exposure, with its highlights.
 
     Each clipped sample is interpolated in the longest of the shorter exposures that is not clipped there and robust; else in the longest that is not darker
-    than the reference's saturation; else it is a neutral of at least that.
+    than the reference's saturation, and then as bright, relative to its CFA cell, as the samples that the reference does not clip; else it is a neutral of
+    at least that.
     """
     frame = views[reference][0]
     own = frame.info.levels.saturation
     image = at_most(samples(frame.mosaic, frame.info.levels), own)
     missing = image >= np.float32(CLIPPED * own)
+    clipped = missing.copy()
     source = np.full((image.shape[0] // 2, image.shape[1] // 2), reference)
     shorter = [i for i, view in enumerate(views) if view[0].info.levels.saturation > own]
     outwards = sorted(shorter, key=lambda i: views[i][0].info.levels.saturation)
@@ -54,14 +59,15 @@ def extended(views: Sequence[tuple[Frame, Flow, Floats]], reference: int) -> Ext
         other, flow, robustness = views[i]
         usable = robustness >= least
         if other.info.levels.saturation < 1:
-            clipped = np.asarray(cv2.dilate(clipped_cells(other), np.ones(_AROUND, np.uint8)), np.uint8)
-            usable &= warped(clipped, flow) == 0
+            beyond = np.asarray(cv2.dilate(clipped_cells(other), np.ones(_AROUND, np.uint8)), np.uint8)
+            usable &= warped(beyond, flow) == 0
         shown = shown_at_reference(other, flow)
         fill = missing & _sites(usable)
         if least == 0:  # frames that do not agree with the reference, but with its saturation
             fill &= shown >= own
-        image[fill] = np.maximum(image, shown)[fill]
-        source[fill.reshape(*source.shape[:1], 2, source.shape[1], 2).any(axis=(1, 3))] = i
+            shown *= _level(image, shown, clipped)
+        np.maximum(image, shown, out=image, where=fill)
+        source[_in_cells(fill).any(axis=(1, 3))] = i
         missing &= ~fill
     if missing.any():
         _fill_neutral(image, missing, frame)
@@ -80,8 +86,23 @@ def _fill_neutral(image: Floats, missing: NDArray[np.bool_], frame: Frame) -> No
         own[lost] = np.minimum(level * neutral[i::2, j::2], 1)[lost]
 
 
-def _sites(of_cells: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    return np.asarray(np.repeat(np.repeat(of_cells, 2, axis=0), 2, axis=1), np.bool_)
+def _level(own: Floats, shown: Floats, clipped: NDArray[np.bool_]) -> Floats:
+    """Return the factor around each CFA cell by which another frame is brighter or darker than the reference in what this does not clip; 1 without such."""
+    sums = [_in_cells(np.where(clipped, np.float32(0), at_least(values, 0))).sum(axis=(1, 3)) for values in (own, shown)]
+    brightness = [np.asarray(cv2.blur(values, _AROUND), np.float32) for values in sums]
+    known = (sums[0] > 0) & (sums[1] > 0)
+    factor = np.where(known, brightness[0] / np.where(known, brightness[1], np.float32(1)), np.float32(1))
+    return _sites(np.asarray(np.clip(factor, 1 / _MOST_LEVELLED, _MOST_LEVELLED), np.float32))
+
+
+def _in_cells(of_samples: NDArray[_Value]) -> NDArray[_Value]:
+    """Return (H/2, 2, W/2, 2) of (H, W)."""
+    height, width = of_samples.shape
+    return of_samples.reshape(height // 2, 2, width // 2, 2)
+
+
+def _sites(of_cells: NDArray[_Value]) -> NDArray[_Value]:
+    return np.repeat(np.repeat(of_cells, 2, axis=0), 2, axis=1)
 
 
 def shown_at_reference(frame: Frame, flow: Flow) -> Floats:

@@ -164,6 +164,18 @@ def test_a_frame_that_disagrees_elsewhere_still_fills_what_the_reference_clips()
     assert np.quantile(extended([views[0], (dark, still, none)], 0).samples[clipped], 0.99) <= 2 * own
 
 
+def test_a_frame_that_disagrees_gives_cells_of_which_the_reference_shows_a_part_its_colour_alone():
+    """Issue 17: a mover in highlights had the red of one moment and the green of another."""
+    levels = (np.full((64, 64), 1.6, np.float32), np.full((64, 64), 3.0, np.float32))  # of a neutral: green of the reference is clipped, red is not
+    channels = np.tile([[0, 1], [1, 2]], (32, 32))
+    mosaics = [np.clip(np.rint(16000 * level * NEUTRAL[channels] * gain), 0, 16000).astype(np.uint16) for level, gain in zip(levels, (1, 0.25), strict=True)]
+    burst = Burst.from_arrays(mosaics, white=16000.0, noise=Noise.of_iso(100), as_shot_neutral=NEUTRAL)
+    frames = [f.with_info(replace(f.info, levels=replace(f.info.levels, saturation=s))) for f, s in zip(burst.frames, (0.25, 1.0), strict=True)]
+    still, shape = Flow.zero((64, 64), 16), (32, 32)
+    found = extended([(frames[0], still, np.ones(shape, np.float32)), (frames[1], still, np.zeros(shape, np.float32))], 0).samples
+    np.testing.assert_allclose(found, 0.25 * 1.6 * NEUTRAL[channels], rtol=0.01)
+
+
 def test_what_no_frame_shows_is_neutral():
     bracket = common_units(simulated((0, 2), side=64).burst)
     longer = bracket.burst.frames[1]
