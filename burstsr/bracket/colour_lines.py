@@ -29,7 +29,7 @@ _STOPS = (1.0, 2.0)  # range of luma there: from none to full
 _PROPORTIONAL = 0.2  # spread of luma, relative to its mean, up to which lines are drawn to that through black
 _DARK, _DARKEST = 1e-3, 2e-3  # levels, relative to saturation, added to luma in relative errors, and to which ranges count
 _BRIGHTEST = 4.0  # limit of red and blue relative to luma: of a pixel that has no other colour
-_SIDES = (128, 256)  # pixels of a block
+_SIDES = (64, 128)  # pixels of a block
 _LEAST = np.float32(1e-20)
 
 
