@@ -31,7 +31,7 @@ def with_lens_blur(burst: Registered, defects: NDArray[np.int64], tuned: Setting
     burst: whole, uncropped frames. defects: (n, 2) raw (y, x).
     """
     s = tuned.reconstruct
-    if tuned.mode != "best" or not s.measure_lens_blur or s.psf_sigma_px > 0:
+    if tuned.mode != "best" or not s.measure_lens_blur or s.lens_is_given:
         return tuned
     record.stage("lens")
     found = measure_lens_blur(burst, defects, tuned, lateral)

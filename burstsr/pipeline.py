@@ -88,7 +88,8 @@ def super_resolve(
         image, weight = develop(registered, tuned, record.stage, keep_weight=keep_maps)
         neutral = registered.guide.info.colour.as_shot_neutral
         alone = SingleFrameImage(registered.guide, tuned.scale, registered.extended_samples) if tuned.safeguard else None
-        task = Task(image, registered.views, index, registered.noise, neutral, tuned.scale, tuned.reconstruct, defects, alone=alone, lateral=lateral)
+        lens = tuned.reconstruct.lens(burst.info.shape).cropped(region.window.top, region.window.left)
+        task = Task(image, registered.views, index, registered.noise, neutral, tuned.scale, tuned.reconstruct, defects, alone=alone, lateral=lateral, lens=lens)
         image, outcome = reconstructed(task, record) if tuned.mode == "best" else (safeguarded(task, record), None)
         record.stage("residual noise")
         left = output_noise(registered, tuned, outcome) if tuned.measure_noise else None

@@ -17,6 +17,7 @@ from typing import Any, Literal
 from burstsr.core.deprecated import old_names, takes_old_names
 from burstsr.core.errors import InputFileError, SettingsError
 from burstsr.core.fields import parsed_crop, setting, validate
+from burstsr.core.lens_field import LensField
 from burstsr.core.tables import changed, read_table
 
 SNR_LOW, SNR_HIGH = 6.0, 30.0  # W, supplement: settings change between these mean-to-sigma ratios
@@ -114,6 +115,13 @@ class ReconstructSettings:
         (0, 1.5),
         unit="raw pixels",
     )
+    psf_corner_sigma_px: float = setting(
+        0.0,
+        "the same in the corners of the frame, where most lenses blur more: between, its square grows with the square of the distance from the centre; "
+        "0: psf_sigma_px everywhere",
+        (0, 1.5),
+        unit="raw pixels",
+    )
     measure_lens_blur: bool = setting(True, "without psf_sigma_px: measure the lens's blur in the burst, and correct what is certain of it")
     outer_iterations: int = setting(10, "maximum number of outer iterations (denoising and data fit)", (1, 50))
     cg_iterations: int = setting(12, "maximum number of conjugate-gradient iterations in each of them", (1, 50))
@@ -130,6 +138,15 @@ class ReconstructSettings:
     flow_refinements: int = setting(0, "times the flow is refined against the reconstruction, which is then repeated; each doubles the time", (0, 5))
     blur_refinements: int = setting(3, "times the blur kernels of blurred frames are estimated from parts of the image; 0: Gaussians, from spectra", (0, 10))
     recheck_rejected_frames: bool = setting(True, "reconsider rejected frames: use them where a reconstruction from all frames explains them")
+
+    @property
+    def lens_is_given(self) -> bool:
+        """Whether the lens's blur is given."""
+        return max(self.psf_sigma_px, self.psf_corner_sigma_px) > 0
+
+    def lens(self, shape: tuple[int, int]) -> LensField:
+        """Return the given blur of the lens over frames of `shape` (H, W)."""
+        return LensField.of_frame(shape, self.psf_sigma_px, self.psf_corner_sigma_px or self.psf_sigma_px)
 
     def __post_init__(self) -> None:
         validate(self, "reconstruct")

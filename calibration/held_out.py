@@ -18,7 +18,7 @@ from burstsr.core.noise import Noise
 from burstsr.core.sensor import samples
 from burstsr.noise import estimate_noise
 from burstsr.pipeline import super_resolve
-from burstsr.reconstruct import through_lens
+from burstsr.reconstruct import lens_taps, through_lens
 from burstsr.settings import ReconstructSettings, Settings
 from calibration.crop import crop_middle
 from calibration.noise import make_aligner
@@ -67,7 +67,7 @@ class HeldOut:
     def _measured(self, sigma: float) -> Doubles:
         some = Burst(self._part.name, tuple(self._part.frames[i] for i in self._kept))
         image = super_resolve(some, best_settings(sigma, 0), flows=[self._flows[i] for i in self._kept]).image
-        seen = through_lens(image, sigma, _SCALE)
+        seen = through_lens(image, lens_taps(sigma, _SCALE))
         return np.array([_misfits(self._part.frames[i], self._flows[i], seen, self._noise) for i in self._left_out])
 
 

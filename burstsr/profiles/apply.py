@@ -83,17 +83,23 @@ class LensCheck:
 
 @dataclass(frozen=True)
 class LensDecision:
-    """What is used of a lens record's blur, and why. used_px: standard deviation, raw pixels; 0 for none. check: None where the record was not checked."""
+    """What is used of a lens record's blur, and why.
+
+    used_px: standard deviation, raw pixels; 0 for none. corner_px: the same in the corners of the frame, where the record knows how blur grows towards them;
+    0: used_px everywhere. check: None where the record was not checked.
+    """
 
     used_px: float
     record: LensRecord
     reason: str
     check: LensCheck | None = None
+    corner_px: float = 0.0
 
     def to_dict(self) -> dict[str, Any]:
         """Return the decision ready for JSON."""
         numbers = {"psf_sigma_px": self.used_px, "record_px": self.record.psf_sigma_px, "record_error_px": self.record.psf_sigma_error_px}
         change, error = (None, None) if self.check is None else (self.check.change, self.check.error)
+        numbers |= {"psf_corner_sigma_px": self.corner_px} if self.corner_px else {}
         numbers |= {"misfit_change": change, "misfit_change_error": error}
         return {**{name: value if value is None else round(value, 4) for name, value in numbers.items()}, "reason": self.reason}
 
@@ -175,11 +181,12 @@ def prepared(
         burst, sources = frames.burst, sources | frames.sources
         defects = frames.bad if defects is None else np.unique(np.concatenate([defects, frames.bad]), axis=0)
     lens = None
-    if matched.lens is not None and settings.reconstruct.psf_sigma_px == 0:
+    if matched.lens is not None and not settings.reconstruct.lens_is_given:
         named = sources["lens"] in map(str, known.profiles)
         lens = _decided(matched.lens, burst, None if named or settings.mode != "best" else check_lens)
         measure = settings.reconstruct.measure_lens_blur and not named and lens.used_px == 0
-        settings = replace(settings, reconstruct=replace(settings.reconstruct, psf_sigma_px=lens.used_px, measure_lens_blur=measure))
+        used = replace(settings.reconstruct, psf_sigma_px=lens.used_px, psf_corner_sigma_px=lens.corner_px, measure_lens_blur=measure)
+        settings = replace(settings, reconstruct=used)
         log.info("%s: lens blur %.3f px of a record's %.3f px: %s", burst.name, lens.used_px, matched.lens.psf_sigma_px, lens.reason)
     if matched.lens is not None and not (_has_lateral(matched.lens) or (lens and lens.used_px)):
         sources.pop("lens", None)
@@ -196,13 +203,15 @@ def prepared(
 
 def _decided(record: LensRecord, burst: Burst, check_lens: Callable[[Burst, float], LensCheck] | None) -> LensDecision:
     """Decide what is used of a lens record: its blur less its error, unless the burst contradicts it."""
-    certain = min(record.certain_px, _WIDEST_PX)
+    from burstsr.profiles.lens_places import certain_over_field
+
+    certain, corner = (min(sigma, _WIDEST_PX) for sigma in certain_over_field(record, burst.info.shape) or (record.certain_px, 0.0))
     if certain == 0:
         return LensDecision(0.0, record, "not larger than its error")
     if check_lens is None:
-        return LensDecision(certain, record, "not checked: named by --profile, or not needed to merge")
-    check = check_lens(burst, certain)
-    return LensDecision(certain if check.passed else 0.0, record, check.reason, check)
+        return LensDecision(certain, record, "not checked: named by --profile, or not needed to merge", corner_px=corner)
+    check = check_lens(burst, certain)  # which looks at the centre
+    return LensDecision(certain, record, check.reason, check, corner) if check.passed else LensDecision(0.0, record, check.reason, check)
 
 
 def _matched(known: CalibrationInputs, burst: Burst) -> Matched:

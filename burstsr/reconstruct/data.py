@@ -55,7 +55,7 @@ class TileData:
 
     def __init__(self, tile: Tile, views: Sequence[RegisteredFrame], inverses: Sequence[Flow], start: Floats, sampling: Sampling) -> None:
         noise, scale, taps, defects, lateral = sampling
-        self._tile, self._taps, self._start = tile, taps, start
+        self._tile, self.taps, self._start = tile, taps, start
         self._scale = np.float32(scale)
         self._rows, self._columns = tile.cells(scale)
         corner = np.array([self._rows[0], self._columns[0]])
@@ -258,7 +258,7 @@ class TileData:
         if share == 0:
             return image
         scratch, seen = normal_matrix_loops.scratch_for(image.shape, 3), np.empty_like(image)
-        normal_matrix_loops.seen_of(equations.normal, equations.wide, self._taps, image, seen, scratch)
+        normal_matrix_loops.seen_of(equations.normal, equations.wide, self.taps, image, seen, scratch)
         size = (2 * round(_LIGHT_PX * float(self._scale)) + 1,) * 2
         out = np.empty_like(image)
         for plane, right, explained, information, certainty, result in zip(
@@ -270,10 +270,10 @@ class TileData:
 
     def blurred(self, image: Floats) -> Floats:
         """Return the image (p, h, w) blurred by the lens."""
-        if len(self._taps) == 1:
+        if len(self.taps) == 1:
             return image
         out = np.empty_like(image)
-        normal_matrix_loops.blur(image, self._taps, np.empty_like(image), out)
+        normal_matrix_loops.blur(image, self.taps, np.empty_like(image), out)
         return out
 
 

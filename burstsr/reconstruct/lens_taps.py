@@ -11,9 +11,8 @@ Floats = NDArray[np.float32]
 _PSF_FRACTION = 0.9  # of the given sigma of the lens blur: too large a sigma causes ringing, too small a one only blur
 
 
-def through_lens(image: Floats, psf_sigma_px: float, scale: float) -> Floats:
-    """Return an image (h, w, channels) as the forward model has it before the pixel's area: blurred by a lens of that sigma, raw pixels."""
-    taps = lens_taps(psf_sigma_px, scale)
+def through_lens(image: Floats, taps: Floats) -> Floats:
+    """Return an image (h, w, channels) as the forward model has it before the pixel's area: blurred by the lens. taps: along one axis."""
     return image if taps.size == 1 else np.asarray(cv2.sepFilter2D(image, cv2.CV_32F, taps, taps).reshape(image.shape), np.float32)
 
 

@@ -58,7 +58,6 @@ class Solver:
     def __init__(self, task: Task) -> None:
         self._task, self._settings = task, task.settings
         self._inverses = [view.flow.inverse() for view in task.views]
-        self._taps = lens_taps(task.settings.psf_sigma_px, task.scale)
         self._neutral = task.neutral[: task.planes.shape[2]]
         self._least_offset = _stabilising(task.noise) if len(self._neutral) == 1 else 0.0
         self._balance = None if len(self._neutral) == 1 else self._neutral.astype(np.float32)  # no colour differences
@@ -92,7 +91,8 @@ class Solver:
 
     def _data(self, tile: Tile, start: Floats) -> TileData:
         t = self._task
-        return TileData(tile, t.views, self._inverses, start, Sampling(t.noise, t.scale, self._taps, t.defects, t.lateral))
+        taps = lens_taps(t.lens_px(*tile.centre), t.scale)
+        return TileData(tile, t.views, self._inverses, start, Sampling(t.noise, t.scale, taps, t.defects, t.lateral))
 
     def _robustness_maps(self, data: TileData, prior: Prior, start: Floats) -> tuple[list[Floats], bool]:
         """Return the robustness per view and CFA cell, with rejected frames rechecked, and whether they were: robustness mistakes aliasing for motion.
@@ -162,14 +162,14 @@ class Solver:
             z = prior.prox(x, np.reciprocal(pull), turn, turn >= coarse * steps, z if turn >= _KNOWN * s.outer_iterations else None)
             if turn == 0:
                 x[:] = z
-                normal_matrix_loops.seen_of(equations.normal, equations.wide, self._taps, x, seen, scratch)
+                normal_matrix_loops.seen_of(equations.normal, equations.wide, data.taps, x, seen, scratch)
             args = (pull, np.float32(s.chroma_penalty), self._balance, z, s.cg_iterations, settled)
-            least = cg_loops.conjugate_gradient(equations.normal, equations.wide, self._taps, equations.right, *args, x, seen, scratch)
+            least = cg_loops.conjugate_gradient(equations.normal, equations.wide, data.taps, equations.right, *args, x, seen, scratch)
             done += 1
             if self._task.iterations is not None:
                 if done == self._task.iterations:
                     break
-            elif least < enough and cg_loops.misfit_difference(equations.normal, equations.wide, self._taps, equations.right, z, x, seen, scratch) < enough:
+            elif least < enough and cg_loops.misfit_difference(equations.normal, equations.wide, data.taps, equations.right, z, x, seen, scratch) < enough:
                 break
         z = prior.prox(x, np.reciprocal(pull), done, not recheck, z if done >= _KNOWN * s.outer_iterations else None)
         return np.float32(s.denoised_fraction) * z + np.float32(1 - s.denoised_fraction) * x, done

@@ -20,7 +20,7 @@ from burstsr.core.limits import at_most
 from burstsr.core.parallel import in_parallel
 from burstsr.reconstruct import blur_kernels
 from burstsr.reconstruct.flow_refinement import refined
-from burstsr.reconstruct.lens_taps import through_lens
+from burstsr.reconstruct.lens_taps import lens_taps, through_lens
 from burstsr.reconstruct.solver import Solved, Solver
 from burstsr.reconstruct.task import Task
 from burstsr.reconstruct.tiles import tiles
@@ -55,17 +55,28 @@ def reconstruct(task: Task, progress: Callable[[int, int], None]) -> Reconstruct
     task = _with_blur_kernels(task)
     outcome = _solved(task, progress)
     for _ in range(task.settings.flow_refinements):
-        seen = through_lens(outcome.image, task.settings.psf_sigma_px, task.scale)
+        seen = _through_lens(task, outcome.image)
         moved = list(task.views)
         for i, view in enumerate(task.views):
             if i != task.reference:
-                flow, share = refined(view.frame, view.flow, np.asarray(seen, np.float32), task.noise, task.scale, task.defects)
+                flow, share = refined(view.frame, view.flow, seen, task.noise, task.scale, task.defects)
                 moved[i] = replace(view, flow=flow)
                 shares.append(share)
         task = replace(task, views=moved)
         outcome = _solved(task, progress)
     outcome = replace(outcome, blurs=tuple(view.blur for view in task.views))
     return replace(outcome, moved=float(np.mean(shares))) if shares else outcome
+
+
+def _through_lens(task: Task, image: Floats) -> Floats:
+    """Return the image as the lens blurs it, tile by tile."""
+    out = np.empty_like(image)
+    for tile in tiles((image.shape[0], image.shape[1]), SIDE, MARGIN):
+        taps = lens_taps(task.lens_px(*tile.centre), task.scale)
+        rows, columns = (slice(max(a - taps.size // 2, 0), b + taps.size // 2) for a, b in ((tile.y0, tile.y1), (tile.x0, tile.x1)))
+        seen = through_lens(image[rows, columns], taps)
+        out[tile.y0 : tile.y1, tile.x0 : tile.x1] = seen[tile.y0 - rows.start :, tile.x0 - columns.start :][: tile.y1 - tile.y0, : tile.x1 - tile.x0]
+    return out
 
 
 def _with_blur_kernels(task: Task) -> Task:

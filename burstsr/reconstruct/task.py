@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from burstsr.core.lateral import LateralAberration
+from burstsr.core.lens_field import LensField
 from burstsr.core.mono import plane_count
 from burstsr.core.noise import Noise
 from burstsr.reconstruct.registered_frame import RegisteredFrame
@@ -24,7 +25,8 @@ class Task:
     image: (H', W', 3) of the merge. views: registered frames; views[reference] defines the geometry of the image. neutral: (3,) camera RGB of a neutral object.
     defects: (n, 2) raw (y, x) of samples to leave out. iterations: exact number of them, at most `settings.outer_iterations`; None: until the samples
     are explained well enough. alone(first, last): those rows of the single-frame image of the reference, used where no other frame agrees with it; None:
-    contradictions are not checked. lateral: chromatic aberration of the samples, to correct.
+    contradictions are not checked. lateral: chromatic aberration of the samples, to correct. lens: blur of the lens over the field; None: that of the
+    settings, as if the frames were whole.
     """
 
     image: Floats
@@ -38,6 +40,12 @@ class Task:
     iterations: int | None = None
     alone: Callable[[int, int], Floats] | None = None
     lateral: LateralAberration | None = None
+    lens: LensField | None = None
+
+    def lens_px(self, y: float, x: float) -> float:
+        """Return the standard deviation of the lens's blur at an output position, raw pixels."""
+        lens = self.lens or self.settings.lens(self.views[self.reference].frame.info.shape)
+        return lens.at(y / self.scale - 0.5, x / self.scale - 0.5)
 
     @property
     def planes(self) -> Floats:

@@ -35,6 +35,11 @@ class Tile:
         return self.y0 - self.margin, self.x0 - self.margin
 
     @property
+    def centre(self) -> tuple[float, float]:
+        """Image coordinates (y, x) of the middle, edges of pixels being whole numbers."""
+        return (self.y0 + self.y1) / 2, (self.x0 + self.x1) / 2
+
+    @property
     def shape(self) -> tuple[int, int]:
         """Shape (h, w), margins included."""
         width = self.x1 - self.x0 + 2 * self.margin
