@@ -58,7 +58,7 @@ class Place(NamedTuple):
 def lens_over_field(frames: Sequence[Frame], window_px: int = WINDOW_PX) -> LensRecord:
     """Measure frames of a chart with slanted edges (squares, stars) all over the field, windows of `window_px` raw pixels.
 
-    The blur of the record, which is used everywhere, is the median over places; its error includes how the places differ. Raises BurstError for no frames,
+    The blur of the record is the median over places; its error includes how the places differ. Raises BurstError for no frames,
     SettingsError where fewer than three places show an edge.
     """
     if not frames:

@@ -52,3 +52,35 @@ def test_frames_without_two_parts_are_not_measured():
 
 def test_at_the_size_of_the_frames_a_soft_scene_is_not_taken_for_a_lens(blurred):
     assert "lens_blur" not in super_resolve(blurred.burst, replace(BEST, scale=1.0)).report
+
+
+def growing(centre_px, corner_px):
+    """A burst whose blur grows towards the corners: two bursts of the same motion and noise, mixed by place."""
+    sharp, soft = burst(centre_px), burst(corner_px)
+    height, width = sharp.burst.info.shape
+    y, x = np.mgrid[:height, :width]
+    share = ((y - (height - 1) / 2) ** 2 + (x - (width - 1) / 2) ** 2) / ((height**2 + width**2) / 4)
+    mixed = [a.mosaic * (1 - share) + b.mosaic * share for a, b in zip(sharp.burst, soft.burst, strict=True)]
+    return replace(sharp.burst, frames=tuple(f.with_mosaic(np.rint(m).astype(f.mosaic.dtype)) for f, m in zip(sharp.burst, mixed, strict=True))), sharp.truth
+
+
+def test_blur_that_grows_is_corrected_by_place():
+    frames, truth = growing(0.2, 0.7)
+
+    def quality(centre_px, corner_px, **region):
+        lens = ReconstructSettings(psf_sigma_px=centre_px, psf_corner_sigma_px=corner_px)
+        return psnr_linear(super_resolve(frames, replace(BEST, reconstruct=lens, **region)).image, truth, 16)
+
+    assert quality(0.2, 0.7) > max(quality(0.2, 0.0), quality(0.5, 0.0)) + 0.2
+
+
+def test_a_crop_has_the_blur_of_its_place(blurred):
+    lens = replace(BEST, reconstruct=ReconstructSettings(psf_sigma_px=0.2, psf_corner_sigma_px=0.8))
+    middle = np.s_[24:168, 24:168]
+
+    def image(settings):
+        return super_resolve(blurred.burst, settings).image[middle]
+
+    whole, part = image(lens), image(replace(lens, crop="0,0,96,96"))
+    as_if_central = image(replace(lens, crop="0,0,96,96", reconstruct=ReconstructSettings(psf_sigma_px=0.2)))
+    assert np.abs(part - whole).mean() < 0.8 * np.abs(as_if_central - whole).mean()  # tiles, each of which has one blur, lie elsewhere

@@ -48,6 +48,25 @@ def test_a_record_that_was_not_named_is_checked(passed, tmp_path):
     assert named.settings.reconstruct.psf_sigma_px == pytest.approx(0.4) and "not checked" in named.lens.reason and len(asked) == 1
 
 
+def test_blur_by_place_is_used_by_place(tmp_path):
+    places = tuple(
+        {"y_px": y, "x_px": x, "psf_sigma_px": (0.2**2 + 0.32 * ((y - 15.5) ** 2 + (x - 15.5) ** 2) / 512) ** 0.5, "error_px": 0.01}
+        for y in (0.0, 8.0, 16.0, 24.0, 31.0)
+        for x in (0.0, 10.0, 20.0, 31.0)
+    )
+    write_record(tmp_path / "lens.json", replace(RECORD, places=places))
+    burst, asked = camera(burst_of([np.full((32, 32), 0.2)] * 2)), []
+
+    def check(burst, sigma):
+        asked.append(sigma)
+        return LensCheck(True, "so it is")
+
+    ready = prepared(CalibrationInputs(folder=tmp_path), burst, Settings(mode="best"), check_lens=check)
+    assert ready.settings.reconstruct.psf_sigma_px == pytest.approx(0.2, abs=0.02) and asked == [ready.settings.reconstruct.psf_sigma_px]
+    assert ready.settings.reconstruct.psf_corner_sigma_px == pytest.approx(0.6, abs=0.02)
+    assert ready.lens.to_dict()["psf_corner_sigma_px"] == pytest.approx(0.6, abs=0.02)
+
+
 def test_a_blur_that_is_not_larger_than_its_error_is_not_used(tmp_path):
     write_record(tmp_path / "lens.json", replace(RECORD, psf_sigma_error_px=0.6))
     ready = prepared(CalibrationInputs(folder=tmp_path), camera(burst_of([np.full((32, 32), 0.2)] * 2)), Settings(mode="best"))
