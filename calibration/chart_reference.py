@@ -43,23 +43,23 @@ _BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0
 _LAB_EPSILON, _LAB_KAPPA = 216 / 24389, 24389 / 27  # CIE 15
 
 
-def adaptation(source: Doubles, target: Doubles) -> Doubles:
-    """Return the (3, 3) Bradford adaptation of XYZ from one white to another."""
+def chromatic_adaptation(source: Doubles, target: Doubles) -> Doubles:
+    """Return the (3, 3) Bradford chromatic adaptation of XYZ from one white to another."""
     return np.asarray(np.linalg.inv(_BRADFORD) @ np.diag((_BRADFORD @ target) / (_BRADFORD @ source)) @ _BRADFORD)
 
 
-def xyz_of_lab(lab: Doubles, white: Doubles) -> Doubles:
+def lab_to_xyz(lab: Doubles, white: Doubles) -> Doubles:
     """Return (n, 3) XYZ of CIE L*a*b* (n, 3)."""
     fy = (lab[:, 0] + 16) / 116
     f = np.stack([fy + lab[:, 1] / 500, fy, fy - lab[:, 2] / 200], axis=1)
     return np.asarray(white * np.where(f**3 > _LAB_EPSILON, f**3, (116 * f - 16) / _LAB_KAPPA))
 
 
-def lab_of_xyz(xyz: Doubles, white: Doubles) -> Doubles:
+def xyz_to_lab(xyz: Doubles, white: Doubles) -> Doubles:
     """Return (n, 3) CIE L*a*b* of XYZ (n, 3); the straight part goes on below 0."""
     ratio = xyz / white
     f = np.where(ratio > _LAB_EPSILON, np.cbrt(np.maximum(ratio, _LAB_EPSILON)), (_LAB_KAPPA * ratio + 16) / 116)
     return np.stack([116 * f[:, 1] - 16, 500 * (f[:, 0] - f[:, 1]), 200 * (f[:, 1] - f[:, 2])], axis=1)
 
 
-PATCH_XYZ = xyz_of_lab(np.array(LAB_D50), D50) @ adaptation(D50, D65).T  # (24, 3), D65, 1 = white
+PATCH_XYZ = lab_to_xyz(np.array(LAB_D50), D50) @ chromatic_adaptation(D50, D65).T  # (24, 3), D65, 1 = white

@@ -19,7 +19,7 @@ from burstsr.core.burst import Frame
 from burstsr.core.errors import SettingsError
 from burstsr.core.sensor import samples
 from burstsr.core.srgb import encode_srgb
-from calibration.chart_reference import COLUMNS, D65, PATCH_XYZ, ROWS, lab_of_xyz
+from calibration.chart_reference import COLUMNS, D65, PATCH_XYZ, ROWS, xyz_to_lab
 
 Doubles = NDArray[np.float64]
 Corner = tuple[float, float]
@@ -108,7 +108,7 @@ def _difference(image: Doubles, centres: Doubles) -> float:
     half = max(1, int(_HALF * _distance(centres)))
     rgb = np.array([_patch(image, x, y, half) for x, y in np.rint(centres).astype(int)])
     fit = np.linalg.lstsq(rgb, PATCH_XYZ, rcond=None)[0]
-    return float(np.linalg.norm(lab_of_xyz(rgb @ fit, D65) - lab_of_xyz(PATCH_XYZ, D65), axis=1).mean())
+    return float(np.linalg.norm(xyz_to_lab(rgb @ fit, D65) - xyz_to_lab(PATCH_XYZ, D65), axis=1).mean())
 
 
 def _distance(centres: Doubles) -> float:
@@ -131,14 +131,14 @@ def _placed(image: Doubles, centres: Doubles) -> Doubles:
 def _moved(image: NDArray[Any], corners: Doubles, points: Doubles, step: float) -> Doubles:
     """Return the corners (4, 2) where samples at the grid's `points` differ the least from the medians of their patches as they are now."""
 
-    def seen(corners: Doubles) -> Doubles:
+    def sampled(corners: Doubles) -> Doubles:
         x, y = cv2.perspectiveTransform(points, _from_grid(corners))[0].T.astype(np.float32)
         return np.asarray(cv2.remap(image, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float64).reshape(ROWS * COLUMNS, -1, 3)
 
     def misfit(moves: Doubles) -> Doubles:
-        return np.asarray((seen(corners + step * (moves.reshape(4, 2) - 1)) - colours).ravel())
+        return np.asarray((sampled(corners + step * (moves.reshape(4, 2) - 1)) - colours).ravel())
 
-    colours = np.median(seen(corners), axis=1, keepdims=True)
+    colours = np.median(sampled(corners), axis=1, keepdims=True)
     moves = least_squares(misfit, np.ones(8), bounds=(0.5, 1.5), loss="soft_l1", f_scale=0.05, diff_step=0.02, max_nfev=30).x  # not from 0: steps are relative
     return np.asarray(corners + step * (moves.reshape(4, 2) - 1))
 

@@ -16,7 +16,7 @@ from burstsr.core.burst import Frame
 from burstsr.core.errors import SettingsError
 from burstsr.core.sensor import samples
 from burstsr.profiles.records import ColourRecord, now, triple
-from calibration.chart_reference import COLUMNS, D65, PATCH_XYZ, ROWS, lab_of_xyz
+from calibration.chart_reference import COLUMNS, D65, PATCH_XYZ, ROWS, xyz_to_lab
 from calibration.chart_search import Corner, find_chart
 
 Doubles = NDArray[np.float64]
@@ -89,14 +89,14 @@ def fitted_matrix(balanced: Doubles, xyz: Doubles) -> tuple[Doubles, Doubles]:
     """Return the (3, 3) matrix from balanced camera RGB to XYZ (D65) that keeps white, and the patches' colour differences; exposure is free."""
     start = np.linalg.lstsq(balanced, xyz, rcond=None)[0].T
     exposure = float(np.mean(start.sum(axis=1) / D65))
-    lab = lab_of_xyz(xyz, D65)
+    lab = xyz_to_lab(xyz, D65)
 
     def matrix_of(p: Doubles) -> Doubles:
         free = p[:6].reshape(3, 2)
         return np.column_stack([free, D65 - free.sum(axis=1)])
 
     def difference(p: Doubles) -> Doubles:
-        return np.asarray((lab_of_xyz(p[6] * balanced @ matrix_of(p).T, D65) - lab).ravel())
+        return np.asarray((xyz_to_lab(p[6] * balanced @ matrix_of(p).T, D65) - lab).ravel())
 
     found = least_squares(difference, np.append((start / exposure)[:, :2].ravel(), exposure)).x
     return matrix_of(found), np.linalg.norm(difference(found).reshape(-1, 3), axis=1)

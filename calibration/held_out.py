@@ -1,6 +1,6 @@
 """Prediction of held-out frames of a burst: how well an image of the others explains their samples, by the blur of the lens that is assumed.
 
-The image is blurred as the reconstruction assumes (`reconstruct.through_lens`), interpolated, integrated over square pixels at the samples' positions, and
+The image is blurred as the reconstruction assumes (`reconstruct.apply_lens_blur`), interpolated, integrated over square pixels at the samples' positions, and
 compared with them, relative to the noise.
 """
 
@@ -18,7 +18,7 @@ from burstsr.core.noise import Noise
 from burstsr.core.sensor import samples
 from burstsr.noise import estimate_noise
 from burstsr.pipeline import super_resolve
-from burstsr.reconstruct import lens_taps, through_lens
+from burstsr.reconstruct import apply_lens_blur, lens_taps
 from burstsr.settings import ReconstructSettings, Settings
 from calibration.crop import crop_middle
 from calibration.noise import make_aligner
@@ -67,7 +67,7 @@ class HeldOut:
     def _measured(self, sigma: float) -> Doubles:
         some = Burst(self._part.name, tuple(self._part.frames[i] for i in self._kept))
         image = super_resolve(some, best_settings(sigma, 0), flows=[self._flows[i] for i in self._kept]).image
-        seen = through_lens(image, lens_taps(sigma, _SCALE))
+        seen = apply_lens_blur(image, lens_taps(sigma, _SCALE))
         return np.array([_misfits(self._part.frames[i], self._flows[i], seen, self._noise) for i in self._left_out])
 
 

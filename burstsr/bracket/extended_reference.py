@@ -124,7 +124,7 @@ class RootImage:
         out = np.empty((height, width), np.float32)
         for i, j in np.ndindex(period_y, period_x):
             site = out[i::period_y, j::period_x]
-            y, x = flow.places((site.shape[0], site.shape[1]), (period_y, period_x), (i, j))
+            y, x = flow.positions((site.shape[0], site.shape[1]), (period_y, period_x), (i, j))
             moved = cv2.remap(self._roots[channels[i, j]], x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
             site[:] = np.square(at_least(np.asarray(moved, np.float32), 0))
         return out

@@ -31,7 +31,7 @@ def clipped_cells(frame: Frame) -> NDArray[np.uint8]:
 
 def warped(values: NDArray[np.uint8] | Floats, flow: Flow) -> Floats:
     """Return a frame's values per CFA cell (h, w) at the reference's cells, bilinear."""
-    at_y, at_x = ((place - np.float32(0.5)) * np.float32(0.5) for place in flow.places((values.shape[0], values.shape[1]), (2, 2), (0.5, 0.5)))
+    at_y, at_x = ((place - np.float32(0.5)) * np.float32(0.5) for place in flow.positions((values.shape[0], values.shape[1]), (2, 2), (0.5, 0.5)))
     return np.asarray(cv2.remap(values.astype(np.float32), at_x, at_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32)
 
 

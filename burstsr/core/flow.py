@@ -55,17 +55,17 @@ class Flow:
         v, u = v[..., None], u[..., None]
         return np.asarray((1 - v) * ((1 - u) * t[i, j] + u * t[i, j1]) + v * ((1 - u) * t[i1, j] + u * t[i1, j1]))
 
-    def places(self, shape: tuple[int, int], step: tuple[int, int] = (1, 1), first: tuple[float, float] = (0, 0)) -> tuple[Floats, Floats]:
+    def positions(self, shape: tuple[int, int], step: tuple[int, int] = (1, 1), first: tuple[float, float] = (0, 0)) -> tuple[Floats, Floats]:
         """Return where the frame shows the raw positions first + step * (i, j) of the reference: two (h, w) = `shape`, y and x, in raw pixels.
 
-        >>> Flow(np.full((1, 1, 2), 3, np.float32), 16).places((1, 2), (2, 2), (0, 1))[1].tolist()
+        >>> Flow(np.full((1, 1, 2), 3, np.float32), 16).positions((1, 2), (2, 2), (0, 1))[1].tolist()
         [[4.0, 6.0]]
         """
         from burstsr.core import flow_loops  # numba takes time to load
         from burstsr.core.parallel import over_rows
 
         y, x = np.empty((2, *shape), np.float32)
-        over_rows(flow_loops.places_moved, shape[0], self.tiles, self.tile_px, *map(float, (*step, *first)), y, x)
+        over_rows(flow_loops.moved_positions, shape[0], self.tiles, self.tile_px, *map(float, (*step, *first)), y, x)
         return y, x
 
     def _at_many(self, y: NDArray[np.float64], x: NDArray[np.float64]) -> NDArray[np.float64]:

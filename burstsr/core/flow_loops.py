@@ -54,7 +54,7 @@ def many_flows_at(first, last, tiles, tile, y, x, out):
 
 
 @compiled
-def places_moved(first, last, tiles, tile, step_y, step_x, y0, x0, out_y, out_x):
+def moved_positions(first, last, tiles, tile, step_y, step_x, y0, x0, out_y, out_x):
     """Add the flow to raw positions (y0, x0) + (step_y i, step_x j), rows i of out_y and out_x (h, w): `double_flow_at`."""
     for i in range(first, last):
         y = y0 + step_y * i

@@ -84,7 +84,7 @@ def add_wiener_residual(image: Floats, residual: Floats, weight: NDArray[np.floa
     def weigh(inner: slice, outer: slice, crop: slice) -> None:
         alpha, beta = noise.of_output(range(outer.start, outer.stop), range(image.shape[1]), scale)
         energy = np.zeros((outer.stop - outer.start, image.shape[1]), np.float32)
-        for c, colour_share in enumerate(CHANNEL_SHARE):  # one by one, as `colours_of`
+        for c, colour_share in enumerate(CHANNEL_SHARE):  # one by one, as `split_channels`
             ratio = residual[outer, :, c] ** 2
             ratio *= at_least(weight[outer, :, c].astype(np.float32), MERGED_SHARE)
             ratio /= alpha[..., c] * at_least(image[outer, :, c], 0) + beta[..., c]

@@ -17,7 +17,7 @@ from burstsr.core.jit import over_rows
 from burstsr.core.limits import at_least, at_most
 from burstsr.core.noise import MERGED_SHARE, Noise
 from burstsr.core.sensor import CHANNEL_SHARE
-from burstsr.merge.over_strips import colours_of, mean_around
+from burstsr.merge.over_strips import mean_around, split_channels
 
 Floats = NDArray[np.float32]
 _REACH_PX = 2.0  # radius of the guided filter, raw pixels
@@ -31,14 +31,14 @@ _OFFSET = 3.0  # standard deviations of read noise added before the square root,
 _DARKEST = 1e-3  # lower limit of the level at which the square root's derivative is evaluated
 
 
-class _Grid(NamedTuple):
-    """Cells of `step` x `step` pixels, of each of which means are known; averages reach over `reach` cells around, those that tell colours over `coarse`."""
+class _CoarseGrid(NamedTuple):
+    """Grid of cells of `step` x `step` pixels. reach: radius of local means, in cells. coarse: that of the mean whose significance is tested."""
 
     step: int
     reach: int
     coarse: int
 
-    def shrunk(self, values: Floats) -> Floats:
+    def downsampled(self, values: Floats) -> Floats:
         """Return the mean of each cell; edges are repeated."""
         if self.step == 1:
             return values
@@ -51,10 +51,10 @@ class _Grid(NamedTuple):
 
     def mean(self, values: Floats) -> Floats:
         """Return the mean of the cells around each."""
-        return mean_around(self.shrunk(values), self.reach)
+        return mean_around(self.downsampled(values), self.reach)
 
-    def enlarged(self, cells: Floats, shape: tuple[int, ...]) -> Floats:
-        """Return values of cells at each pixel, bilinear."""
+    def upsampled(self, cells: Floats, shape: tuple[int, ...]) -> Floats:
+        """Return cells interpolated to pixels, bilinear."""
         if self.step == 1:
             return cells
         size = (cells.shape[1] * self.step, cells.shape[0] * self.step)
@@ -82,7 +82,7 @@ def denoise_chroma(image: Floats, weight: NDArray[np.floating], noise: Noise, ne
         return
     gain = (1.0 / np.maximum(neutral, 1e-3)).astype(np.float32)
     step = 1 if noise.variance(_USUAL_LEVEL, GREEN) < _QUIET else max(1, int(scale))
-    grid = _Grid(step, *(max(1, round(radius * scale / step)) for radius in (_REACH_PX, _COARSE_PX)))
+    grid = _CoarseGrid(step, *(max(1, round(radius * scale / step)) for radius in (_REACH_PX, _COARSE_PX)))
     offset = np.float32(_OFFSET * float((gain * np.sqrt(noise.beta)).max()))  # equal in all colours, to preserve neutral tones
     halo = (5 * grid.reach + grid.coarse + 1) * step  # means, one after another, and an interpolation
     height, span = _STRIP // step * step, _RANGE // step * step
@@ -116,17 +116,17 @@ def denoise_chroma(image: Floats, weight: NDArray[np.floating], noise: Noise, ne
     over_rows(denoise, len(ranges) - 1)
 
 
-def _denoised(image: Floats, weight: Floats, model: tuple[np.float32, Floats, Floats], gain: Floats, grid: _Grid, significance: float) -> Floats:
+def _denoised(image: Floats, weight: Floats, model: tuple[np.float32, Floats, Floats], gain: Floats, grid: _CoarseGrid, significance: float) -> Floats:
     """Return the denoised image. model: offset before the square root; alpha and beta of a sample's noise, (3,) or of each pixel."""
     offset, alpha, beta = model
     root, variance = [], []
-    for c, (plane, weights) in enumerate(zip(colours_of(image), colours_of(weight), strict=True)):
+    for c, (plane, weights) in enumerate(zip(split_channels(image), split_channels(weight), strict=True)):
         root.append(np.sqrt(at_least(plane * gain[c] + offset, 1e-6)))
-        level = at_least(grid.shrunk(plane), 0)
-        a, b = (grid.shrunk(np.ascontiguousarray(v[..., c], np.float32)) if v.ndim > 1 else v[c] for v in (alpha, beta))
+        level = at_least(grid.downsampled(plane), 0)
+        a, b = (grid.downsampled(np.ascontiguousarray(v[..., c], np.float32)) if v.ndim > 1 else v[c] for v in (alpha, beta))
         # error propagation: variance of sqrt(x) = (1 / 2 sqrt(x))^2 variance of x
         of_root = (a * level + b) * (gain[c] * gain[c] / 4) / at_least(level * gain[c] + offset, _DARKEST)
-        variance.append(of_root * np.float32(MERGED_SHARE) / at_least(grid.shrunk(weights), MERGED_SHARE))
+        variance.append(of_root * np.float32(MERGED_SHARE) / at_least(grid.downsampled(weights), MERGED_SHARE))
     luma = CHANNEL_SHARE[RED] * root[RED] + CHANNEL_SHARE[GREEN] * root[GREEN] + CHANNEL_SHARE[BLUE] * root[BLUE]
     mean_luma = grid.mean(luma)
     guide = _Guide(luma, mean_luma, at_least(grid.mean(luma * luma) - mean_luma * mean_luma, 0))
@@ -144,17 +144,17 @@ def _denoised(image: Floats, weight: Floats, model: tuple[np.float32, Floats, Fl
     return np.asarray(cv2.merge(squares), np.float32)
 
 
-def _denoise_difference(difference: Floats, guide: _Guide, variance: Floats, grid: _Grid, significance: float) -> Floats:
+def _denoise_difference(difference: Floats, guide: _Guide, variance: Floats, grid: _CoarseGrid, significance: float) -> Floats:
     mean = grid.mean(difference)
     gradient = (grid.mean(guide.luma * difference) - guide.mean * mean) / (guide.variance + np.float32(_RIDGE) * variance + np.float32(1e-9))
-    fit = grid.enlarged(mean_around(gradient, grid.reach), difference.shape) * guide.luma
-    fit += grid.enlarged(mean_around(mean - gradient * guide.mean, grid.reach), difference.shape)
+    fit = grid.upsampled(mean_around(gradient, grid.reach), difference.shape) * guide.luma
+    fit += grid.upsampled(mean_around(mean - gradient * guide.mean, grid.reach), difference.shape)
     residual = difference - fit
-    coarse = mean_around(grid.shrunk(residual), grid.coarse)
+    coarse = mean_around(grid.downsampled(residual), grid.coarse)
     energy = at_least(mean_around(coarse * coarse, grid.reach), 1e-12)
     kept = np.asarray(np.clip(1 - np.float32(significance * _AVERAGED) * variance / energy, 0, 1), np.float32)
     near = np.ones((2 * grid.reach + 1,) * 2, np.uint8)
     kept = mean_around(np.asarray(cv2.dilate(kept, near), np.float32), grid.reach)  # first widened: a mean alone lets colours bleed beside edges
-    residual *= grid.enlarged(kept, difference.shape)
+    residual *= grid.upsampled(kept, difference.shape)
     residual += fit
     return residual

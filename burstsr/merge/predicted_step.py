@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from burstsr.core.limits import at_least, at_most
 from burstsr.core.resized import resized_rows
 from burstsr.core.sensor import CHANNEL_SHARE
-from burstsr.merge.over_strips import colours_of, mean_around, over_strips
+from burstsr.merge.over_strips import mean_around, over_strips, split_channels
 from burstsr.settings import MergeSettings
 
 Floats = NDArray[np.float32]
@@ -47,7 +47,7 @@ def add_predicted_step(image: Floats, residual: Floats, factor: Floats, robustne
         factor[inner] *= second * agreed * (luma - first * blurred)[crop]
 
     def colour(inner: slice, outer: slice, crop: slice) -> None:
-        planes = colours_of(image[outer])
+        planes = split_channels(image[outer])
         means = [mean_around(at_least(plane, 0), around)[crop] for plane in planes]
         share = factor[inner] / at_least(sum(s * mean for s, mean in zip(CHANNEL_SHARE, means, strict=True)), _DARKEST)
         for c, (plane, mean) in enumerate(zip(planes, means, strict=True)):

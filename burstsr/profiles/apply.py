@@ -203,9 +203,9 @@ def prepared(
 
 def _decided(record: LensRecord, burst: Burst, check_lens: Callable[[Burst, float], LensCheck] | None) -> LensDecision:
     """Decide what is used of a lens record: its blur less its error, unless the burst contradicts it."""
-    from burstsr.profiles.lens_places import certain_over_field
+    from burstsr.profiles.lens_field_fit import fit_lens_field
 
-    certain, corner = (min(sigma, _WIDEST_PX) for sigma in certain_over_field(record, burst.info.shape) or (record.certain_px, 0.0))
+    certain, corner = (min(sigma, _WIDEST_PX) for sigma in fit_lens_field(record, burst.info.shape) or (record.certain_px, 0.0))
     if certain == 0:
         return LensDecision(0.0, record, "not larger than its error")
     if check_lens is None:

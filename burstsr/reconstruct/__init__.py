@@ -1,7 +1,7 @@
 """Reconstruction: maximum a posteriori estimate of the image from the samples of all frames (mode "best"), and safeguards."""
 
 from burstsr.reconstruct.lens_blur import LensBlur, lens_blur
-from burstsr.reconstruct.lens_taps import lens_taps, through_lens
+from burstsr.reconstruct.lens_taps import apply_lens_blur, lens_taps
 from burstsr.reconstruct.registered_frame import RegisteredFrame
 from burstsr.reconstruct.safeguard import replace_contradicted
 from burstsr.reconstruct.solver import robustness_of_share, unsharpened
@@ -18,6 +18,6 @@ __all__ = [
     "reconstruct",
     "replace_contradicted",
     "robustness_of_share",
-    "through_lens",
+    "apply_lens_blur",
     "unsharpened",
 ]

@@ -11,8 +11,8 @@ Floats = NDArray[np.float32]
 _PSF_FRACTION = 0.9  # of the given sigma of the lens blur: too large a sigma causes ringing, too small a one only blur
 
 
-def through_lens(image: Floats, taps: Floats) -> Floats:
-    """Return an image (h, w, channels) as the forward model has it before the pixel's area: blurred by the lens. taps: along one axis."""
+def apply_lens_blur(image: Floats, taps: Floats) -> Floats:
+    """Blur an image (h, w, channels) by the lens, as the forward model does before the pixel area. taps: along one axis."""
     return image if taps.size == 1 else np.asarray(cv2.sepFilter2D(image, cv2.CV_32F, taps, taps).reshape(image.shape), np.float32)
 
 

@@ -20,7 +20,7 @@ from burstsr.core.limits import at_most
 from burstsr.core.parallel import in_parallel
 from burstsr.reconstruct import blur_kernels
 from burstsr.reconstruct.flow_refinement import refined
-from burstsr.reconstruct.lens_taps import lens_taps, through_lens
+from burstsr.reconstruct.lens_taps import apply_lens_blur, lens_taps
 from burstsr.reconstruct.solver import Solved, Solver
 from burstsr.reconstruct.task import Task
 from burstsr.reconstruct.tiles import tiles
@@ -55,7 +55,7 @@ def reconstruct(task: Task, progress: Callable[[int, int], None]) -> Reconstruct
     task = _with_blur_kernels(task)
     outcome = _solved(task, progress)
     for _ in range(task.settings.flow_refinements):
-        seen = _through_lens(task, outcome.image)
+        seen = _with_lens_blur(task, outcome.image)
         moved = list(task.views)
         for i, view in enumerate(task.views):
             if i != task.reference:
@@ -68,13 +68,13 @@ def reconstruct(task: Task, progress: Callable[[int, int], None]) -> Reconstruct
     return replace(outcome, moved=float(np.mean(shares))) if shares else outcome
 
 
-def _through_lens(task: Task, image: Floats) -> Floats:
+def _with_lens_blur(task: Task, image: Floats) -> Floats:
     """Return the image as the lens blurs it, tile by tile."""
     out = np.empty_like(image)
     for tile in tiles((image.shape[0], image.shape[1]), SIDE, MARGIN):
         taps = lens_taps(task.lens_px(*tile.centre), task.scale)
         rows, columns = (slice(max(a - taps.size // 2, 0), b + taps.size // 2) for a, b in ((tile.y0, tile.y1), (tile.x0, tile.x1)))
-        seen = through_lens(image[rows, columns], taps)
+        seen = apply_lens_blur(image[rows, columns], taps)
         out[tile.y0 : tile.y1, tile.x0 : tile.x1] = seen[tile.y0 - rows.start :, tile.x0 - columns.start :][: tile.y1 - tile.y0, : tile.x1 - tile.x0]
     return out
 

@@ -16,7 +16,7 @@ from burstsr.io.raw import read_frame
 from burstsr.profiles.apply import CalibrationInputs, prepared
 from burstsr.profiles.files import write_record
 from burstsr.simulate.scene import camera_colour
-from calibration.chart_reference import LAB_D50, adaptation, lab_of_xyz, xyz_of_lab
+from calibration.chart_reference import LAB_D50, chromatic_adaptation, lab_to_xyz, xyz_to_lab
 from calibration.colour_chart import colour_from_chart
 
 D50, D65 = np.array([0.96422, 1.0, 0.82521]), SRGB_TO_XYZ.sum(axis=1)
@@ -33,7 +33,7 @@ def chart(rng, shape=(192, 288), exposure=0.8):
     u, v = u / w, v / w
     column, row = np.clip(np.rint(u), 0, 5).astype(int), np.clip(np.rint(v), 0, 3).astype(int)
     on = (np.abs(u - column) < 0.4) & (np.abs(v - row) < 0.4)
-    rgb = xyz_of_lab(np.array(LAB_D50), D50) @ adaptation(D50, D65).T @ TRUE.T * exposure
+    rgb = lab_to_xyz(np.array(LAB_D50), D50) @ chromatic_adaptation(D50, D65).T @ TRUE.T * exposure
     scene = np.where(on[..., None], rgb[row * 6 + column], 0.03)
     plain = frame_of(np.zeros(shape))
     channel = plain.info.cfa.channel_map(shape).astype(int)
@@ -62,7 +62,7 @@ def test_other_corners_and_clipped_patches_are_refused(rng):
 
 def test_lab_comes_back():
     lab = np.array(LAB_D50)
-    assert lab_of_xyz(xyz_of_lab(lab, D50), D50) == pytest.approx(lab, abs=1e-9)
+    assert xyz_to_lab(lab_to_xyz(lab, D50), D50) == pytest.approx(lab, abs=1e-9)
 
 
 def test_results_have_the_measured_matrix_in_place_of_the_file_s(rng, tmp_path):

@@ -39,8 +39,8 @@ def test_many_positions_give_what_few_do(tiles, rng):
     np.testing.assert_allclose(flow.at(y, x), few, rtol=1e-12, atol=1e-12)
 
 
-def test_places_are_positions_plus_flow():
+def test_positions_in_the_frame_are_those_of_the_reference_plus_flow():
     flow = Flow(np.random.default_rng(0).normal(0, 2, (3, 4, 2)).astype(np.float32), 16)
-    y, x = flow.places((20, 30), (2, 2), (0.5, 1.0))
+    y, x = flow.positions((20, 30), (2, 2), (0.5, 1.0))
     at = np.meshgrid(0.5 + 2 * np.arange(20), 1.0 + 2 * np.arange(30), indexing="ij")
     np.testing.assert_allclose(np.stack([y, x], axis=-1), np.stack(at, axis=-1) + flow.at(*at), rtol=1e-6, atol=1e-5)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from burstsr.profiles.lens_places import certain_over_field
+from burstsr.profiles.lens_field_fit import fit_lens_field
 from burstsr.profiles.records import LensRecord
 
 SHAPE = (600, 800)
@@ -23,7 +23,7 @@ def record(centre, corner, error=0.02, seed=0, count=6):
 
 
 def test_growth_is_found_less_its_error():
-    found = np.array([certain_over_field(record(0.3, 0.7, seed=seed), SHAPE) for seed in range(40)])
+    found = np.array([fit_lens_field(record(0.3, 0.7, seed=seed), SHAPE) for seed in range(40)])
     below = np.array([0.3, 0.7]) - found
     assert (np.abs(below) < 0.05).all()
     assert (below > 0).mean() == pytest.approx(0.84, abs=0.12)  # less one standard error
@@ -32,7 +32,7 @@ def test_growth_is_found_less_its_error():
 def test_a_single_wrong_place_does_not_matter():
     right = record(0.3, 0.7)
     wrong = replace(right, places=(replace_sigma(right.places[0], 2.0), *right.places[1:]))
-    assert certain_over_field(wrong, SHAPE) == pytest.approx(certain_over_field(right, SHAPE), abs=0.03)
+    assert fit_lens_field(wrong, SHAPE) == pytest.approx(fit_lens_field(right, SHAPE), abs=0.03)
 
 
 def replace_sigma(place, sigma):
@@ -41,15 +41,15 @@ def replace_sigma(place, sigma):
 
 @pytest.mark.parametrize("seed", range(5))
 def test_a_blur_that_does_not_grow_is_one_blur(seed):
-    found = certain_over_field(record(0.4, 0.4, seed=seed), SHAPE)
+    found = fit_lens_field(record(0.4, 0.4, seed=seed), SHAPE)
     assert found is None or found == pytest.approx((0.4, 0.4), abs=0.05)
-    assert certain_over_field(record(0.6, 0.3, seed=seed), SHAPE) is None
+    assert fit_lens_field(record(0.6, 0.3, seed=seed), SHAPE) is None
 
 
 def test_few_places_or_places_beside_each_other_do_not_tell():
     whole = record(0.3, 0.7)
-    assert certain_over_field(RECORD, SHAPE) is None
-    assert certain_over_field(replace(whole, places=whole.places[:5]), SHAPE) is None
+    assert fit_lens_field(RECORD, SHAPE) is None
+    assert fit_lens_field(replace(whole, places=whole.places[:5]), SHAPE) is None
     ring = [p for p in whole.places if 0.5 < ((p["y_px"] - 299.5) ** 2 + (p["x_px"] - 399.5) ** 2) / 500**2 < 0.7]
-    assert certain_over_field(replace(whole, places=tuple(ring)), SHAPE) is None
-    assert certain_over_field(replace(whole, places=({"y_px": 1.0}, *whole.places)), SHAPE) is None
+    assert fit_lens_field(replace(whole, places=tuple(ring)), SHAPE) is None
+    assert fit_lens_field(replace(whole, places=({"y_px": 1.0}, *whole.places)), SHAPE) is None

@@ -1,4 +1,4 @@
-"""Blur of a lens over the field, from what a record knows of single places."""
+"""Fit of a lens's blur over the field to a record's measurements at single positions."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from scipy import optimize
 
 from burstsr.profiles.records import LensRecord
 
-_FEWEST = 6  # places
+_FEWEST = 6  # positions
 _SPREAD = 0.25  # of the squared distance from the centre, in half diagonals: less cannot tell growth
 _CERTAIN = 2.0  # standard errors by which the blur must grow
-_LEAST_ERROR_PX, _LEAST_PX = 0.01, 0.05  # of a place: lower limits of its error and, for that of its square, of its blur
+_LEAST_ERROR_PX, _LEAST_PX = 0.01, 0.05  # at a position: lower limits of its error and, for that of its square, of its blur
 
 
-def certain_over_field(record: LensRecord, shape: tuple[int, int]) -> tuple[float, float] | None:
-    """Return the blur at the centre and in the corners of frames of `shape` (H, W), standard deviations, raw pixels, each less its standard error.
+def fit_lens_field(record: LensRecord, shape: tuple[int, int]) -> tuple[float, float] | None:
+    """Fit the blur at the centre and in the corners of frames of `shape` (H, W), standard deviations, raw pixels, each less its standard error.
 
     The square of the blur is fitted by a + b rho^2, rho being the distance from the centre over half the diagonal, robustly (soft L1), with errors that
-    include how places differ from it. None where places are fewer than six or too close to each other, or do not show that the blur grows: then the record's
-    one blur is for the whole frame.
+    include the scatter of positions about the fit. None where there are fewer than six positions, where they are too close to each other, or where they do not
+    show that the blur grows: then the record has one blur for the whole frame.
     """
     places = record.places or ()
     if len(places) < _FEWEST or not all({"y_px", "x_px", "psf_sigma_px"} <= place.keys() for place in places):
