@@ -14,7 +14,7 @@ from burstsr.reconstruct.agreement import FEWEST_CELLS, contradicted, excess, fa
 from burstsr.reconstruct.aligned import aligned
 from burstsr.reconstruct.data import Sampling, TileData
 from burstsr.reconstruct.equations import NormalEquations
-from burstsr.reconstruct.explained import keep_explained, without_dots
+from burstsr.reconstruct.explained import keep_explained, without_aliases, without_dots
 from burstsr.reconstruct.lens_taps import lens_taps
 from burstsr.reconstruct.prior import Prior
 from burstsr.reconstruct.task import Task
@@ -72,6 +72,7 @@ class Solver:
         x, iterations = self._conjugate_gradient(data, equations, prior, start)
         x, robustness_maps, equations = self._reconciled(tile, (data, prior, start), robustness_maps, equations, x)
         x = without_dots(data, robustness_maps, x, start, self._task.scale)
+        x = without_aliases(data, robustness_maps, x, start, self._task.scale)
         x = data.relit(x, equations, self._settings.light)
         x = keep_explained(data, robustness_maps, x, start)
         solved = Solved(x, iterations, rechecked, np.array([t.mean(dtype=np.float64) for t in robustness_maps]))

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 from conftest import burst_of
@@ -87,6 +88,13 @@ def test_a_mover_before_fine_stripes_is_no_worse_than_fast():
 def test_a_single_frame():
     made = simulated(waves(), frames=1)
     assert quality(made, BEST) > quality(made, FAST) - 0.05
+
+
+def test_what_one_frame_shows_stays_within_the_range_of_the_merge():
+    made = simulated(stripes(224, 256), frames=1, iso=400)
+    merged, image = (super_resolve(made.burst, replace(s, safeguard=False)).image for s in (FAST, BEST))
+    near = np.ones((5, 5), np.uint8)  # two output pixels, one raw pixel
+    assert (image <= cv2.dilate(merged, near) + 1e-4).all() and (image >= cv2.erode(merged, near) - 1e-4).all()
 
 
 @pytest.mark.xfail(strict=True, reason="detail finer than a single frame's samples: aliases grow, 0.9 dB")
