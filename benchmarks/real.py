@@ -1,4 +1,4 @@
-"""Scenes as hands and the world make them: dB over the best single frame, blocks that are worse, flow error.
+"""Simulated scenes, each with one realistic difficulty: dB over the best single frame, blocks that are worse, flow error.
 
 Use: `burstsr benchmark quality --sections real`, or `python -m benchmarks.real --data DIR [--split train|test] [--scenes NAME,...] [--iso N,...]`. Tune on
 the first split, report the second.

@@ -98,7 +98,7 @@ class MergeSettings:
     step_size: float = setting(1.3, "step size of back-projection", (0, 2))
     predicted_step: float = setting(1.7, "size of a second step of back-projection, of luma, predicted from the first; 0 = none", (0, 4), unit="step_size")
     residual_snr_threshold: float = setting(1.0, "residuals are added above this", (0, 1000), unit="noise variances")
-    chroma_snr_threshold: float = setting(12.0, "chroma is kept where its mean over 3 pixels exceeds this; 0 = keep all", (0, 1000), unit="noise variances")
+    chroma_snr_threshold: float = setting(12.0, "chroma is kept where its mean over 3 raw pixels exceeds this; 0 = keep all", (0, 1000), unit="noise variances")
 
     def __post_init__(self) -> None:
         validate(self, "merge")
@@ -122,7 +122,7 @@ class ReconstructSettings:
         (0, 1.5),
         unit="raw pixels",
     )
-    measure_lens_blur: bool = setting(True, "without psf_sigma_px: measure the lens's blur in the burst, and correct what is certain of it")
+    measure_lens_blur: bool = setting(True, "without psf_sigma_px: measure the lens blur in the burst, and correct the part of it that is certain")
     outer_iterations: int = setting(10, "maximum number of outer iterations (denoising and data fit)", (1, 50))
     cg_iterations: int = setting(12, "maximum number of conjugate-gradient iterations in each of them", (1, 50))
     sigma_start: float = setting(18.0, "denoising strength of the first outer iteration", (0.1, 1000), unit="noise sigma of an output pixel")
@@ -174,10 +174,10 @@ class Settings:
     scale: float = setting(2.0, "magnification: output pixels per raw pixel, per axis; any real number", (1, 4))
     mode: Literal["fast", "best"] = setting("fast", "fast: align and merge; best: then reconstruct", choices=MODES)
     crop: str = setting("", "region of interest Y,X,H,W: first row and column, height and width; '' = no crop", unit="raw pixels of the reference")
-    zoom: float = setting(1.0, "without a crop: process the middle of the frames, 1 / zoom of height and width", (1, 64))
+    zoom: float = setting(1.0, "without a crop: process the centre of the frames, 1 / zoom of height and width", (1, 64))
     reference: int | None = setting(None, "index of the reference frame, 0-based, in natural name order; auto: the sharpest", (0, 10_000))
     weigh_blur: bool = setting(True, "frames that are blurred against the reference count less, or not at all")
-    safeguard: bool = setting(True, "where frames contradict each other the result is the reference's own, and that of frames that agree with it")
+    safeguard: bool = setting(True, "where frames contradict each other, use only the reference and the frames that agree with it")
     correct_lateral: bool = setting(True, "best: correct lateral chromatic aberration, that of the lens record or what the burst shows significantly")
     measure_noise: bool = setting(True, "measure the noise of the result, for its NoiseProfile and record")
     defects: DefectSettings = field(default_factory=DefectSettings)

@@ -19,7 +19,7 @@ MARK = "burstsr calibrate"  # in the file's metadata: identifies our plots
 
 
 def draw(record: Record, path: Path) -> None:
-    """Plot a record to `path`, .png or .svg: the photon-transfer curve, the MTF or the blur by place, the positions of defects, or motion and its phases.
+    """Plot a record to `path`, .png or .svg: the photon-transfer curve, the MTF or the blur by position, the positions of defects, or motion and its phases.
 
     Raises SettingsError for another suffix, or without matplotlib; OutputError.
     """
@@ -74,7 +74,7 @@ def _lens(figure: Any, record: LensRecord) -> None:  # noqa: ANN401
 
 
 def _places(figure: Any, record: LensRecord, places: Sequence[Mapping[str, float]]) -> None:  # noqa: ANN401
-    """Plot the blur by place, and how far red and blue are displaced there along the edge's normal, exaggerated."""
+    """Plot the blur by position, and the displacement of red and blue along the edge's normal, exaggerated."""
     blur, shift = figure.subplots(1, 2)
     column = {name: np.array([place.get(name, 0.0) for place in places]) for name in places[0]}
     y, x = column["y_px"], column["x_px"]

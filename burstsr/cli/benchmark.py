@@ -48,8 +48,8 @@ def _add_quality(benchmarks: Any) -> None:  # noqa: ANN401
         description="Simulate bursts from images and compare the results of single frames, averaging, drizzle and burstsr with the truth. Without "
         "options: the Kodak set at 13 hand-held frames, x2 and four ISOs, then short and tripod bursts and bursts with a moving object, then, for three "
         "images and burstsr's two modes only, numbers of frames, scales, a flickering lamp, hot pixels and a wrong PSF. An option replaces the default of its "
-        "axis and skips the other sections. Writes quality.json, quality.md and side-by-side crops to OUT. --sections real, which runs only when it is asked "
-        "for and alone: named scenes as hands and the world make them, both modes, dB over the best single frame, blocks that are worse than it, flow error; "
+        "axis and skips the other sections. Writes quality.json, quality.md and side-by-side crops to OUT. --sections real, only on request "
+        "and alone: named scenes, each with one realistic difficulty, both modes, dB over the best single frame, blocks that are worse than it, flow error; "
         "writes real.json and real.md. --sections bracket, alone too: five exposures of scenes with highlights against five equal ones and the classical "
         "merge; writes bracket.json and bracket.md. --sections mosaic, alone too: monochrome, X-Trans and quad Bayer against their best single frame; "
         "writes mosaic.json and mosaic.md.",

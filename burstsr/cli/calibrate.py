@@ -88,7 +88,7 @@ def _add_lens(kinds: Any) -> None:  # noqa: ANN401
     lens.add_argument("path", metavar="PATH", nargs="+", type=Path, help="frames of an edge (several are averaged), or a burst with --burst")
     lens.add_argument("--roi", metavar="X,Y,W,H", type=_roi, help="region of interest in raw pixels, containing a single edge (default: the whole frame)")
     lens.add_argument(
-        "--field", action="store_true", help="from a chart with slanted edges all over the frame: blur, MTF50 by place, and lateral chromatic aberration"
+        "--field", action="store_true", help="from a chart with slanted edges all over the frame: blur and MTF50 by position, and lateral chromatic aberration"
     )
     lens.add_argument("--window", metavar="N", type=_window, default=48, help="with --field: side of the parts with one edge each, raw pixels (default 48)")
     lens.add_argument("--burst", action="store_true", help="from a burst of any scene, by cross-validation; takes minutes")

@@ -43,7 +43,7 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:  # noqa: ANN401  argpa
     parser: argparse.ArgumentParser = commands.add_parser(
         "process",
         help="merge bursts into images",
-        description="Merge each burst into one image: OUT/BURST.dng (linear, for editing), OUT/BURST.jpg (preview), OUT/BURST.json (report). "
+        description="Merge each burst into one image: OUT/BURST.dng (linear, for editing), OUT/BURST.jpg (preview), OUT/BURST.json (record). "
         "Bursts already processed are skipped; to resume an interrupted run, repeat the command.",
     )
     parser.add_argument("input", metavar="INPUT", nargs="+", type=Path, help="a folder of bursts (one sub-folder each, or one flat folder), a burst, or frames")
@@ -68,7 +68,7 @@ def _add_results(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--mode", **choice(MODES), help=f"default {Settings.mode}")
     part = parser.add_mutually_exclusive_group()
     part.add_argument("--crop", metavar="Y,X,H,W", help="process only this part: first row and column, height and width in raw pixels of the reference")
-    part.add_argument("--zoom", type=float, metavar="F", help="process only the middle, 1/F of height and width; with --scale F the result has a frame's size")
+    part.add_argument("--zoom", type=float, metavar="F", help="process only the centre, 1/F of height and width; with --scale F the result has a frame's size")
     parser.add_argument(
         "--format", action="append", **choice(sorted(SUFFIX), FORMAT_ALIASES), default=[], help="additional output format, besides dng and jpg; repeatable"
     )
@@ -103,7 +103,7 @@ def _add_running(parser: argparse.ArgumentParser) -> None:
         "--memory",
         type=memory_size,
         metavar="SIZE",
-        help="memory that all bursts at work may use, such as 8GB (default: what is free); bursts that need more keep images on disk, with the same result",
+        help="memory that all bursts in progress may use, such as 8GB (default: what is free); bursts that need more keep images on disk, with the same result",
     )
     parser.add_argument(
         "--retries",
@@ -112,7 +112,7 @@ def _add_running(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="times a burst is tried again after a failure that may pass: out of memory, a worker that died, a read or write error (default 1)",
     )
-    parser.add_argument("--no-memory-check", action="store_true", help="begin bursts that need more memory than is free, too")
+    parser.add_argument("--no-memory-check", action="store_true", help="start bursts even if they need more memory than is free")
     parser.add_argument(
         "--scheduler", metavar="tcp://HOST:PORT", help="process on this dask scheduler; its workers need burstsr and access to the same folders"
     )

@@ -59,7 +59,7 @@ def _add_scene(scene: Any) -> None:  # noqa: ANN401
         "--scene",
         **choice(SCENES),
         metavar="NAME",
-        help=f"photograph the image as hands and the world make it: {', '.join(SCENES)}; the scene has its own motion, lens and sensor, and takes "
+        help=f"simulate one realistic difficulty: {', '.join(SCENES)}; the scene has its own motion, lens and sensor, and takes "
         "--frames, --scale, --iso and --seed",
     )
     scene.add_argument("--linear", action="store_true", help="IMAGE is linear camera RGB, 1.0 or 65535 = saturation (float or 16-bit TIFF)")
@@ -98,7 +98,7 @@ def _add_sensor(sensor: Any) -> None:  # noqa: ANN401
         metavar="EV,...",
         type=_exposures,
         default=(),
-        help="a bracket: exposures of the frames in stops, relative to the truth, such as -2,0,2, in turn; as many frames unless --frames is given",
+        help="a bracket: exposures of the frames in stops, relative to the truth, such as --exposures=-2,0,2, in turn; as many frames unless --frames is given",
     )
     sensor.add_argument("--camera", metavar="NAME", help="noise of this camera, such as 'Canon EOS 5D Mark II', at --iso; needs --noise-table")
     sensor.add_argument("--noise-table", type=Path, metavar="FILE", help="noiseprofiles.json of darktable, measured for hundreds of cameras")

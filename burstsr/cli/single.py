@@ -48,8 +48,8 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:  # noqa: ANN401  argpa
         "--back-projection",
         **choice(("off", "low", "full")),
         default="",
-        help="after a network, make the result agree with the image when shrunk again: low = colours and brightness only, full = detail as far as it is more "
-        "than noise (default: full for models that invent detail, low for the others)",
+        help="after a network, make the result agree with the image when downscaled again: low = colours and brightness only, full = detail as far as it "
+        "exceeds the noise (default: full for models that invent detail, low for the others)",
     )
     parser.add_argument("--noise", type=float, metavar="S", help="srmd-noise: noise of the images, sigma, of a range of 0 to 1 (default: estimated from each)")
     parser.add_argument(
@@ -67,7 +67,7 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:  # noqa: ANN401  argpa
         action="append",
         default=[],
         help="models of faces (GFPGAN, RestoreFormer, with burstsr[spandrel]): first row and column, height and width of a face, in pixels of the image; it "
-        "is drawn anew, so that it is made up, and the rest interpolated (Lanczos); repeatable",
+        "is replaced by a synthetic one, and the rest is interpolated (Lanczos); repeatable",
     )
     parser.add_argument(
         "--profile",

@@ -50,7 +50,7 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:  # noqa: ANN401  argpa
     parser.add_argument("--final-rate", type=float, metavar="R", help="final learning rate (cosine schedule)")
     parser.add_argument("--ema", type=float, metavar="W", help="decay of the exponential moving average of the weights (default 0.999)")
     parser.add_argument("--loss", help="pixel loss: l1 (default), mse, ssim, ms-ssim or cobi (patches of RGB, with --vgg features too)")
-    parser.add_argument("--spatial-weight", type=float, metavar="W", help="cobi: weight of the distance of places (default 0.5; 0.1 in the paper)")
+    parser.add_argument("--spatial-weight", type=float, metavar="W", help="cobi: weight of the spatial distance (default 0.5; 0.1 in the paper)")
     parser.add_argument("--l1-weight", type=float, metavar="W", help="weight of L1 in addition to another pixel loss (default 0)")
     parser.add_argument("--discriminator-width", type=int, metavar="N", help="channels of the discriminator's first layer (default 64; lite: 24)")
     parser.add_argument("--discriminator-dense", type=int, metavar="N", help="units of its dense layer (default 1024; lite: 256)")

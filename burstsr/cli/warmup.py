@@ -1,4 +1,4 @@
-"""`burstsr warmup`: compile all loops ahead, for images of machines and for clusters."""
+"""`burstsr warmup`: compile all loops ahead of time, for container images and clusters."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:  # noqa: ANN401  argpa
     """Add the command's arguments."""
     parser: argparse.ArgumentParser = commands.add_parser(
         "warmup",
-        help="compile all loops ahead",
+        help="compile all loops ahead of time",
         description="Compile the loops of both modes for this processor, on all cores, and keep the machine code, so that no later run compiles: for "
         "containers and clusters. `process` does the same for its mode, once. NUMBA_CACHE_DIR names another folder to keep it in.",
     )
-    parser.add_argument("--force", action="store_true", help="also where this was done before")
+    parser.add_argument("--force", action="store_true", help="compile again what was compiled before")
     return parser
 
 

@@ -33,7 +33,7 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:  # noqa: ANN401  argpa
         "watch",
         help="process bursts as they arrive in a folder",
         description="Watch folders, as of a tethered camera or a telescope, and process every burst once it is complete: its files no longer grow, and "
-        "no further frame has come for a while. Results are those of burstsr process; those that exist are not made again. Until Ctrl-C.",
+        "no further frame has come for a while. Results are those of burstsr process; existing ones are not made again. Ctrl-C ends it.",
     )
     parser.add_argument("input", metavar="FOLDER", nargs="+", type=Path, help="folder that frames arrive in, at any depth")
     parser.add_argument(
@@ -43,7 +43,7 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:  # noqa: ANN401  argpa
         metavar="SECONDS",
         help=f"how long the files of a burst must not have changed (default {_WAIT_S:g}; long exposures wait for longer by themselves)",
     )
-    parser.add_argument("--interval", type=float, default=_INTERVAL_S, metavar="SECONDS", help=f"time between looks (default {_INTERVAL_S:g})")
+    parser.add_argument("--interval", type=float, default=_INTERVAL_S, metavar="SECONDS", help=f"time between scans of the folders (default {_INTERVAL_S:g})")
     add_processing(parser)
     return parser
 

@@ -1,4 +1,4 @@
-"""Back-projection: an upscaled image, shrunk again, must be the image it was made from (Irani & Peleg 1991, "Improving Resolution by Image Registration").
+"""Back-projection: an upscaled image, downscaled again, must be the image it was made from (Irani & Peleg 1991, "Improving Resolution by Image Registration").
 
 Networks do not keep to it: those trained against a discriminator shift colours, small ones lose contrast. What is missing, the residual, is upscaled and added.
 """

@@ -23,7 +23,7 @@ def cobi(made: Tensor, wanted: Tensor, spatial_weight: float = SPATIAL_WEIGHT, b
     Of every made feature the distances to all wanted ones are divided by the least of them and softened by `bandwidth` to shares; of every wanted feature the
     largest share counts, mean over them.
 
-    Distance: cosine about the wanted features' mean, plus `spatial_weight` times the distance of places in units of the larger side (CoBi). 0: the contextual
+    Distance: cosine about the wanted features' mean, plus `spatial_weight` times the spatial distance in units of the larger side (CoBi). 0: the contextual
     loss. Memory grows with (H W)^2. Raises SettingsError beyond 96 x 96.
     """
     if made.shape != wanted.shape or max(made.shape[2:]) > _LARGEST:

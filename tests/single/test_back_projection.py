@@ -1,4 +1,4 @@
-"""What a network makes, shrunk again, is its input: colours are kept, noise does not come back."""
+"""What a network makes, downscaled again, is its input: colours are kept, noise does not come back."""
 
 import numpy as np
 import pytest
