@@ -1,8 +1,8 @@
 """The chart of 24 patches in a frame: OpenCV's detector (`cv2.mcc`) proposes charts, and those whose patches have the chart's colours are kept.
 
-The detector looks for quadrilaterals in a grid, in an 8-bit image: the frame is binned, white-balanced, and shown at several exposures, and with a border, so
-that charts that fill the frame are found, too. It also proposes other grids, and the back of a chart; a linear fit of the patches to their colours tells.
-It places corners to within 0.3 of the distance of patches; then they are moved to where the patches are the most uniform.
+The detector looks for quadrilaterals in a grid, in an 8-bit image: the frame is binned, white-balanced, and rendered at several exposures, with and without a
+border, so that charts that fill the frame are found, too. It also proposes other grids, and the back of a chart: a linear fit of the patches to the chart's
+colours rejects them. It locates corners to within 0.3 of the distance between patches; then they are moved to where the patches are the most uniform.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from calibration.chart_reference import COLUMNS, D65, PATCH_XYZ, ROWS, xyz_to_la
 
 Doubles = NDArray[np.float64]
 Corner = tuple[float, float]
-STATE = "state its corners: --corners X,Y,..."
+STATE = "give its corners: --corners X,Y,..."
 _SIDE_PX = 1000  # of the longer side of the image that is searched, about
 _BORDER = 0.15  # of the longer side, on all sides
-_WHITES = (99.5, 90.0, 60.0)  # percentiles of brightness that are shown as white
+_WHITES = (99.5, 90.0, 60.0)  # percentiles of brightness that are rendered as white
 _CHARTS = 4  # sought in an image
 _WORST_DIFFERENCE = 14.0  # mean colour difference (CIE 1976) after a linear fit
-_HALF = 0.2  # half side of the part of a patch that is looked at, in distances of patches
+_HALF = 0.2  # half side of the part of a patch that is averaged, in distances between patches
 _PLACED_HALF, _PLACED_STEPS = 0.36, 9  # half side of the part of a patch that is to be uniform, distances of patches, and points along it
 _PLACED_BLURS = (0.12, 0.06)  # standard deviations, in distances of patches, of the image that corners are moved in
 _GRID = np.array([(x, y) for y in range(ROWS) for x in range(COLUMNS)], np.float64)
@@ -81,7 +81,7 @@ def binned(frame: Frame) -> tuple[Doubles, int]:
 
 
 def _proposed(image: Doubles) -> Iterator[Doubles]:
-    """Yield the (24, 2) centres, x and y, of the grids that the detector sees."""
+    """Yield the (24, 2) centres, x and y, of the grids that the detector proposes."""
     grey = np.maximum(np.median(image.reshape(-1, 3), axis=0), 1e-6)
     balanced = np.clip(image / (grey / grey[1]), 0, None)
     border = int(_BORDER * max(image.shape))
@@ -152,7 +152,7 @@ def _patch(image: Doubles, x: int, y: int, half: int) -> Doubles:
 
 
 def _separate(found: Sequence[_Found]) -> list[_Found]:
-    """Return the best of those that are at one place each."""
+    """Return the best candidate at each position."""
     kept: list[_Found] = []
     for one in sorted(found, key=lambda f: f.difference):
         middle, extent = one.centres.mean(axis=0), np.ptp(one.centres, axis=0).max()

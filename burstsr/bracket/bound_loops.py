@@ -1,4 +1,4 @@
-"""What a longer exposure says of the dark side of highlights: an upper bound of luma."""
+"""Upper bound of luma around highlights, from a longer exposure that shows their dark surroundings unclipped."""
 
 import numpy as np
 
@@ -9,7 +9,7 @@ f4 = np.float32
 
 @compiled
 def limit(image, own, certain, accepted, unclipped, room_share, room_sigmas, alpha, beta):
-    """Limit the luma of an image (h, w, 3), in place, to that of an exposure, `own` (h, w, 3), with some room; the colour is drawn towards that of `own`.
+    """Limit the luma of an image (h, w, 3), in place, to that of an exposure, `own` (h, w, 3), plus some room; the colour moves towards `own`.
 
     Only where its robustness `certain` (h, w) exceeds `accepted` and its brightest colour is below `unclipped`. The room is a share of its luma plus
     noise sigmas: variance = alpha * luma + beta.

@@ -1,9 +1,9 @@
-"""Colours beside highlights of a bracket: red and blue drawn to lines of their neighbourhood.
+"""Fringes beside highlights of a bracket: red and blue moved towards the colour lines of their neighbourhood.
 
-At a hard edge of a highlight often one exposure alone is neither clipped nor dark, and shows it with one phase of the CFA: red, green and blue have it at
-places that differ by a fraction of a pixel, which over several stops is a coloured fringe. But in a small neighbourhood of two colours, sharp or blurred,
-red and blue are linear functions of luma (Levin, Lischinski & Weiss 2006, section 3: colour lines), here fitted by least squares of relative errors. What
-differs from them by no more than such a displacement explains is the fringe; luma stays.
+At a hard edge of a highlight often a single exposure is neither clipped nor dark. It samples the edge with one phase of the CFA: the edge of red, green and
+blue is displaced by a fraction of a pixel, which over several stops is a coloured fringe. But in a small neighbourhood of two colours, sharp or blurred, red
+and blue are linear functions of luma (Levin, Lischinski & Weiss 2006, section 3: colour lines), here fitted by least squares of relative errors. Deviations
+from them that such a displacement explains are fringes, and are removed; luma is unchanged.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from burstsr.core.sensor import CHANNEL_SHARE
 
 Floats = NDArray[np.float32]
 _AROUND_PX = 4.0  # radius, raw pixels, of the neighbourhood of a line
-_EDGE_PX = 1.0  # radius, raw pixels, within which the range of luma tells how steep an edge is
+_EDGE_PX = 1.0  # radius, raw pixels, within which the range of luma measures the steepness of an edge
 _DISPLACED = 0.3  # share of that range by which fringes differ from a line
 _BRIGHT = (0.25, 0.5)  # level in the neighbourhood, relative to the reference's saturation: from none to full
 _STOPS = (1.0, 2.0)  # range of luma there: from none to full
-_PROPORTIONAL = 0.2  # spread of luma, relative to its mean, up to which lines are drawn to that through black
+_PROPORTIONAL = 0.2  # spread of luma, relative to its mean, up to which lines are regularised towards that through black
 _DARK, _DARKEST = 1e-3, 2e-3  # levels, relative to saturation, added to luma in relative errors, and to which ranges count
 _BRIGHTEST = 4.0  # limit of red and blue relative to luma: of a pixel that has no other colour
 _SIDES = (64, 128)  # pixels of a block
@@ -60,7 +60,7 @@ def _blocks(height: int, width: int) -> Iterator[tuple[slice, slice]]:
 
 
 def _drawn(image: Floats, neutral: Floats, saturation: float, scale: float) -> Floats | None:
-    """Return a block without fringes; None where nothing is to be done."""
+    """Return a block without fringes; None if it has none."""
     colours = [at_least(image[..., c] / (neutral[c] * np.float32(saturation)), 0) for c in range(3)]
     luma: Floats = CHANNEL_SHARE[0] * (colours[0] + colours[2]) + CHANNEL_SHARE[1] * colours[1]
     side = 2 * math.ceil(_AROUND_PX * scale) + 1
@@ -97,7 +97,7 @@ def _extremes(luma: Floats, side: int) -> tuple[Floats, Floats]:
 
 
 def _lines(luma: Floats, planes: tuple[Floats, ...], side: int) -> Iterator[Floats]:
-    """Yield, per plane, its linear function of luma in the square around each pixel, weighted for relative errors, drawn towards that through black."""
+    """Yield, per plane, its linear function of luma in the square around each pixel, weighted for relative errors, regularised towards that through black."""
 
     def total(values: Floats) -> Floats:
         return np.asarray(cv2.boxFilter(values, -1, (side, side), normalize=False, borderType=cv2.BORDER_REFLECT), np.float32)

@@ -18,14 +18,14 @@ _SOFT = 0.125  # of the crop's shorter side: width of the border in which a face
 
 
 def check_face(face: Face) -> None:
-    """Raise RangeError for a crop that can be in no image, or is too small."""
+    """Raise RangeError for a crop that is invalid for any image, or too small."""
     if len(face) != 4 or min(face[:2]) < 0 or min(face[2:]) < _LEAST_PX:
         raise RangeError("face", f"must be Y,X,H,W, with Y and X of 0 or more and H and W of {_LEAST_PX} or more, not {','.join(map(str, face))}")
 
 
 @dataclass(frozen=True)
 class Faces:
-    """Crops with a face each, and the network that draws them anew. run: (3, side, side) sRGB, 0 to 1, to (3, factor side, factor side)."""
+    """Crops with a face each, and the network that redraws them. run: (3, side, side) sRGB, 0 to 1, to (3, factor side, factor side)."""
 
     crops: tuple[Face, ...]
     side: int
@@ -34,7 +34,7 @@ class Faces:
     def drawn(self, large: Floats, image: Floats, scale: float) -> Floats:
         """Return `large` (H', W', 1 or 3), which is `image` (H, W, 1 or 3) upscaled by `scale`, with the faces in it; outside of the crops unchanged.
 
-        Each face is seen with the square around its crop, so that it keeps its proportions. Raises SettingsError for a crop that is not within the image.
+        The network gets the square around each crop, so that the face keeps its proportions. Raises SettingsError for a crop that is not within the image.
         """
         out = large.copy()
         for face in self.crops:
