@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from burstsr.reconstruct.agreement import falling, mean_misfit
+from burstsr.reconstruct.agreement import excess, falling, mean_misfit
 from burstsr.reconstruct.data import TileData
 
 Floats = NDArray[np.float32]
@@ -20,6 +20,8 @@ _CONTRADICTED = (1.3, 2.0)  # as _UNEXPLAINED, where x is also steeper than the 
 _STEEPER = (2.0, 3.0)  # squared gradients relative to the first estimate's: from detail to dots
 _NEAR_PX = 0.5  # radius, raw pixels, of the surroundings
 _ALONE = (1.5, 2.5)  # effective number of frames: from one alone to enough to tell detail from aliases
+_WRONG = (3.0, 6.0)  # squared residuals of the reference from the first estimate, relative to those that noise and a motion error explain
+_ERROR_PX = 0.1  # that error, raw pixels
 _AROUND_ALONE_PX = 1.0  # radius, raw pixels, of the surroundings there: noise is averaged over more of them than dots are wide
 
 
@@ -37,19 +39,24 @@ def without_dots(data: TileData, robustness_maps: Sequence[Floats], x: Floats, s
     certain = np.maximum(falling(left, *_DOUBTED), falling(still, *_HARDLY_IMPROVED) * falling(left, *_UNEXPLAINED))
     steeper = np.asarray(data.steepness(x) / np.maximum(data.steepness_of_start, np.float32(1e-6)), np.float32)
     certain = np.minimum(certain, np.maximum(falling(left, *_CONTRADICTED), falling(steeper, *_STEEPER)))
-    return np.asarray(x + data.of_pixels(1 - certain) * (_within_range(x, start, _NEAR_PX * scale) - x), np.float32)
+    return np.asarray(x + data.of_pixels(1 - certain) * (_within_range(x, [start], _NEAR_PX * scale) - x), np.float32)
 
 
-def without_aliases(data: TileData, robustness_maps: Sequence[Floats], x: Floats, start: Floats, scale: float) -> Floats:
+def without_aliases(data: TileData, robustness_maps: Sequence[Floats], x: Floats, start: Floats, scale: float, own: tuple[int, Floats] | None) -> Floats:
     """Return the image x (p, h, w) within the range of the first estimate `start` around each pixel, where hardly more than one frame counts.
 
     The samples of one frame do not tell fine detail from aliases, which reconstruction would enhance: checkers at edges of equal brightness, false stripes.
+    own: where frames contradict each other, the reference's index and its own image, whose range is added where the reference contradicts `start`.
     """
-    frames = np.sum([cv2.blur(weight, (3, 3)) for weight in data.weighted(robustness_maps)], axis=0, dtype=np.float32)
+    frames = np.asarray(sum(cv2.blur(weight, (3, 3)) for weight in data.weighted(robustness_maps)), np.float32)
     alone = falling(frames, *_ALONE)
     if not alone.any():
         return x
-    return np.asarray(x + data.of_pixels(alone) * (_within_range(x, start, _AROUND_ALONE_PX * scale) - x), np.float32)
+    limited = _within_range(x, [start], _AROUND_ALONE_PX * scale)
+    if own is not None:
+        wrong = data.of_pixels(1 - falling(excess(data, start, _ERROR_PX)[own[0]], *_WRONG))
+        limited += wrong * (_within_range(x, [start, own[1]], _AROUND_ALONE_PX * scale) - limited)
+    return np.asarray(x + data.of_pixels(alone) * (limited - x), np.float32)
 
 
 def keep_explained(data: TileData, robustness_maps: Sequence[Floats], x: Floats, start: Floats) -> Floats:
@@ -67,8 +74,9 @@ def keep_explained(data: TileData, robustness_maps: Sequence[Floats], x: Floats,
     return np.asarray(start + share * (x - start), np.float32)
 
 
-def _within_range(x: Floats, start: Floats, reach: float) -> Floats:
-    """Return x limited to the extremes of `start` within `reach` pixels of each."""
+def _within_range(x: Floats, images: Sequence[Floats], reach: float) -> Floats:
+    """Return x limited to the extremes of all the images within `reach` pixels of each."""
     kernel = np.ones((2 * max(1, round(reach)) + 1,) * 2, np.uint8)
-    low, high = (np.stack([of(plane, kernel) for plane in start]) for of in (cv2.erode, cv2.dilate))
+    low = np.min([[cv2.erode(plane, kernel) for plane in image] for image in images], axis=0)
+    high = np.max([[cv2.dilate(plane, kernel) for plane in image] for image in images], axis=0)
     return np.asarray(np.clip(x, low, high), np.float32)
