@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
-
-import numpy as np
 
 Pair = tuple[float, float]
 
@@ -24,7 +23,7 @@ class LensField:
     @classmethod
     def of_frame(cls, shape: tuple[int, int], centre_px: float, corner_px: float) -> LensField:
         """Return the blur over whole frames of `shape` (H, W), centred."""
-        return cls(centre_px, corner_px, ((shape[0] - 1) / 2, (shape[1] - 1) / 2), float(np.hypot(*shape)) / 2)
+        return cls(centre_px, corner_px, ((shape[0] - 1) / 2, (shape[1] - 1) / 2), math.hypot(*shape) / 2)
 
     def cropped(self, top: int, left: int) -> LensField:
         """Return the blur of a crop whose first pixel is at (top, left)."""
@@ -35,4 +34,4 @@ class LensField:
         if self.corner_px == self.centre_px:
             return self.centre_px
         share = ((y - self.centre[0]) ** 2 + (x - self.centre[1]) ** 2) / self.radius_px**2
-        return float(np.sqrt(max(self.centre_px**2 + (self.corner_px**2 - self.centre_px**2) * share, 0.0)))
+        return math.sqrt(max(self.centre_px**2 + (self.corner_px**2 - self.centre_px**2) * share, 0.0))
