@@ -155,15 +155,13 @@ def _transient(found: Mask, guide: RobustnessModel, others: Views, index: int, n
     """
     near = [i for i in (index - 1, index) if 0 <= i < len(others)]
     at = np.argwhere(_dilate(found, _BESIDE))
-    shown, precision = np.stack([guide.shown(view.frame, view.flow, at) for view in others]), _precisions(others)
+    shown = np.stack([guide.shown(view.frame, view.flow, at) for view in others])
     differing = np.zeros(found.shape, bool)
     for i in near:
-        rest = [j for j in range(len(others)) if j != i or others[i].able is None]  # of a bracket, the quietest frame could be the median by itself
-        median, structure = (median_of_finite(v, precision[rest]) for v in (shown[rest, :3], shown[rest, 3]))
-        variance = variance_of_means(others[i].frame.noise(noise), median).sum(axis=0)
-        if i not in rest:
-            variance += variance_of_means(others[max(rest, key=lambda j: precision[j])].frame.noise(noise), median).sum(axis=0)
-        differing[tuple(at.T)] |= np.nan_to_num((shown[i, :3] - median) ** 2).sum(axis=0) > 2 * _NOISE * variance + _STRUCTURE * np.nan_to_num(structure)
+        rest = [1 - i] if len(others) == 2 else list(range(len(others)))  # the median of two would hide half of their difference
+        median, structure = median_of_finite(shown[rest, :3]), np.nan_to_num(median_of_finite(shown[rest, 3]))
+        variance = variance_of_means(noise, median).sum(axis=0)
+        differing[tuple(at.T)] |= np.nan_to_num((shown[i, :3] - median) ** 2).sum(axis=0) > 2 * _NOISE * variance + _STRUCTURE * structure
     count, labels = cv2.connectedComponents(found.astype(np.uint8), connectivity=8)
     neighbourhood = cv2.dilate(labels.astype(np.float32), np.ones((2 * _BESIDE + 1, 2 * _BESIDE + 1), np.uint8)).astype(np.int64)
     area, remaining = np.bincount(labels[found], minlength=count), np.bincount(neighbourhood[differing], minlength=count)
