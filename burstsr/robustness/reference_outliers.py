@@ -43,6 +43,8 @@ _BESIDE = 3  # cells around an outlier in which the previous and the next frame 
 _STILL_THERE = 0.3  # area where they differ from the median, relative to the outlier's, above which it is a moving object
 _FILL_SIGMA = 3.0  # sigma of the Gaussian that interpolates flow, tiles
 _LEAST_VARIANCE, _NEVER = 1e-14, 1e3  # of samples; level at which they would be clipped above
+_MISPLACED = 0.01  # of the squared level, of a bracket: misregistration and aliasing
+_PARTLY_CLIPPED = 0.5  # share of saturation from which a mean may contain clipped samples
 _LESS, _MORE = np.float32(1 - 1e-5), np.float32(1 + 1e-5)  # rounding of sums of weights
 _POINTS = 50_000  # cells processed at once
 
@@ -162,6 +164,15 @@ def _transient(found: Mask, guide: RobustnessModel, others: Views, index: int, n
         median, structure = median_of_finite(shown[rest, :3]), np.nan_to_num(median_of_finite(shown[rest, 3]))
         variance = variance_of_means(noise, median).sum(axis=0)
         differing[tuple(at.T)] |= np.nan_to_num((shown[i, :3] - median) ** 2).sum(axis=0) > 2 * _NOISE * variance + _STRUCTURE * structure
+    precision = _precisions(others)
+    for i in near if others[0].able is not None else []:  # of a bracket: noisy frames must not hide it
+        rest = [j for j in range(len(others)) if j != i]
+        median, structure = median_of_finite(shown[rest, :3], precision[rest]), np.nan_to_num(median_of_finite(shown[rest, 3], precision[rest]))
+        quietest = max(rest, key=lambda j: precision[j])
+        variance = sum(variance_of_means(others[j].frame.noise(noise), median).sum(axis=0) for j in (i, quietest))
+        variance = variance + (_MISPLACED * np.nan_to_num(median) ** 2).sum(axis=0)
+        exposed = np.all([shown[j, :3].max(axis=0) < _PARTLY_CLIPPED * others[j].frame.info.levels.saturation for j in (i, quietest)], axis=0)
+        differing[tuple(at.T)] |= exposed & (np.nan_to_num((shown[i, :3] - median) ** 2).sum(axis=0) > 2 * _NOISE * variance + _STRUCTURE * structure)
     count, labels = cv2.connectedComponents(found.astype(np.uint8), connectivity=8)
     neighbourhood = cv2.dilate(labels.astype(np.float32), np.ones((2 * _BESIDE + 1, 2 * _BESIDE + 1), np.uint8)).astype(np.int64)
     area, remaining = np.bincount(labels[found], minlength=count), np.bincount(neighbourhood[differing], minlength=count)
