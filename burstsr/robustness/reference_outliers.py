@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from burstsr.core.burst import Frame
-from burstsr.core.censored_normal import clipped_moments
 from burstsr.core.flow import Flow
 from burstsr.core.noise import Noise
 from burstsr.core.sensor import CLIPPED
@@ -22,13 +21,13 @@ from burstsr.robustness.stage import RobustnessModel
 
 Floats = NDArray[np.float32]
 Mask = NDArray[np.bool_]
+Views = Sequence[tuple[Frame, Flow]]
 _FEWEST = 3  # other frames that must contradict the reference
 _CLEAR, _MOST = 2 / 3, 0.5  # shares of the frames that cover a CFA cell: a clear majority, and half
 _LARGEST = 0.4  # share of the frame beyond which the reference shows another scene or illumination
 _OF_MEANS = np.array([1.0, 0.5, 1.0]) / 9  # noise variance of a mean over 3 x 3 cells relative to a sample's: R, G, B
 _NOISE = 6.0  # least squared difference between the reference and the median of the others, in such variances,
 _SPREAD = 6.0  # plus this many squared distances of the others from their median,
-_UNSURE = 4.0  # variances of a frame that cannot tell, of which its distance from the median may be noise
 _STRUCTURE = 0.2  # plus this many local variances, which interpolation blurs
 _SIGNIFICANT = 1.5  # factor of spread and structure for significant cells
 _SIGNIFICANT_SHARE = 0.35  # of an outlier's cells that must be significant: less is aliasing
@@ -42,10 +41,6 @@ _MOST_TILES = 0.8  # largest share of a frame's tiles whose motion is interpolat
 _BESIDE = 3  # cells around an outlier in which the previous and the next frame are examined
 _STILL_THERE = 0.3  # area where they differ from the median, relative to the outlier's, above which it is a moving object
 _FILL_SIGMA = 3.0  # sigma of the Gaussian that interpolates flow, tiles
-_LEAST_VARIANCE, _NEVER = 1e-14, 1e3  # of samples; level at which they would be clipped above
-_MISPLACED = 0.01  # of the squared level, of a bracket: misregistration and aliasing
-_PARTLY_CLIPPED = 0.5  # share of saturation from which a mean may contain clipped samples
-_LESS, _MORE = np.float32(1 - 1e-5), np.float32(1 + 1e-5)  # rounding of sums of weights
 _POINTS = 50_000  # cells processed at once
 
 
@@ -62,54 +57,21 @@ class RepairedReference:
     flows: list[Flow]
 
 
-@dataclass(frozen=True)
-class Witnesses:
-    """What the votes of a burst's frames say of its reference.
-
-    clear: (H/2, W/2), CFA cells where enough frames contradict it. able: of each frame, (H/2, W/2), whether its noise is low enough to tell what is wrong at
-    such a cell; None: all are. precision: of each frame's samples, relative, where frames differ; None: equal.
-    """
-
-    clear: Mask
-    able: Sequence[Mask | None]
-    precision: Sequence[float] | None = None
-
-
-@dataclass(frozen=True)
-class _View:
-    """One of the other frames."""
-
-    frame: Frame
-    flow: Flow
-    able: Mask | None
-    precision: float
-
-
-Views = Sequence[_View]
-
-
-def majority(contradicting: NDArray[np.uint16], covering: NDArray[np.uint16]) -> Mask:
-    """Return where at least three frames, and a clear majority of those that cover a CFA cell, contradict the reference."""
-    return np.asarray((contradicting >= _FEWEST) & (contradicting >= _CLEAR * covering))
-
-
-def repair_reference(
-    frames: Sequence[Frame], index: int, flows: Sequence[Flow], guide: RobustnessModel, noise: Noise, witnesses: Witnesses | None = None
-) -> RepairedReference | None:
+def repair_reference(frames: Sequence[Frame], index: int, flows: Sequence[Flow], guide: RobustnessModel, noise: Noise) -> RepairedReference | None:
     """Return frames[index] with its outliers repaired; None if there are none.
 
-    flows: of all frames against it. guide: its model, with the votes of all other frames. witnesses: None: all frames alike, by majority.
+    flows: of all frames against it. guide: its model, with the votes of all other frames.
     """
-    told = witnesses or Witnesses(majority(guide.contradicting, guide.covering), [None] * len(frames))
-    if not _FEWEST_QUADS <= np.count_nonzero(told.clear) <= _LARGEST * told.clear.size:
+    clear = (guide.contradicting >= _FEWEST) & (guide.contradicting >= _CLEAR * guide.covering)
+    if not _FEWEST_QUADS <= np.count_nonzero(clear) <= _LARGEST * clear.size:
         return None
-    found = _find_outliers(guide, _other_frames(frames, index, flows, told, told.clear), told.clear, noise)
+    found = _find_outliers(guide, _other_frames(frames, index, flows, np.argwhere(clear)), clear, noise)
     if found.any():
-        found = _transient(found, guide, _other_frames(frames, index, flows, told, found), index, noise)
+        found = _transient(found, guide, _other_frames(frames, index, flows, np.argwhere(found)), index, noise)
     if not found.any():
         return None
     region, disturbed = _dilate(found, _GROWN), np.argwhere(found)
-    frame = _fill(frames[index], _other_frames(frames, index, flows, told, found), region)
+    frame = _fill(frames[index], _other_frames(frames, index, flows, disturbed), region)
     flows = [flow if i == index else inpaint_flow(flow, disturbed) for i, flow in enumerate(flows)]
     return RepairedReference(frame, np.where(region, np.float32(0), np.float32(1)), flows)
 
@@ -117,20 +79,13 @@ def repair_reference(
 def _find_outliers(guide: RobustnessModel, others: Views, clear: Mask, noise: Noise) -> Mask:
     """Return the CFA cells where the reference differs from the median of the others significantly more than they differ from each other."""
     at = np.argwhere(clear)
-    shown = np.stack([guide.shown(view.frame, view.flow, at) for view in others])
-    able = np.stack([np.ones(len(at), bool) if view.able is None else view.able[tuple(at.T)] for view in others])[:, None]
-    values, certain = shown[:, :3], np.where(able, shown, np.float32(np.nan))
-    structure = np.nan_to_num(median_of_finite(certain[:, 3]))
-    median, may_show = median_of_finite(certain[:, :3]), int(_MAY_SHOW * len(others))
+    shown = np.stack([guide.shown(frame, flow, at) for frame, flow in others])
+    values, structure = shown[:, :3], np.nan_to_num(_median(shown[:, 3]))
+    median, may_show = _median(values), int(_MAY_SHOW * len(others))
     gain = noise.gain.cells((2 * clear.shape[0], 2 * clear.shape[1]))[:, at[:, 0], at[:, 1]] if noise.gain else np.ones((3, 1))
-    variances = [variance_of_means(view.frame.noise(noise), median, gain) for view in others]
-    variance = np.max([np.where(a, v, 0) for a, v in zip(able, variances, strict=True)], axis=0)
-    variance = np.where(variance > 0, variance, variance_of_means(noise, median, gain))
+    variance = np.stack([noise.variance(np.nan_to_num(m), c, gain[c]) for c, m in enumerate(median)]) * _OF_MEANS[:, None]
     difference = np.nan_to_num(guide.mean[:, at[:, 0], at[:, 1]] - median)
-    residuals = np.stack([v - _expected(view, median, noise, gain) for v, view in zip(values, others, strict=True)])
-    unsure = [0 if view.able is None else np.where(a[0], 0, v.sum(axis=0)) for a, v, view in zip(able, variances, others, strict=True)]
-    distances = [np.nan_to_num(r**2).sum(axis=0) - _UNSURE * u for r, u in zip(residuals, unsure, strict=True)]
-    spread = np.maximum(np.sort(distances, axis=0)[-1 - may_show], 0)
+    spread = np.sort(np.nan_to_num((values - median) ** 2).sum(axis=1), axis=0)[-1 - may_show]
     excess = (difference**2).sum(axis=0) - _NOISE * variance.sum(axis=0)
     least = _SPREAD * spread + _STRUCTURE * structure
     found, significant = np.zeros((2, *clear.shape), bool)
@@ -143,7 +98,7 @@ def _find_outliers(guide: RobustnessModel, others: Views, clear: Mask, noise: No
     area, significant_area, unclear = (np.bincount(v, minlength=count) for v in (labels[found], labels[significant], neighbourhood[most & ~found]))
     label = labels[tuple(at.T)]
     full = np.bincount(label, (difference**2 / variance).sum(axis=0), count)
-    shares = [np.bincount(label, (np.nan_to_num(residual) * difference / variance).sum(axis=0), count) for residual in residuals]
+    shares = [np.bincount(label, (np.nan_to_num(v - median) * difference / variance).sum(axis=0), count) for v in values]
     visible_in = np.sum([share > _WITH_REFERENCE * full for share in shares], axis=0)
     chosen = (area >= _FEWEST_QUADS) & (significant_area >= _SIGNIFICANT_SHARE * area) & (unclear <= _UNCLEAR * area) & (visible_in <= may_show)
     chosen[0] = False
@@ -157,22 +112,12 @@ def _transient(found: Mask, guide: RobustnessModel, others: Views, index: int, n
     """
     near = [i for i in (index - 1, index) if 0 <= i < len(others)]
     at = np.argwhere(_dilate(found, _BESIDE))
-    shown = np.stack([guide.shown(view.frame, view.flow, at) for view in others])
+    shown = np.stack([guide.shown(frame, flow, at) for frame, flow in others])
+    median, structure = _median(shown[:, :3]), np.nan_to_num(_median(shown[:, 3]))
+    variance = sum(noise.variance(np.nan_to_num(m), c) * _OF_MEANS[c] for c, m in enumerate(median))
     differing = np.zeros(found.shape, bool)
-    for i in near:
-        rest = [1 - i] if len(others) == 2 else list(range(len(others)))  # the median of two would hide half of their difference
-        median, structure = median_of_finite(shown[rest, :3]), np.nan_to_num(median_of_finite(shown[rest, 3]))
-        variance = variance_of_means(noise, median).sum(axis=0)
-        differing[tuple(at.T)] |= np.nan_to_num((shown[i, :3] - median) ** 2).sum(axis=0) > 2 * _NOISE * variance + _STRUCTURE * structure
-    precision = _precisions(others)
-    for i in near if others[0].able is not None else []:  # of a bracket: noisy frames must not hide it
-        rest = [j for j in range(len(others)) if j != i]
-        median, structure = median_of_finite(shown[rest, :3], precision[rest]), np.nan_to_num(median_of_finite(shown[rest, 3], precision[rest]))
-        quietest = max(rest, key=lambda j: precision[j])
-        variance = sum(variance_of_means(others[j].frame.noise(noise), median).sum(axis=0) for j in (i, quietest))
-        variance = variance + (_MISPLACED * np.nan_to_num(median) ** 2).sum(axis=0)
-        exposed = np.all([shown[j, :3].max(axis=0) < _PARTLY_CLIPPED * others[j].frame.info.levels.saturation for j in (i, quietest)], axis=0)
-        differing[tuple(at.T)] |= exposed & (np.nan_to_num((shown[i, :3] - median) ** 2).sum(axis=0) > 2 * _NOISE * variance + _STRUCTURE * structure)
+    least = 2 * _NOISE * variance + _STRUCTURE * structure
+    differing[tuple(at.T)] = np.any([np.nan_to_num((shown[i, :3] - median) ** 2).sum(axis=0) > least for i in near], axis=0)
     count, labels = cv2.connectedComponents(found.astype(np.uint8), connectivity=8)
     neighbourhood = cv2.dilate(labels.astype(np.float32), np.ones((2 * _BESIDE + 1, 2 * _BESIDE + 1), np.uint8)).astype(np.int64)
     area, remaining = np.bincount(labels[found], minlength=count), np.bincount(neighbourhood[differing], minlength=count)
@@ -187,7 +132,7 @@ def _fill(reference: Frame, others: Views, region: Mask) -> Frame:
     cells = np.argwhere(region)
     for part in np.array_split(cells, -(-len(cells) // _POINTS)):
         for y, x in _positions(part, reference.info.cfa.period):
-            median = median_of_finite(np.stack([_sample(view.frame, view.flow, y, x) for view in others]), _precisions(others))
+            median = _median(np.stack([_sample(frame, flow, y, x) for frame, flow in others]))
             black = levels.black[y[0] % 2, x[0] % 2]
             level = np.rint(median / levels.saturation * (levels.white - black) + black)
             mosaic[y, x] = np.where(np.isfinite(median), np.clip(np.nan_to_num(level), 0, 65535), mosaic[y, x])
@@ -203,43 +148,16 @@ def _positions(cells: NDArray[np.int64], period: tuple[int, int]) -> Iterator[tu
             yield y[site == one], x[site == one]
 
 
-def _other_frames(frames: Sequence[Frame], index: int, flows: Sequence[Flow], told: Witnesses, disturbed: Mask) -> Views:
-    """Return all frames but frames[index], with the motion of tiles that outliers disturb interpolated."""
-    at, precision = np.argwhere(disturbed), told.precision or [1.0] * len(frames)
-    views = zip(frames, flows, told.able, precision, strict=True)
-    return [_View(frame, inpaint_flow(flow, at), able, weight) for i, (frame, flow, able, weight) in enumerate(views) if i != index]
+def _other_frames(frames: Sequence[Frame], index: int, flows: Sequence[Flow], disturbed: NDArray[np.int64]) -> Views:
+    return [(frame, inpaint_flow(flow, disturbed)) for i, (frame, flow) in enumerate(zip(frames, flows, strict=True)) if i != index]
 
 
-def _precisions(others: Views) -> Floats:
-    return np.array([view.precision for view in others], np.float32)
-
-
-def _expected(view: _View, level: Floats, noise: Noise, gain: NDArray[np.floating]) -> Floats:
-    """Return the means (3, n) that a frame shows where the scene's level is `level`, (3, n): a bracket's noisy frames, clipped at raw value 0, are brighter."""
-    if view.able is None:
-        return level
-    levels, own = view.frame.info.levels, view.frame.noise(noise)
-    low = -float((levels.black * levels.scale()).mean())
-    variance = [np.maximum(own.variance(m, c, gain[c]), _LEAST_VARIANCE) for c, m in enumerate(level)]
-    return np.stack([clipped_moments(m, v, low, _NEVER)[0] for m, v in zip(level, variance, strict=True)]).astype(np.float32)
-
-
-def variance_of_means(noise: Noise, level: Floats, gain: NDArray[np.floating] | None = None) -> NDArray[np.float64]:
-    """Return the noise variance, (3, n), of means over 3 x 3 cells at a level (3, n), under a gain (3, n)."""
-    of_samples = [noise.variance(np.nan_to_num(m), c, 1.0 if gain is None else gain[c]) for c, m in enumerate(level)]
-    return np.asarray(np.stack(of_samples) * _OF_MEANS[:, None])
-
-
-def median_of_finite(values: Floats, weights: Floats | None = None) -> Floats:
-    """Return the median of finite values over the first axis, weighted by `weights` of that axis; NaN if there are none."""
-    order = np.argsort(values, axis=0)  # NaN sorts last
-    ordered = np.take_along_axis(values, order, 0)
-    given = np.ones(len(values), np.float32) if weights is None else weights
-    total = np.cumsum(np.where(np.isfinite(ordered), given[order], np.float32(0)), axis=0)
-    half = np.float32(0.5) * total[-1]
-    low, high = (np.take_along_axis(ordered, np.argmax(reached, axis=0)[None], 0)[0] for reached in (total >= half * _LESS, total > half * _MORE))
-    some = half > 0
-    return np.asarray(np.where(some, 0.5 * (low + np.where(some, high, 0)), np.nan), np.float32)
+def _median(values: Floats) -> Floats:
+    """Return the median of finite values over the first axis; NaN if there are none."""
+    ordered = np.sort(values, axis=0)  # NaN sorts last
+    count = np.isfinite(values).sum(axis=0)
+    low, high = (np.take_along_axis(ordered, np.maximum(k, 0)[None], 0)[0] for k in ((count - 1) // 2, count // 2))
+    return np.asarray(np.where(count > 0, 0.5 * (low + np.where(count > 0, high, 0)), np.nan), np.float32)
 
 
 def inpaint_flow(flow: Flow, cells: NDArray[np.int64]) -> Flow:
