@@ -6,9 +6,7 @@ import math
 from collections.abc import Callable
 from functools import partial
 from threading import Lock
-from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,12 +15,13 @@ from burstsr.bracket.colour_lines import draw_to_colour_lines
 from burstsr.core import large_arrays
 from burstsr.core.burst import Frame
 from burstsr.core.cfa import GREEN
-from burstsr.core.jit import over_rows
+from burstsr.core.limits import extremes
 from burstsr.core.mono import FULL_SHARE
 from burstsr.core.quantise import unpacked
 from burstsr.demosaic import demosaic, upscale, upscale_rows
 from burstsr.kernels import kernels
 from burstsr.merge import KernelMerge, MonoMerge, ReferenceImage, add_predicted_step, add_wiener_residual, blend_reference_detail, denoise_chroma
+from burstsr.merge.over_strips import over_strips
 from burstsr.reconstruct import Reconstruction, Task, reconstruct, replace_contradicted
 from burstsr.registration import Registered
 from burstsr.report import Record
@@ -31,7 +30,6 @@ from burstsr.settings import Settings
 Floats = NDArray[np.float32]
 Weights = NDArray[np.floating]
 _BESIDE_PX = 3.0  # raw pixels around highlights within which the reconstruction rings
-_STRIP = 64  # output rows that are worked on at a time
 _NEAR_PX, _ROOM = 1.0, 0.2  # radius, raw pixels, and share by which sharpening may exceed the extremes within it
 
 
@@ -136,22 +134,13 @@ def limit_to_neighbours(image: Floats, before: Floats, scale: float) -> None:
 
     More than that is ringing of the edges of a bracket's highlights.
     """
-
-    def limit(first: int, last: int) -> None:
-        for top in range(first, last, _STRIP):
-            rows = slice(top, min(top + _STRIP, last))
-            low, high = (_extreme(before, rows, scale, of, f) for of, f in ((cv2.erode, 1 - _ROOM), (cv2.dilate, 1 + _ROOM)))
-            np.clip(image[rows], low, high, out=image[rows])
-
-    over_rows(limit, len(image), multiple=_STRIP)
-
-
-def _extreme(image: Floats, rows: slice, scale: float, of: Callable[[Floats, NDArray[np.uint8]], Any], factor: float) -> Floats:
-    """Return `of` the values near each pixel of some rows, times a factor."""
     reach = round(_NEAR_PX * scale)
-    first = max(rows.start - reach, 0)
-    found = of(image[first : rows.stop + reach], np.ones((2 * reach + 1,) * 2, np.uint8))[rows.start - first : rows.stop - first]
-    return np.asarray(np.multiply(found, np.float32(factor), out=found), np.float32)
+
+    def limit(inner: slice, outer: slice, crop: slice) -> None:
+        low, high = (extreme[crop] for extreme in extremes(before[outer], reach))
+        np.clip(image[inner], np.float32(1 - _ROOM) * low, np.float32(1 + _ROOM) * high, out=image[inner])
+
+    over_strips(limit, len(image), reach)
 
 
 def _is_mono(burst: Registered) -> bool:
@@ -187,21 +176,16 @@ def raise_beside_highlights(image: Floats, merged: Floats, saturation: float, sc
 
     image: (H', W', 3), or (H', W', 1) of monochrome frames. merged: (H', W', 3). saturation: of the reference, in their units.
     """
-    reach = math.ceil(_BESIDE_PX * scale)
-    kernel = np.ones((2 * reach + 1,) * 2, np.uint8)
+    reach, near = math.ceil(_BESIDE_PX * scale), round(_NEAR_PX * scale)
 
-    def lift(begin: int, end: int) -> None:
-        for top in range(begin, end, _STRIP):
-            rows = slice(top, min(top + _STRIP, end))
-            first = max(rows.start - reach, 0)
-            bright = (merged[first : rows.stop + reach].max(axis=2) > saturation).astype(np.uint8)
-            if not bright.any():
-                continue
-            beside = cv2.dilate(bright, kernel)[rows.start - first : rows.stop - first] > 0
-            low = _extreme(merged, rows, scale, cv2.erode, 1 - _ROOM)[..., : image.shape[2]]
-            np.maximum(image[rows], low, out=image[rows], where=beside[..., None])
+    def lift(inner: slice, outer: slice, crop: slice) -> None:
+        bright = (merged[outer].max(axis=2) > saturation).astype(np.uint8)
+        if bright.any():
+            beside = extremes(bright, reach)[1][crop] > 0
+            low = np.float32(1 - _ROOM) * extremes(merged[outer], near)[0][crop, :, : image.shape[2]]
+            np.maximum(image[inner], low, out=image[inner], where=beside[..., None])
 
-    over_rows(lift, len(image), multiple=_STRIP)
+    over_strips(lift, len(image), reach)
 
 
 def safeguarded(task: Task, record: Record) -> Floats:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from burstsr.core import large_arrays
-from burstsr.core.limits import at_least, at_most
+from burstsr.core.limits import at_least, at_most, extremes
 from burstsr.core.parallel import in_parallel
 from burstsr.core.sensor import CHANNEL_SHARE
 
@@ -63,12 +63,12 @@ def _drawn(image: Floats, neutral: Floats, saturation: float, scale: float) -> F
     """Return a block without fringes; None if it has none."""
     colours = [at_least(image[..., c] / (neutral[c] * np.float32(saturation)), 0) for c in range(3)]
     luma: Floats = CHANNEL_SHARE[0] * (colours[0] + colours[2]) + CHANNEL_SHARE[1] * colours[1]
-    side = 2 * math.ceil(_AROUND_PX * scale) + 1
-    share = _beside_highlights(luma, side)
+    reach = math.ceil(_AROUND_PX * scale)
+    share = _beside_highlights(luma, reach)
     if not share.any():
         return None
-    left = [colours[c] - line for c, line in zip((0, 2), _lines(luma, (colours[0], colours[2]), side), strict=True)]
-    low, high = _extremes(luma, 2 * round(_EDGE_PX * scale) + 1)
+    left = [colours[c] - line for c, line in zip((0, 2), _lines(luma, (colours[0], colours[2]), 2 * reach + 1), strict=True)]
+    low, high = extremes(luma, round(_EDGE_PX * scale))
     explained = np.square(np.float32(_DISPLACED) * (high - low))
     share *= explained / (np.square(left[0]) + np.square(left[1]) + explained + _LEAST)
     colours[0] -= share * left[0]
@@ -81,19 +81,14 @@ def _drawn(image: Floats, neutral: Floats, saturation: float, scale: float) -> F
     return out
 
 
-def _beside_highlights(luma: Floats, side: int) -> Floats:
+def _beside_highlights(luma: Floats, reach: int) -> Floats:
     """Return how much of the fringes to remove, 0 to 1: where the neighbourhood has highlights, and a range of stops. luma: 1.0 is saturation."""
-    low, high = _extremes(luma, side)
+    low, high = extremes(luma, reach)
     bright: Floats = np.clip((high - np.float32(_BRIGHT[0])) / np.float32(_BRIGHT[1] - _BRIGHT[0]), 0, 1)
     if not bright.any():
         return bright
     stops = np.log2(at_least(high, _DARKEST) / at_least(low, _DARKEST))
     return np.asarray(bright * np.clip((stops - np.float32(_STOPS[0])) / np.float32(_STOPS[1] - _STOPS[0]), 0, 1), np.float32)
-
-
-def _extremes(luma: Floats, side: int) -> tuple[Floats, Floats]:
-    square = np.ones((side, side), np.uint8)
-    return np.asarray(cv2.erode(luma, square), np.float32), np.asarray(cv2.dilate(luma, square), np.float32)
 
 
 def _lines(luma: Floats, planes: tuple[Floats, ...], side: int) -> Iterator[Floats]:

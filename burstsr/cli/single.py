@@ -13,7 +13,8 @@ from burstsr.batch.single_names import placed
 from burstsr.cli.console import echo, echo_json, warn
 from burstsr.cli.options import FORMAT_ALIASES, choice
 from burstsr.cli.progress import Bars
-from burstsr.core.errors import SettingsError
+from burstsr.core.errors import RangeError, SettingsError
+from burstsr.core.fields import parsed_crop
 from burstsr.profiles.apply import known_of
 
 if TYPE_CHECKING:
@@ -169,11 +170,11 @@ def _face(text: str) -> tuple[int, int, int, int]:
     from single.inference.faces import check_face
 
     try:
-        y, x, height, width = (int(part) for part in text.split(","))
-        check_face((y, x, height, width))
-    except ValueError:  # RangeError is one
+        face = parsed_crop(text)
+        check_face(face)
+    except RangeError:
         raise argparse.ArgumentTypeError(f"{text!r}: expected four integers, Y,X,H,W, with Y and X of 0 or more, H and W of 16 or more") from None
-    return y, x, height, width
+    return face
 
 
 def _blur(text: str) -> float | str:

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from burstsr.core.limits import at_least, at_most
+from burstsr.core.limits import at_least, at_most, extremes
 from burstsr.core.resized import resized_rows
 from burstsr.core.sensor import CHANNEL_SHARE
 from burstsr.merge.over_strips import mean_around, over_strips, split_channels
@@ -38,7 +38,6 @@ def add_predicted_step(image: Floats, residual: Floats, factor: Floats, robustne
     height, width = image.shape[:2]
     reach, near, around = (max(round(radius * scale), 1) for radius in (_REACH, _NEAR_PX, _COLOUR_PX))
     blur_reach = math.ceil(3 * _BLUR_PX * scale)
-    kernel = np.ones((2 * near + 1,) * 2, np.uint8)
 
     def predict(inner: slice, outer: slice, crop: slice) -> None:
         luma = residual[outer] @ CHANNEL_SHARE
@@ -52,8 +51,7 @@ def add_predicted_step(image: Floats, residual: Floats, factor: Floats, robustne
         share = factor[inner] / at_least(sum(s * mean for s, mean in zip(CHANNEL_SHARE, means, strict=True)), _DARKEST)
         for c, (plane, mean) in enumerate(zip(planes, means, strict=True)):
             stepped = plane[crop] + share * mean
-            for limit, extreme in ((np.maximum, cv2.erode), (np.minimum, cv2.dilate)):
-                limit(stepped, np.asarray(extreme(plane, kernel), np.float32)[crop], out=stepped)
+            np.clip(stepped, *(extreme[crop] for extreme in extremes(plane, near)), out=stepped)
             np.subtract(stepped, plane[crop], out=residual[inner, :, c])
 
     def add(inner: slice, outer: slice, crop: slice) -> None:

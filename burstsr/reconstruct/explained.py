@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from burstsr.core.limits import extremes
 from burstsr.reconstruct.agreement import excess, falling, mean_misfit
 from burstsr.reconstruct.data import TileData
 
@@ -39,7 +40,7 @@ def without_dots(data: TileData, robustness_maps: Sequence[Floats], x: Floats, s
     certain = np.maximum(falling(left, *_DOUBTED), falling(still, *_HARDLY_IMPROVED) * falling(left, *_UNEXPLAINED))
     steeper = np.asarray(data.steepness(x) / np.maximum(data.steepness_of_start, np.float32(1e-6)), np.float32)
     certain = np.minimum(certain, np.maximum(falling(left, *_CONTRADICTED), falling(steeper, *_STEEPER)))
-    return np.asarray(x + data.of_pixels(1 - certain) * (_within_range(x, [start], _NEAR_PX * scale) - x), np.float32)
+    return np.asarray(x + data.of_pixels(1 - certain) * (np.clip(x, *_range(start, _NEAR_PX * scale)) - x), np.float32)
 
 
 def without_aliases(data: TileData, robustness_maps: Sequence[Floats], x: Floats, start: Floats, scale: float, own: tuple[int, Floats] | None) -> Floats:
@@ -52,10 +53,13 @@ def without_aliases(data: TileData, robustness_maps: Sequence[Floats], x: Floats
     alone = falling(frames, *_ALONE)
     if not alone.any():
         return x
-    limited = _within_range(x, [start], _AROUND_ALONE_PX * scale)
+    low, high = _range(start, _AROUND_ALONE_PX * scale)
+    limited = np.clip(x, low, high)
     if own is not None:
-        wrong = data.of_pixels(1 - falling(excess(data, start, _ERROR_PX)[own[0]], *_WRONG))
-        limited += wrong * (_within_range(x, [start, own[1]], _AROUND_ALONE_PX * scale) - limited)
+        reference, image = own
+        lowest, highest = _range(image, _AROUND_ALONE_PX * scale)
+        wrong = data.of_pixels(1 - falling(excess(data, start, _ERROR_PX)[reference], *_WRONG))
+        limited += wrong * (np.clip(x, np.minimum(low, lowest), np.maximum(high, highest)) - limited)
     return np.asarray(x + data.of_pixels(alone) * (limited - x), np.float32)
 
 
@@ -74,9 +78,7 @@ def keep_explained(data: TileData, robustness_maps: Sequence[Floats], x: Floats,
     return np.asarray(start + share * (x - start), np.float32)
 
 
-def _within_range(x: Floats, images: Sequence[Floats], reach: float) -> Floats:
-    """Return x limited to the extremes of all the images within `reach` pixels of each."""
-    kernel = np.ones((2 * max(1, round(reach)) + 1,) * 2, np.uint8)
-    low = np.min([[cv2.erode(plane, kernel) for plane in image] for image in images], axis=0)
-    high = np.max([[cv2.dilate(plane, kernel) for plane in image] for image in images], axis=0)
-    return np.asarray(np.clip(x, low, high), np.float32)
+def _range(image: Floats, reach: float) -> tuple[Floats, Floats]:
+    """Return the extremes of an image (p, h, w) within `reach` pixels of each, plane by plane."""
+    low, high = zip(*(extremes(plane, max(1, round(reach))) for plane in image), strict=True)
+    return np.stack(low), np.stack(high)

@@ -70,10 +70,8 @@ class Solver:
         robustness_maps, rechecked = self._robustness_maps(data, prior, start)
         equations = data.equations(robustness_maps)
         x, iterations = self._conjugate_gradient(data, equations, prior, start)
-        agreed = robustness_maps
-        x, robustness_maps, equations = self._reconciled(tile, (data, prior, start), agreed, equations, x)
+        x, robustness_maps, equations, own = self._reconciled(tile, (data, prior, start), robustness_maps, equations, x)
         x = without_dots(data, robustness_maps, x, start, self._task.scale)
-        own = None if robustness_maps is agreed else (self._task.reference, self._alone(tile))
         x = without_aliases(data, robustness_maps, x, start, self._task.scale, own)
         x = data.relit(x, equations, self._settings.light)
         x = keep_explained(data, robustness_maps, x, start)
@@ -120,30 +118,28 @@ class Solver:
 
     def _reconciled(
         self, tile: Tile, fit: tuple[TileData, Prior, Floats], robustness_maps: list[Floats], equations: NormalEquations, x: Floats
-    ) -> tuple[Floats, list[Floats], NormalEquations]:
+    ) -> tuple[Floats, list[Floats], NormalEquations, tuple[int, Floats] | None]:
         """Solve the tile again where frames contradict each other: residuals are larger than noise and motion errors explain.
 
-        Uses the reference and the frames consistent with it; where there are none, the result is blended with the single-frame image of the reference.
+        Uses the reference and the frames consistent with it; where there are none, the result is blended with the single-frame image of the reference. Also
+        returns the reference's index and that image, if frames contradict each other.
         """
         data, prior, start = fit
         task = self._task
         if task.alone is None or len(robustness_maps) == 1:
-            return x, robustness_maps, equations
+            return x, robustness_maps, equations, None
         conflict = contradicted(data, data.weighted(robustness_maps), x, _MOTION_ERROR_PX, _CONTRADICTION)
         if np.count_nonzero(conflict) < FEWEST_CELLS:
-            return x, robustness_maps, equations
-        alone = self._alone(tile)
+            return x, robustness_maps, equations, None
+        alone = tile.cut_rows(task.alone_rows, (task.image.shape[0], task.image.shape[1]))
         agreed = self._agreed(data, prior, start, alone, [t * (i == task.reference or 1 - conflict) for i, t in enumerate(robustness_maps)])
         robustness_maps = [t if i == task.reference else t * (1 - conflict * (1 - a)) for i, (t, a) in enumerate(zip(robustness_maps, agreed, strict=True))]
         equations = data.equations(robustness_maps)
         x, _ = self._conjugate_gradient(data, equations, prior, start)
         support = np.stack([t for i, t in enumerate(data.weighted(robustness_maps)) if i != task.reference]).sum(axis=0)
         left = conflict * falling(np.asarray(cv2.blur(support, (3, 3)), np.float32), *_SUPPORT)
-        return np.asarray(x + np.float32(_ALONE) * data.of_pixels(left) * (alone - x), np.float32), robustness_maps, equations
-
-    def _alone(self, tile: Tile) -> Floats:
-        """Return the reference's own image of a tile, margins included."""
-        return tile.cut_rows(self._task.alone_rows, (self._task.image.shape[0], self._task.image.shape[1]))
+        x = np.asarray(x + np.float32(_ALONE) * data.of_pixels(left) * (alone - x), np.float32)
+        return x, robustness_maps, equations, (task.reference, alone)
 
     def _agreed(self, data: TileData, prior: Prior, start: Floats, alone: Floats, robustness_maps: list[Floats]) -> list[Floats]:
         """Return, per view, the agreement, (m, n) from 0 to 1, with the reference's own image or with one reconstructed without contradicting samples."""
